@@ -1,0 +1,59 @@
+# Set-up is part of every target: the first one that needs Python builds .venv from requirements.lock.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+# The first interpreter here that is new enough; make PYTHON=… names another.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+PY := .venv/bin/python
+# The options that several targets take.
+OPTIONS = $(if $(FUNC),--func=$(FUNC)) $(RUN_ARGS)
+
+.PHONY: help run shim invoke test watch check format lock clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: .venv/ready ## run the service on this machine (FUNC=images, RUN_ARGS='--option=value …')
+	@$(PY) -m infra.shim run $(OPTIONS)
+
+shim: .venv/ready ## start only the stand-ins for AWS and search (AWS_PORT=4566 SEARCH_PORT=9200)
+	@$(PY) -m infra.shim up $(OPTIONS)
+
+invoke: .venv/ready ## call the Lambda handler once on a recorded event (EVENT=file.json)
+	@test -n "$(EVENT)" || { echo "which event? make invoke EVENT=tests/data/insert.json" >&2; exit 2; }
+	@$(PY) -m infra.shim invoke $(OPTIONS) $(EVENT)
+
+test: .venv/ready ## run all tests, the end-to-end ones on the embedded stand-ins
+	@$(PY) -m pytest -n 2 --cov --cov-report=term $(TEST_ARGS)
+
+watch: .venv/ready ## rerun the unit tests that a save affects
+	@$(PY) -m pytest_watcher . --now --delay 0.2 --runner "$(PY)" -- -m pytest --testmon -q tests/unit
+
+check: .venv/ready ## format, lint, types, import rules
+	@$(PY) -m ruff format --check .
+	@$(PY) -m ruff check .
+	@$(PY) -m mypy
+	@.venv/bin/lint-imports
+
+format: .venv/ready ## format the code and mend what can be mended
+	@$(PY) -m ruff format .
+	@$(PY) -m ruff check --fix .
+
+lock: ## renew requirements.lock from pyproject.toml
+	@$(PYTHON) -m venv build/uv && build/uv/bin/python -m pip install --quiet uv
+	@build/uv/bin/uv pip compile pyproject.toml --quiet --upgrade --extra images --group shim --group dev \
+		--universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+		--output-file requirements.lock
+
+clean: ## remove what was built and what runs have kept (.venv, .streamdex)
+	@rm -rf .venv .streamdex build dist .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .testmondata*
+
+.venv/ready: requirements.lock
+	@test -n "$(PYTHON)" || { echo "streamdex needs Python 3.11 or newer: install it, or make PYTHON=…" >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) has no venv module: install it (Debian and Ubuntu: apt install python3-venv)" >&2; exit 2; }
+	@echo "building .venv from requirements.lock, once: about a minute"
+	@$(PYTHON) -m venv --clear .venv
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	@touch $@

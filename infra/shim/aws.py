@@ -1,0 +1,31 @@
+"""moto's server as a process of its own: `python -m infra.shim.aws PORT`. It ends when its stdin does."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+
+from werkzeug.serving import make_server
+
+from .settings import HOST
+
+
+def leave_with_parent() -> None:
+    """Ends the process once the parent, however it ended, no longer holds our stdin open."""
+    sys.stdin.buffer.read()
+    os._exit(0)
+
+
+def main() -> None:
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    threading.Thread(target=leave_with_parent, daemon=True).start()
+    app = DomainDispatcherApplication(create_backend_app)
+    make_server(HOST, int(sys.argv[1]), app, threaded=True).serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""Creates what the registered routes need, where it is missing: tables, buckets, queues, indices.
+
+Only ever called on an emulator; in an account Terraform does this.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from service.app import App, mappings_of
+from service.routing import Route, TableRoute
+from service.routing.patterns import is_plain
+from service.sinks.search.indices import create_missing
+
+UPLOADS = "streamdex-uploads"
+"""The queue that buckets notify where READ_QUEUE names none."""
+
+EVENTS = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]
+VISIBILITY = "30"  # seconds
+TRIES = 5
+
+
+def provision(app: App) -> list[str]:
+    """Creates what is missing; returns notes on what could not be, for a person."""
+    notes: list[str] = []
+    routes = [bound.route for bound in app.router.bound]
+    keys = {r.table: r.key for r in routes if isinstance(r, TableRoute) and is_plain(r.table)}
+    for table, key in keys.items():
+        _table(app.context.dynamodb, app.router.names.actual("table", table), dict(key))
+    for route in routes:
+        written = route.writes.get("table")
+        if written and written not in keys:
+            notes.append(f"the table {written} is written and no TableRoute says its key: create it yourself")
+    for queue in app.settings.read_queue:
+        _queue(app.context.sqs, app.router.names.actual("queue", queue))
+    buckets = app.buckets()
+    if buckets and app.settings.read_queue:
+        queue = app.router.names.actual("queue", app.settings.read_queue[0])
+        for bucket in buckets:
+            _bucket(app.context.s3, bucket, _queue(app.context.sqs, queue))
+    if app.settings.create_indices:
+        for index in sorted({bound.index for bound in app.router.bound if bound.index}):
+            create_missing(app.context, index, mappings_of(app.router).get(index, {}))
+    return [*notes, *_patterns(routes)]
+
+
+def _patterns(routes: list[Route]) -> list[str]:
+    names = sorted({name for r in routes if (name := getattr(r, "table", "") or getattr(r, "bucket", ""))})
+    return [f"{name} is a pattern: create what it should match yourself" for name in names if not is_plain(name)]
+
+
+def _table(dynamodb: Any, table: str, key: dict[str, str]) -> None:
+    stream = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+    try:
+        description = dynamodb.describe_table(TableName=table)["Table"]
+    except dynamodb.exceptions.ResourceNotFoundException:
+        dynamodb.create_table(
+            TableName=table,
+            AttributeDefinitions=[{"AttributeName": n, "AttributeType": t} for n, t in key.items()],
+            KeySchema=[
+                {"AttributeName": name, "KeyType": kind}
+                for name, kind in zip(key, ("HASH", "RANGE"), strict=False)
+            ],
+            BillingMode="PAY_PER_REQUEST",
+            StreamSpecification=stream,
+        )
+        dynamodb.get_waiter("table_exists").wait(TableName=table, WaiterConfig={"Delay": 1})
+        return
+    if not description.get("StreamSpecification", {}).get("StreamEnabled"):
+        dynamodb.update_table(TableName=table, StreamSpecification=stream)
+
+
+def _queue(sqs: Any, queue: str) -> str:
+    """The ARN of a queue, which after TRIES hands what still fails to a queue of its own."""
+    try:
+        url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+    except sqs.exceptions.QueueDoesNotExist:
+        failed = sqs.create_queue(QueueName=f"{queue}-failed")["QueueUrl"]
+        redrive = {"deadLetterTargetArn": _arn(sqs, failed), "maxReceiveCount": TRIES}
+        attributes = {"VisibilityTimeout": VISIBILITY, "RedrivePolicy": json.dumps(redrive)}
+        url = sqs.create_queue(QueueName=queue, Attributes=attributes)["QueueUrl"]
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": _may_send(_arn(sqs, url))})
+    return _arn(sqs, url)
+
+
+def _arn(sqs: Any, url: str) -> str:
+    answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    return str(answer["Attributes"]["QueueArn"])
+
+
+def _may_send(queue: str) -> str:
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "s3.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": queue,
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def _bucket(s3: Any, bucket: str, queue: str) -> None:
+    known = {entry["Name"] for entry in s3.list_buckets()["Buckets"]}
+    if bucket not in known:
+        s3.create_bucket(Bucket=bucket, **_location(s3.meta.region_name))
+    configuration = s3.get_bucket_notification_configuration(Bucket=bucket)
+    entries = configuration.get("QueueConfigurations", [])
+    if all(entry["QueueArn"] != queue for entry in entries):
+        entries = [*entries, {"QueueArn": queue, "Events": EVENTS}]
+        s3.put_bucket_notification_configuration(
+            Bucket=bucket, NotificationConfiguration={"QueueConfigurations": entries}
+        )
+
+
+def _location(region: str) -> dict[str, dict[str, str]]:
+    """us-east-1 is the one region that must not be named ("CreateBucket", S3 API Reference)."""
+    return {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}

@@ -1,0 +1,77 @@
+"""The AWS and the search server that a run uses: what settings name, else the embedded stand-ins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+
+from service.errors import SettingsError, Unreachable
+from service.settings import Settings
+from service.settings.options import hide_password
+
+from .probes import emulator_at, is_taken, search_server_at
+from .settings import HOST, ShimSettings
+from .stand_ins import embedded_aws, embedded_search
+
+
+@dataclass(frozen=True)
+class World:
+    """Where AWS and search are, who says so, and the settings that lead there."""
+
+    settings: Settings
+    aws: str
+    search: str
+    emulated: bool
+
+
+@contextmanager
+def find_or_start(settings: Settings, shim: ShimSettings, *, fresh: bool = False) -> Iterator[World]:
+    """The world of a run. `fresh` always starts stand-ins of its own where nothing is named.
+
+    Raises SettingsError for a port that somebody else has, and Unreachable for a named server that does not
+    answer. Nothing that was not named is ever written to, unless it says that it is an AWS emulator.
+    """
+    with ExitStack() as stack:
+        aws_url, aws, emulated = _aws(stack, settings, shim, fresh)
+        search_url, search = _search(stack, settings, shim)
+        yield World(replace(settings, aws_endpoint_url=aws_url, search_url=search_url), aws, search, emulated)
+
+
+def _aws(stack: ExitStack, settings: Settings, shim: ShimSettings, fresh: bool) -> tuple[str, str, bool]:
+    if settings.aws_endpoint_url:
+        url = settings.aws_endpoint_url
+        name = emulator_at(url)
+        return url, f"{hide_password(url)}  {name or 'named by AWS_ENDPOINT_URL; not an emulator'}", bool(name)
+    url = f"http://{HOST}:{shim.aws_port}"
+    if not is_taken(shim.aws_port):
+        stack.enter_context(embedded_aws(shim.aws_port))
+        return url, f"{url}  embedded (moto)", True
+    name = emulator_at(url)
+    if fresh or not name:
+        who = f"{name} is" if name else "something that does not say it is an AWS emulator is"
+        raise SettingsError(
+            f"{who} at port {shim.aws_port}: it is left alone. Stop it, or choose another port:"
+            f" AWS_PORT={shim.aws_port + 1}"
+        )
+    return url, f"{url}  {name}, found running", True
+
+
+def _search(stack: ExitStack, settings: Settings, shim: ShimSettings) -> tuple[str, str]:
+    if settings.search_url:
+        url = settings.search_url
+        if settings.search_auth != "none":
+            return url, f"{hide_password(url)}  named by SEARCH_URL"
+        name = search_server_at(url)
+        if not name:
+            raise Unreachable(f"no search server answers at SEARCH_URL={hide_password(url)}")
+        return url, f"{hide_password(url)}  {name}"
+    url = f"http://{HOST}:{shim.search_port}"
+    if is_taken(shim.search_port):
+        who = search_server_at(url) or "something that is no search server"
+        raise SettingsError(
+            f"{who} answers at port {shim.search_port}, and nobody named it: it is left alone. To use it,"
+            f" SEARCH_URL={url}; to start one beside it, SEARCH_PORT={shim.search_port + 1}"
+        )
+    stack.enter_context(embedded_search(shim.search_port))
+    return url, f"{url}  embedded (osmem)"

@@ -1,0 +1,140 @@
+"""Builds the parts from settings: the only place that wires them together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Event
+from types import TracebackType
+from typing import Self
+
+from .context import Context
+from .dispatch import Dispatcher, Source
+from .routing import BucketRoute, Names, Route, Router, TableRoute
+from .routing.loading import load_routes
+from .routing.patterns import is_plain, matches
+from .settings import Settings
+from .settings.reading import Configuration, read_configuration
+from .sinks.items import ItemSink
+from .sinks.letters import LetterFolder
+from .sinks.search import SearchSink
+from .sources.checkpoints import Checkpoints, make_checkpoints
+from .sources.queues import QueueSource
+from .sources.streams import StreamSource
+from .telemetry.logs import LoggingObserver, set_up_logs
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The settings that were read, and the routes they chose."""
+
+    configuration: Configuration
+    settings: Settings
+    routes: Sequence[Route]
+
+
+def choose(
+    *also: type,
+    arguments: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+    operands: Sequence[str] = (),
+    routes: Sequence[type[Route]] | None = None,
+    program: str = "streamdex",
+) -> Chosen:
+    """Reads the settings of the service, of the routes chosen (or of those given) and of the classes `also`.
+
+    Twice: once to know which routes, once with the settings that those declare. Raises SettingsError.
+    """
+    if routes is None:
+        first = read_configuration(Settings, arguments=arguments, environment=environment, strict=False)
+        known = first.build(Settings)
+        routes = load_routes(known.routes, known.func)
+    configuration = read_configuration(
+        Settings,
+        *also,
+        *routes,
+        arguments=arguments,
+        environment=environment,
+        operands=operands,
+        program=program,
+    )
+    return Chosen(configuration, configuration.build(Settings), [configuration.build(r) for r in routes])
+
+
+class App:
+    """The service for some settings and routes. `with App(…) as app:` closes its clients at the end."""
+
+    def __init__(self, settings: Settings, routes: Sequence[Route], context: Context | None = None):
+        set_up_logs(settings)
+        self.settings = settings
+        self.context = context or Context(settings)
+        self.router = Router(routes, Names(settings.names))
+        self.dispatcher = Dispatcher(
+            self.router,
+            search=SearchSink(self.context, mappings_of(self.router)),
+            table=ItemSink(self.context),
+            letters=LetterFolder(settings.dead_letters),
+            observer=LoggingObserver(),
+            context=self.context,
+        )
+        self._checkpoints: Checkpoints | None = None
+
+    def sources(self, stopping: Event) -> list[Source]:
+        """The streams of the routes' tables, and the queues that settings name."""
+        queues: list[Source] = [
+            QueueSource(self.context, self.router.names.actual("queue", queue), stopping)
+            for queue in self.settings.read_queue
+        ]
+        tables = self.tables()
+        if tables:
+            self._checkpoints = make_checkpoints(self.context)
+        streams: list[Source] = [
+            StreamSource(self.context, table, self._checkpoints, stopping)
+            for table in tables
+            if self._checkpoints is not None
+        ]
+        return [*streams, *queues]
+
+    def tables(self) -> list[str]:
+        """The tables that the routes listen to, as they exist; a pattern is looked up among all there are."""
+        patterns = [b.route.table for b in self.router.bound if isinstance(b.route, TableRoute)]
+        names = self.router.names
+        found = {names.actual("table", pattern) for pattern in patterns if is_plain(pattern)}
+        open_ended = [pattern for pattern in patterns if not is_plain(pattern)]
+        if open_ended:
+            for table in self._all_tables():
+                logical = names.logical("table", table)
+                if logical is not None and any(matches(pattern, logical) for pattern in open_ended):
+                    found.add(table)
+        return sorted(found)
+
+    def buckets(self) -> list[str]:
+        """The buckets that the routes listen to, as they exist; patterns are left out."""
+        routes = [b.route for b in self.router.bound if isinstance(b.route, BucketRoute)]
+        names = self.router.names
+        return sorted({names.actual("bucket", r.bucket) for r in routes if is_plain(r.bucket)})
+
+    def close(self) -> None:
+        if self._checkpoints is not None:
+            self._checkpoints.close()
+        self.context.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _all_tables(self) -> Iterable[str]:
+        for page in self.context.dynamodb.get_paginator("list_tables").paginate():
+            yield from page["TableNames"]
+
+
+def mappings_of(router: Router) -> dict[str, Mapping[str, object]]:
+    """The mappings that routes declare, by the index as it exists."""
+    return {bound.index: bound.route.mapping for bound in router.bound if bound.index and bound.route.mapping}

@@ -1,0 +1,109 @@
+"""The clients of the outside world, made from settings. Each import is paid for by whoever needs it."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from .errors import SettingsError
+from .settings import Settings
+
+LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1", "localhost.localstack.cloud"})
+
+STAND_IN_REGION = "us-east-1"
+STAND_IN_KEY = "streamdex"
+"""What is presented to an emulator on this machine: it takes any credentials, so none need be set."""
+
+
+def is_local(url: str) -> bool:
+    """Whether an address is on this machine, where only an emulator can stand for AWS."""
+    return urlsplit(url).hostname in LOCAL_HOSTS
+
+
+def endpoint_of(settings: Settings, service: str) -> str:
+    """Where a service of AWS is: its own setting, else the one for all, else "" (AWS itself)."""
+    named: str = getattr(settings, f"aws_endpoint_url_{service}")
+    return named or settings.aws_endpoint_url
+
+
+def make_session(settings: Settings, local: bool) -> Any:
+    """A boto3 session with the credentials that are set, or with any where only an emulator is asked."""
+    import boto3
+
+    unset = not (settings.aws_access_key_id or settings.aws_profile)
+    stand_in = STAND_IN_KEY if local and unset else None
+    return boto3.Session(
+        profile_name=settings.aws_profile or None,
+        region_name=settings.region or (STAND_IN_REGION if local else None),
+        aws_access_key_id=settings.aws_access_key_id or stand_in,
+        aws_secret_access_key=settings.aws_secret_access_key or stand_in,
+        aws_session_token=settings.aws_session_token or None,
+    )
+
+
+def make_aws_client(settings: Settings, service: str) -> Any:
+    """A boto3 client for `dynamodb`, `dynamodb_streams`, `s3` or `sqs`."""
+    from botocore.config import Config
+
+    endpoint = endpoint_of(settings, service)
+    session = make_session(settings, is_local(endpoint))
+    config = Config(
+        connect_timeout=5,
+        read_timeout=30,
+        retries={"mode": "standard", "max_attempts": 3},
+        # A bucket's name in the host's name does not resolve on a laptop.
+        s3={"addressing_style": "path"} if is_local(endpoint) else {},
+    )
+    try:
+        return session.client(service.replace("_", ""), endpoint_url=endpoint or None, config=config)
+    except ValueError as error:
+        raise SettingsError(f"the endpoint of {service}: {error}") from error
+
+
+def make_search_client(settings: Settings) -> Any:
+    """An opensearch-py client for SEARCH_URL. Raises SettingsError where that is not set.
+
+    It never retries by itself: what was applied and what was not is the sink's to know.
+    """
+    if not settings.search_url:
+        raise SettingsError("SEARCH_URL is not set: name the search server, such as http://127.0.0.1:9200")
+    if urlsplit(settings.search_url).scheme not in ("http", "https"):
+        raise SettingsError("SEARCH_URL must begin with http:// or https://")
+    from opensearchpy import OpenSearch, RequestsHttpConnection, Urllib3HttpConnection
+
+    options: dict[str, Any] = {
+        "hosts": [settings.search_url],
+        "timeout": settings.search_timeout,
+        "max_retries": 0,
+        "retry_on_timeout": False,
+        "connection_class": Urllib3HttpConnection,
+    }
+    if urlsplit(settings.search_url).scheme == "https":
+        options["verify_certs"] = settings.search_verify_certs
+        options["ssl_show_warn"] = settings.search_verify_certs
+        options["ca_certs"] = settings.search_ca_certs or None
+    if settings.search_auth == "basic":
+        options["http_auth"] = (settings.search_user, settings.search_password)
+    elif settings.search_auth == "sigv4":
+        options["http_auth"] = make_signer(settings)
+        options["connection_class"] = RequestsHttpConnection
+    return OpenSearch(**options)
+
+
+def make_signer(settings: Settings) -> Any:
+    """What signs each request to a domain (`es`) or a serverless collection (`aoss`) with SigV4.
+
+    Temporary credentials are renewed by botocore before they expire. Raises SettingsError without
+    credentials or without a region.
+    """
+    from requests_aws4auth import AWS4Auth
+
+    session = make_session(settings, local=False)
+    credentials = session.get_credentials()
+    if credentials is None:
+        raise SettingsError("search_auth=sigv4 needs AWS credentials, and none were found")
+    if not session.region_name:
+        raise SettingsError("search_auth=sigv4 needs a region: set AWS_DEFAULT_REGION")
+    return AWS4Auth(
+        region=session.region_name, service=settings.search_service, refreshable_credentials=credentials
+    )

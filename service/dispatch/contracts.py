@@ -1,0 +1,81 @@
+"""What the dispatcher asks of the world around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..records import Change, Record
+from ..routing import Action
+from .outcomes import Report, Result
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Write:
+    """One action with all that its route's declaration and its record say of it.
+
+    `target` is the index or table as it is named where it exists, `id` the document's id ("" for a table,
+    whose items carry their keys), `version` the external version.
+    """
+
+    record: Change
+    action: Action
+    target: str
+    id: str
+    version: int
+
+
+class Sink(Protocol):
+    """Where writes go."""
+
+    def write(self, writes: Sequence[Write]) -> list[Result]:
+        """Carries the writes out and says for each, in order, how it ended.
+
+        A failure of one is its result. Raises Halt when every write would fail until somebody mends something.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A record that can never succeed, with the route that failed and why. `route` is "" if none was found."""
+
+    record: Record
+    route: str
+    result: Result
+
+
+class LetterStore(Protocol):
+    """Where dead letters are kept."""
+
+    def store(self, letters: Sequence[Letter]) -> None:
+        """Keeps the letters; the same record and route again is kept once. Raises Halt when it cannot."""
+        ...
+
+
+class Observer(Protocol):
+    """Who is told what happened: logs, metrics, traces."""
+
+    def dispatched(self, source: str, report: Report, letters: Sequence[Letter], seconds: float) -> None:
+        """A batch of the named source is done."""
+        ...
+
+
+class Batch(Protocol):
+    """Records delivered together, and the way to tell their source what became of them."""
+
+    source: str
+    records: Sequence[Record]
+
+    def settle(self, report: Report) -> None:
+        """Tells the source which records are done, so that only the others come again."""
+        ...
+
+
+class Source(Protocol):
+    """Where batches come from. The next is asked for only when the last is settled."""
+
+    name: str
+
+    def __iter__(self) -> Iterator[Batch]: ...

@@ -1,0 +1,89 @@
+"""The straight line: a batch of records in, one outcome for each out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from itertools import chain
+
+from ..context import Context
+from ..records import Record
+from ..routing import Delete, Index, Router
+from .collapse import write_newest
+from .contracts import Letter, LetterStore, Observer, Sink, Write
+from .outcomes import Outcome, Report, Result, worst
+from .planning import Task, plan
+
+
+class Dispatcher:
+    """Hands records to their routes and what these ask for to the sinks. Keeps nothing between batches."""
+
+    def __init__(
+        self,
+        router: Router,
+        *,
+        search: Sink,
+        table: Sink,
+        letters: LetterStore,
+        observer: Observer,
+        context: Context,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self._router = router
+        self._search = search
+        self._table = table
+        self._letters = letters
+        self._observer = observer
+        self._context = context
+        self._clock = clock
+
+    def dispatch(self, batch: Sequence[Record], source: str = "", context: Context | None = None) -> Report:
+        """Carries a batch out. Every record has one result in the report, in the batch's order.
+
+        Raises Halt when every record would fail: then nothing may be acknowledged.
+        """
+        if not batch:
+            return Report([])
+        began = self._clock()
+        tasks = plan(batch, self._router, context or self._context)
+        self._write(tasks)
+        letters = [
+            Letter(task.record, task.route, task.result)
+            for task in tasks
+            if task.result.outcome is Outcome.REJECTED
+        ]
+        if letters:
+            self._letters.store(letters)
+        report = Report(_results(len(batch), tasks))
+        self._observer.dispatched(source, report, letters, self._clock() - began)
+        return report
+
+    def exhaust(self, batch: Sequence[Record], report: Report, source: str = "") -> None:
+        """Keeps as dead letters what nobody will deliver again. Raises Halt when they cannot be kept."""
+        letters = [
+            Letter(batch[position], "", Result(Outcome.REJECTED, f"exhausted: {report.results[position].reason}"))
+            for position in report.undone
+        ]
+        if letters:
+            self._letters.store(letters)
+            self._observer.dispatched(source, Report([letter.result for letter in letters]), letters, 0.0)
+
+    def _write(self, tasks: Sequence[Task]) -> None:
+        writes = list(chain.from_iterable(task.writes for task in tasks))
+        searches = [write for write in writes if isinstance(write.action, Index | Delete)]
+        items = [write for write in writes if not isinstance(write.action, Index | Delete)]
+        results: dict[Write, Result] = {}
+        if items:
+            results.update(zip(items, self._table.write(items), strict=True))
+        if searches:
+            results.update(zip(searches, write_newest(searches, self._search), strict=True))
+        for task in tasks:
+            if task.writes:
+                task.results = [results[write] for write in task.writes]
+
+
+def _results(size: int, tasks: Sequence[Task]) -> list[Result]:
+    by_record: list[list[Result]] = [[] for _ in range(size)]
+    for task in tasks:
+        by_record[task.position].append(task.result)
+    return [worst(results) for results in by_record]

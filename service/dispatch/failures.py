@@ -1,0 +1,126 @@
+"""What an error that a route raised means for its record.
+
+Libraries are told by the names of their classes, so that none is imported to find out. A transient error
+never becomes a dead letter; a route with a mistake in it never stalls the stream.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ..errors import Halt, Reject, Retry, Skip, StreamdexError
+from .outcomes import Outcome, Result
+
+TRANSIENT: Final = frozenset(
+    {
+        "builtins.ConnectionError",
+        "builtins.TimeoutError",
+        "botocore.exceptions.ConnectionError",
+        "botocore.exceptions.HTTPClientError",
+        "botocore.exceptions.IncompleteReadError",
+        "botocore.exceptions.ResponseStreamingError",
+        "opensearchpy.exceptions.ConnectionError",
+        "requests.exceptions.ConnectionError",
+        "requests.exceptions.Timeout",
+        "sqlalchemy.exc.DisconnectionError",
+        "sqlalchemy.exc.InterfaceError",
+        "sqlalchemy.exc.OperationalError",
+        "sqlalchemy.exc.TimeoutError",
+        "urllib3.exceptions.HTTPError",
+    }
+)
+
+HALTING: Final = frozenset(
+    {
+        "botocore.exceptions.CredentialRetrievalError",
+        "botocore.exceptions.NoCredentialsError",
+        "botocore.exceptions.NoRegionError",
+        "botocore.exceptions.PartialCredentialsError",
+        "botocore.exceptions.ProfileNotFound",
+        "botocore.exceptions.TokenRetrievalError",
+    }
+)
+
+# "Common errors" and "Error handling" in the API references of DynamoDB, S3 and SQS.
+THROTTLED: Final = frozenset(
+    {
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestTimeout",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "TransactionInProgressException",
+    }
+)
+FORBIDDEN: Final = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "IncompleteSignature",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "MissingAuthenticationToken",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
+
+
+def result_of(error: Exception, doing: str) -> Result:
+    """The result of a record whose route raised; `doing` names the route and the item for the reason.
+
+    Raises Halt for what would fail for every record: missing credentials or permission.
+    """
+    if isinstance(error, Halt):
+        raise error
+    reason = f"{doing}: {describe(error)}"
+    if isinstance(error, StreamdexError):
+        signals = {Retry: Outcome.RETRY, Skip: Outcome.SKIPPED, Reject: Outcome.REJECTED}
+        kind = next((signals[base] for base in type(error).__mro__ if base in signals), Outcome.REJECTED)
+        return Result(kind, reason)
+    bases = {f"{base.__module__}.{base.__qualname__}" for base in type(error).__mro__}
+    if bases & HALTING:
+        raise Halt(f"{reason}: give the service credentials and a region") from error
+    if bases & TRANSIENT:
+        return Result(Outcome.RETRY, reason)
+    if "botocore.exceptions.ClientError" in bases:
+        return _of_aws(error, reason)
+    if "opensearchpy.exceptions.TransportError" in bases:
+        return _of_status(getattr(error, "status_code", None), reason, error)
+    return Result(Outcome.REJECTED, reason)
+
+
+def _of_aws(error: Any, reason: str) -> Result:
+    code = error.response.get("Error", {}).get("Code", "")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    if code in THROTTLED:
+        return Result(Outcome.RETRY, reason, status)
+    if code in FORBIDDEN:
+        raise Halt(f"{reason}: the service's role needs this permission, or its credentials are wrong") from error
+    return _of_status(status, reason, error)
+
+
+def _of_status(status: Any, reason: str, error: Exception) -> Result:
+    if not isinstance(status, int):
+        return Result(Outcome.REJECTED, reason)
+    if status in (401, 403):
+        raise Halt(f"{reason}: the credentials or permissions of the service are wrong") from error
+    if status == 429 or status >= 500:
+        return Result(Outcome.RETRY, reason, status)
+    return Result(Outcome.REJECTED, reason, status)
+
+
+def describe(error: Exception) -> str:
+    """An error in a few words: what it is, and for a KeyError which attribute is missing."""
+    if isinstance(error, KeyError):
+        return f"KeyError: there is no {error}"
+    if isinstance(error, StreamdexError):
+        return str(error) or type(error).__name__
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

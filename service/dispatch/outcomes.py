@@ -1,0 +1,81 @@
+"""How a record ends. Each record of a batch ends as exactly one of these."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+
+class Outcome(IntEnum):
+    """Of several routes or actions of one record, the first of these that any of them has."""
+
+    RETRY = 1
+    """May succeed later: it is delivered again."""
+    BLOCKED = 2
+    """Behind a RETRY of the same item or object: it is delivered again."""
+    REJECTED = 3
+    """Can never succeed: done, once its dead letter is stored."""
+    APPLIED = 4
+    """Written, or already as it should be: done."""
+    STALE = 5
+    """Something newer is there: done."""
+    SKIPPED = 6
+    """No route, ignored, or nothing to write: done, and counted."""
+
+    @property
+    def done(self) -> bool:
+        """Whether the source may forget the record."""
+        return self > Outcome.BLOCKED
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """An outcome with its reason in words and, where a server gave one, its HTTP status."""
+
+    outcome: Outcome
+    reason: str = ""
+    status: int | None = None
+
+    @property
+    def unrouted(self) -> bool:
+        """Whether there was no route for the record."""
+        return self.outcome is Outcome.SKIPPED and self.reason.startswith(_NO_ROUTE)
+
+
+_NO_ROUTE: Final = "no route for "
+
+APPLIED: Final = Result(Outcome.APPLIED)
+STALE: Final = Result(Outcome.STALE, "something newer is there")
+SUPERSEDED: Final = Result(Outcome.STALE, "superseded in its batch")
+NOTHING_TO_WRITE: Final = Result(Outcome.SKIPPED, "nothing to write")
+BLOCKED: Final = Result(Outcome.BLOCKED, "behind a record of the same item that is tried again")
+
+
+def no_route(source: str) -> Result:
+    """The result of a record that no route matches; `source` names its table or bucket."""
+    return Result(Outcome.SKIPPED, _NO_ROUTE + source)
+
+
+def worst(results: Iterable[Result]) -> Result:
+    """The result that stands for several; NOTHING_TO_WRITE for none."""
+    return min(results, key=lambda result: result.outcome, default=NOTHING_TO_WRITE)
+
+
+class Report:
+    """The results of a batch, in the order of its records."""
+
+    def __init__(self, results: Sequence[Result]):
+        self.results = results
+
+    @property
+    def undone(self) -> list[int]:
+        """The positions of the records that the source must deliver again."""
+        return [position for position, result in enumerate(self.results) if not result.outcome.done]
+
+    def counts(self) -> dict[str, int]:
+        """How many records had each outcome, by its name in lower case."""
+        tally = Counter(result.outcome for result in self.results)
+        return {outcome.name.lower(): tally[outcome] for outcome in Outcome if tally[outcome]}

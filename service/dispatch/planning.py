@@ -1,0 +1,179 @@
+"""From records to writes: which routes a record goes to, and what they ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from ..context import Context
+from ..errors import Halt, Reject
+from ..records import Change, ObjectRecord, Record, TableRecord, Undecodable
+from ..routing import Action, BoundRoute, Delete, Document, Index, Router, TableRoute
+from ..routing.routes import METHODS
+from .contracts import Write
+from .failures import result_of
+from .outcomes import BLOCKED, Outcome, Result, no_route, worst
+
+
+@dataclass(slots=True, eq=False)
+class Task:
+    """One record on one of its routes: the writes that are asked for, then how each ended."""
+
+    position: int
+    record: Record
+    bound: BoundRoute | None
+    writes: list[Write] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
+
+    @property
+    def route(self) -> str:
+        return self.bound.name if self.bound else ""
+
+    @property
+    def result(self) -> Result:
+        return worst(self.results)
+
+
+Gathered: TypeAlias = tuple[Task, TableRecord]
+
+
+def plan(batch: Sequence[Record], router: Router, context: Context) -> list[Task]:
+    """A task for each record and route, with its writes or with its result. Raises Halt."""
+    tasks: list[Task] = []
+    gathered: dict[BoundRoute, list[Gathered]] = {}
+    for position, record in enumerate(batch):
+        if isinstance(record, Undecodable):
+            undecodable = Result(Outcome.REJECTED, f"undecodable: {record.reason}")
+            tasks.append(Task(position, record, None, results=[undecodable]))
+            continue
+        routed = _route(position, record, router)
+        tasks += routed
+        for task in routed:
+            if task.bound is None or task.results:
+                continue
+            if record.event in task.bound.batched and isinstance(record, TableRecord):
+                gathered.setdefault(task.bound, []).append((task, record))
+            else:
+                _call(task, task.bound, record, context)
+    for bound, group in gathered.items():
+        _call_documents(bound, group, context)
+    _hold_back(tasks)
+    return tasks
+
+
+def actions_of(bound: BoundRoute, record: Change, context: Context) -> list[Action]:
+    """What a route asks for a record; complete before anything is written. Raises whatever the route raises."""
+    method = getattr(bound.route, METHODS[record.event])
+    return list(method(record, context))
+
+
+def writes_of(bound: BoundRoute, record: Change, actions: Iterable[Action]) -> list[Write]:
+    """The actions with target, id and version. Raises Reject for a target that the route does not declare."""
+    writes = []
+    for action in actions:
+        name = type(action).__name__
+        if isinstance(action, Index | Delete):
+            if not bound.index:
+                raise Reject(f"{name} without a target: {bound.name} declares no index")
+            writes.append(Write(record, action, bound.index, bound.document_id(record), record.version))
+        elif isinstance(action, Action):
+            if not bound.table:
+                raise Reject(f"{name} without a target: {bound.name} declares no writes")
+            writes.append(Write(record, action, bound.table, "", record.version))
+        else:
+            raise Reject(f"{name} is no action: return Index, Delete, PutItem, UpdateItem or DeleteItem")
+    return writes
+
+
+def _route(position: int, record: Change, router: Router) -> list[Task]:
+    """A task for each route that has a method for the record, else one that says why there is none."""
+    tasks, matched = [], []
+    for bound, test in router.candidates(record):
+        try:
+            if test is not None and not test(record):
+                continue
+        except Exception as error:
+            asked = result_of(error, f"{bound.name} asked whether it wants {_subject(record)}")
+            tasks.append(Task(position, record, bound, results=[asked]))
+            continue
+        matched.append(bound)
+        if record.event in bound.implemented:
+            tasks.append(Task(position, record, bound))
+    return tasks or [Task(position, record, None, results=[_without_route(record, matched)])]
+
+
+def _without_route(record: Change, matched: Sequence[BoundRoute]) -> Result:
+    if not matched:
+        return no_route(_source(record))
+    if any(record.event in bound.ignored for bound in matched):
+        return Result(Outcome.SKIPPED, f"{record.event} is ignored")
+    names = ", ".join(bound.name for bound in matched)
+    reason = f"Unimplemented: id={_key(record)} eventName={record.event} (no method for it in {names})"
+    return Result(Outcome.REJECTED, reason)
+
+
+def _call(task: Task, bound: BoundRoute, record: Change, context: Context) -> None:
+    try:
+        task.writes = writes_of(bound, record, actions_of(bound, record, context))
+    except Exception as error:
+        task.results = [result_of(error, _doing(bound, record))]
+
+
+def _call_documents(bound: BoundRoute, group: Sequence[Gathered], context: Context) -> None:
+    """Asks for the documents of many items at once; if that fails, for one after the other."""
+    try:
+        for (task, record), document in zip(group, _documents(bound, group, context), strict=True):
+            action = Delete() if document is None else Index(document)
+            task.writes = writes_of(bound, record, [action])
+    except Exception as error:
+        if len(group) > 1 and not isinstance(error, Halt):
+            for one in group:
+                _call_documents(bound, [one], context)
+            return
+        ((task, record),) = group[:1]
+        task.results = [result_of(error, _doing(bound, record))]
+
+
+def _documents(bound: BoundRoute, group: Sequence[Gathered], context: Context) -> Sequence[Document | None]:
+    assert isinstance(bound.route, TableRoute)
+    items = []
+    for _, record in group:
+        if record.new is None:
+            raise Reject("no new image: let the view of the table's stream be NEW_AND_OLD_IMAGES")
+        items.append(record.new)
+    documents = bound.route.documents(items, context)
+    if len(documents) != len(items):
+        raise Reject(f"documents() returned {len(documents)} documents for {len(items)} items")
+    return documents
+
+
+def _hold_back(tasks: Sequence[Task]) -> None:
+    """Lets nothing overtake a record of the same item or object that is tried again."""
+    waiting: set[tuple[str, str]] = set()
+    for task in tasks:
+        if isinstance(task.record, Undecodable):
+            continue
+        if any(result.outcome is Outcome.RETRY for result in task.results):
+            waiting.add(task.record.subject)
+        elif waiting and task.writes and task.record.subject in waiting:
+            task.writes, task.results = [], [BLOCKED]
+
+
+def _doing(bound: BoundRoute, record: Change) -> str:
+    return f"{bound.name} {record.event} {_subject(record)}"
+
+
+def _subject(record: Change) -> str:
+    return f"of {_source(record)}, key {_key(record)}"
+
+
+def _source(record: Change) -> str:
+    return f"table {record.table}" if isinstance(record, TableRecord) else f"bucket {record.bucket}"
+
+
+def _key(record: Change) -> str:
+    if isinstance(record, ObjectRecord):
+        return record.key
+    values = [value for typed in record.typed_keys.values() if isinstance(typed, dict) for value in typed.values()]
+    return ",".join(map(str, values))

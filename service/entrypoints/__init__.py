@@ -1,0 +1,1 @@
+"""The thin edges: Lambda, container, command line."""

@@ -1,0 +1,89 @@
+"""The command line: `python -m service COMMAND`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from ..app import App, Chosen, choose
+from ..errors import SettingsError, StreamdexError
+
+USAGE = """usage: python -m service COMMAND [options]
+
+commands:
+  run            read the streams of the routes' tables and the queues of READ_QUEUE, until stopped
+  replay FILE    dispatch the records of a recording: JSON lines, or a Lambda event
+  settings       every setting, its value and where it came from
+
+Options are the same for every command: python -m service run --help lists them.
+Exit codes: 0 done, 1 records were rejected or had no route, 2 usage or settings, 3 halted, 4 unreachable,
+130 interrupted.
+"""
+
+
+def run_container(chosen: Chosen) -> int:
+    from .container import run
+
+    with App(chosen.settings, chosen.routes) as app:
+        return run(app)
+
+
+def replay_recording(chosen: Chosen) -> int:
+    from ..operations.replay import replay
+    from ..sources.recording import Recording
+
+    with App(chosen.settings, chosen.routes) as app:
+        (file,) = chosen.configuration.operands
+        replayed = replay(Recording(file), app.dispatcher, time.sleep)
+    words = ", ".join(f"{count} {name}" for name, count in sorted(replayed.counts.items()))
+    print(f"{replayed.records} records: {words}" if words else "no records")
+    for reason, count in replayed.unrouted.items():
+        print(f"{count} records: {reason}", file=sys.stderr)
+    if replayed.counts["rejected"]:
+        print(f"the rejected are in {chosen.settings.dead_letters}, with the reasons", file=sys.stderr)
+    return 0 if replayed.complete else 1
+
+
+def show_settings(chosen: Chosen) -> int:
+    rows = chosen.configuration.shown()
+    name_width = max(len(row.name) for row in rows)
+    value_width = max(len(row.value) for row in rows)
+    for row in rows:
+        print(f"{row.name:{name_width}}  {row.value:{value_width}}  {row.origin}")
+    return 0
+
+
+COMMANDS: Mapping[str, tuple[Callable[[Chosen], int], Sequence[str]]] = {
+    "run": (run_container, ()),
+    "replay": (replay_recording, ("FILE",)),
+    "settings": (show_settings, ()),
+}
+"""Each command with the names of its operands."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code; errors are one line on standard error."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(USAGE, end="")
+        return 0 if words else 2
+    try:
+        return run_command(words[0], words[1:])
+    except StreamdexError as error:
+        print(f"streamdex: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of our output is gone, as with `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def run_command(name: str, words: Sequence[str]) -> int:
+    """Raises SettingsError for a command or an option that is not there."""
+    if name not in COMMANDS:
+        raise SettingsError(f"there is no command {name!r}; there are {', '.join(COMMANDS)}")
+    command, operands = COMMANDS[name]
+    return command(choose(arguments=words, operands=operands, program=f"python -m service {name}"))

@@ -1,0 +1,47 @@
+"""The Lambda function: `service.entrypoints.lambda_handler.handler`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from functools import cache
+from typing import Any, TypeAlias
+
+from ..app import App, choose
+from ..routing import Route
+from ..sources.lambda_event import LambdaBatch
+
+Handler: TypeAlias = Callable[[Any, Any], Any]
+
+
+def handler_for(*routes: type[Route], events: Collection[str] = ()) -> Handler:
+    """A handler for these routes, or for those that FUNC chooses where none are given.
+
+    With `events` (such as {"ObjectCreated"}) it takes only these and leaves the others alone. Settings are
+    read, and clients made, on the first call.
+    """
+
+    @cache
+    def app() -> App:
+        chosen = choose(routes=routes or None)
+        return App(chosen.settings, chosen.routes)
+
+    def handle(event: Any, lambda_context: Any) -> Any:
+        """Dispatches an event and answers what its source reads.
+
+        `{"batchItemFailures": […]}` for streams and queues. S3, SNS and EventBridge read no answer and deliver
+        nothing again: what is still undone is kept as a dead letter, and the answer is None. Raises UnknownEvent
+        for an event with nothing known in it, and Halt when every record would fail.
+        """
+        service = app()
+        batch = LambdaBatch(event, events)
+        context = service.context.during(lambda_context)
+        report = service.dispatcher.dispatch(batch.records, batch.source, context)
+        if batch.answers:
+            return batch.answer(report)
+        service.dispatcher.exhaust(batch.records, report, batch.source)
+        return None
+
+    return handle
+
+
+handler = handler_for()

@@ -1,0 +1,30 @@
+"""Change records: what happened to an item or an object, as plain values."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from .events import CREATED, DELETED, INSERT, MODIFY, REMOVE
+from .objects import ObjectRecord
+from .tables import Item, TableRecord
+from .undecodable import Undecodable
+
+Change: TypeAlias = TableRecord | ObjectRecord
+"""A record that could be read."""
+
+Record: TypeAlias = TableRecord | ObjectRecord | Undecodable
+"""Whatever a source delivers: each gets exactly one outcome."""
+
+__all__ = [
+    "CREATED",
+    "DELETED",
+    "INSERT",
+    "MODIFY",
+    "REMOVE",
+    "Change",
+    "Item",
+    "ObjectRecord",
+    "Record",
+    "TableRecord",
+    "Undecodable",
+]

@@ -1,0 +1,111 @@
+"""A change of one object of one S3 bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote_plus
+
+from ..errors import DecodeError
+from .events import CREATED, object_event
+from .versions import normal_sequencer, object_version
+
+
+class ObjectRecord:
+    """A creation or a deletion in a bucket, whichever way S3 told of it.
+
+    `event` is CREATED, DELETED, or the family of any other event. `key` is the object's key as S3 has it,
+    no longer url-encoded. `size` (bytes), `etag`, `version_id` and `sequencer` are None or "" where the
+    notification leaves them out. `identifier` is what the source calls the record when it has to come
+    again; `raw` is the record as it came.
+    """
+
+    __slots__ = (
+        "bucket",
+        "etag",
+        "event",
+        "identifier",
+        "key",
+        "name",
+        "raw",
+        "sequencer",
+        "size",
+        "source",
+        "version",
+        "version_id",
+    )
+
+    def __init__(
+        self,
+        raw: Mapping[str, Any],
+        *,
+        name: str,
+        bucket: str,
+        key: str,
+        details: Mapping[str, Any],
+        identifier: str = "",
+    ):
+        self.raw = raw
+        self.name = name
+        self.event = object_event(name)
+        self.bucket = bucket
+        self.key = key
+        self.size: int | None = details.get("size")
+        self.etag = text(details.get("eTag") or details.get("etag"))
+        self.version_id = text(details.get("versionId") or details.get("version-id"))
+        self.sequencer = normal_sequencer(text(details.get("sequencer")))
+        self.version = object_version(self.sequencer)
+        self.source = f"arn:aws:s3:::{bucket}"
+        self.identifier = identifier
+
+    @property
+    def subject(self) -> tuple[str, str]:
+        """What changed: the same for two records of one object."""
+        return self.bucket, self.key
+
+    def __repr__(self) -> str:
+        return f"ObjectRecord({self.event} {self.bucket}/{self.key})"
+
+
+def from_notification(raw: Mapping[str, Any], identifier: str = "") -> ObjectRecord:
+    """An entry of `Records` in S3's own notification; its key is url-encoded. Raises DecodeError."""
+    try:
+        name, detail = raw["eventName"], raw["s3"]
+        bucket, entry = detail["bucket"]["name"], detail["object"]
+        key = unquote_plus(entry["key"], errors="strict")
+    except (AttributeError, KeyError, TypeError) as error:
+        raise DecodeError(f"an S3 record without {error}") from None
+    except UnicodeDecodeError:
+        raise DecodeError("an S3 record whose key is not url-encoded UTF-8") from None
+    return _object(raw, name, bucket, key, entry, identifier)
+
+
+def from_eventbridge(raw: Mapping[str, Any], identifier: str = "") -> ObjectRecord:
+    """An S3 event as EventBridge delivers it; AWS leaves its key unencoded. Raises DecodeError."""
+    try:
+        name, detail = raw["detail-type"], raw["detail"]
+        bucket, entry = detail["bucket"]["name"], detail["object"]
+        key = entry["key"]
+    except (AttributeError, KeyError, TypeError) as error:
+        raise DecodeError(f"an EventBridge event of S3 without {error}") from None
+    return _object(raw, name, bucket, key, entry, identifier)
+
+
+def from_pointer(raw: Mapping[str, Any], identifier: str = "") -> ObjectRecord:
+    """The simplified message `{"bucket": …, "key": …}`: this object is there, work on it."""
+    return _object(raw, CREATED, raw["bucket"], raw["key"], {}, identifier)
+
+
+def _object(
+    raw: Mapping[str, Any], name: Any, bucket: Any, key: Any, details: Any, identifier: str
+) -> ObjectRecord:
+    for what, value in (("event name", name), ("bucket", bucket), ("key", key)):
+        if not isinstance(value, str) or not value:
+            raise DecodeError(f"an object record whose {what} is no text")
+    if not isinstance(details, Mapping):
+        raise DecodeError("an object record whose object is no map")
+    return ObjectRecord(raw, name=name, bucket=bucket, key=key, details=details, identifier=identifier)
+
+
+def text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,146 @@
+"""A change of one item of one DynamoDB table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ..errors import DecodeError
+from .versions import stream_version
+
+if TYPE_CHECKING:
+    from .deserializer import Deserializer
+
+Item: TypeAlias = dict[str, Any]
+
+_UNREAD: Any = object()
+
+
+@cache
+def deserializer() -> Deserializer:
+    """The one deserializer; made when the first value is read, for it imports boto3."""
+    from .deserializer import Deserializer
+
+    return Deserializer()
+
+
+class TableRecord:
+    """A stream record, as boto3's `get_records` or a Lambda event has it.
+
+    `event` is INSERT, MODIFY or REMOVE. `keys`, `new` and `old` are the item's key and its images as Python
+    values (an image that the stream's view leaves out is None), read when first asked for: each raises
+    DecodeError when a value cannot be read. `identifier` is what the source calls the record when
+    it has to come again; `raw` is the record as it came, never changed.
+    """
+
+    __slots__ = (
+        "_images",
+        "created",
+        "event",
+        "identifier",
+        "raw",
+        "sequence_number",
+        "source",
+        "table",
+        "typed_keys",
+        "version",
+    )
+
+    def __init__(self, raw: Mapping[str, Any], *, source: str = "", identifier: str | None = None):
+        """Reads the frame of a record. `source` is the stream's ARN where the record does not say.
+
+        Raises DecodeError for a record without event name, table or keys.
+        """
+        try:
+            change = raw["dynamodb"]
+            self.event: str = raw["eventName"]
+            self.typed_keys: Mapping[str, Any] = change["Keys"]
+            sequence = change.get("SequenceNumber", "")
+        except (AttributeError, KeyError, TypeError) as error:
+            raise DecodeError(f"a stream record without {error}") from None
+        if not isinstance(self.event, str) or not isinstance(self.typed_keys, Mapping):
+            raise DecodeError("a stream record whose eventName is no text or whose Keys are no map")
+        self.raw = raw
+        said = raw.get("eventSourceARN")
+        self.source = said if isinstance(said, str) and said else source
+        self.table = table_of(self.source)
+        self.sequence_number = sequence if isinstance(sequence, str) else ""
+        self.identifier = self.sequence_number if identifier is None else identifier
+        self.created = to_seconds(change.get("ApproximateCreationDateTime"))
+        self.version = stream_version(self.created, self.sequence)
+        self._images: dict[str, Any] = {}
+
+    @property
+    def sequence(self) -> int | None:
+        """The sequence number as a number; None where the record has none."""
+        text = self.sequence_number
+        return int(text) if text.isascii() and text.isdigit() and len(text) <= 40 else None
+
+    @property
+    def subject(self) -> tuple[str, str]:
+        """What changed: the same for two records of one item."""
+        return self.table, repr(sorted(self.typed_keys.items()))
+
+    @property
+    def keys(self) -> Item:
+        found = self._image("Keys")
+        assert found is not None  # __init__ saw that there are keys
+        return found
+
+    @property
+    def new(self) -> Item | None:
+        return self._image("NewImage")
+
+    @property
+    def old(self) -> Item | None:
+        return self._image("OldImage")
+
+    @property
+    def expired(self) -> bool:
+        """Whether DynamoDB removed the item by its time to live.
+
+        Source: "DynamoDB Streams and Time to Live": userIdentity says the principal dynamodb.amazonaws.com;
+        boto3 writes its fields in capitals, Lambda does not.
+        """
+        identity = self.raw.get("userIdentity") or {}
+        principal = identity.get("principalId", identity.get("PrincipalId"))
+        return self.event == "REMOVE" and principal == "dynamodb.amazonaws.com"
+
+    def _image(self, name: str) -> Item | None:
+        found = self._images.get(name, _UNREAD)
+        if found is _UNREAD:
+            image = self.raw["dynamodb"].get(name)
+            try:
+                found = None if image is None else deserializer().item(image)
+            except DecodeError as error:
+                raise DecodeError(f"{name}{error}") from None
+            self._images[name] = found
+        item: Item | None = found
+        return item
+
+    def __repr__(self) -> str:
+        return f"TableRecord({self.event} {self.table} {self.identifier})"
+
+
+@lru_cache(maxsize=1024)
+def table_of(stream: str) -> str:
+    """The table's name in the ARN of its stream, `arn:…:table/NAME/stream/LABEL`. Raises DecodeError."""
+    _, found, rest = stream.partition(":table/")
+    name = rest.partition("/")[0]
+    if not found or not name:
+        raise DecodeError("a stream record that does not say its stream (eventSourceARN)")
+    return name
+
+
+def to_seconds(time: Any) -> float | None:
+    """Unix seconds of what ApproximateCreationDateTime holds: a number (Lambda) or a datetime (boto3)."""
+    if isinstance(time, datetime):
+        return time.timestamp()
+    if isinstance(time, int | float) and not isinstance(time, bool):
+        try:
+            return float(time)
+        except OverflowError:
+            return None
+    return None

@@ -1,0 +1,16 @@
+"""A record that cannot be read, kept whole so that nothing is lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Undecodable:
+    """What came, why it cannot be read, and what its source calls it."""
+
+    raw: Any
+    reason: str
+    source: str = ""
+    identifier: str = ""

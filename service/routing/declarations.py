@@ -1,0 +1,111 @@
+"""What can be seen to be wrong with route classes before the first record comes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+from ..errors import DeclarationError
+from .patterns import is_plain, overlap
+from .routes import BucketRoute, Route, TableRoute, implemented_events
+
+KEY_TYPES = ("S", "N", "B")
+
+
+def check_declaration(route: Any) -> None:
+    """Raises DeclarationError for a route that cannot work, with what to write instead."""
+    name = full_name(route)
+    if not isinstance(route, TableRoute | BucketRoute):
+        raise DeclarationError(f"{name} is neither a TableRoute nor a BucketRoute: derive from one of them")
+    if isinstance(route, TableRoute):
+        _check_table(name, route)
+    elif not isinstance(route.bucket, str) or not route.bucket:
+        raise DeclarationError(f"{name} says no bucket: write bucket: ClassVar = 'the bucket'")
+    if not isinstance(route.index, str):
+        raise DeclarationError(f"{name}.index must be the name of an index")
+    if not isinstance(route.mapping, Mapping):
+        raise DeclarationError(f"{name}.mapping must be the mappings of an index, as a dict")
+    if route.writes and (set(route.writes) != {"table"} or not is_plain(route.writes["table"])):
+        raise DeclarationError(f"{name}.writes must be {{'table': 'the table'}}")
+    if not route.index and not route.writes:
+        raise DeclarationError(f"{name} has no target: declare index, or writes = {{'table': 'the table'}}")
+    if not implemented_events(type(route)):
+        wanted = "document()" if isinstance(route, TableRoute) else "created() or deleted()"
+        raise DeclarationError(f"{name} does nothing: write {wanted}")
+    handled = implemented_events(type(route)).intersection(route.ignore)
+    if handled:
+        raise DeclarationError(f"{name} ignores {', '.join(sorted(handled))} and has a method for it")
+
+
+def _check_table(name: str, route: Any) -> None:
+    if not isinstance(route.table, str) or not route.table:
+        raise DeclarationError(f"{name} says no table: write table: ClassVar = 'the table'")
+    key = route.key
+    if not isinstance(key, Mapping) or not 1 <= len(key) <= 2 or not set(key.values()) <= set(KEY_TYPES):
+        raise DeclarationError(
+            f"{name}.key must be the table's key attributes with their types (S, N or B), such as"
+            " {'id': 'S'} or {'PK': 'S', 'SK': 'N'}"
+        )
+    strangers = set(route.where) - set(key)
+    if strangers:
+        raise DeclarationError(
+            f"{name}.where tests {', '.join(sorted(strangers))}, which is not in its key: a REMOVE could not"
+            " be told apart; use wants(record) for other attributes"
+        )
+
+
+def check_clashes(routes: Sequence[Route]) -> None:
+    """Raises DeclarationError, naming both, for a route given twice or two that could write one document."""
+    alike: dict[type[Route], list[Route]] = {}
+    for route in routes:
+        twins = alike.setdefault(type(route), [])
+        if any(not dataclasses.is_dataclass(type(route)) or twin == route for twin in twins):
+            raise DeclarationError(f"{full_name(route)} is registered twice")
+        twins.append(route)
+    by_index: dict[str, list[Route]] = {}
+    for route in routes:
+        if route.index:
+            by_index.setdefault(route.index, []).append(route)
+    for index, neighbours in by_index.items():
+        for one, other in combinations(neighbours, 2):
+            if could_meet(one, other):
+                raise DeclarationError(
+                    f"{full_name(one)} and {full_name(other)} could write the same document of index"
+                    f" {index!r}: give one of them another index, or tell their items apart by where"
+                    " (tables), or by prefix and suffix (buckets)"
+                )
+
+
+def could_meet(one: Route, other: Route) -> bool:
+    """Whether two routes of one index can give a document the same id."""
+    if isinstance(one, TableRoute) and isinstance(other, TableRoute):
+        return _tables_meet(one, other)
+    if isinstance(one, BucketRoute) and isinstance(other, BucketRoute):
+        return _buckets_meet(one, other)
+    return True  # the ids of a table's items and of a bucket's objects may be equal
+
+
+def _tables_meet(one: TableRoute, other: TableRoute) -> bool:
+    if one.table != other.table and (is_plain(one.table) or is_plain(other.table)):
+        return True  # an id that carries no table can be equal to any other
+    if not overlap(one.table, other.table):
+        return False
+    shared = set(one.where) & set(other.where)
+    return all(overlap(one.where[attribute], other.where[attribute]) for attribute in shared)
+
+
+def _buckets_meet(one: BucketRoute, other: BucketRoute) -> bool:
+    if one.bucket != other.bucket and (is_plain(one.bucket) or is_plain(other.bucket)):
+        return True
+    if not overlap(one.bucket, other.bucket):
+        return False
+    # prefix and suffix may share characters of a short key, so each is asked alone
+    prefixes = one.prefix.startswith(other.prefix) or other.prefix.startswith(one.prefix)
+    suffixes = one.suffix.endswith(other.suffix) or other.suffix.endswith(one.suffix)
+    return prefixes and suffixes
+
+
+def full_name(route: Route) -> str:
+    return f"{type(route).__module__}:{type(route).__qualname__}"

@@ -1,0 +1,56 @@
+"""Finds the route classes that ROUTES lists, importing only the modules that were chosen."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+
+from ..errors import DeclarationError, SettingsError
+from .routes import Route
+
+
+def load_routes(package: str, func: Sequence[str] = ()) -> list[type[Route]]:
+    """The classes of `package.ROUTES`, a list of "module:Class"; with `func` only those of the modules named.
+
+    Raises SettingsError for a module name that is not there, listing those that are, and DeclarationError for
+    an entry that leads to no route class.
+    """
+    entries = _entries(package)
+    modules = list(dict.fromkeys(module for module, _ in entries))
+    unknown = [name for name in func if name not in modules]
+    if unknown:
+        raise SettingsError(f"FUNC: no routes in {', '.join(unknown)}; there are {', '.join(modules)}")
+    return [_load(package, module, name) for module, name in entries if not func or module in func]
+
+
+def _entries(package: str) -> list[tuple[str, str]]:
+    try:
+        listed = importlib.import_module(package).ROUTES
+    except ModuleNotFoundError as error:
+        if error.name and not package.startswith(error.name):
+            raise  # the package is there and something that it needs is not
+        raise SettingsError(f"there is no package {package!r} of routes here: set STREAMDEX_ROUTES") from error
+    except AttributeError as error:
+        raise DeclarationError(f"{package}/__init__.py has no ROUTES: write ROUTES = ['module:Class']") from error
+    entries = []
+    for entry in listed:
+        module, colon, name = str(entry).partition(":")
+        if not (module and colon and name):
+            raise DeclarationError(f"{package}.ROUTES: {entry!r} should be 'module:Class'")
+        entries.append((module, name))
+    return entries
+
+
+def _load(package: str, module: str, name: str) -> type[Route]:
+    where = f"{package}.ROUTES: '{module}:{name}'"
+    full = f"{package}.{module}"
+    try:
+        found = getattr(importlib.import_module(full), name)
+    except ModuleNotFoundError as error:
+        missing = "there is no such module" if error.name == full else f"it needs {error.name}"
+        raise DeclarationError(f"{where} cannot be imported: {missing}") from error
+    except AttributeError as error:
+        raise DeclarationError(f"{where} cannot be imported: {error}") from error
+    if not isinstance(found, type) or not issubclass(found, Route):
+        raise DeclarationError(f"{where} is no route class: derive from TableRoute or BucketRoute")
+    return found

@@ -1,0 +1,39 @@
+"""Logical names, which routes use, and what exists under them in this deployment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..errors import SettingsError
+
+KINDS = ("table", "bucket", "index", "queue")
+
+
+class Names:
+    """The setting `names`: {"table/images": "images-lab"}. A name that is not mapped is itself.
+
+    Raises SettingsError for a key without a kind, and for two names of one thing.
+    """
+
+    def __init__(self, mapping: Mapping[str, str] | None = None):
+        self._actual: dict[tuple[str, str], str] = {}
+        self._logical: dict[tuple[str, str], str] = {}
+        for key, actual in (mapping or {}).items():
+            kind, slash, logical = key.partition("/")
+            if kind not in KINDS or not slash or not logical:
+                raise SettingsError(f"names: {key!r} should be KIND/NAME, where KIND is one of {', '.join(KINDS)}")
+            twin = self._logical.setdefault((kind, actual), logical)
+            if twin != logical:
+                raise SettingsError(f"names: {kind} {actual!r} stands for {twin!r} and for {logical!r}")
+            self._actual[kind, logical] = actual
+
+    def actual(self, kind: str, logical: str) -> str:
+        """What exists under a logical name."""
+        return self._actual.get((kind, logical), logical)
+
+    def logical(self, kind: str, actual: str) -> str | None:
+        """The logical name of what exists; None where its own name stands for something else."""
+        found = self._logical.get((kind, actual))
+        if found is not None:
+            return found
+        return None if (kind, actual) in self._actual else actual

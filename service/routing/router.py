@@ -1,0 +1,138 @@
+"""Which routes a record goes to, decided once per table or bucket and remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from ..errors import DecodeError
+from ..records import Change, ObjectRecord, TableRecord
+from .declarations import check_clashes, check_declaration
+from .identity import document_id
+from .names import Names
+from .patterns import compiled, is_plain, matches
+from .routes import METHODS, BucketRoute, Route, TableRoute, implemented_events, uses_documents
+
+
+@dataclass(frozen=True, eq=False)
+class BoundRoute:
+    """A route with everything that follows from its declaration: made once, at start-up."""
+
+    route: Route
+    name: str
+    index: str
+    table: str
+    implemented: frozenset[str]
+    ignored: frozenset[str]
+    batched: frozenset[str]
+    scoped: bool
+    key: tuple[str, ...]
+
+    def document_id(self, record: Change) -> str:
+        """The id of the document that the record is about. Raises DecodeError for other keys than declared."""
+        if isinstance(record, ObjectRecord):
+            return document_id([record.key], record.bucket if self.scoped else "")
+        keys = record.keys
+        try:
+            parts = [keys[attribute] for attribute in self.key]
+        except KeyError:
+            parts = []
+        if len(parts) != len(keys):
+            raise DecodeError(
+                f"{self.name} declares the key {', '.join(self.key)} of table {record.table},"
+                f" and the record's is {', '.join(map(str, keys))}"
+            )
+        return document_id(parts, record.table if self.scoped else "")
+
+
+RecordTest: TypeAlias = Callable[[Any], bool]
+Candidate: TypeAlias = tuple[BoundRoute, RecordTest | None]
+
+
+class Router:
+    """The registered routes. Raises DeclarationError for one that is wrong and for two that clash."""
+
+    def __init__(self, routes: Sequence[Route], names: Names | None = None):
+        self.names = names or Names()
+        for route in routes:
+            check_declaration(route)
+        check_clashes(routes)
+        self.bound: tuple[BoundRoute, ...] = tuple(self._bind(route) for route in routes)
+        self._by_table: dict[str, Sequence[Candidate]] = {}
+        self._by_bucket: dict[str, Sequence[Candidate]] = {}
+
+    def candidates(self, record: Change) -> Sequence[Candidate]:
+        """The routes whose table or bucket fits, in the order registered, each with what is left to ask."""
+        if isinstance(record, TableRecord):
+            found = self._by_table.get(record.table)
+            if found is None:
+                found = self._by_table[record.table] = self._of("table", record.table)
+            return found
+        found = self._by_bucket.get(record.bucket)
+        if found is None:
+            found = self._by_bucket[record.bucket] = self._of("bucket", record.bucket)
+        return found
+
+    def _bind(self, route: Route) -> BoundRoute:
+        kind = type(route)
+        source = route.table if isinstance(route, TableRoute) else getattr(route, "bucket", "")
+        return BoundRoute(
+            route=route,
+            name=route_name(kind),
+            index=self.names.actual("index", route.index) if route.index else "",
+            table=self.names.actual("table", route.writes["table"]) if route.writes else "",
+            implemented=implemented_events(kind),
+            ignored=frozenset(route.ignore),
+            batched=frozenset(event for event in METHODS if uses_documents(kind, event)),
+            scoped=not is_plain(source),
+            key=tuple(route.key) if isinstance(route, TableRoute) else (),
+        )
+
+    def _of(self, kind: str, actual: str) -> Sequence[Candidate]:
+        logical = self.names.logical(kind, actual)
+        return [
+            (bound, record_test(bound.route))
+            for bound in self.bound
+            if logical is not None and matches(getattr(bound.route, kind, ""), logical)
+        ]
+
+
+def route_name(kind: type[Route]) -> str:
+    """`module:Class` without the package, as in ROUTES."""
+    return f"{kind.__module__.rpartition('.')[2]}:{kind.__qualname__}"
+
+
+def record_test(route: Route) -> RecordTest | None:
+    """What is left to ask of a record once its table or bucket fits; None if nothing. May raise anything."""
+    if isinstance(route, TableRoute):
+        tests: list[RecordTest] = [where_test(name, pattern) for name, pattern in route.where.items()]
+        if type(route).wants is not TableRoute.wants:
+            tests.append(route.wants)
+    else:
+        assert isinstance(route, BucketRoute)
+        tests = [affix_test(route.prefix, route.suffix)] if route.prefix or route.suffix else []
+        if type(route).wants is not BucketRoute.wants:
+            tests.append(route.wants)
+    if not tests:
+        return None
+    return tests[0] if len(tests) == 1 else lambda record: all(test(record) for test in tests)
+
+
+def where_test(attribute: str, pattern: str) -> Callable[[TableRecord], bool]:
+    """Whether a key attribute matches a pattern; a number is matched as DynamoDB writes it."""
+    expression = compiled(pattern)
+
+    def fits(record: TableRecord) -> bool:
+        typed = record.typed_keys.get(attribute)
+        if not isinstance(typed, dict):
+            return False
+        value = typed.get("S", typed.get("N"))
+        return isinstance(value, str) and expression.fullmatch(value) is not None
+
+    return fits
+
+
+def affix_test(prefix: str, suffix: str) -> Callable[[ObjectRecord], bool]:
+    """Whether an object's key begins and ends as the route says."""
+    return lambda upload: upload.key.startswith(prefix) and upload.key.endswith(suffix)

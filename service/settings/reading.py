@@ -1,0 +1,146 @@
+"""Reads settings: configuration file < environment < command line. The only reader of the environment."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeVar
+
+import configargparse
+
+from ..errors import SettingsError
+from .files import nested_yaml
+from .options import Option, collect, converter, masked, options_of, shown_value
+
+DEFAULT_FILES = ("const.yml", "config/streamdex.yml")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A setting as a person is shown it: secrets masked."""
+
+    name: str
+    value: str
+    origin: str
+    help: str
+
+
+class Configuration:
+    """The values that were read; `build` makes an instance of any of the classes declared."""
+
+    def __init__(
+        self,
+        values: Mapping[str, Any],
+        origins: Mapping[str, str],
+        options: Mapping[str, Option],
+        operands: Sequence[str] = (),
+    ):
+        self.operands = operands
+        self._values = values
+        self._origins = origins
+        self._options = options
+
+    def build(self, declaring: type[T]) -> T:
+        """An instance of a dataclass whose settings were read."""
+        names = [option.name for option in options_of(declaring)]
+        return declaring(**{name: self._values[name] for name in names})
+
+    def shown(self) -> list[Shown]:
+        """Every setting, its value and where that came from, in the order declared."""
+        return [
+            Shown(name, masked(option, self._values[name]), self._origins[name], option.declared.help)
+            for name, option in self._options.items()
+        ]
+
+
+def read_configuration(
+    *declaring: type,
+    arguments: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+    operands: Sequence[str] = (),
+    strict: bool = True,
+    program: str = "streamdex",
+) -> Configuration:
+    """The values of all settings of the classes given.
+
+    `arguments` are command line options; a Lambda passes none, so `sys.argv` is never read for it. `operands`
+    are the names of the words that have to stand among them. With `strict=False` unknown options and keys are
+    left for a second reading, once the routes are known.
+    Raises SettingsError for an unknown option or key and for a bad value, naming it.
+    """
+    options = collect(declaring)
+    environ = without_empty(os.environ if environment is None else environment)
+    for option in options.values():
+        for alias in option.declared.aliases:
+            if alias.upper() in environ:
+                environ.setdefault(option.env, environ[alias.upper()])
+    parser = make_parser(options, program)
+    if strict:
+        for operand in operands:
+            parser.add_argument(operand)
+        namespace = parser.parse_args(list(arguments), env_vars=environ)
+    else:
+        namespace, _ = parser.parse_known_args(list(arguments), env_vars=environ, ignore_help_args=True)
+    values = {name: getattr(namespace, name) for name in options}
+    given = [getattr(namespace, operand) for operand in operands] if strict else []
+    return Configuration(values, find_origins(parser, options, arguments), options, given)
+
+
+def without_empty(environment: Mapping[str, str]) -> dict[str, str]:
+    """A variable that is set to nothing is one that is not set (`make run SEARCH_URL=`)."""
+    return {name: value for name, value in environment.items() if value != ""}
+
+
+class Parser(configargparse.ArgumentParser):  # type: ignore[misc]  # it has no types
+    def error(self, message: str) -> NoReturn:
+        _, found, words = message.partition("unrecognized arguments: ")
+        if found:  # by name alone: what follows a mistyped name may be a secret
+            names = [word.partition("=")[0] for word in words.split() if word.startswith("-")]
+            message = f"unknown option or key: {', '.join(names) or 'a value without an option'}"
+        raise SettingsError(f"{message} (every setting: python -m service settings)")
+
+
+def make_parser(options: Mapping[str, Option], program: str) -> Parser:
+    parser = Parser(
+        prog=program,
+        allow_abbrev=False,
+        add_env_var_help=False,
+        add_config_file_help=False,
+        default_config_files=list(DEFAULT_FILES),
+        config_file_parser_class=nested_yaml(options),
+        formatter_class=argparse.HelpFormatter,
+    )
+    parser.add_argument(
+        "--config", "--const-path", "--const_path", is_config_file=True, help="a configuration file (YAML)"
+    )
+    for option in options.values():
+        default = f", default {shown_value(option.default)}" if shown_value(option.default) else ""
+        parser.add_argument(
+            *option.flags,
+            dest=option.name,
+            env_var=option.env,
+            type=converter(option),
+            default=option.default,
+            metavar=option.name.upper(),
+            help=f"{option.declared.help} [{option.env}{default}]".replace("%", "%%"),
+        )
+    return parser
+
+
+def find_origins(parser: Parser, options: Mapping[str, Option], arguments: Sequence[str]) -> dict[str, str]:
+    """For each setting, in words, where its value came from."""
+    origins = dict.fromkeys(options, "default")
+    for source, entries in reversed(parser.get_source_to_settings_dict().items()):
+        label = {"environment_variables": "environment"}.get(source, source.partition("|")[2])
+        for key, (action, _) in entries.items():
+            if action is not None and action.dest in options and source != "defaults":
+                origins[action.dest] = f"{label} {key}" if label == "environment" else f"file {label}"
+    given = {argument.partition("=")[0] for argument in arguments}
+    for name, option in options.items():
+        if given.intersection(option.flags):
+            origins[name] = "command line"
+    return origins

@@ -1,0 +1,126 @@
+"""The service's own settings, each declared once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .declaration import setting
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The service's own settings; those of the chosen routes stand beside them."""
+
+    # What runs.
+    func: tuple[str, ...] = setting(
+        (), "only the routes of these modules (commas between them); all without it", env="FUNC"
+    )
+    routes: str = setting("routes", "the package whose ROUTES are served", env="STREAMDEX_ROUTES")
+    names: Mapping[str, str] = setting(
+        {}, "logical names to what exists: table/images=images-lab,bucket/in=acme-in", env="STREAMDEX_NAMES"
+    )
+
+    # The search server.
+    search_url: str = setting("", "the OpenSearch or Elasticsearch server", env="SEARCH_URL")
+    search_auth: str = setting(
+        "none", "how requests are authenticated", env="SEARCH_AUTH", choices=("none", "basic", "sigv4")
+    )
+    search_user: str = setting("", "the user, with search_auth=basic", env="SEARCH_USER")
+    search_password: str = setting("", "the password, with search_auth=basic", env="SEARCH_PASSWORD", secret=True)
+    search_service: str = setting(
+        "es",
+        "what SigV4 signs for: a domain (es) or a serverless collection (aoss)",
+        env="SEARCH_SERVICE",
+        choices=("es", "aoss"),
+    )
+    search_verify_certs: bool = setting(
+        True, "whether the server's TLS certificate is verified", env="SEARCH_VERIFY_CERTS"
+    )
+    search_ca_certs: str = setting("", "a file of certificate authorities to trust", env="SEARCH_CA_CERTS")
+    search_timeout: float = setting(30.0, "seconds for one request", env="SEARCH_TIMEOUT", least=0.1)
+    bulk_actions: int = setting(
+        1000, "actions in one bulk request, at most", env="STREAMDEX_BULK_ACTIONS", least=1
+    )
+    bulk_bytes: int = setting(
+        5 * 1024 * 1024, "bytes of one bulk request, at most", env="STREAMDEX_BULK_BYTES", least=1024
+    )
+    create_indices: bool = setting(
+        True, "whether a missing index is created before its first write", env="STREAMDEX_CREATE_INDICES"
+    )
+    gc_deletes: str = setting(
+        "1h",
+        "how long a new index remembers the version of a deleted document",
+        env="STREAMDEX_GC_DELETES",
+    )
+
+    # AWS.
+    aws_endpoint_url: str = setting(
+        "", "where all of AWS is (an emulator); AWS itself without it", env="AWS_ENDPOINT_URL"
+    )
+    aws_endpoint_url_dynamodb: str = setting("", "where DynamoDB is", env="AWS_ENDPOINT_URL_DYNAMODB")
+    aws_endpoint_url_dynamodb_streams: str = setting(
+        "", "where DynamoDB Streams is", env="AWS_ENDPOINT_URL_DYNAMODB_STREAMS"
+    )
+    aws_endpoint_url_s3: str = setting("", "where S3 is", env="AWS_ENDPOINT_URL_S3", aliases=("s3_endpoint",))
+    aws_endpoint_url_sqs: str = setting("", "where SQS is", env="AWS_ENDPOINT_URL_SQS", aliases=("sqs_endpoint",))
+    region: str = setting("", "the AWS region", env="AWS_DEFAULT_REGION", aliases=("aws_region",))
+    aws_profile: str = setting("", "the profile of the AWS configuration", env="AWS_PROFILE")
+    aws_access_key_id: str = setting("", "the AWS access key", env="AWS_ACCESS_KEY_ID", secret=True)
+    aws_secret_access_key: str = setting(
+        "", "the secret of the AWS access key", env="AWS_SECRET_ACCESS_KEY", secret=True
+    )
+    aws_session_token: str = setting(
+        "", "the session token of temporary AWS credentials", env="AWS_SESSION_TOKEN", secret=True
+    )
+
+    # The container's sources.
+    read_queue: tuple[str, ...] = setting(
+        (), "the SQS queues to read, by name (commas between them)", env="READ_QUEUE"
+    )
+    poll_batch_size: int = setting(
+        10, "messages taken from a queue at once", env="POLL_BATCH_SIZE", least=1, most=10
+    )
+    poll_interval: float = setting(
+        0.5, "seconds before an idle source is asked again", env="POLL_INTERVAL", least=0
+    )
+    poll_wait: int = setting(
+        2, "seconds that a queue waits for a message (long poll)", env="STREAMDEX_POLL_WAIT", least=0, most=20
+    )
+    stream_batch_size: int = setting(
+        1000, "records taken from a shard at once", env="STREAMDEX_STREAM_BATCH_SIZE", least=1, most=1000
+    )
+    start_at: str = setting(
+        "TRIM_HORIZON",
+        "where a shard without a checkpoint is read from",
+        env="STREAMDEX_START_AT",
+        choices=("TRIM_HORIZON", "LATEST"),
+    )
+    group: str = setting(
+        "streamdex", "who reads: checkpoints of different groups do not meet", env="STREAMDEX_GROUP"
+    )
+    checkpoints: str = setting(
+        ".streamdex/checkpoints.sqlite",
+        "where positions in streams are kept: a file, or dynamodb://TABLE",
+        env="STREAMDEX_CHECKPOINTS",
+    )
+    stop_timeout: float = setting(
+        3.0, "seconds that a stop waits for the batch in hand", env="STREAMDEX_STOP_TIMEOUT", least=0
+    )
+
+    # What cannot succeed, and what is told.
+    dead_letters: str = setting(
+        ".streamdex/dead-letters", "the folder of the dead letters", env="STREAMDEX_DEAD_LETTERS"
+    )
+    log_level: str = setting(
+        "INFO",
+        "the least level that is logged",
+        env="LOG_LEVEL",
+        choices=("DEBUG", "INFO", "WARNING", "ERROR"),
+    )
+    log_format: str = setting(
+        "auto",
+        "text, json, or auto: text on a terminal and json elsewhere",
+        env="LOG_FORMAT",
+        choices=("auto", "text", "json"),
+    )

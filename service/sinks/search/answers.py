@@ -1,0 +1,62 @@
+"""What the search server's answers mean: one table for an action's answer, one for a whole request's.
+
+Tried on OpenSearch 3.6.0: a version conflict is an item's 409; a delete of an unknown id is a 404 with
+`result: not_found`, and of an unknown index a 404 with an `error`; a write block is a 403
+`cluster_block_exception`; an id or a version that is out of bounds is a 400 for the whole request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...dispatch.outcomes import APPLIED, STALE, Outcome, Result
+from ...errors import Halt
+
+
+def result_of_item(answer: Mapping[str, Any], index: str) -> Result:
+    """The result of one action from its part of a bulk answer. Raises Halt for what every action would meet."""
+    status = answer.get("status")
+    error = answer.get("error")
+    if not isinstance(status, int):
+        return Result(Outcome.RETRY, "the search server answered an action without a status")
+    if status < 300 or (status == 404 and not error):
+        return APPLIED
+    kind = error.get("type", "") if isinstance(error, Mapping) else str(error)
+    reason = f"index {index}: {kind}: {reason_of(error)}"
+    if status == 409:
+        return STALE
+    if status == 429 or status >= 500 or kind == "cluster_block_exception":
+        return Result(Outcome.RETRY, reason, status)
+    if kind == "index_not_found_exception":
+        raise Halt(f"the index {index} does not exist: create it, or set STREAMDEX_CREATE_INDICES=true")
+    if status in (401, 403):
+        raise Halt(f"{reason}: the service's user may not write to this index")
+    return Result(Outcome.REJECTED, reason, status)
+
+
+def result_of_request(status: int, body: str) -> Result:
+    """The result of a request that was refused whole, for all its actions.
+
+    A 400 or 413 may be the fault of one action among them: the caller sends them in parts to find it. Raises
+    Halt for 401 and 403.
+    """
+    reason = f"the search server answered {status}: {body[:500]}"
+    if status == 403 and "cluster_block_exception" in body:
+        return Result(Outcome.RETRY, reason, status)
+    if status in (401, 403):
+        raise Halt(f"{reason}: set SEARCH_AUTH, SEARCH_USER and SEARCH_PASSWORD, or the role's permissions")
+    if status == 404:
+        raise Halt(f"{reason}: SEARCH_URL does not lead to an OpenSearch or Elasticsearch server")
+    if status == 429 or status >= 500:
+        return Result(Outcome.RETRY, reason, status)
+    return Result(Outcome.REJECTED, reason, status)
+
+
+def reason_of(error: Any) -> str:
+    """The reason in an error, with that of its cause, where a mapping conflict says which field it was."""
+    if not isinstance(error, Mapping):
+        return str(error)
+    reason = str(error.get("reason", ""))
+    cause = error.get("caused_by")
+    return f"{reason} ({reason_of(cause)})" if isinstance(cause, Mapping) else reason

@@ -1,0 +1,114 @@
+"""Bulk request bodies: each document serialised once, straight into the request."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from ...dispatch import Result, Write
+from ...dispatch.outcomes import Outcome
+from ...routing import Index
+
+
+@dataclass(slots=True)
+class Chunk:
+    """A bulk request: its actions' positions in the batch, and their lines."""
+
+    positions: list[int] = field(default_factory=list)
+    lines: list[bytes] = field(default_factory=list)
+    size: int = 0
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(self.lines)
+
+    def add(self, position: int, line: bytes) -> None:
+        self.positions.append(position)
+        self.lines.append(line)
+        self.size += len(line)
+
+    def halves(self) -> tuple[Chunk, Chunk]:
+        """The same actions in two requests."""
+        middle = len(self.positions) // 2
+        return _chunk(self.positions[:middle], self.lines[:middle]), _chunk(
+            self.positions[middle:], self.lines[middle:]
+        )
+
+
+def _chunk(positions: list[int], lines: list[bytes]) -> Chunk:
+    return Chunk(positions, lines, sum(map(len, lines)))
+
+
+def chunks(lines: Iterable[tuple[int, bytes]], most_actions: int, most_bytes: int) -> Iterator[Chunk]:
+    """The lines in requests of so many actions and bytes at most; a single larger line goes alone."""
+    chunk = Chunk()
+    for position, line in lines:
+        if chunk.lines and (len(chunk.lines) >= most_actions or chunk.size + len(line) > most_bytes):
+            yield chunk
+            chunk = Chunk()
+        chunk.add(position, line)
+    if chunk.lines:
+        yield chunk
+
+
+def serialise(writes: Sequence[Write], results: dict[int, Result]) -> Iterator[tuple[int, bytes]]:
+    """Each write's position and lines; one whose document cannot be JSON gets its result instead."""
+    for position, write in enumerate(writes):
+        try:
+            yield position, line_of(write)
+        except (TypeError, ValueError) as error:
+            reason = f"index {write.target}: the document cannot be JSON: {error}"
+            results[position] = Result(Outcome.REJECTED, reason)
+
+
+def line_of(write: Write) -> bytes:
+    """An action and its document. Deletes carry versions too: what they removed must not come back.
+
+    external_gte lets an equal version pass, so that a record that is delivered twice is no conflict.
+    """
+    meta = {
+        "_index": write.target,
+        "_id": write.id,
+        "version": write.version,
+        "version_type": "external_gte",
+    }
+    if isinstance(write.action, Index):
+        return b'{"index":%b}\n%b\n' % (orjson.dumps(meta), dump(write.action.document))
+    return b'{"delete":%b}\n' % orjson.dumps(meta)
+
+
+def dump(document: Any) -> bytes:
+    """JSON, with a Decimal and an integer over 64 bits as strings and bytes as base64.
+
+    Raises TypeError or ValueError for what JSON has no word for.
+    """
+    try:
+        return orjson.dumps(document, _plain)
+    except TypeError:
+        return orjson.dumps(_within_64_bits(document), _plain)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return base64.b64encode(value).decode("ascii")
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    raise TypeError(f"a value of type {type(value).__name__}")
+
+
+def _within_64_bits(value: Any) -> Any:
+    """The same with long integers as strings: orjson refuses them before it asks `_plain`."""
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return str(value)
+    if isinstance(value, dict):
+        return {key: _within_64_bits(member) for key, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_within_64_bits(member) for member in value]
+    return value

@@ -1,0 +1,83 @@
+"""The search server as a sink: bulk requests with external versions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from ...context import Context
+from ...dispatch import Result, Write
+from ...dispatch.outcomes import Outcome
+from .answers import result_of_item, result_of_request
+from .body import Chunk, chunks, serialise
+from .indices import create_missing
+
+
+class SearchSink:
+    """Writes documents through opensearch-py. `mappings` are those of the indices that routes declare."""
+
+    def __init__(self, context: Context, mappings: Mapping[str, Mapping[str, Any]]):
+        self._context = context
+        self._mappings = mappings
+        self._seen: set[str] = set()
+
+    def write(self, writes: Sequence[Write]) -> list[Result]:
+        settings = self._context.settings
+        missing = {write.target for write in writes} - self._seen
+        if missing:
+            failed = self._create(sorted(missing))
+            if failed:
+                return [failed] * len(writes)
+        results: dict[int, Result] = {}
+        lines = serialise(writes, results)
+        for chunk in chunks(lines, settings.bulk_actions, settings.bulk_bytes):
+            self._send(chunk, writes, results)
+        return [results[position] for position in range(len(writes))]
+
+    def _create(self, indices: Sequence[str]) -> Result | None:
+        """Makes sure once per process that indices exist; the result for every write if that failed."""
+        if self._context.settings.create_indices:
+            try:
+                for index in indices:
+                    create_missing(self._context, index, self._mappings.get(index, {}))
+            except Exception as error:
+                return _refused(error)
+        self._seen.update(indices)
+        return None
+
+    def _send(self, chunk: Chunk, writes: Sequence[Write], results: dict[int, Result]) -> None:
+        try:
+            answer = self._context.search.bulk(body=chunk.body)
+        except Exception as error:
+            refused = _refused(error)
+            if refused.outcome is Outcome.REJECTED and len(chunk.positions) > 1:
+                for half in chunk.halves():  # one action may be what sank them all
+                    self._send(half, writes, results)
+            else:
+                results.update(dict.fromkeys(chunk.positions, refused))
+            return
+        items = answer.get("items") if isinstance(answer, dict) else None
+        if not isinstance(items, list) or len(items) != len(chunk.positions):
+            unclear = Result(Outcome.RETRY, "the search server's answer does not match the bulk request")
+            results.update(dict.fromkeys(chunk.positions, unclear))
+            return
+        for position, item in zip(chunk.positions, items, strict=True):
+            (action,) = item.values()
+            results[position] = result_of_item(action, writes[position].target)
+
+
+def _refused(error: Exception) -> Result:
+    """The result of a request that failed whole. Raises Halt, and errors that are not the search client's."""
+    from opensearchpy.exceptions import ConnectionError as Unreached
+    from opensearchpy.exceptions import SerializationError, TransportError
+
+    if isinstance(error, Unreached):  # its status_code is the text N/A or TIMEOUT
+        return Result(Outcome.RETRY, f"the search server does not answer: {error.error}")
+    if isinstance(error, SerializationError):
+        return Result(Outcome.RETRY, "the search server's answer is not JSON")
+    if not isinstance(error, TransportError):
+        raise error
+    body = error.info if isinstance(error.info, str) else orjson.dumps(error.info, default=str).decode()
+    return result_of_request(int(error.status_code), body)

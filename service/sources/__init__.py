@@ -1,0 +1,1 @@
+"""Where records come from: Lambda events, streams, queues, recordings."""

@@ -1,0 +1,175 @@
+"""Whatever a payload is wrapped in, down to the records in it.
+
+| payload                                                       | records                                     |
+|---------------------------------------------------------------|---------------------------------------------|
+| a Lambda event `{"Records": […]}`                             | each by its eventSource, mixed as they come |
+| `aws:dynamodb`, also bare (EventBridge Pipes, recordings)     | a TableRecord                               |
+| `aws:s3`                                                      | an ObjectRecord; keys are url-encoded       |
+| `aws:sqs`                                                     | what its body holds, named by the message   |
+| `aws:sns`, also as the text of a message (`Type`)             | what its message holds                      |
+| EventBridge, `source: aws.s3`                                 | an ObjectRecord; keys are not encoded       |
+| `{"bucket": …, "key": …}`                                     | an ObjectRecord: this object is there       |
+| `s3:TestEvent`                                                | none: it is acknowledged and dropped        |
+| a list                                                        | what each of its members holds              |
+
+Sources: "Using Lambda with DynamoDB / SQS / SNS / S3", "Event message structure" (S3 User Guide),
+"Amazon S3 event notification schema for EventBridge", "Lambda targets" (EventBridge Pipes).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias
+
+from ..errors import DecodeError, UnknownEvent
+from ..records import Record, TableRecord, Undecodable
+from ..records.objects import from_eventbridge, from_notification, from_pointer
+
+_DEEPEST = 8
+"""Envelopes within envelopes; S3 to SNS to SQS to Lambda has four."""
+
+Reader: TypeAlias = Callable[[Mapping[str, Any], str, int], Iterator[Record]]
+
+
+def unwrap(payload: Any, identifier: str = "") -> Iterator[Record]:
+    """The records in a payload. One that cannot be read is an Undecodable, and the others go on.
+
+    `identifier` is what the source calls the whole payload, such as a message id; it names all that is in it.
+    Raises UnknownEvent if the payload itself is nothing that is listed above.
+    """
+    try:
+        yield from _unwrap(payload, identifier, 0)
+    except DecodeError as error:
+        yield _undecodable(payload, error, identifier)
+
+
+def unwrap_text(text: Any, identifier: str = "", source: str = "", depth: int = 0) -> Iterator[Record]:
+    """The same for JSON text, as a message has it; never raises: what is not known is an Undecodable."""
+    try:
+        payload = json.loads(text)
+    except (TypeError, ValueError, RecursionError) as error:
+        reason = f"not JSON: {error}" if isinstance(error, ValueError) else "not JSON text"
+        yield Undecodable(text, reason, source, identifier)
+        return
+    for record in _guarded(payload, identifier, depth):
+        if isinstance(record, Undecodable) and not record.source:
+            yield dataclasses.replace(record, source=source)
+        else:
+            yield record
+
+
+def _unwrap(payload: Any, identifier: str, depth: int) -> Iterator[Record]:
+    if depth > _DEEPEST:
+        raise UnknownEvent("envelopes within envelopes without end")
+    if isinstance(payload, list):
+        for member in payload:
+            yield from _guarded(member, identifier, depth + 1)
+        return
+    if not isinstance(payload, Mapping):
+        raise UnknownEvent(f"a payload of type {type(payload).__name__}: expected a JSON object")
+    reader = _reader_of(payload)
+    if reader is None:
+        keys = ", ".join(sorted(str(key)[:40] for key in payload)[:10]) or "none"
+        raise UnknownEvent(
+            f"nothing known in the payload (its keys: {keys}): expected a stream, S3, SNS, SQS or EventBridge"
+            " event, or bucket and key"
+        )
+    yield from reader(payload, identifier, depth)
+
+
+def _reader_of(payload: Mapping[str, Any]) -> Reader | None:
+    if isinstance(payload.get("Records"), list):
+        return _records
+    source = payload.get("eventSource") or payload.get("EventSource") or payload.get("source")
+    if isinstance(source, str) and source in _BY_SOURCE:
+        return _BY_SOURCE[source]
+    by_shape: tuple[tuple[bool, Reader], ...] = (
+        (isinstance(payload.get("dynamodb"), Mapping), _table_record),
+        (payload.get("Type") == "Notification" and "Message" in payload, _notification),
+        (payload.get("Event") == "s3:TestEvent", _nothing),
+        (isinstance(payload.get("bucket"), str) and isinstance(payload.get("key"), str), _pointer),
+    )
+    return next((reader for fits, reader in by_shape if fits), None)
+
+
+def _guarded(payload: Any, identifier: str, depth: int) -> Iterator[Record]:
+    """What a part of a payload holds; if that is nothing known, the part itself, undecodable."""
+    try:
+        yield from _unwrap(payload, identifier, depth)
+    except (DecodeError, UnknownEvent) as error:
+        yield _undecodable(payload, error, identifier)
+
+
+def _undecodable(payload: Any, error: Exception, identifier: str) -> Undecodable:
+    return Undecodable(payload, str(error), _source_of(payload), identifier or _name_of(payload))
+
+
+def _records(payload: Mapping[str, Any], identifier: str, depth: int) -> Iterator[Record]:
+    for entry in payload["Records"]:
+        yield from _guarded(entry, identifier, depth + 1)
+
+
+def _table_record(payload: Mapping[str, Any], identifier: str, depth: int) -> Iterator[Record]:
+    yield TableRecord(payload, identifier=identifier or None)
+
+
+def _object_record(payload: Mapping[str, Any], identifier: str, depth: int) -> Iterator[Record]:
+    yield from_notification(payload, identifier)
+
+
+def _eventbridge(payload: Mapping[str, Any], identifier: str, depth: int) -> Iterator[Record]:
+    yield from_eventbridge(payload, identifier)
+
+
+def _pointer(payload: Mapping[str, Any], identifier: str, depth: int) -> Iterator[Record]:
+    yield from_pointer(payload, identifier)
+
+
+def _message(payload: Mapping[str, Any], identifier: str, depth: int) -> Iterator[Record]:
+    name = payload.get("messageId")
+    name = name if isinstance(name, str) else identifier
+    yield from unwrap_text(payload.get("body"), name, _source_of(payload), depth + 1)
+
+
+def _sns_record(payload: Mapping[str, Any], identifier: str, depth: int) -> Iterator[Record]:
+    yield from _notification(payload.get("Sns"), identifier, depth)
+
+
+def _notification(payload: Any, identifier: str, depth: int) -> Iterator[Record]:
+    if not isinstance(payload, Mapping):
+        raise DecodeError("an SNS record without a notification")
+    topic = payload.get("TopicArn")
+    source = topic if isinstance(topic, str) else ""
+    yield from unwrap_text(payload.get("Message"), identifier, source, depth + 1)
+
+
+def _nothing(payload: Mapping[str, Any], identifier: str, depth: int) -> Iterator[Record]:
+    yield from ()
+
+
+_BY_SOURCE: Mapping[str, Reader] = {
+    "aws:dynamodb": _table_record,
+    "aws:s3": _object_record,
+    "aws:sqs": _message,
+    "aws:sns": _sns_record,
+    "aws.s3": _eventbridge,
+}
+
+
+def _source_of(payload: Any) -> str:
+    found = payload.get("eventSourceARN") if isinstance(payload, Mapping) else None
+    return found if isinstance(found, str) else ""
+
+
+def _name_of(payload: Any) -> str:
+    """What the source calls a record that cannot be read: its sequence number or its message id."""
+    if not isinstance(payload, Mapping):
+        return ""
+    change = payload.get("dynamodb")
+    number = change.get("SequenceNumber") if isinstance(change, Mapping) else None
+    for name in (number, payload.get("messageId"), payload.get("eventID")):
+        if isinstance(name, str) and name:
+            return name
+    return ""

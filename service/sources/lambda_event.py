@@ -1,0 +1,83 @@
+"""A Lambda event as a batch, and the answer that its event source reads.
+
+Sources: "Reporting batch item failures" for DynamoDB streams and for SQS (Lambda Developer Guide). S3, SNS and
+EventBridge call a function without reading its answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from ..dispatch import Report
+from ..errors import StreamdexError
+from ..records import Record, Undecodable
+from .envelopes import unwrap
+
+Answer: TypeAlias = dict[str, list[dict[str, str]]]
+
+STREAM = "aws:dynamodb"
+QUEUE = "aws:sqs"
+
+
+class LambdaBatch:
+    """The records of one event. Raises UnknownEvent for an event that holds nothing known."""
+
+    def __init__(self, event: Any, events: Collection[str] = ()):
+        """With `events`, such as {"ObjectCreated"}, records of others are left alone: they count as done."""
+        self._event = event
+        self.records: Sequence[Record] = [
+            record
+            for record in unwrap(event)
+            if not events or isinstance(record, Undecodable) or record.event in events
+        ]
+        entries = event.get("Records") if isinstance(event, Mapping) else event
+        self._entries = [e for e in entries if isinstance(e, Mapping)] if isinstance(entries, list) else []
+        self.source = f"lambda {self._kinds()}"
+
+    @property
+    def answers(self) -> bool:
+        """Whether what called the function reads its answer; else nobody delivers a record again."""
+        return any(entry.get("eventSource") in (STREAM, QUEUE) for entry in self._entries)
+
+    def answer(self, report: Report) -> Answer:
+        """The partial-batch answer: what has to come again, by the identifiers of the event.
+
+        Raises StreamdexError, so that the whole batch comes again, where a record that must has no identifier.
+        """
+        failed = {id(record): record for record in (self.records[position] for position in report.undone)}
+        names = {record.identifier for record in failed.values()}
+        if "" in names:
+            raise StreamdexError("a record that has to come again has no identifier: the whole batch must")
+        again = [*self._messages(names), *self._lowest(list(failed.values()))]
+        return {"batchItemFailures": [{"itemIdentifier": name} for name in again]}
+
+    def _lowest(self, failed: Sequence[Record]) -> list[str]:
+        """Of a stream, the lowest sequence number: it and everything after it comes again."""
+        in_streams = {id(entry) for entry in self._entries if entry.get("eventSource") == STREAM}
+        numbers = [record.identifier for record in failed if id(record.raw) in in_streams]
+        return [min(numbers, key=lambda number: (len(number), number))] if numbers else []
+
+    def _messages(self, names: set[str]) -> list[str]:
+        messages = [
+            (str(entry.get("messageId")), (entry.get("attributes") or {}).get("MessageGroupId"))
+            for entry in self._entries
+            if entry.get("eventSource") == QUEUE
+        ]
+        return messages_to_keep(messages, names)
+
+    def _kinds(self) -> str:
+        kinds = {e.get("eventSource") or e.get("EventSource") or "record" for e in self._entries}
+        if not kinds and isinstance(self._event, Mapping):
+            kinds = {self._event.get("source", "record")}
+        return "+".join(sorted(str(kind).replace("aws:", "") for kind in kinds)) or "event"
+
+
+def messages_to_keep(messages: Sequence[tuple[str, str | None]], failed: set[str]) -> list[str]:
+    """Of a queue's messages, as (id, group), each that failed; of a FIFO queue also what follows in its group."""
+    keep, broken = [], set()
+    for name, group in messages:
+        if name in failed or (group is not None and group in broken):
+            keep.append(name)
+            broken.add(group)
+    return keep

@@ -1,0 +1,93 @@
+"""An SQS queue as a source: long poll, delete what is done, leave the rest to the queue's redrive policy."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from threading import Event
+from typing import Any
+
+from ..context import Context
+from ..dispatch import Report
+from ..dispatch.failures import result_of
+from ..dispatch.outcomes import Outcome
+from ..errors import Halt
+from ..records import Record
+from .envelopes import unwrap_text
+from .lambda_event import messages_to_keep
+from .pauses import Pause
+
+logger = logging.getLogger(__name__)
+
+
+class QueueBatch:
+    """The records of some messages. A message is deleted once all that it held is done."""
+
+    def __init__(self, source: str, sqs: Any, url: str, messages: Sequence[Mapping[str, Any]]):
+        self.source = source
+        self._sqs = sqs
+        self._url = url
+        self._messages = messages
+        self.records: Sequence[Record] = [
+            record for message in messages for record in unwrap_text(message["Body"], message["MessageId"], source)
+        ]
+
+    def settle(self, report: Report) -> None:
+        failed = {self.records[position].identifier for position in report.undone}
+        groups = [(m["MessageId"], m.get("Attributes", {}).get("MessageGroupId")) for m in self._messages]
+        keep = set(messages_to_keep(groups, failed))
+        done = [message for message in self._messages if message["MessageId"] not in keep]
+        if not done:
+            return
+        entries = [
+            {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]} for number, message in enumerate(done)
+        ]
+        answer = self._sqs.delete_message_batch(QueueUrl=self._url, Entries=entries)
+        if answer.get("Failed"):  # they come again, which changes nothing
+            logger.warning("messages not deleted", extra={"queue": self.source, "failed": len(answer["Failed"])})
+
+
+class QueueSource:
+    """Batches of the messages of one queue, until `stopping` is set."""
+
+    def __init__(self, context: Context, queue: str, stopping: Event):
+        self.name = f"queue {queue}"
+        self._context = context
+        self._queue = queue
+        self._stopping = stopping
+        self._pause = Pause(stopping, context.settings.poll_interval)
+
+    def __iter__(self) -> Iterator[QueueBatch]:
+        url = self._url()
+        while not self._stopping.is_set():
+            messages = self._receive(url)
+            if messages:
+                yield QueueBatch(self.name, self._context.sqs, url, messages)
+
+    def _url(self) -> str:
+        sqs = self._context.sqs
+        try:
+            return str(sqs.get_queue_url(QueueName=self._queue)["QueueUrl"])
+        except sqs.exceptions.QueueDoesNotExist as error:
+            raise Halt(f"the queue {self._queue} does not exist: create it, or correct READ_QUEUE") from error
+
+    def _receive(self, url: str) -> Sequence[Mapping[str, Any]]:
+        settings = self._context.settings
+        try:
+            answer = self._context.sqs.receive_message(
+                QueueUrl=url,
+                MaxNumberOfMessages=settings.poll_batch_size,
+                WaitTimeSeconds=settings.poll_wait,
+                AttributeNames=["All"],
+            )
+        except Exception as error:
+            result = result_of(error, self.name)
+            if result.outcome is not Outcome.RETRY:
+                raise Halt(result.reason) from error
+            self._pause.longer(result.reason)
+            return []
+        self._pause.reset()
+        messages: Sequence[Mapping[str, Any]] = answer.get("Messages", [])
+        if not messages and not settings.poll_wait:
+            self._stopping.wait(settings.poll_interval)
+        return messages
