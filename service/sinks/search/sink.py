@@ -10,6 +10,7 @@ import orjson
 from ...context import Context
 from ...dispatch import Result, Write
 from ...dispatch.outcomes import Outcome
+from ...errors import Halt
 from .answers import result_of_item, result_of_request
 from .body import Chunk, chunks, serialise
 from .indices import create_missing
@@ -43,7 +44,10 @@ class SearchSink:
                 for index in indices:
                     create_missing(self._context, index, self._mappings.get(index, {}))
             except Exception as error:
-                return _refused(error)
+                refused = _refused(error)
+                if refused.outcome is Outcome.REJECTED:  # no document is to blame
+                    raise Halt(f"the index {index} cannot be created: {refused.reason}") from error
+                return refused
         self._seen.update(indices)
         return None
 

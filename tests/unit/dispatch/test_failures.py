@@ -1,0 +1,95 @@
+"""What an error that a route raised means for its record: each row of the table."""
+
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import (
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    NoRegionError,
+    ReadTimeoutError,
+)
+from opensearchpy.exceptions import ConnectionTimeout, NotFoundError, TransportError
+
+from service.dispatch import Outcome
+from service.dispatch.failures import result_of
+from service.errors import DecodeError, Halt, Reject, Retry, Skip
+
+
+def client_error(code: str, status: int) -> ClientError:
+    response = {"Error": {"Code": code, "Message": "m"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(response, "GetItem")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Retry("later"),
+        client_error("ThrottlingException", 400),
+        client_error("ProvisionedThroughputExceededException", 400),
+        client_error("SlowDown", 503),
+        client_error("InternalServerError", 500),
+        EndpointConnectionError(endpoint_url="http://x"),
+        ConnectTimeoutError(endpoint_url="http://x"),
+        ReadTimeoutError(endpoint_url="http://x"),
+        ConnectionTimeout("TIMEOUT", "slow", Exception("slow")),
+        TransportError(429, "busy", {}),
+        TransportError(503, "down", {}),
+        ConnectionResetError("reset"),
+        TimeoutError("slow"),
+    ],
+)
+def test_what_may_succeed_later_is_tried_again_and_never_a_dead_letter(error):
+    assert result_of(error, "r").outcome is Outcome.RETRY
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NoCredentialsError(),
+        NoRegionError(),
+        client_error("AccessDeniedException", 400),
+        client_error("ExpiredToken", 400),
+        client_error("Forbidden", 403),
+        TransportError(401, "who", {}),
+        Halt("stop"),
+    ],
+)
+def test_missing_credentials_or_permission_halt(error):
+    with pytest.raises(Halt):
+        result_of(error, "r")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Reject("no"),
+        DecodeError("odd"),
+        ValueError("v"),
+        KeyError("caption"),
+        RecursionError(),
+        client_error("ValidationException", 400),
+        NotFoundError(404, "no", {}),
+    ],
+)
+def test_anything_else_can_never_succeed(error):
+    assert result_of(error, "r").outcome is Outcome.REJECTED
+
+
+def test_skip_is_skipped_with_its_reason():
+    result = result_of(Skip("gone"), "images:Images INSERT")
+    assert result.outcome is Outcome.SKIPPED
+    assert result.reason == "images:Images INSERT: gone"
+
+
+def test_a_signal_that_a_user_derived_keeps_its_meaning():
+    class TooEarly(Retry):
+        pass
+
+    assert result_of(TooEarly(), "r").outcome is Outcome.RETRY
+
+
+def test_a_key_error_names_the_attribute():
+    assert "'caption'" in result_of(KeyError("caption"), "r").reason

@@ -1,0 +1,165 @@
+"""The Lambda handler: whole events in, the answer its source reads out."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import pytest
+from builders import lambda_event, s3_record, sqs_message, stream_record
+
+from service import BucketRoute, Index, Retry, TableRoute, setting
+from service.entrypoints import lambda_handler
+from service.entrypoints.lambda_handler import handler_for
+from service.errors import UnknownEvent
+
+PARENT = SimpleNamespace(get_remaining_time_in_millis=lambda: 30_000, aws_request_id="r-1")
+
+
+class Search:
+    """Answers bulk requests; every id in `busy` with a 429."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+        self.busy: set[str] = set()
+        self.indices = SimpleNamespace(exists=lambda index: True)
+
+    def bulk(self, body: bytes) -> Any:
+        self.bodies.append(body)
+        metas = [m for m in map(json.loads, body.splitlines()) if set(m) <= {"index", "delete"}]
+        ids = [next(iter(meta.values()))["_id"] for meta in metas]
+        return {"items": [{"index": {"status": 429 if name in self.busy else 200}} for name in ids]}
+
+    def close(self) -> None:
+        pass
+
+
+class Items(TableRoute):
+    table: ClassVar = "images"
+    key: ClassVar = {"id": "S"}
+    index: ClassVar = "items"
+
+    def document(self, item):
+        return {"title": item["title"]}
+
+
+class Uploads(BucketRoute):
+    bucket: ClassVar = "images-in"
+    index: ClassVar = "uploads"
+
+    def created(self, upload, context):
+        if upload.key == "later":
+            raise Retry("not yet")
+        return [Index({"left": context.remaining_time()})]
+
+    def deleted(self, upload, context):
+        return []
+
+
+@pytest.fixture
+def search(monkeypatch, tmp_path):
+    client = Search()
+    monkeypatch.setattr("service.context.make_search_client", lambda settings: client)
+    monkeypatch.setenv("SEARCH_URL", "http://search.test")
+    monkeypatch.setenv("STREAMDEX_DEAD_LETTERS", str(tmp_path / "letters"))
+    return client
+
+
+def letters(tmp_path):
+    return [json.loads(path.read_text()) for path in (tmp_path / "letters").glob("*.json")]
+
+
+def record(name: str, **rest: Any) -> Any:
+    return stream_record(new={"id": name, "title": "T"}, **rest)
+
+
+def test_a_stream_event_is_indexed_and_answered_with_an_empty_list(search):
+    assert handler_for(Items)(lambda_event(record("a")), PARENT) == {"batchItemFailures": []}
+    assert b'"_id":"a"' in search.bodies[0]
+
+
+def test_the_lowest_record_that_must_come_again_is_answered(search):
+    search.busy = {"b", "c"}
+    event = lambda_event(*[record(name, sequence=str(n)) for n, name in enumerate("abcd", 10)])
+    assert handler_for(Items)(event, PARENT) == {"batchItemFailures": [{"itemIdentifier": "11"}]}
+
+
+def test_a_rejected_record_is_kept_and_not_answered(search, tmp_path):
+    event = lambda_event(stream_record(new={"id": "a"}), record("b", sequence="2"))
+    assert handler_for(Items)(event, PARENT) == {"batchItemFailures": []}
+    assert letters(tmp_path)[0]["record"] == event["Records"][0]
+
+
+def test_what_s3_will_not_deliver_again_is_kept_as_exhausted(search, tmp_path):
+    event = lambda_event(s3_record("later"), s3_record("fine"))
+    assert handler_for(Uploads)(event, PARENT) is None
+    (letter,) = letters(tmp_path)
+    assert letter["reason"].startswith("exhausted:")
+    assert letter["record"] == event["Records"][0]
+
+
+def test_what_a_queue_will_deliver_again_is_not_kept(search, tmp_path):
+    event = lambda_event(sqs_message(lambda_event(s3_record("later")), "m-1"))
+    assert handler_for(Uploads)(event, PARENT) == {"batchItemFailures": [{"itemIdentifier": "m-1"}]}
+    assert letters(tmp_path) == []
+
+
+def test_a_route_sees_the_time_that_the_lambda_has_left(search):
+    handler_for(Uploads)(lambda_event(s3_record("a")), PARENT)
+    assert b'{"left":30.0}' in search.bodies[0]
+
+
+def test_a_handler_for_some_events_leaves_others_alone(search, tmp_path):
+    event = lambda_event(s3_record("a", "ObjectTagging:Put"), s3_record("b"))
+    handler_for(Uploads, events={"ObjectCreated"})(event, PARENT)
+    assert letters(tmp_path) == []
+    assert b'"_id":"b"' in search.bodies[0]
+
+
+def test_nothing_known_in_the_event_is_an_error_that_lambda_sees(search):
+    with pytest.raises(UnknownEvent, match="nothing known"):
+        handler_for(Items)({"hello": "world"}, PARENT)
+
+
+def test_settings_are_read_once_and_only_when_called(search, monkeypatch):
+    class Short(Uploads):
+        pass
+
+    monkeypatch.setenv("STREAMDEX_BULK_ACTIONS", "nonsense")
+    handler = handler_for(Short)
+    monkeypatch.setenv("STREAMDEX_BULK_ACTIONS", "1")
+    event = lambda_event(s3_record("a"), s3_record("b"))
+    handler(event, PARENT)
+    assert len(search.bodies) == 2
+    monkeypatch.setenv("STREAMDEX_BULK_ACTIONS", "1000")
+    handler(event, PARENT)
+    assert len(search.bodies) == 4
+
+
+def test_command_line_arguments_of_the_process_are_never_read(search, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["bootstrap", "--no-such-option"])
+    assert handler_for(Items)(lambda_event(record("a")), PARENT) == {"batchItemFailures": []}
+
+
+def test_the_handler_serves_the_routes_that_func_chooses(search, monkeypatch):
+    monkeypatch.setenv("FUNC", "images")
+    handler = handler_for()
+    handler(lambda_event(stream_record(new={"id": "a", "title": "Dusk"})), PARENT)
+    assert b'"title":"Dusk"' in search.bodies[0]
+    assert callable(lambda_handler.handler)
+
+
+def test_the_settings_of_routes_come_from_variables_too(search, monkeypatch):
+    from dataclasses import dataclass
+
+    @dataclass(frozen=True)
+    class Labelled(Uploads):
+        label: str = setting("none", "what uploads are called")
+
+        def created(self, upload, context):
+            return [Index({"label": self.label})]
+
+    monkeypatch.setenv("LABEL", "dusk")
+    handler_for(Labelled)(lambda_event(s3_record("a")), PARENT)
+    assert b'{"label":"dusk"}' in search.bodies[0]

@@ -1,0 +1,112 @@
+"""Stand-ins for what the dispatcher asks of the world around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from service.context import Context
+from service.dispatch import Dispatcher, Letter, Report, Result, Write
+from service.dispatch.outcomes import APPLIED, STALE
+from service.errors import Halt
+from service.records import Record
+from service.routing import Index, Route, Router
+from service.sources.envelopes import unwrap
+
+
+class IndexModel:
+    """Documents and tombstones with OpenSearch's rule for external_gte; answers can be forced by document id."""
+
+    def __init__(self, forced: Mapping[str, Sequence[Result]] | None = None):
+        self.documents: dict[tuple[str, str], Any] = {}
+        self.versions: dict[tuple[str, str], int] = {}
+        self.sent: list[Write] = []
+        self._forced = {name: list(results) for name, results in (forced or {}).items()}
+
+    def write(self, writes: Sequence[Write]) -> list[Result]:
+        return [self._write(write) for write in writes]
+
+    def _write(self, write: Write) -> Result:
+        self.sent.append(write)
+        if self._forced.get(write.id):
+            return self._forced[write.id].pop(0)
+        place = (write.target, write.id)
+        if write.version < self.versions.get(place, 0):
+            return STALE
+        self.versions[place] = write.version
+        if isinstance(write.action, Index):
+            self.documents[place] = dict(write.action.document)
+        else:
+            self.documents.pop(place, None)
+        return APPLIED
+
+
+class HeldLetters:
+    """Keeps letters in a list; `broken` stands for a store that is down."""
+
+    def __init__(self, broken: bool = False):
+        self.letters: list[Letter] = []
+        self._broken = broken
+
+    def store(self, letters: Sequence[Letter]) -> None:
+        if self._broken:
+            raise Halt("the store is down")
+        self.letters += letters
+
+
+class Silence:
+    """Is told of batches and keeps their reports."""
+
+    def __init__(self) -> None:
+        self.reports: list[Report] = []
+
+    def dispatched(self, source: str, report: Report, letters: Sequence[Letter], seconds: float) -> None:
+        self.reports.append(report)
+
+
+class Bench:
+    """A dispatcher over models, for some routes."""
+
+    def __init__(
+        self,
+        *routes: Route,
+        forced: Mapping[str, Sequence[Result]] | None = None,
+        table: Any = None,
+        broken_letters: bool = False,
+        context: Context | None = None,
+    ):
+        self.index = IndexModel(forced)
+        self.table = table or IndexModel()
+        self.letters = HeldLetters(broken_letters)
+        self.observer = Silence()
+        self.dispatcher = Dispatcher(
+            Router(routes),
+            search=self.index,
+            table=self.table,
+            letters=self.letters,
+            observer=self.observer,
+            context=context or Context(),
+        )
+
+    def dispatch(self, *raws: Any) -> Report:
+        return self.dispatcher.dispatch(records(*raws), "test")
+
+    def outcomes(self, *raws: Any) -> list[str]:
+        return [result.outcome.name for result in self.dispatch(*raws).results]
+
+    @property
+    def documents(self) -> dict[str, Any]:
+        return {name: document for (_, name), document in self.index.documents.items()}
+
+
+def records(*raws: Any) -> list[Record]:
+    return list(unwrap(list(raws)))
+
+
+def raising(error: BaseException) -> Callable[..., Any]:
+    """A function that takes anything and raises `error`."""
+
+    def call(*_: Any, **__: Any) -> Any:
+        raise error
+
+    return call

@@ -1,0 +1,127 @@
+"""Items that bucket routes write: conditional on the sequencer, in order, and never half-understood."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from builders import s3_record
+from fakes import raising, records
+from moto import mock_aws
+
+from service import DeleteItem, PutItem, UpdateItem
+from service.context import Context
+from service.dispatch import Outcome, Write
+from service.errors import Halt
+from service.sinks.items import ItemSink
+
+
+@pytest.fixture
+def dynamodb(monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    with mock_aws():
+        client = boto3.client("dynamodb", region_name="us-east-1")
+        client.create_table(
+            TableName="images",
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        yield client
+
+
+def write(action: Any, sequencer: str = "0055AED6DCD90281E5", table: str = "images") -> Write:
+    (record,) = records(s3_record("a", sequencer=sequencer))
+    return Write(record, action, table, "", record.version)
+
+
+def outcomes(client: Any, *writes: Write) -> list[str]:
+    return [result.outcome.name for result in ItemSink(Context(dynamodb=client)).write(writes)]
+
+
+def item(client: Any, name: str = "a") -> dict[str, Any] | None:
+    return client.get_item(TableName="images", Key={"id": {"S": name}}).get("Item")
+
+
+def test_an_item_is_put_with_the_sequencer_of_its_object(dynamodb):
+    assert outcomes(dynamodb, write(PutItem({"id": "a", "width": 3, "ratio": 1.5}))) == ["APPLIED"]
+    found = item(dynamodb)
+    assert found["width"] == {"N": "3"}
+    assert Decimal(found["ratio"]["N"]) == Decimal("1.5")
+    assert found["_streamdex"]["S"].startswith("55AED6DCD90281E5")
+
+
+@pytest.mark.parametrize(
+    "action", [PutItem({"id": "a", "n": 1}), UpdateItem({"id": "a", "n": 1}), DeleteItem({"id": "a"})]
+)
+def test_what_comes_from_an_older_event_changes_nothing(dynamodb, action):
+    outcomes(dynamodb, write(PutItem({"id": "a", "n": 2}), "0055AED6DCD90281E6"))
+    assert outcomes(dynamodb, write(action, "0055AED6DCD90281E5")) == ["STALE"]
+    assert item(dynamodb)["n"] == {"N": "2"}
+
+
+def test_a_repeated_event_is_applied_again(dynamodb):
+    assert outcomes(dynamodb, *[write(PutItem({"id": "a"}))] * 2) == ["APPLIED", "APPLIED"]
+
+
+def test_sequencers_of_different_length_compare_as_padded_text(dynamodb):
+    outcomes(dynamodb, write(PutItem({"id": "a"}), "55AE"))
+    assert outcomes(dynamodb, write(PutItem({"id": "a"}), "55AE01")) == ["APPLIED"]
+    assert outcomes(dynamodb, write(PutItem({"id": "a"}), "55AE")) == ["STALE"]
+
+
+def test_an_update_leaves_what_others_put_there(dynamodb):
+    dynamodb.put_item(TableName="images", Item={"id": {"S": "a"}, "title": {"S": "Dusk"}, "n": {"N": "1"}})
+    assert outcomes(dynamodb, write(UpdateItem({"id": "a", "n": 2, "new": "x"}))) == ["APPLIED"]
+    found = item(dynamodb)
+    assert (found["title"], found["n"], found["new"]) == ({"S": "Dusk"}, {"N": "2"}, {"S": "x"})
+
+
+def test_an_update_of_nothing_but_the_key_asks_for_just_that(dynamodb):
+    sent: list[dict[str, Any]] = []
+
+    class Client:
+        describe_table = dynamodb.describe_table
+
+        def update_item(self, **arguments: Any) -> None:  # moto has no answer to this one
+            sent.append(arguments)
+
+    assert outcomes(Client(), write(UpdateItem({"id": "a"}), sequencer="")) == ["APPLIED"]
+    assert sent == [{"TableName": "images", "Key": {"id": {"S": "a"}}}]
+
+
+def test_a_delete_removes_the_item(dynamodb):
+    outcomes(dynamodb, write(PutItem({"id": "a"})), write(DeleteItem({"id": "a"})))
+    assert item(dynamodb) is None
+
+
+def test_an_update_without_its_key_is_rejected(dynamodb):
+    assert outcomes(dynamodb, write(UpdateItem({"n": 1}))) == ["REJECTED"]
+
+
+def test_a_value_that_dynamodb_cannot_hold_is_rejected(dynamodb):
+    assert outcomes(dynamodb, write(PutItem({"id": "a", "x": object()}))) == ["REJECTED"]
+
+
+def test_an_item_that_dynamodb_refuses_is_rejected(dynamodb):
+    assert outcomes(dynamodb, write(PutItem({"no": "key"}))) == ["REJECTED"]
+
+
+def test_a_missing_table_halts_and_names_it(dynamodb):
+    with pytest.raises(Halt, match="elsewhere"):
+        outcomes(dynamodb, write(PutItem({"id": "a"}), table="elsewhere"))
+
+
+def test_what_follows_a_throttled_write_of_the_same_object_waits():
+    class Throttled:
+        delete_item = put_item = staticmethod(
+            raising(ClientError({"Error": {"Code": "ThrottlingException"}}, "PutItem"))
+        )
+
+    writes = [write(PutItem({"id": "a"})), write(DeleteItem({"id": "a"}))]
+    results = ItemSink(Context(dynamodb=Throttled())).write(writes)
+    assert [result.outcome for result in results] == [Outcome.RETRY, Outcome.BLOCKED]

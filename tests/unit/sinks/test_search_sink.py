@@ -1,0 +1,187 @@
+"""Bulk requests: bounded, versioned, and one bad action never sinks the others."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any, ClassVar
+
+import orjson
+import pytest
+from builders import stream_record
+from fakes import records
+from opensearchpy.exceptions import ConnectionError as Unreached
+from opensearchpy.exceptions import NotFoundError, RequestError, SerializationError, TransportError
+
+from service import Delete, Index, TableRoute
+from service.context import Context
+from service.dispatch import Outcome, Write
+from service.errors import Halt
+from service.settings import Settings
+from service.sinks.search import SearchSink
+from service.sinks.search.body import dump
+
+
+class Items(TableRoute):
+    table: ClassVar = "images"
+    key: ClassVar = {"id": "S"}
+    index: ClassVar = "items"
+
+
+class Client:
+    """Answers bulk requests as OpenSearch does; `refuse` may raise for a list of ids."""
+
+    def __init__(self, refuse=lambda ids: None, exists: bool = True, create=lambda: None):
+        self.requests: list[list[str]] = []
+        self.bodies: list[bytes] = []
+        self.created: list[tuple[str, Any]] = []
+        self._refuse = refuse
+        self.indices = self
+        self._exists = exists
+        self._create = create
+
+    def exists(self, index: str) -> bool:
+        return self._exists
+
+    def create(self, index: str, body: Any) -> None:
+        self._create()
+        self.created.append((index, body))
+
+    def bulk(self, body: bytes) -> Any:
+        metas = [line for line in map(json.loads, body.splitlines()) if set(line) & {"index", "delete"}]
+        ids = [next(iter(meta.values()))["_id"] for meta in metas]
+        self.requests.append(ids)
+        self.bodies.append(body)
+        answer = self._refuse(ids)
+        return answer if answer is not None else {"items": [{"index": {"status": 200}} for _ in ids]}
+
+
+def write(name: str, document: Any = None, action: Any = None) -> Write:
+    (record,) = records(stream_record(new={"id": name}))
+    return Write(record, action or Index(document or {"n": 1}), "items", name, 7)
+
+
+def sink(client: Client, **settings: Any) -> SearchSink:
+    return SearchSink(
+        Context(Settings(**settings), search=client), {"items": {"properties": {"n": {"type": "long"}}}}
+    )
+
+
+def test_every_action_carries_an_external_version_deletes_too():
+    client = Client()
+    sink(client).write([write("a"), write("b", action=Delete())])
+    lines = [json.loads(line) for line in client.bodies[0].splitlines()]
+    meta = {"_index": "items", "version": 7, "version_type": "external_gte"}
+    assert lines == [{"index": {**meta, "_id": "a"}}, {"n": 1}, {"delete": {**meta, "_id": "b"}}]
+
+
+def test_requests_are_bounded_in_actions_and_in_bytes():
+    client = Client()
+    sink(client, bulk_actions=2).write([write(str(n)) for n in range(5)])
+    assert client.requests == [["0", "1"], ["2", "3"], ["4"]]
+    client = Client()
+    sink(client, bulk_bytes=2048).write([write(str(n), {"text": "x" * 1500}) for n in range(3)])
+    assert client.requests == [["0"], ["1"], ["2"]]
+
+
+@pytest.mark.parametrize("status", [400, 413])
+def test_one_action_that_sinks_the_request_is_found_and_the_others_are_written(status):
+    def refuse(ids):
+        if "bad" in ids:
+            raise RequestError(status, "illegal_argument_exception", {"error": "one of you"})
+
+    results = sink(Client(refuse)).write([write(name) for name in ("a", "b", "bad", "c", "d")])
+    assert [r.outcome.name for r in results] == ["APPLIED", "APPLIED", "REJECTED", "APPLIED", "APPLIED"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Unreached("N/A", "refused", Exception()),
+        TransportError(503, "down", {}),
+        TransportError(429, "busy", "text"),
+        SerializationError("odd"),
+    ],
+)
+def test_a_request_that_may_succeed_later_is_tried_again_whole(error):
+    def refuse(ids):
+        raise error
+
+    client = Client(refuse)
+    results = sink(client).write([write("a"), write("b")])
+    assert [r.outcome for r in results] == [Outcome.RETRY, Outcome.RETRY]
+    assert len(client.requests) == 1
+
+
+def test_a_missing_endpoint_halts():
+    def refuse(ids):
+        raise NotFoundError(404, "no handler", {})
+
+    with pytest.raises(Halt, match="SEARCH_URL"):
+        sink(Client(refuse)).write([write("a")])
+
+
+@pytest.mark.parametrize("answer", [{}, {"items": []}, {"items": [{"index": {"status": 200}}] * 3}, "text"])
+def test_an_answer_that_does_not_match_the_request_is_no_success(answer):
+    results = sink(Client(lambda ids: answer)).write([write("a"), write("b")])
+    assert [r.outcome for r in results] == [Outcome.RETRY, Outcome.RETRY]
+
+
+def test_a_document_that_cannot_be_json_is_rejected_alone():
+    client = Client()
+    results = sink(client).write([write("a"), write("b", {"x": object()}), write("c")])
+    assert [r.outcome.name for r in results] == ["APPLIED", "REJECTED", "APPLIED"]
+    assert client.requests == [["a", "c"]]
+
+
+def test_a_missing_index_is_created_once_with_the_routes_mapping_and_long_tombstones():
+    client = Client(exists=False)
+    writer = sink(client)
+    writer.write([write("a")])
+    writer.write([write("b")])
+    ((index, body),) = client.created
+    assert index == "items"
+    assert body["settings"]["index"]["gc_deletes"] == "1h"
+    assert body["mappings"] == {"date_detection": False, "properties": {"n": {"type": "long"}}}
+
+
+def test_an_index_that_another_process_made_first_is_used():
+    def create():
+        raise RequestError(400, "resource_already_exists_exception", {})
+
+    results = sink(Client(exists=False, create=create)).write([write("a")])
+    assert results[0].outcome is Outcome.APPLIED
+
+
+def test_an_index_that_cannot_be_created_halts_and_blames_no_document():
+    def create():
+        raise RequestError(400, "mapper_parsing_exception", {"error": "no handler for type"})
+
+    with pytest.raises(Halt, match="items cannot be created"):
+        sink(Client(exists=False, create=create)).write([write("a")])
+
+
+def test_a_server_that_is_down_while_the_index_is_looked_for_is_tried_again():
+    def create():
+        raise Unreached("N/A", "refused", Exception())
+
+    client = Client(exists=False, create=create)
+    assert sink(client).write([write("a")])[0].outcome is Outcome.RETRY
+    assert client.requests == []
+
+
+def test_nothing_is_created_where_settings_forbid_it():
+    client = Client(exists=False)
+    sink(client, create_indices=False).write([write("a")])
+    assert client.created == []
+
+
+def test_json_has_decimals_and_long_integers_as_text_and_bytes_as_base64():
+    document = {"d": Decimal("1.10"), "long": [2**70, -(2**70)], "b": b"\0\1", "s": {"b", "a"}, "n": 2**63}
+    assert orjson.loads(dump(document)) == {
+        "d": "1.10",
+        "long": [str(2**70), str(-(2**70))],
+        "b": "AAE=",
+        "s": ["a", "b"],
+        "n": 2**63,
+    }

@@ -1,0 +1,74 @@
+"""Positions are kept by group, stream and shard, in a file or in a table."""
+
+from __future__ import annotations
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from service.context import Context
+from service.errors import Halt, SettingsError
+from service.settings import Settings
+from service.sources.checkpoints import SqliteCheckpoints, TableCheckpoints, make_checkpoints
+
+
+@pytest.fixture(params=["file", "table"])
+def open_store(request, tmp_path, monkeypatch):
+    """Opens the same store for a group, as often as asked."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    opened = []
+    with mock_aws():
+        client = boto3.client("dynamodb", region_name="us-east-1")
+
+        def opening(group: str = "g"):
+            where = str(tmp_path / "new" / "c.sqlite") if request.param == "file" else "dynamodb://positions"
+            store = make_checkpoints(Context(Settings(checkpoints=where, group=group), dynamodb=client))
+            opened.append(store)
+            return store
+
+        yield opening
+        for store in opened:
+            store.close()
+
+
+def test_a_position_is_there_after_a_restart(open_store):
+    open_store().write("stream", "shard", "17")
+    assert open_store().read("stream", "shard") == "17"
+
+
+def test_the_last_position_counts(open_store):
+    store = open_store()
+    for position in ("1", "2", "SHARD_END"):
+        store.write("stream", "shard", position)
+    assert store.read("stream", "shard") == "SHARD_END"
+
+
+def test_groups_streams_and_shards_do_not_meet(open_store):
+    store = open_store()
+    store.write("stream", "shard", "17")
+    assert store.read("stream", "other") is None
+    assert store.read("other", "shard") is None
+    assert open_store("another group").read("stream", "shard") is None
+
+
+def test_the_store_is_what_the_setting_names(tmp_path):
+    store = make_checkpoints(Context(Settings(checkpoints=str(tmp_path / "c"))))
+    assert isinstance(store, SqliteCheckpoints)
+    store.close()
+    with pytest.raises(SettingsError, match="dynamodb://TABLE"):
+        make_checkpoints(Context(Settings(checkpoints="redis://x")))
+
+
+def test_a_file_that_cannot_be_written_halts_with_the_remedy(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(Halt, match="STREAMDEX_CHECKPOINTS"):
+        SqliteCheckpoints(tmp_path / "file" / "c.sqlite", "g")
+
+
+def test_a_table_is_made_where_it_is_missing(open_store):
+    store = open_store()
+    if isinstance(store, TableCheckpoints):
+        again = open_store()
+        again.write("s", "s", "1")
+        assert store.read("s", "s") == "1"

@@ -1,0 +1,129 @@
+"""A queue's message is deleted once all that it held is done, and not before."""
+
+from __future__ import annotations
+
+import json
+from threading import Event
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from builders import lambda_event, s3_record
+
+from service.context import Context
+from service.dispatch import Outcome, Report, Result
+from service.errors import Halt
+from service.settings import Settings
+from service.sources.queues import QueueSource
+
+
+class NoQueue(Exception):
+    pass
+
+
+class FakeQueue:
+    class exceptions:
+        QueueDoesNotExist = NoQueue
+
+    def __init__(self, *bodies: Any, groups: dict[int, str] | None = None, missing: bool = False):
+        self.messages = [
+            {
+                "MessageId": f"m{n}",
+                "ReceiptHandle": f"r{n}",
+                "Body": body if isinstance(body, str) else json.dumps(body),
+                "Attributes": {"MessageGroupId": groups[n]} if groups else {},
+            }
+            for n, body in enumerate(bodies)
+        ]
+        self.deleted: list[str] = []
+        self.trouble: list[Exception] = []
+        self.undeletable = False
+        self._missing = missing
+
+    def get_queue_url(self, QueueName: str) -> Any:
+        if self._missing:
+            raise NoQueue
+        return {"QueueUrl": f"http://x/{QueueName}"}
+
+    def receive_message(self, **arguments: Any) -> Any:
+        if self.trouble:
+            raise self.trouble.pop(0)
+        taken, self.messages = self.messages, []
+        return {"Messages": taken} if taken else {}
+
+    def delete_message_batch(self, QueueUrl: str, Entries: list[dict[str, str]]) -> Any:
+        if self.undeletable:
+            return {"Failed": Entries}
+        self.deleted += [entry["ReceiptHandle"] for entry in Entries]
+        return {}
+
+
+def settle(queue: FakeQueue, *outcomes: Outcome) -> list[Any]:
+    """Receives one batch, settles it with these outcomes, and gives its records."""
+    stopping = Event()
+    context = Context(Settings(poll_interval=0, poll_wait=0), sqs=queue)
+    source = QueueSource(context, "q", stopping)
+    source._pause._shortest = 0.001
+    for batch in source:
+        stopping.set()
+        batch.settle(Report([Result(outcome) for outcome in outcomes]))
+        return list(batch.records)
+    raise AssertionError("nothing was received")
+
+
+def event(*keys: str) -> dict[str, Any]:
+    return lambda_event(*map(s3_record, keys))
+
+
+def test_what_is_done_is_deleted_and_what_is_not_is_left_to_the_queue():
+    queue = FakeQueue(event("a"), event("b"), event("c"))
+    settle(queue, Outcome.APPLIED, Outcome.RETRY, Outcome.REJECTED)
+    assert queue.deleted == ["r0", "r2"]
+
+
+def test_a_message_is_kept_while_one_of_its_records_is_not_done():
+    queue = FakeQueue(event("a", "b"), event("c"))
+    settle(queue, Outcome.APPLIED, Outcome.BLOCKED, Outcome.STALE)
+    assert queue.deleted == ["r1"]
+
+
+def test_a_message_without_records_is_deleted():
+    queue = FakeQueue({"Service": "Amazon S3", "Event": "s3:TestEvent"})
+    assert settle(queue) == []
+    assert queue.deleted == ["r0"]
+
+
+def test_a_message_that_is_not_json_is_a_record_of_its_own():
+    (record,) = settle(FakeQueue("hello"), Outcome.REJECTED)
+    assert (record.identifier, record.raw) == ("m0", "hello")
+
+
+def test_of_a_fifo_group_nothing_behind_a_failure_is_deleted():
+    queue = FakeQueue(event("a"), event("b"), event("c"), groups={0: "g", 1: "g", 2: "h"})
+    settle(queue, Outcome.RETRY, Outcome.APPLIED, Outcome.APPLIED)
+    assert queue.deleted == ["r2"]
+
+
+def test_a_message_that_could_not_be_deleted_is_told_and_comes_again(caplog):
+    queue = FakeQueue(event("a"))
+    queue.undeletable = True
+    settle(queue, Outcome.APPLIED)
+    assert "messages not deleted" in caplog.text
+
+
+def test_a_queue_that_does_not_answer_is_asked_again():
+    queue = FakeQueue(event("a"))
+    queue.trouble = [
+        ConnectionError("refused"),
+        ClientError({"Error": {"Code": "ThrottlingException"}}, "Receive"),
+    ]
+    assert len(settle(queue, Outcome.APPLIED)) == 1
+
+
+def test_a_queue_that_is_missing_or_forbidden_halts_with_the_remedy():
+    with pytest.raises(Halt, match="READ_QUEUE"):
+        settle(FakeQueue(missing=True))
+    queue = FakeQueue(event("a"))
+    queue.trouble = [ClientError({"Error": {"Code": "AccessDenied"}}, "Receive")]
+    with pytest.raises(Halt, match="permission"):
+        settle(queue)

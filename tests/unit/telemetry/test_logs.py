@@ -1,0 +1,99 @@
+"""Log lines: one event a line, readable or JSON, whatever an item's key holds."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+from builders import s3_record, stream_record
+from fakes import records
+
+from service.dispatch import Letter, Outcome, Report, Result
+from service.records import Undecodable
+from service.settings import Settings
+from service.telemetry.logs import LoggingObserver, set_up_logs
+
+APPLIED = Result(Outcome.APPLIED)
+REJECTED = Result(Outcome.REJECTED, "no image")
+
+
+@pytest.fixture(autouse=True)
+def restored():
+    """Leaves the package's logger as it was."""
+    root = logging.getLogger("service")
+    before = root.handlers[:], root.level, root.propagate
+    yield
+    root.handlers[:], root.propagate = before[0], before[2]
+    root.setLevel(before[1])
+
+
+def lines(capsys, form: str, results, letters=()) -> list[str]:
+    set_up_logs(Settings(log_format=form))
+    LoggingObserver().dispatched("table images", Report(results), letters, 0.0123)
+    return capsys.readouterr().err.splitlines()
+
+
+def test_a_batch_is_one_readable_line(capsys):
+    (line,) = lines(capsys, "text", [APPLIED, APPLIED, Result(Outcome.STALE)])
+    assert line.endswith("dispatched  source=table images  records=3  applied=2  stale=1  ms=12")
+
+
+def test_a_batch_is_one_json_object(capsys):
+    (line,) = lines(capsys, "json", [APPLIED])
+    assert json.loads(line) | {"time": 0} == {
+        "time": 0,
+        "level": "INFO",
+        "event": "dispatched",
+        "source": "table images",
+        "records": 1,
+        "applied": 1,
+        "ms": 12,
+    }
+
+
+def test_auto_is_json_where_nobody_looks_on(capsys):
+    json.loads(lines(capsys, "auto", [APPLIED])[0])
+
+
+def test_each_dead_letter_is_an_error_that_names_its_record(capsys):
+    table, upload = records(stream_record(new={"id": "a"}), s3_record("b"))
+    undecodable = Undecodable({}, "odd", "queue q", "m-1")
+    letters = [Letter(record, "images:Images", REJECTED) for record in (table, upload, undecodable)]
+    _, *told = map(json.loads, lines(capsys, "json", [REJECTED] * 3, letters))
+    assert [line["level"] for line in told] == ["ERROR"] * 3
+    assert [line["event"] for line in told] == ["kept as a dead letter"] * 3
+    assert told[0]["table"] == "images"
+    assert (told[1]["bucket"], told[1]["key"]) == ("images-in", "b")
+    assert told[2]["identifier"] == "m-1"
+
+
+def test_what_has_to_come_again_is_a_warning_with_each_reason_once(capsys):
+    busy = Result(Outcome.RETRY, "busy")
+    _, *told = map(json.loads, lines(capsys, "json", [busy, busy, Result(Outcome.BLOCKED, "behind")]))
+    assert [(line["level"], line["reason"]) for line in told] == [("WARNING", "busy"), ("WARNING", "behind")]
+
+
+def test_a_hostile_key_cannot_begin_a_line_of_its_own(capsys):
+    (upload,) = records(s3_record("a\nERROR all is lost\x1b[31m"))
+    told = lines(capsys, "text", [REJECTED], [Letter(upload, "r", REJECTED)])
+    assert len(told) == 2
+    assert "\x1b" not in told[1]
+
+
+def test_setting_up_twice_does_not_tell_everything_twice(capsys):
+    set_up_logs(Settings(log_format="text"))
+    assert len(lines(capsys, "text", [APPLIED])) == 1
+
+
+def test_the_level_is_a_setting(capsys):
+    set_up_logs(Settings(log_level="ERROR", log_format="text"))
+    LoggingObserver().dispatched("t", Report([APPLIED]), [], 0)
+    assert capsys.readouterr().err == ""
+
+
+def test_an_error_with_its_traceback_is_told_in_both_forms(capsys):
+    for form in ("text", "json"):
+        set_up_logs(Settings(log_format=form))
+        logging.getLogger("service.x").error("failed", exc_info=ValueError("surprise"))
+        assert "ValueError: surprise" in capsys.readouterr().err
