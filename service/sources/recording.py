@@ -5,12 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from ..dispatch import Report
 from ..errors import SettingsError, UnknownEvent
 from ..records import Record, Undecodable
 from .envelopes import unwrap
+
+_BEGINNING = 10
+"""Lines that are looked at to tell JSON lines, of which some may be broken, from one document."""
+
+_LARGEST_EVENT = 64 * 1024 * 1024
+"""Bytes."""
 
 
 @dataclass(frozen=True)
@@ -71,15 +78,21 @@ class Recording:
 
 
 def is_one_event(path: Path) -> bool:
-    """Whether a file is one JSON document over several lines: its first line is no document by itself,
-    and begins one."""
+    """Whether a file is one JSON document over several lines, also one that is broken.
+
+    A Lambda event has 6 MB at most ("Lambda quotas"), so what is larger by far is read line by line unseen.
+    """
     with path.open("rb") as file:
-        first = next((line for line in file if line.strip()), b"")
-    if not first.lstrip().startswith((b"{", b"[")):
-        return False
+        beginning = list(islice((line for line in file if line.strip()), _BEGINNING))
+        if not beginning or is_json(beginning[0]) or path.stat().st_size > _LARGEST_EVENT:
+            return False
+        file.seek(0)
+        return is_json(file.read()) or not any(map(is_json, beginning))
+
+
+def is_json(text: bytes) -> bool:
+    """Whether text is a JSON object, or a list of them."""
     try:
-        json.loads(first)
+        return isinstance(json.loads(text), dict | list)
     except (ValueError, RecursionError):
-        # A line of a JSON lines file that is broken is closed all the same.
-        return not first.rstrip().endswith((b"}", b"]"))
-    return False
+        return False

@@ -32,6 +32,20 @@ def test_a_lambda_event_file_is_read_however_it_is_laid_out(tmp_path, indent):
     assert names(Recording(path)) == ["0", "1", "2", "3", "4"]
 
 
+@pytest.mark.parametrize("layout", ['[\n{}\n]', '{"Records": [\n{}\n]}'])
+def test_an_event_with_a_record_on_a_line_of_its_own_is_still_one_event(tmp_path, layout):
+    path = tmp_path / "event.json"
+    path.write_text(layout.replace("{}", json.dumps(RECORDS[3])))
+    assert names(Recording(path)) == ["3"]
+
+
+def test_an_event_file_that_is_cut_off_is_one_record_that_cannot_be_read(tmp_path):
+    path = tmp_path / "event.json"
+    path.write_text(json.dumps(lambda_event(*RECORDS), indent=2)[:-5])
+    (broken,) = Recording(path).records()
+    assert "event.json:1: not JSON" in broken.reason
+
+
 def test_batches_are_bounded(tmp_path):
     path = tmp_path / "r.jsonl"
     path.write_text("\n".join(map(json.dumps, RECORDS)))

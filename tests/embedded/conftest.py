@@ -1,0 +1,40 @@
+"""The embedded stand-ins, started once for each test process, and a deployment of its own for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from deployments import Deployment, Running
+
+from infra.shim.probes import free_port
+from infra.shim.stand_ins import embedded_aws, embedded_search
+
+pytest.importorskip("osmem_server", reason="there is no embedded search server for this platform")
+
+
+@pytest.fixture(scope="session")
+def aws_url() -> Iterator[str]:
+    with embedded_aws(free_port()) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def search_url() -> Iterator[str]:
+    with embedded_search(free_port()) as url:
+        yield url
+
+
+@pytest.fixture
+def deployment(aws_url: str, search_url: str, tmp_path: Path) -> Iterator[Deployment]:
+    made = Deployment(aws_url, search_url, tmp_path)
+    yield made
+    made.app.close()
+
+
+@pytest.fixture
+def running(deployment: Deployment) -> Iterator[Deployment]:
+    workers = Running(deployment.app)
+    yield deployment
+    workers.stop()

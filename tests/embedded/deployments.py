@@ -1,0 +1,124 @@
+"""The sample application, deployed to the embedded stand-ins under names of its own, and ways to look at it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import boto3
+
+from infra.shim.provision import provision
+from routes.images import Images, ImageUploads
+from service.app import App
+from service.dispatch import Dispatcher
+from service.settings import Settings
+
+PICTURE = Path("tests/data/lisbon.jpg")
+DEADLINE = 20.0  # seconds; only ever waited for in full by a test that fails
+
+
+def aws_client(url: str, service: str, kind: str = "client") -> Any:
+    """Plain boto3, as any other program would use it."""
+    return getattr(boto3, kind)(
+        service, endpoint_url=url, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x"
+    )
+
+
+def ask(method: str, url: str, body: Any = None) -> Any:
+    """Plain HTTP; None for a 404."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, method=method, data=data, headers={"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        error.close()
+        if error.code == 404:
+            return None
+        raise
+
+
+def documents_of(search_url: str, index: str) -> dict[str, Any]:
+    """Everything that a search finds."""
+    ask("POST", f"{search_url}/{index}/_refresh")
+    found = ask("POST", f"{search_url}/{index}/_search", {"size": 1000, "query": {"match_all": {}}})
+    return {hit["_id"]: hit["_source"] for hit in found["hits"]["hits"]}
+
+
+def eventually(look: Callable[[], Any], wanted: Any) -> None:
+    """Waits until `look()` is `wanted`; fails with the difference."""
+    deadline = time.monotonic() + DEADLINE
+    while look() != wanted and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert look() == wanted
+
+
+class Deployment:
+    """The sample application under names of its own, so that tests do not meet."""
+
+    _numbers = itertools.count()
+
+    def __init__(self, aws_url: str, search_url: str, folder: Path, **settings: Any):
+        number = f"{folder.name[-20:]}-{next(self._numbers)}".lower().replace("_", "-")
+        self.table, self.bucket, self.index = f"images-{number}", f"in-{number}", f"images-{number}"
+        self.queue = f"uploads-{number}"
+        self.aws_url, self.search_url = aws_url, search_url
+        self.letters = folder / "letters"
+        self.settings = replace(
+            Settings(),
+            aws_endpoint_url=aws_url,
+            search_url=search_url,
+            names={
+                "table/images": self.table,
+                "bucket/images-in": self.bucket,
+                "index/images": self.index,
+            },
+            read_queue=(self.queue,),
+            poll_interval=0.05,
+            poll_wait=1,
+            checkpoints=str(folder / "checkpoints.sqlite"),
+            dead_letters=str(self.letters),
+            **settings,
+        )
+        self.app = App(self.settings, [Images(), ImageUploads()])
+        provision(self.app)
+        self.items = aws_client(aws_url, "dynamodb", "resource").Table(self.table)
+        self.s3 = aws_client(aws_url, "s3")
+
+    def documents(self) -> dict[str, Any]:
+        return documents_of(self.search_url, self.index)
+
+    def upload(self, key: str, body: bytes | None = None) -> None:
+        self.s3.put_object(Bucket=self.bucket, Key=key, Body=PICTURE.read_bytes() if body is None else body)
+
+    def rejected(self) -> list[dict[str, Any]]:
+        return [json.loads(path.read_text()) for path in sorted(self.letters.glob("*.json"))]
+
+
+class Running:
+    """The container's workers, in this process."""
+
+    def __init__(self, app: App):
+        self._stopping = Event()
+        self._threads = [
+            Thread(target=self._work, args=(source, app.dispatcher)) for source in app.sources(self._stopping)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def _work(self, source: Any, dispatcher: Dispatcher) -> None:
+        for batch in source:
+            batch.settle(dispatcher.dispatch(batch.records, batch.source))
+
+    def stop(self) -> None:
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join(DEADLINE)

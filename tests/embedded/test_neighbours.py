@@ -1,0 +1,150 @@
+"""What is not ours stays untouched: no cluster that nobody named, nothing that is no emulator."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from deployments import ask
+
+from infra.shim.probes import emulator_at, free_port, search_server_at
+from infra.shim.settings import ShimSettings
+from infra.shim.world import find_or_start
+from service.errors import SettingsError, Unreachable
+from service.settings import Settings
+
+LOCALSTACK = {"/_localstack/health": {"services": {"s3": "running"}, "version": "4.0.3"}}
+MINISTACK = LOCALSTACK | {"/_ministack/health": {"status": "ok"}}
+ELASTIC = {"/": {"cluster_name": "payroll", "version": {"number": "7.10.2"}}}
+
+
+@contextmanager
+def server(
+    answers: dict[str, Any], name: str = "Test", post: bytes | None = None
+) -> Iterator[tuple[int, list[str]]]:
+    """A server with fixed answers; yields its port and the requests that it got."""
+    seen: list[str] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        server_version = name
+
+        def do_GET(self) -> None:
+            self._answer(answers.get(self.path))
+
+        def do_POST(self) -> None:
+            self._answer(None)
+
+        do_PUT = do_DELETE = do_HEAD = do_POST
+
+        def _answer(self, found: Any) -> None:
+            seen.append(f"{self.command} {self.path}")
+            body = json.dumps(found).encode() if found is not None else (post or b"who are you")
+            self.send_response(200 if found is not None else 400)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    listening = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=listening.serve_forever)
+    thread.start()
+    try:
+        yield listening.server_port, seen
+    finally:
+        listening.shutdown()
+        thread.join()
+        listening.server_close()
+
+
+def world(settings: Settings | None = None, **ports: int) -> Any:
+    shim = ShimSettings(**{"aws_port": free_port(), "search_port": free_port(), **ports})
+    return find_or_start(settings or Settings(), shim)
+
+
+def test_what_is_no_emulator_on_the_aws_port_is_left_alone():
+    with server({"/": {"hello": 1}}) as (port, seen):
+        with (
+            pytest.raises(SettingsError, match=rf"port {port}.*left alone.*AWS_PORT={port + 1}"),
+            world(aws_port=port),
+        ):
+            pass
+        assert all(request.startswith(("GET ", "POST /")) for request in seen)
+        assert not [request for request in seen if request.startswith(("PUT", "DELETE"))]
+
+
+def test_a_cluster_that_nobody_named_is_named_and_left_alone():
+    with server(ELASTIC) as (port, seen):
+        expected = rf"Elasticsearch 7\.10\.2, cluster 'payroll' .*SEARCH_URL=\S+:{port}.*SEARCH_PORT={port + 1}"
+        with pytest.raises(SettingsError, match=expected), world(search_port=port):
+            pass
+        assert seen == ["GET /"]
+
+
+def test_a_real_search_server_that_nobody_named_keeps_what_it_had(search_url):
+    ask("PUT", f"{search_url}/precious/_doc/1", {"keep": True})
+    before = ask("GET", f"{search_url}/_stats/docs,indexing")["indices"]["precious"]
+    with pytest.raises(SettingsError, match="left alone"), world(search_port=int(search_url.rpartition(":")[2])):
+        pass
+    assert ask("GET", f"{search_url}/_stats/docs,indexing")["indices"]["precious"] == before
+    ask("DELETE", f"{search_url}/precious")
+
+
+def test_something_else_on_the_search_port_is_left_alone():
+    with server({}) as (port, _), pytest.raises(SettingsError, match="no search server"), world(search_port=port):
+        pass
+
+
+@pytest.mark.parametrize(("answers", "name"), [(LOCALSTACK, "LocalStack 4.0.3"), (MINISTACK, "MiniStack")])
+def test_an_emulator_that_is_found_running_is_used(answers, name, search_url):
+    settings = Settings(search_url=search_url)
+    with server(answers) as (port, _), world(settings, aws_port=port) as found:
+        assert name in found.aws
+        assert found.settings.aws_endpoint_url == f"http://127.0.0.1:{port}"
+        assert found.emulated
+
+
+def test_dynamodb_local_is_known_by_its_manners():
+    words = b'{"__type":"com.amazonaws.dynamodb.v20120810#UnrecognizedClientException"}'
+    with server({}, name="Jetty(12)", post=words) as (port, _):
+        assert emulator_at(f"http://127.0.0.1:{port}") == "DynamoDB Local"
+    with server({}, post=words) as (port, _):
+        assert emulator_at(f"http://127.0.0.1:{port}") == ""
+
+
+def test_moto_is_known(aws_url, search_url):
+    assert emulator_at(aws_url) == "moto"
+    assert emulator_at(search_url) == ""
+    assert search_server_at(aws_url) == ""
+
+
+def test_an_endpoint_that_is_named_and_no_emulator_is_used_but_nothing_is_created_there(search_url):
+    with server({}) as (port, seen):
+        named = Settings(aws_endpoint_url=f"http://127.0.0.1:{port}", search_url=search_url)
+        with world(named) as found:
+            assert not found.emulated
+            assert "not an emulator" in found.aws
+        assert not [request for request in seen if request.startswith(("PUT", "DELETE"))]
+
+
+def test_a_search_server_that_is_named_and_does_not_answer_is_told():
+    settings = Settings(
+        search_url=f"http://user:secret@127.0.0.1:{free_port()}", aws_endpoint_url="http://127.0.0.1:1"
+    )
+    with pytest.raises(Unreachable, match="SEARCH_URL") as caught, world(settings):
+        pass
+    assert "secret" not in str(caught.value)
+
+
+def test_a_platform_without_embedded_search_needs_search_url(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "osmem_server", None)
+    settings = replace(Settings(), aws_endpoint_url="http://127.0.0.1:1")
+    with pytest.raises(SettingsError, match="SEARCH_URL"), world(settings):
+        pass
