@@ -28,7 +28,7 @@ test: .venv/ready ## run all tests, the end-to-end ones on the embedded stand-in
 	@$(PY) -m pytest -n 2 --cov --cov-report=term $(TEST_ARGS)
 
 watch: .venv/ready ## rerun the unit tests that a save affects
-	@$(PY) -m pytest_watcher . --now --delay 0.2 --runner "$(PY)" -- -m pytest --testmon -q tests/unit
+	@$(PY) -m pytest_watcher . --now --delay 0.2 --patterns '**/*.py' --ignore-patterns '**/.venv/**' --runner .venv/bin/pytest --testmon -q tests/unit
 
 check: .venv/ready ## format, lint, types, import rules
 	@$(PY) -m ruff format --check .
