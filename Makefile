@@ -22,7 +22,7 @@ shim: .venv/ready ## start only the stand-ins for AWS and search (AWS_PORT=4566 
 
 invoke: .venv/ready ## call the Lambda handler once on a recorded event (EVENT=file.json)
 	@test -n "$(EVENT)" || { echo "which event? make invoke EVENT=tests/data/insert.json" >&2; exit 2; }
-	@$(PY) -m infra.shim invoke $(OPTIONS) $(EVENT)
+	@$(PY) -m infra.shim invoke $(OPTIONS) "$(EVENT)"
 
 test: .venv/ready ## run all tests, the end-to-end ones on the embedded stand-ins
 	@$(PY) -m pytest -n 2 --cov --cov-report=term $(TEST_ARGS)

@@ -7,7 +7,7 @@ description or a caption; the table's stream keeps the index `images` in step.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 SAID = ("title", "description", "caption")
-"""What people say of an image; everything else is metadata."""
+"""What people say of an image, if it is text; everything else is metadata."""
+
+TERM_BYTES = 30_000
+"""A term of an index has 32,766 bytes at most, the path in front of its value included."""
 
 
 class Images(TableRoute):
@@ -40,23 +43,43 @@ class Images(TableRoute):
     table: ClassVar = "images"
     key: ClassVar = {"id": "S"}
     index: ClassVar = "images"
-    # One field for all metadata, whatever it holds: no two images can disagree about its types.
+    # One field for all metadata, whatever it holds: no two images can disagree about its types. What is too
+    # long for a term of that field is stored beside it and not searched.
     mapping: ClassVar = {
-        "properties": {name: {"type": "text"} for name in SAID} | {"metadata": {"type": "flat_object"}}
+        "properties": {
+            **{name: {"type": "text"} for name in SAID},
+            "metadata": {"type": "flat_object"},
+            "large": {"type": "object", "enabled": False},
+        }
     }
 
     def document(self, item: Item) -> Document:
-        """Title, description and caption on top; under `metadata` its attributes and all others."""
-        said = {name: item[name] for name in SAID if name in item}
-        others = {
-            name: value
-            for name, value in item.items()
-            if name not in ("id", *SAID) and not name.startswith("_streamdex")
-        }
-        inner = others.get("metadata")
-        if isinstance(inner, Mapping):
-            others = {**inner, **{name: value for name, value in others.items() if name != "metadata"}}
-        return {**said, "metadata": others}
+        """Title, description and caption on top; under `metadata` its attributes and all others.
+
+        An attribute that is over TERM_BYTES stands under `large` instead.
+        """
+        said = {name: item[name] for name in SAID if isinstance(item.get(name), str)}
+        metadata = attributes_of(item, leave_out={"id", *said})
+        large = {name: value for name, value in metadata.items() if size_of(name, value) > TERM_BYTES}
+        document: dict[str, Any] = {**said, "metadata": {n: v for n, v in metadata.items() if n not in large}}
+        return document | ({"large": large} if large else {})
+
+
+def attributes_of(item: Item, leave_out: Collection[str]) -> dict[str, Any]:
+    """What the item's `metadata` holds, and its other attributes beside that."""
+    others = {
+        name: value for name, value in item.items() if name not in leave_out and not name.startswith("_streamdex")
+    }
+    inner = others.get("metadata")
+    if isinstance(inner, Mapping):
+        del others["metadata"]
+        return {**inner, **others}
+    return others
+
+
+def size_of(name: str, value: Any) -> int:
+    """The bytes of an attribute when written down; never fewer than it has in JSON by much."""
+    return len(f"{name}{value!r}".encode("utf-8", "replace"))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Event
@@ -10,6 +11,7 @@ from typing import Self
 
 from .context import Context
 from .dispatch import Dispatcher, Source
+from .dispatch.failures import reaching
 from .routing import BucketRoute, Names, Route, Router, TableRoute
 from .routing.loading import load_routes
 from .routing.patterns import is_plain, matches
@@ -22,6 +24,8 @@ from .sources.checkpoints import Checkpoints, make_checkpoints
 from .sources.queues import QueueSource
 from .sources.streams import StreamSource
 from .telemetry.logs import LoggingObserver, set_up_logs
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,8 @@ class App:
         ]
         tables = self.tables()
         if tables:
-            self._checkpoints = make_checkpoints(self.context)
+            with reaching("checkpoints"):
+                self._checkpoints = make_checkpoints(self.context)
         streams: list[Source] = [
             StreamSource(self.context, table, self._checkpoints, stopping)
             for table in tables
@@ -102,11 +107,20 @@ class App:
         found = {names.actual("table", pattern) for pattern in patterns if is_plain(pattern)}
         open_ended = [pattern for pattern in patterns if not is_plain(pattern)]
         if open_ended:
-            for table in self._all_tables():
-                logical = names.logical("table", table)
-                if logical is not None and any(matches(pattern, logical) for pattern in open_ended):
-                    found.add(table)
+            with reaching("the list of tables"):
+                found |= {table for table in self._all_tables() if self._fits(table, open_ended)}
         return sorted(found)
+
+    def _fits(self, table: str, patterns: Sequence[str]) -> bool:
+        """Whether a table that nobody named by its name is meant: it matches, and it has a stream."""
+        logical = self.router.names.logical("table", table)
+        if logical is None or not any(matches(pattern, logical) for pattern in patterns):
+            return False
+        description = self.context.dynamodb.describe_table(TableName=table)["Table"]
+        if description.get("StreamSpecification", {}).get("StreamEnabled"):
+            return True
+        logger.warning("table left out: it has no stream", extra={"table": table})
+        return False
 
     def buckets(self) -> list[str]:
         """The buckets that the routes listen to, as they exist; patterns are left out."""

@@ -10,6 +10,9 @@ from .settings import Settings
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1", "localhost.localstack.cloud"})
 
+SERVICES = ("dynamodb", "dynamodb_streams", "s3", "sqs")
+"""The services of AWS that are used, as settings name them."""
+
 STAND_IN_REGION = "us-east-1"
 STAND_IN_KEY = "streamdex"
 """What is presented to an emulator on this machine: it takes any credentials, so none need be set."""
@@ -17,7 +20,16 @@ STAND_IN_KEY = "streamdex"
 
 def is_local(url: str) -> bool:
     """Whether an address is on this machine, where only an emulator can stand for AWS."""
-    return urlsplit(url).hostname in LOCAL_HOSTS
+    return is_address(url) and urlsplit(url).hostname in LOCAL_HOSTS
+
+
+def is_address(url: str) -> bool:
+    """Whether this is `http(s)://host`, perhaps with a port."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def endpoint_of(settings: Settings, service: str) -> str:
@@ -29,14 +41,24 @@ def endpoint_of(settings: Settings, service: str) -> str:
 def make_session(settings: Settings, local: bool) -> Any:
     """A boto3 session with the credentials that are set, or with any where only an emulator is asked."""
     import boto3
+    from botocore.session import Session
 
-    unset = not (settings.aws_access_key_id or settings.aws_profile)
-    stand_in = STAND_IN_KEY if local and unset else None
+    if not local:
+        return boto3.Session(
+            profile_name=settings.aws_profile or None,
+            region_name=settings.region or None,
+            aws_access_key_id=settings.aws_access_key_id or None,
+            aws_secret_access_key=settings.aws_secret_access_key or None,
+            aws_session_token=settings.aws_session_token or None,
+        )
+    # An emulator takes any credentials: a profile that is set for AWS itself, and may not even be there,
+    # is left out of it.
+    unprofiled = Session(session_vars={"profile": (None, None, None, None)})
     return boto3.Session(
-        profile_name=settings.aws_profile or None,
-        region_name=settings.region or (STAND_IN_REGION if local else None),
-        aws_access_key_id=settings.aws_access_key_id or stand_in,
-        aws_secret_access_key=settings.aws_secret_access_key or stand_in,
+        botocore_session=unprofiled,
+        region_name=settings.region or STAND_IN_REGION,
+        aws_access_key_id=settings.aws_access_key_id or STAND_IN_KEY,
+        aws_secret_access_key=settings.aws_secret_access_key or STAND_IN_KEY,
         aws_session_token=settings.aws_session_token or None,
     )
 
@@ -46,13 +68,15 @@ def make_aws_client(settings: Settings, service: str) -> Any:
     from botocore.config import Config
 
     endpoint = endpoint_of(settings, service)
-    session = make_session(settings, is_local(endpoint))
+    local = is_local(endpoint)
+    session = make_session(settings, local)
     config = Config(
         connect_timeout=5,
         read_timeout=30,
         retries={"mode": "standard", "max_attempts": 3},
-        # A bucket's name in the host's name does not resolve on a laptop.
-        s3={"addressing_style": "path"} if is_local(endpoint) else {},
+        # A bucket's name in the host's name does not resolve on a laptop, and no proxy leads back to it.
+        s3={"addressing_style": "path"} if local else {},
+        proxies={} if local else None,
     )
     try:
         return session.client(service.replace("_", ""), endpoint_url=endpoint or None, config=config)
@@ -67,8 +91,8 @@ def make_search_client(settings: Settings) -> Any:
     """
     if not settings.search_url:
         raise SettingsError("SEARCH_URL is not set: name the search server, such as http://127.0.0.1:9200")
-    if urlsplit(settings.search_url).scheme not in ("http", "https"):
-        raise SettingsError("SEARCH_URL must begin with http:// or https://")
+    if not is_address(settings.search_url):
+        raise SettingsError("SEARCH_URL must be an address such as http://127.0.0.1:9200")
     from opensearchpy import OpenSearch, RequestsHttpConnection, Urllib3HttpConnection
 
     options: dict[str, Any] = {

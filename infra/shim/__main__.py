@@ -2,131 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
-import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
-from threading import Event
-from types import FrameType, SimpleNamespace
-from typing import Any
+from collections.abc import Sequence
 
-from service.app import App, Chosen, choose
-from service.entrypoints.container import run
-from service.entrypoints.lambda_handler import handler_for
-from service.errors import SettingsError, StreamdexError
-from service.routing import BucketRoute
-
-from .probes import free_port
-from .provision import UPLOADS, provision
-from .screen import first_screen
-from .settings import ShimSettings
 from .terminal import in_foreground
-from .world import World, find_or_start
-
-INVOKE_MILLISECONDS = 900_000  # the longest that a Lambda may run
-
-
-def run_service(chosen: Chosen) -> int:
-    """Finds or starts the surroundings, creates what the routes need, and runs the container."""
-    shim = chosen.configuration.build(ShimSettings)
-    with find_or_start(chosen.settings, shim) as world, App(wired(chosen, world), chosen.routes) as app:
-        notes = provision_if_emulated(app, world)
-        return run(app, started=lambda sources: print(first_screen(app, world, notes), flush=True))
-
-
-def only_surroundings(chosen: Chosen) -> int:
-    """Starts stand-ins of our own with what the routes need in them, and waits for Ctrl-C."""
-    with find_or_start(chosen.settings, chosen.configuration.build(ShimSettings), fresh=True) as world:
-        with App(wired(chosen, world), chosen.routes) as app:
-            for note in provision_if_emulated(app, world):
-                print(f"note: {note}")
-            settings = app.settings
-        print(f"\n  AWS     {world.aws}\n  search  {world.search}\n\nRun the service against them with\n")
-        print(f"  make run AWS_ENDPOINT_URL={settings.aws_endpoint_url} SEARCH_URL={settings.search_url}\n")
-        print("Ctrl-C stops them.", flush=True)
-        wait_for_stop()
-    return 0
-
-
-def invoke(chosen: Chosen) -> int:
-    """Calls the Lambda handler once on the event in a file and prints its answer."""
-    (file,) = chosen.configuration.operands
-    event = read_event(file)
-    shim = replace(chosen.configuration.build(ShimSettings), aws_port=free_port(), search_port=free_port())
-    with find_or_start(chosen.settings, shim) as world:
-        with App(wired(chosen, world), chosen.routes) as app:
-            provision_if_emulated(app, world)
-        # A Lambda reads its settings from the environment and from nowhere else.
-        os.environ["AWS_ENDPOINT_URL"] = world.settings.aws_endpoint_url
-        os.environ["SEARCH_URL"] = world.settings.search_url
-        parent = SimpleNamespace(
-            aws_request_id=str(uuid.uuid4()), get_remaining_time_in_millis=lambda: INVOKE_MILLISECONDS
-        )
-        print(json.dumps(handler_for()(event, parent), indent=2))
-    return 0
-
-
-def read_event(file: str) -> Any:
-    try:
-        return json.loads(Path(file).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError(f"the event {file} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise SettingsError(f"the event {file} is not JSON: {error}") from error
-
-
-def wired(chosen: Chosen, world: World) -> Any:
-    """The settings with the world's addresses, and a queue for the buckets of the routes."""
-    has_buckets = any(isinstance(route, BucketRoute) for route in chosen.routes)
-    queues = world.settings.read_queue or ((UPLOADS,) if has_buckets else ())
-    return replace(world.settings, read_queue=queues)
-
-
-def provision_if_emulated(app: App, world: World) -> list[str]:
-    """Creates what the routes need, but never in an account of AWS."""
-    if world.emulated:
-        return provision(app)
-    return ["AWS_ENDPOINT_URL leads to no emulator: nothing is created there"]
-
-
-def wait_for_stop() -> None:
-    stopping = Event()
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        stopping.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    while not stopping.wait(1.0):
-        pass
-
-
-COMMANDS: Mapping[str, tuple[Callable[[Chosen], int], Sequence[str]]] = {
-    "run": (run_service, ()),
-    "up": (only_surroundings, ()),
-    "invoke": (invoke, ("EVENT",)),
-}
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs one command; errors are one line on standard error."""
+    """Runs one command; Ctrl-C ends it well at any moment, also before there is anything to stop."""
     name, *words = arguments or [""]
     try:
-        if name not in COMMANDS:
-            raise SettingsError(f"python -m infra.shim takes one of {', '.join(COMMANDS)}")
-        command, operands = COMMANDS[name]
         with in_foreground():
-            return command(choose(ShimSettings, arguments=words, operands=operands, program=f"make {name}"))
-    except StreamdexError as error:
-        print(f"streamdex: {error}", file=sys.stderr)
-        return error.exit_code
+            from .commands import run_command  # slow: from here on Ctrl-C is ours
+
+            return run_command(name, words)
     except KeyboardInterrupt:
+        return 0
+    except BrokenPipeError:  # the reader of our output is gone, as with `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main(sys.argv[1:]))

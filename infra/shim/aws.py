@@ -1,4 +1,7 @@
-"""moto's server as a process of its own: `python -m infra.shim.aws PORT`. It ends when its stdin does."""
+"""moto's server as a process of its own: `python -m infra.shim.aws PORT`.
+
+It says when it listens, and ends when its standard input does.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,9 @@ def main() -> None:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     threading.Thread(target=leave_with_parent, daemon=True).start()
     app = DomainDispatcherApplication(create_backend_app)
-    make_server(HOST, int(sys.argv[1]), app, threaded=True).serve_forever()
+    server = make_server(HOST, int(sys.argv[1]), app, threaded=True)
+    print("listening", flush=True)
+    server.serve_forever()
 
 
 if __name__ == "__main__":

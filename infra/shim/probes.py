@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import http.client
 import json
 import socket
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from .settings import HOST
 
@@ -34,6 +37,7 @@ def free_port() -> int:
 
 def emulator_at(url: str) -> str:
     """The name of the AWS emulator at an address, in its own words; "" if what answers is not known as one."""
+    url = url.rstrip("/")
     health = _get(f"{url}/_localstack/health")
     if isinstance(health, Mapping) and "services" in health:
         ministack = _get(f"{url}/_ministack/health")
@@ -44,19 +48,13 @@ def emulator_at(url: str) -> str:
 
 
 def _is_dynamodb_local(url: str) -> bool:
-    """It refuses a request without credentials in DynamoDB's words, and calls its region ddblocal."""
-    request = urllib.request.Request(url, data=b"{}", method="POST")
+    """It answers as Jetty does, and refuses our made-up signature in DynamoDB's words."""
+    request = _request(url, data=b"{}")
     request.add_header("X-Amz-Target", "DynamoDB_20120810.DescribeEndpoints")
     request.add_header("Content-Type", "application/x-amz-json-1.0")
     credential = "Credential=probe/20260101/us-east-1/dynamodb/aws4_request"
     request.add_header("Authorization", f"AWS4-HMAC-SHA256 {credential}, SignedHeaders=host, Signature=0")
-    try:
-        with _DIRECT.open(request, timeout=TIMEOUT) as answer:
-            text, server = answer.read(10_000).decode(errors="replace"), answer.headers.get("Server", "")
-    except urllib.error.HTTPError as error:
-        text, server = error.read(10_000).decode(errors="replace"), error.headers.get("Server", "")
-    except (OSError, ValueError):
-        return False
+    text, server = _send(request)
     return "Jetty" in server and "dynamodb" in text.lower()
 
 
@@ -70,13 +68,44 @@ def search_server_at(url: str) -> str:
     return f"{product} {version.get('number', '')}, cluster {root.get('cluster_name', '?')!r}"
 
 
+def answers(url: str) -> bool:
+    """Whether anything listens at an address."""
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        socket.create_connection((parts.hostname, port), TIMEOUT).close()
+    except OSError:
+        return False
+    return True
+
+
 def _get(url: str) -> Any:
     """What a GET answers, as JSON where it is that, else as text; None without a good answer."""
-    try:
-        with _DIRECT.open(url, timeout=TIMEOUT) as answer:
-            text = answer.read(200_000).decode(errors="replace")
-    except (OSError, ValueError):
-        return None
+    text, _ = _send(_request(url), good=True)
     with contextlib.suppress(ValueError):
         return json.loads(text)
-    return text
+    return text or None
+
+
+def _request(url: str, data: bytes | None = None) -> urllib.request.Request:
+    """A request; the user and the password in an address become a header, as every client has it."""
+    parts = urlsplit(url)
+    plain = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    request = urllib.request.Request(plain, data=data)
+    if parts.username is not None:
+        user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        request.add_header("Authorization", "Basic " + base64.b64encode(user.encode()).decode())
+    return request
+
+
+def _send(request: urllib.request.Request, good: bool = False) -> tuple[str, str]:
+    """What is answered, and the name of the server; both "" without an answer, or a `good` one if asked for."""
+    try:
+        with _DIRECT.open(request, timeout=TIMEOUT) as answer:
+            return answer.read(200_000).decode(errors="replace"), answer.headers.get("Server", "")
+    except urllib.error.HTTPError as error:
+        with error:
+            text = error.read(10_000).decode(errors="replace")
+            return ("", "") if good else (text, error.headers.get("Server", ""))
+    except (OSError, ValueError, http.client.HTTPException):
+        return "", ""

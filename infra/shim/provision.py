@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 from service.app import App, mappings_of
+from service.dispatch.failures import reaching
 from service.routing import Route, TableRoute
 from service.routing.patterns import is_plain
 from service.sinks.search.indices import create_missing
@@ -22,7 +23,15 @@ TRIES = 5
 
 
 def provision(app: App) -> list[str]:
-    """Creates what is missing; returns notes on what could not be, for a person."""
+    """Creates what is missing; returns notes on what could not be, for a person.
+
+    Raises Unreachable or Halt when a server refuses.
+    """
+    with reaching("creating what the routes need"):
+        return _provision(app)
+
+
+def _provision(app: App) -> list[str]:
     notes: list[str] = []
     routes = [bound.route for bound in app.router.bound]
     keys = {r.table: r.key for r in routes if isinstance(r, TableRoute) and is_plain(r.table)}
@@ -76,9 +85,11 @@ def _queue(sqs: Any, queue: str) -> str:
     try:
         url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
     except sqs.exceptions.QueueDoesNotExist:
-        failed = sqs.create_queue(QueueName=f"{queue}-failed")["QueueUrl"]
+        fifo = {"FifoQueue": "true"} if queue.endswith(".fifo") else {}
+        name = f"{queue.removesuffix('.fifo')}-failed{'.fifo' if fifo else ''}"
+        failed = sqs.create_queue(QueueName=name, Attributes=fifo)["QueueUrl"]
         redrive = {"deadLetterTargetArn": _arn(sqs, failed), "maxReceiveCount": TRIES}
-        attributes = {"VisibilityTimeout": VISIBILITY, "RedrivePolicy": json.dumps(redrive)}
+        attributes = {"VisibilityTimeout": VISIBILITY, "RedrivePolicy": json.dumps(redrive), **fifo}
         url = sqs.create_queue(QueueName=queue, Attributes=attributes)["QueueUrl"]
         sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": _may_send(_arn(sqs, url))})
     return _arn(sqs, url)
@@ -104,12 +115,12 @@ def _bucket(s3: Any, bucket: str, queue: str) -> None:
     if bucket not in known:
         s3.create_bucket(Bucket=bucket, **_location(s3.meta.region_name))
     configuration = s3.get_bucket_notification_configuration(Bucket=bucket)
+    configuration.pop("ResponseMetadata", None)
     entries = configuration.get("QueueConfigurations", [])
     if all(entry["QueueArn"] != queue for entry in entries):
-        entries = [*entries, {"QueueArn": queue, "Events": EVENTS}]
-        s3.put_bucket_notification_configuration(
-            Bucket=bucket, NotificationConfiguration={"QueueConfigurations": entries}
-        )
+        # What others are told stays as it is: the request replaces the whole configuration.
+        configuration["QueueConfigurations"] = [*entries, {"QueueArn": queue, "Events": EVENTS}]
+        s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=configuration)
 
 
 def _location(region: str) -> dict[str, dict[str, str]]:

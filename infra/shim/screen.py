@@ -9,6 +9,7 @@ from service.app import App
 from service.clients import STAND_IN_KEY, STAND_IN_REGION, endpoint_of
 from service.routing import BoundRoute, BucketRoute, TableRoute
 from service.routing.patterns import is_plain
+from service.settings.options import hide_password
 
 from .world import World
 
@@ -83,4 +84,4 @@ def _interpreter() -> str:
 
 
 def _search(app: App, index: str) -> str:
-    return f"sleep 2; curl '{app.settings.search_url}/{index}/_search?pretty'"
+    return f"sleep 2; curl '{hide_password(app.settings.search_url)}/{index}/_search?pretty'"

@@ -1,29 +1,29 @@
-"""Starts the stand-ins as children that cannot outlive us: each ends when its stdin does."""
+"""Starts the stand-ins as children that cannot outlive us: each ends when its standard input does."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from threading import Event, Thread
+from typing import IO
 
 from service.errors import SettingsError, Unreachable
 
-from .probes import emulator_at, search_server_at
 from .settings import HOST
 
 START_TIMEOUT = 60.0
-STOP_TIMEOUT = 2.0
-"""Seconds."""
+STOP_TIMEOUT = 0.5
+"""Seconds. The stand-ins hold nothing that an end by force could harm."""
 
 
 @contextmanager
 def embedded_aws(port: int) -> Iterator[str]:
     """moto's server on a port of this machine, until the block ends; yields its address."""
-    url = f"http://{HOST}:{port}"
-    with child([sys.executable, "-m", "infra.shim.aws", str(port)], "the AWS stand-in", lambda: emulator_at(url)):
-        yield url
+    with child([sys.executable, "-m", "infra.shim.aws", str(port)], "the AWS stand-in"):
+        yield f"http://{HOST}:{port}"
 
 
 @contextmanager
@@ -38,50 +38,52 @@ def embedded_search(port: int) -> Iterator[str]:
         raise SettingsError(
             "there is no embedded search server for this platform: start one and set SEARCH_URL=http://…"
         ) from error
-    url = f"http://{HOST}:{port}"
-    command = [resolve_binary(), "--addr", f"{HOST}:{port}", "--no-ja"]
-    with child(command, "the search stand-in", lambda: search_server_at(url)):
-        yield url
+    with child([resolve_binary(), "--addr", f"{HOST}:{port}", "--no-ja"], "the search stand-in"):
+        yield f"http://{HOST}:{port}"
 
 
 @contextmanager
-def child(command: Sequence[str], name: str, answers: Callable[[], object]) -> Iterator[None]:
-    """A process with a stdin of ours, in a session of its own so that Ctrl-C is ours alone to act on.
+def child(command: Sequence[str], name: str) -> Iterator[None]:
+    """A process with a standard input of ours, in a session of its own so that Ctrl-C is ours to act on.
 
-    Raises Unreachable if it ends, or does not answer within START_TIMEOUT.
+    It is ready when it prints its first line: whoever else answers at its port is not it. Raises Unreachable if
+    it ends before, or says nothing within START_TIMEOUT.
     """
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    try:
-        _wait(process, name, answers)
-        yield
-    finally:
-        _stop(process)
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
+        )
+        assert process.stdin
+        assert process.stdout
+        spoke, ended = Event(), Event()
+        reader = Thread(target=_listen, args=(process.stdout, spoke, ended), daemon=True)
+        reader.start()
+        try:
+            if not spoke.wait(START_TIMEOUT):
+                raise Unreachable(f"{name} does not answer after {START_TIMEOUT:.0f} s")
+            if ended.is_set():
+                raise Unreachable(f"{name} ended at once: {_tail(errors)}")
+            yield
+        finally:
+            process.stdin.close()
+            try:
+                process.wait(STOP_TIMEOUT)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            reader.join()
+            process.stdout.close()
 
 
-def _wait(process: subprocess.Popen[bytes], name: str, answers: Callable[[], object]) -> None:
-    deadline = time.monotonic() + START_TIMEOUT
-    while not answers():
-        if process.poll() is not None:
-            said = process.stderr.read().decode(errors="replace").strip() if process.stderr else ""
-            raise Unreachable(f"{name} ended at once: {said[-500:]}")
-        if time.monotonic() > deadline:
-            raise Unreachable(f"{name} does not answer after {START_TIMEOUT:.0f} s")
-        time.sleep(0.05)
+def _listen(output: IO[bytes], spoke: Event, ended: Event) -> None:
+    """Reads what a child prints, so that it never waits for us; the first line, or its end, is told at once."""
+    if not output.readline():
+        ended.set()
+    spoke.set()
+    while output.read(65536):
+        continue
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    if process.stdin:
-        process.stdin.close()
-    try:
-        process.wait(STOP_TIMEOUT)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    if process.stderr:
-        process.stderr.close()
+def _tail(errors: IO[bytes]) -> str:
+    errors.seek(0)
+    return errors.read().decode(errors="replace").strip()[-500:]

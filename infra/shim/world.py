@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
+from service.clients import SERVICES, endpoint_of, is_address
 from service.errors import SettingsError, Unreachable
 from service.settings import Settings
 from service.settings.options import hide_password
 
-from .probes import emulator_at, is_taken, search_server_at
+from .probes import answers, emulator_at, is_taken, search_server_at
 from .settings import HOST, ShimSettings
 from .stand_ins import embedded_aws, embedded_search
 
@@ -33,20 +34,25 @@ def find_or_start(settings: Settings, shim: ShimSettings, *, fresh: bool = False
     answer. Nothing that was not named is ever written to, unless it says that it is an AWS emulator.
     """
     with ExitStack() as stack:
-        aws_url, aws, emulated = _aws(stack, settings, shim, fresh)
+        aws_url, aws = _aws(stack, settings, shim, fresh)
         search_url, search = _search(stack, settings, shim)
-        yield World(replace(settings, aws_endpoint_url=aws_url, search_url=search_url), aws, search, emulated)
+        found = replace(settings, aws_endpoint_url=aws_url, search_url=search_url)
+        yield World(found, aws, search, emulated=_all_emulators(found))
 
 
-def _aws(stack: ExitStack, settings: Settings, shim: ShimSettings, fresh: bool) -> tuple[str, str, bool]:
+def _aws(stack: ExitStack, settings: Settings, shim: ShimSettings, fresh: bool) -> tuple[str, str]:
     if settings.aws_endpoint_url:
         url = settings.aws_endpoint_url
-        name = emulator_at(url)
-        return url, f"{hide_password(url)}  {name or 'named by AWS_ENDPOINT_URL; not an emulator'}", bool(name)
+        if not is_address(url):
+            raise SettingsError("AWS_ENDPOINT_URL must be an address such as http://127.0.0.1:4566")
+        if not answers(url):
+            raise Unreachable(f"nothing answers at AWS_ENDPOINT_URL={hide_password(url)}")
+        name = emulator_at(url) or "named by AWS_ENDPOINT_URL; not an emulator"
+        return url, f"{hide_password(url)}  {name}"
     url = f"http://{HOST}:{shim.aws_port}"
     if not is_taken(shim.aws_port):
         stack.enter_context(embedded_aws(shim.aws_port))
-        return url, f"{url}  embedded (moto)", True
+        return url, f"{url}  embedded (moto)"
     name = emulator_at(url)
     if fresh or not name:
         who = f"{name} is" if name else "something that does not say it is an AWS emulator is"
@@ -54,12 +60,20 @@ def _aws(stack: ExitStack, settings: Settings, shim: ShimSettings, fresh: bool) 
             f"{who} at port {shim.aws_port}: it is left alone. Stop it, or choose another port:"
             f" AWS_PORT={shim.aws_port + 1}"
         )
-    return url, f"{url}  {name}, found running", True
+    return url, f"{url}  {name}, found running"
+
+
+def _all_emulators(settings: Settings) -> bool:
+    """Whether every service of AWS that is used is an emulator's: only then may anything be created."""
+    endpoints = {endpoint_of(settings, service) for service in SERVICES}
+    return all(emulator_at(endpoint) for endpoint in endpoints)
 
 
 def _search(stack: ExitStack, settings: Settings, shim: ShimSettings) -> tuple[str, str]:
     if settings.search_url:
-        url = settings.search_url
+        url = settings.search_url.rstrip("/")
+        if not is_address(url):
+            raise SettingsError("SEARCH_URL must be an address such as http://127.0.0.1:9200")
         if settings.search_auth != "none":
             return url, f"{hide_password(url)}  named by SEARCH_URL"
         name = search_server_at(url)

@@ -6,9 +6,11 @@ never becomes a dead letter; a route with a mistake in it never stalls the strea
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
-from ..errors import Halt, Reject, Retry, Skip, StreamdexError
+from ..errors import Halt, Reject, Retry, Skip, StreamdexError, Unreachable
 from .outcomes import Outcome, Result
 
 TRANSIENT: Final = frozenset(
@@ -95,6 +97,19 @@ def result_of(error: Exception, doing: str) -> Result:
     if "opensearchpy.exceptions.TransportError" in bases:
         return _of_status(getattr(error, "status_code", None), reason, error)
     return Result(Outcome.REJECTED, reason)
+
+
+@contextmanager
+def reaching(what: str) -> Iterator[None]:
+    """Makes errors of the libraries in the block ours: Unreachable, or Halt. `what` is what was wanted."""
+    try:
+        yield
+    except StreamdexError:
+        raise
+    except Exception as error:
+        if result_of(error, what).outcome is Outcome.RETRY:
+            raise Unreachable(f"{what}: {describe(error)}") from error
+        raise
 
 
 def _of_aws(error: Any, reason: str) -> Result:

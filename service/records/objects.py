@@ -50,7 +50,8 @@ class ObjectRecord:
         self.event = object_event(name)
         self.bucket = bucket
         self.key = key
-        self.size: int | None = details.get("size")
+        size = details.get("size")
+        self.size = size if isinstance(size, int) and not isinstance(size, bool) else None
         self.etag = text(details.get("eTag") or details.get("etag"))
         self.version_id = text(details.get("versionId") or details.get("version-id"))
         self.sequencer = normal_sequencer(text(details.get("sequencer")))

@@ -33,4 +33,6 @@ def _exact(value: Any) -> Any:
         return {name: _exact(member) for name, member in value.items()}
     if isinstance(value, list | tuple):
         return [_exact(member) for member in value]
+    if isinstance(value, set | frozenset):
+        return {_exact(member) for member in value}
     return value

@@ -104,7 +104,9 @@ class TableRecord:
         Source: "DynamoDB Streams and Time to Live": userIdentity says the principal dynamodb.amazonaws.com;
         boto3 writes its fields in capitals, Lambda does not.
         """
-        identity = self.raw.get("userIdentity") or {}
+        identity = self.raw.get("userIdentity")
+        if not isinstance(identity, Mapping):
+            return False
         principal = identity.get("principalId", identity.get("PrincipalId"))
         return self.event == "REMOVE" and principal == "dynamodb.amazonaws.com"
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from ..errors import DeclarationError
 from .patterns import is_plain, overlap
-from .routes import BucketRoute, Route, TableRoute, implemented_events
+from .routes import BucketRoute, Route, TableRoute, does_something, has_document, written_events
 
 KEY_TYPES = ("S", "N", "B")
+INDEX_FORBIDDEN = '\\/*?"<>|,#:'
 
 
 def check_declaration(route: Any) -> None:
@@ -19,24 +20,51 @@ def check_declaration(route: Any) -> None:
     name = full_name(route)
     if not isinstance(route, TableRoute | BucketRoute):
         raise DeclarationError(f"{name} is neither a TableRoute nor a BucketRoute: derive from one of them")
+    fields = [n for n, value in vars(type(route)).items() if isinstance(value, dataclasses.Field)]
+    if fields:
+        raise DeclarationError(
+            f"{name}.{fields[0]} is a setting of a class that is no dataclass: put"
+            " @dataclass(frozen=True) above it"
+        )
     if isinstance(route, TableRoute):
         _check_table(name, route)
     elif not isinstance(route.bucket, str) or not route.bucket:
         raise DeclarationError(f"{name} says no bucket: write bucket: ClassVar = 'the bucket'")
-    if not isinstance(route.index, str):
-        raise DeclarationError(f"{name}.index must be the name of an index")
+    _check_targets(name, route)
+    if not does_something(type(route)):
+        wanted = "document()" if isinstance(route, TableRoute) else "created() or deleted()"
+        raise DeclarationError(f"{name} does nothing: write {wanted}")
+    if isinstance(route, TableRoute) and has_document(type(route)) and not route.index:
+        raise DeclarationError(f"{name} has document() and no index: declare the index of its documents")
+    if isinstance(route.ignore, str):
+        raise DeclarationError(f"{name}.ignore must be a collection of events: ignore = ({route.ignore!r},)")
+    handled = written_events(type(route)).intersection(route.ignore)
+    if handled:
+        raise DeclarationError(f"{name} ignores {', '.join(sorted(handled))} and has a method for it")
+
+
+def _check_targets(name: str, route: Any) -> None:
+    if not isinstance(route.index, str) or not is_index_name(route.index):
+        raise DeclarationError(
+            f"{name}.index must be the name of an index: lower case, without spaces and without any of"
+            f" {INDEX_FORBIDDEN}, not beginning with - _ or +"
+        )
     if not isinstance(route.mapping, Mapping):
         raise DeclarationError(f"{name}.mapping must be the mappings of an index, as a dict")
     if route.writes and (set(route.writes) != {"table"} or not is_plain(route.writes["table"])):
         raise DeclarationError(f"{name}.writes must be {{'table': 'the table'}}")
     if not route.index and not route.writes:
         raise DeclarationError(f"{name} has no target: declare index, or writes = {{'table': 'the table'}}")
-    if not implemented_events(type(route)):
-        wanted = "document()" if isinstance(route, TableRoute) else "created() or deleted()"
-        raise DeclarationError(f"{name} does nothing: write {wanted}")
-    handled = implemented_events(type(route)).intersection(route.ignore)
-    if handled:
-        raise DeclarationError(f"{name} ignores {', '.join(sorted(handled))} and has a method for it")
+
+
+def is_index_name(name: str) -> bool:
+    """Whether an index can have this name, or none ("Create index", OpenSearch documentation)."""
+    return (
+        name == name.lower()
+        and not name.startswith(("-", "_", "+"))
+        and not set(name) & set(INDEX_FORBIDDEN + " ")
+        and len(name.encode(errors="replace")) <= 255
+    )
 
 
 def _check_table(name: str, route: Any) -> None:

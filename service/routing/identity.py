@@ -36,7 +36,7 @@ def document_id(parts: Sequence[object], scope: str = "") -> str:
         (part,) = parts
         if isinstance(part, str):
             return _bounded("~" + part if part.startswith("~") else part)
-        return _text(part)
+        return _bounded(_text(part))
     texts = [_text(part) for part in parts]
     return _bounded("|".join([_escaped(scope), *texts] if scope else texts))
 

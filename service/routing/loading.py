@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import traceback
 from collections.abc import Sequence
 
 from ..errors import DeclarationError, SettingsError
@@ -24,10 +25,12 @@ def load_routes(package: str, func: Sequence[str] = ()) -> list[type[Route]]:
 
 
 def _entries(package: str) -> list[tuple[str, str]]:
+    if not all(part.isidentifier() for part in package.split(".")):
+        raise SettingsError(f"{package!r} is no name of a package: set STREAMDEX_ROUTES")
     try:
         listed = importlib.import_module(package).ROUTES
     except ModuleNotFoundError as error:
-        if error.name and not package.startswith(error.name):
+        if error.name and not f"{package}.".startswith(f"{error.name}."):
             raise  # the package is there and something that it needs is not
         raise SettingsError(f"there is no package {package!r} of routes here: set STREAMDEX_ROUTES") from error
     except AttributeError as error:
@@ -49,8 +52,10 @@ def _load(package: str, module: str, name: str) -> type[Route]:
     except ModuleNotFoundError as error:
         missing = "there is no such module" if error.name == full else f"it needs {error.name}"
         raise DeclarationError(f"{where} cannot be imported: {missing}") from error
-    except AttributeError as error:
-        raise DeclarationError(f"{where} cannot be imported: {error}") from error
+    except Exception as error:  # whatever a module does when it is imported
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        reason = f"{type(error).__name__}: {error} ({place.filename}, line {place.lineno})"
+        raise DeclarationError(f"{where} cannot be imported: {reason}") from error
     if not isinstance(found, type) or not issubclass(found, Route):
         raise DeclarationError(f"{where} is no route class: derive from TableRoute or BucketRoute")
     return found

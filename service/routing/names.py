@@ -28,8 +28,17 @@ class Names:
             self._actual[kind, logical] = actual
 
     def actual(self, kind: str, logical: str) -> str:
-        """What exists under a logical name."""
-        return self._actual.get((kind, logical), logical)
+        """What exists under a logical name. Raises SettingsError if another name stands for just that."""
+        found = self._actual.get((kind, logical))
+        if found is not None:
+            return found
+        other = self._logical.get((kind, logical))
+        if other is not None:
+            raise SettingsError(
+                f"names: {kind}/{other} stands for {logical!r}, which is a name in routes too:"
+                f" map {kind}/{logical} as well"
+            )
+        return logical
 
     def logical(self, kind: str, actual: str) -> str | None:
         """The logical name of what exists; None where its own name stands for something else."""

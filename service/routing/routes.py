@@ -106,15 +106,31 @@ METHODS: Mapping[str, str] = {
 
 
 def implemented_events(route: type[Route]) -> frozenset[str]:
-    """The events that a class has a method for that can work, decided from the class alone."""
-    return frozenset(event for event, method in METHODS.items() if _works(route, method))
+    """The events that a class has a method for that can work, decided from the class alone.
+
+    A route that ignores an event gives up what it would inherit for it.
+    """
+    inherited = {event for event, method in METHODS.items() if _works(route, method)} - set(route.ignore)
+    return frozenset(inherited | written_events(route))
+
+
+def written_events(route: type[Route]) -> frozenset[str]:
+    """The events that a class has a method of its own for."""
+    return frozenset(
+        event for event, method in METHODS.items() if hasattr(route, method) and _overrides(route, method)
+    )
+
+
+def does_something(route: type[Route]) -> bool:
+    """Whether its author wrote anything that makes an action."""
+    return bool(written_events(route)) or (issubclass(route, TableRoute) and has_document(route))
 
 
 def uses_documents(route: type[Route], event: str) -> bool:
     """Whether the event is left to `documents`, so that many items can be asked for at once."""
     if not issubclass(route, TableRoute) or event not in (INSERT, MODIFY):
         return False
-    return not _overrides(route, METHODS[event]) and _has_document(route)
+    return event in implemented_events(route) and not _overrides(route, METHODS[event])
 
 
 def _works(route: type[Route], method: str) -> bool:
@@ -123,11 +139,12 @@ def _works(route: type[Route], method: str) -> bool:
     if _overrides(route, method):
         return True
     if issubclass(route, TableRoute):
-        return bool(route.index) if method == "remove" else _has_document(route)
+        return bool(route.index) if method == "remove" else has_document(route)
     return False
 
 
-def _has_document(route: type[Route]) -> bool:
+def has_document(route: type[Route]) -> bool:
+    """Whether its author wrote how an item becomes a document."""
     return _overrides(route, "document") or _overrides(route, "documents")
 
 

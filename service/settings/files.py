@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_origin
 
 import configargparse
 import yaml
 
 from .options import Option
+
+
+class PlainLoader(yaml.BaseLoader):
+    """Takes every scalar for text, but for the ways to say nothing."""
+
+
+PlainLoader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|Null|NULL|)$"), [*"~nN", ""])
+PlainLoader.add_constructor("tag:yaml.org,2002:null", lambda loader, node: None)
 
 
 class NestedYaml(configargparse.ConfigFileParser):  # type: ignore[misc]  # it has no types
@@ -23,10 +32,14 @@ class NestedYaml(configargparse.ConfigFileParser):  # type: ignore[misc]  # it h
     def parse(self, stream: Iterable[str]) -> dict[str, str]:
         label = getattr(stream, "name", "the configuration file")
         try:
-            content = yaml.safe_load("".join(stream))
-        except yaml.YAMLError as error:
-            raise configargparse.ConfigFileParserException(f"{label} is not YAML: {error}") from error
-        if content is None:
+            # Every scalar stays the text it is: 0123 and 12:30 are no numbers, and types are the settings'.
+            content = yaml.load("".join(stream), PlainLoader)  # noqa: S506  # it makes nothing but text
+        except (yaml.YAMLError, ValueError) as error:
+            # Without the line itself, which may hold a secret.
+            mark = getattr(error, "problem_mark", None)
+            where = f" (line {mark.line + 1})" if mark else ""
+            raise configargparse.ConfigFileParserException(f"{label} is not YAML{where}") from None
+        if not content:
             return {}
         if not isinstance(content, dict):
             raise configargparse.ConfigFileParserException(f"{label} must hold keys and values")
@@ -48,15 +61,13 @@ class NestedYaml(configargparse.ConfigFileParser):  # type: ignore[misc]  # it h
         for key, value in content.items():
             here = (*path, str(key))
             option = self._options.get(self._name_of(here))
-            if isinstance(value, dict) and option is not None:
+            if isinstance(value, dict) and option is not None and get_origin(option.type) is Mapping:
                 yield here, ",".join(f"{name}={target}" for name, target in value.items())
             elif isinstance(value, dict):
                 yield from self._leaves(value, here)
             elif isinstance(value, list):
                 yield here, ",".join(str(part) for part in value)
-            elif isinstance(value, bool):
-                yield here, str(value).lower()
-            elif value is not None:
+            elif value:
                 yield here, str(value)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import math
 import re
 import typing
 from collections.abc import Callable, Iterable, Mapping
@@ -14,6 +15,9 @@ from ..errors import DeclarationError
 from .declaration import Declared
 
 MASK = "********"
+
+RESERVED = ("config", "const_path", "help")
+"""Names of options that are no settings."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,14 @@ class Option:
     @property
     def env(self) -> str:
         return self.declared.env or self.name.upper()
+
+    def __str__(self) -> str:
+        return f"{self.owner} ({kind_of(self.type)}, default {masked(self, self.default)!r})"
+
+    def is_like(self, other: Option) -> bool:
+        """Whether two declarations are of the same setting, whatever they say it is for."""
+        here, there = (dataclasses.replace(option.declared, help="") for option in (self, other))
+        return (self.type, self.default, here) == (other.type, other.default, there)
 
     @property
     def flags(self) -> list[str]:
@@ -57,17 +69,20 @@ def options_of(declaring: type) -> list[Option]:
 
 
 def collect(declaring: Iterable[type]) -> dict[str, Option]:
-    """All settings by name and alias; DeclarationError where two classes declare one differently."""
+    """All settings by name; DeclarationError where two share a name and are not declared alike."""
     options: dict[str, Option] = {}
+    names: dict[str, Option | None] = dict.fromkeys(RESERVED)
     for owner in declaring:
         for option in options_of(owner):
             twin = options.setdefault(option.name, option)
-            if (twin.type, twin.default) != (option.type, option.default):
+            if not twin.is_like(option):
                 raise DeclarationError(
-                    f"the setting {option.name!r} is declared by {twin.owner} ({twin.type},"
-                    f" default {twin.default!r}) and by {option.owner} ({option.type}, default"
-                    f" {option.default!r}): give one of them another name"
+                    f"the setting {option.name!r} is declared by {twin} and by {option}, not alike:"
+                    " give one of them another name"
                 )
+            for name in (option.name, *option.declared.aliases):
+                if names.setdefault(name, twin) is not twin:
+                    raise DeclarationError(f"{option.owner}.{option.name}: --{name} is an option already")
     return options
 
 
@@ -84,21 +99,33 @@ def converter(option: Option) -> Callable[[str], Any]:
                 " tuple[str, ...] or Mapping[str, str]"
             ) from None
         except ValueError:
-            kind = getattr(option.type, "__name__", str(option.type))
-            raise argparse.ArgumentTypeError(f"{text_of(option, text)} is not of type {kind}") from None
+            raise argparse.ArgumentTypeError(
+                f"{text_of(option, text)} is not of type {kind_of(option.type)}"
+            ) from None
         if declared.choices and value not in declared.choices:
             raise argparse.ArgumentTypeError(f"{text_of(option, text)} is none of {', '.join(declared.choices)}")
         if declared.least is not None and value < declared.least:
-            raise argparse.ArgumentTypeError(f"{text} is less than {declared.least}")
+            raise argparse.ArgumentTypeError(f"{text_of(option, text)} is less than {declared.least}")
         if declared.most is not None and value > declared.most:
-            raise argparse.ArgumentTypeError(f"{text} is more than {declared.most}")
+            raise argparse.ArgumentTypeError(f"{text_of(option, text)} is more than {declared.most}")
         return value
 
     return convert
 
 
+def kind_of(kind: Any) -> str:
+    return getattr(kind, "__name__", str(kind)) if typing.get_origin(kind) is None else str(kind)
+
+
 def text_of(option: Option, text: str) -> str:
     return MASK if option.declared.secret else repr(text)
+
+
+def to_float(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
 
 
 def to_bool(text: str) -> bool:
@@ -124,7 +151,7 @@ def to_mapping(text: str) -> dict[str, str]:
 CONVERTERS: dict[Any, Callable[[str], Any]] = {
     str: str,
     int: int,
-    float: float,
+    float: to_float,
     bool: to_bool,
     tuple: to_tuple,
     Mapping: to_mapping,
@@ -149,4 +176,4 @@ def masked(option: Option, value: Any) -> str:
 
 def hide_password(text: str) -> str:
     """`scheme://user:password@host` without the password."""
-    return re.sub(r"(://[^:/@\s]*):[^@/\s]*@", rf"\1:{MASK}@", text)
+    return re.sub(r"(://[^:/@\s]*):[^/\s]*@", rf"\1:{MASK}@", text)

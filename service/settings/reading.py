@@ -49,6 +49,14 @@ class Configuration:
         names = [option.name for option in options_of(declaring)]
         return declaring(**{name: self._values[name] for name in names})
 
+    def environment(self) -> dict[str, str]:
+        """The same settings as variables, for what reads only those; without those that have their default."""
+        return {
+            option.env: shown_value(self._values[name])
+            for name, option in self._options.items()
+            if self._values[name] != option.default
+        }
+
     def shown(self) -> list[Shown]:
         """Every setting, its value and where that came from, in the order declared."""
         return [
@@ -74,20 +82,23 @@ def read_configuration(
     """
     options = collect(declaring)
     environ = without_empty(os.environ if environment is None else environment)
+    aliases: dict[str, str] = {}
     for option in options.values():
         for alias in option.declared.aliases:
-            if alias.upper() in environ:
-                environ.setdefault(option.env, environ[alias.upper()])
+            if alias.upper() in environ and option.env not in environ:
+                environ[option.env], aliases[option.env] = environ[alias.upper()], alias.upper()
     parser = make_parser(options, program)
     if strict:
         for operand in operands:
             parser.add_argument(operand)
-        namespace = parser.parse_args(list(arguments), env_vars=environ)
+        namespace, unknown = parser.parse_known_args(list(arguments), env_vars=environ)
+        if unknown:
+            parser.error(f"unknown option or key: {', '.join(names_of(unknown))}")
     else:
         namespace, _ = parser.parse_known_args(list(arguments), env_vars=environ, ignore_help_args=True)
     values = {name: getattr(namespace, name) for name in options}
     given = [getattr(namespace, operand) for operand in operands] if strict else []
-    return Configuration(values, find_origins(parser, options, arguments), options, given)
+    return Configuration(values, find_origins(parser, options, arguments, aliases), options, given)
 
 
 def without_empty(environment: Mapping[str, str]) -> dict[str, str]:
@@ -97,28 +108,38 @@ def without_empty(environment: Mapping[str, str]) -> dict[str, str]:
 
 class Parser(configargparse.ArgumentParser):  # type: ignore[misc]  # it has no types
     def error(self, message: str) -> NoReturn:
-        _, found, words = message.partition("unrecognized arguments: ")
-        if found:  # by name alone: what follows a mistyped name may be a secret
-            names = [word.partition("=")[0] for word in words.split() if word.startswith("-")]
-            message = f"unknown option or key: {', '.join(names) or 'a value without an option'}"
         raise SettingsError(f"{message} (every setting: python -m service settings)")
+
+
+def names_of(unknown: Sequence[str]) -> list[str]:
+    """The names among unknown words, without what stands behind each: that may be a secret."""
+    names, in_front = [], ""
+    for word in unknown:
+        if word.startswith("--") and not in_front:
+            names.append(word.partition("=")[0])
+            in_front = "" if "=" in word else word
+        else:
+            in_front = ""
+    return names or ["a value without an option"]
 
 
 def make_parser(options: Mapping[str, Option], program: str) -> Parser:
     parser = Parser(
         prog=program,
         allow_abbrev=False,
+        add_help=False,  # a value such as -hunter2 would be taken for -h
         add_env_var_help=False,
         add_config_file_help=False,
         default_config_files=list(DEFAULT_FILES),
         config_file_parser_class=nested_yaml(options),
         formatter_class=argparse.HelpFormatter,
     )
+    parser.add_argument("--help", action="help", help="show this list")
     parser.add_argument(
         "--config", "--const-path", "--const_path", is_config_file=True, help="a configuration file (YAML)"
     )
     for option in options.values():
-        default = f", default {shown_value(option.default)}" if shown_value(option.default) else ""
+        default = f", default {masked(option, option.default)}" if masked(option, option.default) else ""
         parser.add_argument(
             *option.flags,
             dest=option.name,
@@ -131,14 +152,17 @@ def make_parser(options: Mapping[str, Option], program: str) -> Parser:
     return parser
 
 
-def find_origins(parser: Parser, options: Mapping[str, Option], arguments: Sequence[str]) -> dict[str, str]:
-    """For each setting, in words, where its value came from."""
+def find_origins(
+    parser: Parser, options: Mapping[str, Option], arguments: Sequence[str], aliases: Mapping[str, str]
+) -> dict[str, str]:
+    """For each setting, in words, where its value came from. `aliases` are the variables set instead of others."""
     origins = dict.fromkeys(options, "default")
     for source, entries in reversed(parser.get_source_to_settings_dict().items()):
         label = {"environment_variables": "environment"}.get(source, source.partition("|")[2])
         for key, (action, _) in entries.items():
             if action is not None and action.dest in options and source != "defaults":
-                origins[action.dest] = f"{label} {key}" if label == "environment" else f"file {label}"
+                variable = f"{label} {aliases.get(key, key)}"
+                origins[action.dest] = variable if label == "environment" else f"file {label}"
     given = {argument.partition("=")[0] for argument in arguments}
     for name, option in options.items():
         if given.intersection(option.flags):

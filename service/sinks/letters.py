@@ -18,6 +18,9 @@ from ..records import Record, TableRecord
 
 FORMAT: Final = 1
 
+_DEEPEST: Final = 100
+"""Levels of nesting that are kept as they are; an item of DynamoDB has 32 at most."""
+
 
 class LetterFolder:
     """A folder with a JSON file for each letter. Its name is a digest of what failed where.
@@ -91,11 +94,20 @@ def _tamed(value: Any, depth: int = 0) -> Any:
         return printable(value)
     if isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**64:
         return str(value)
-    if depth > 100 or not isinstance(value, dict | list | tuple):
-        return repr(value) if isinstance(value, dict | list | tuple) else value
+    if not isinstance(value, dict | list | tuple):
+        return value
+    if depth > _DEEPEST:
+        return _text_of(value)
     if isinstance(value, dict):
         return {printable(str(name)): _tamed(member, depth + 1) for name, member in value.items()}
     return [_tamed(member, depth + 1) for member in value]
+
+
+def _text_of(value: Any) -> str:
+    try:
+        return printable(repr(value))
+    except RecursionError:
+        return "nested too deeply to be written down"
 
 
 def printable(text: str) -> str:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from pathlib import Path
 from threading import Lock
 from typing import Final, Protocol
 
 from ..context import Context
+from ..dispatch.failures import reaching, result_of
+from ..dispatch.outcomes import Outcome
 from ..errors import Halt, SettingsError
+
+logger = logging.getLogger(__name__)
 
 FORMAT: Final = 1
 
@@ -98,10 +103,15 @@ class TableCheckpoints:
         return str(item["position"]["S"]) if item else None
 
     def write(self, stream: str, shard: str, position: str) -> None:
-        self._dynamodb.put_item(
-            TableName=self._table,
-            Item=self._key(stream, shard) | {"position": {"S": position}, "format": {"N": str(FORMAT)}},
-        )
+        item = self._key(stream, shard) | {"position": {"S": position}, "format": {"N": str(FORMAT)}}
+        try:
+            self._dynamodb.put_item(TableName=self._table, Item=item)
+        except Exception as error:
+            result = result_of(error, f"the checkpoint of {shard} in table {self._table}")
+            if result.outcome is not Outcome.RETRY:
+                raise Halt(result.reason) from error
+            # The next one covers it; until then a restart would read some records again.
+            logger.warning("checkpoint not written", extra={"shard": shard, "reason": result.reason})
 
     def close(self) -> None:
         """The client is the context's to close."""
@@ -111,7 +121,8 @@ class TableCheckpoints:
 
     def _create_missing(self) -> None:
         try:
-            self._dynamodb.describe_table(TableName=self._table)
+            with reaching(f"the table {self._table} for checkpoints"):
+                self._dynamodb.describe_table(TableName=self._table)
         except self._dynamodb.exceptions.ResourceNotFoundException:
             self._dynamodb.create_table(
                 TableName=self._table,

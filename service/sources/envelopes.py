@@ -128,8 +128,8 @@ def _pointer(payload: Mapping[str, Any], identifier: str, depth: int) -> Iterato
 
 
 def _message(payload: Mapping[str, Any], identifier: str, depth: int) -> Iterator[Record]:
-    name = payload.get("messageId")
-    name = name if isinstance(name, str) else identifier
+    # A message within a message is named by the outer one, which is what the source knows.
+    name = identifier or _name_of(payload)
     yield from unwrap_text(payload.get("body"), name, _source_of(payload), depth + 1)
 
 

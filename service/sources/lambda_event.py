@@ -47,20 +47,22 @@ class LambdaBatch:
         """
         failed = {id(record): record for record in (self.records[position] for position in report.undone)}
         names = {record.identifier for record in failed.values()}
-        if "" in names:
-            raise StreamdexError("a record that has to come again has no identifier: the whole batch must")
-        again = [*self._messages(names), *self._lowest(list(failed.values()))]
+        streamed = self._streamed(list(failed.values()))
+        messages = self._messages(names)
+        if "" in names or not names <= {*streamed, *messages}:
+            raise StreamdexError(
+                "a record has to come again that the source has no name for: the whole batch must"
+            )
+        again = [*messages, *lowest(streamed)]
         return {"batchItemFailures": [{"itemIdentifier": name} for name in again]}
 
-    def _lowest(self, failed: Sequence[Record]) -> list[str]:
-        """Of a stream, the lowest sequence number: it and everything after it comes again."""
+    def _streamed(self, failed: Sequence[Record]) -> list[str]:
         in_streams = {id(entry) for entry in self._entries if entry.get("eventSource") == STREAM}
-        numbers = [record.identifier for record in failed if id(record.raw) in in_streams]
-        return [min(numbers, key=lambda number: (len(number), number))] if numbers else []
+        return [record.identifier for record in failed if id(record.raw) in in_streams]
 
     def _messages(self, names: set[str]) -> list[str]:
         messages = [
-            (str(entry.get("messageId")), (entry.get("attributes") or {}).get("MessageGroupId"))
+            (str(entry.get("messageId")), group_of(entry.get("attributes")))
             for entry in self._entries
             if entry.get("eventSource") == QUEUE
         ]
@@ -71,6 +73,17 @@ class LambdaBatch:
         if not kinds and isinstance(self._event, Mapping):
             kinds = {self._event.get("source", "record")}
         return "+".join(sorted(str(kind).replace("aws:", "") for kind in kinds)) or "event"
+
+
+def lowest(numbers: Sequence[str]) -> list[str]:
+    """Of a stream, the lowest sequence number: it and everything after it comes again."""
+    return [min(numbers, key=lambda number: (len(number), number))] if numbers else []
+
+
+def group_of(attributes: Any) -> str | None:
+    """The group of a FIFO queue's message, from its attributes; None for a standard queue's."""
+    group = attributes.get("MessageGroupId") if isinstance(attributes, Mapping) else None
+    return group if isinstance(group, str) else None
 
 
 def messages_to_keep(messages: Sequence[tuple[str, str | None]], failed: set[str]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..context import Context
 from ..dispatch import Report
-from ..dispatch.failures import result_of
+from ..dispatch.failures import reaching, result_of
 from ..dispatch.outcomes import Outcome
 from ..errors import Halt
 from ..records import Record
@@ -36,15 +36,27 @@ class QueueBatch:
         failed = {self.records[position].identifier for position in report.undone}
         groups = [(m["MessageId"], m.get("Attributes", {}).get("MessageGroupId")) for m in self._messages]
         keep = set(messages_to_keep(groups, failed))
-        done = [message for message in self._messages if message["MessageId"] not in keep]
+        known = {message["MessageId"] for message in self._messages}
+        done = [m for m in self._messages if m["MessageId"] not in keep] if failed <= known else []
         if not done:
             return
         entries = [
             {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]} for number, message in enumerate(done)
         ]
-        answer = self._sqs.delete_message_batch(QueueUrl=self._url, Entries=entries)
-        if answer.get("Failed"):  # they come again, which changes nothing
-            logger.warning("messages not deleted", extra={"queue": self.source, "failed": len(answer["Failed"])})
+        failures = self._delete(entries)
+        if failures:  # they come again, which changes nothing
+            logger.warning("messages not deleted", extra={"queue": self.source, "failures": failures})
+
+    def _delete(self, entries: list[dict[str, str]]) -> str:
+        """What went wrong, in words. Raises Halt where it would every time."""
+        try:
+            answer = self._sqs.delete_message_batch(QueueUrl=self._url, Entries=entries)
+        except Exception as error:
+            result = result_of(error, f"{self.source}: deleting messages")
+            if result.outcome is not Outcome.RETRY:
+                raise Halt(result.reason) from error
+            return result.reason
+        return ", ".join(str(failure.get("Code")) for failure in answer.get("Failed", []))
 
 
 class QueueSource:
@@ -67,7 +79,8 @@ class QueueSource:
     def _url(self) -> str:
         sqs = self._context.sqs
         try:
-            return str(sqs.get_queue_url(QueueName=self._queue)["QueueUrl"])
+            with reaching(self.name):
+                return str(sqs.get_queue_url(QueueName=self._queue)["QueueUrl"])
         except sqs.exceptions.QueueDoesNotExist as error:
             raise Halt(f"the queue {self._queue} does not exist: create it, or correct READ_QUEUE") from error
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from io import BytesIO
+from itertools import chain, islice
 from pathlib import Path
+from typing import BinaryIO
 
 from ..dispatch import Report
 from ..errors import SettingsError, UnknownEvent
@@ -57,37 +59,54 @@ class Recording:
         """Every record of the file, in its order."""
         try:
             with self._path.open("rb") as file:
-                if is_one_event(self._path):
-                    yield from self._read(file.read(), 1)
-                else:
-                    for number, line in enumerate(file, 1):
-                        if line.strip():
-                            yield from self._read(line, number)
+                for number, text in documents(file):
+                    yield from self._read(text, number)
         except OSError as error:
             raise SettingsError(f"the recording {self._path} cannot be read: {error.strerror}") from error
 
     def _read(self, text: bytes, line: int) -> Iterator[Record]:
         where = f"{self._path.name}:{line}"
         try:
-            yield from unwrap(json.loads(text))
+            for record in unwrap(json.loads(text)):
+                yield self._named(record, where)
         except UnknownEvent as error:
             yield Undecodable(text.decode(errors="replace"), f"{where}: {error}", self.name, where)
         except (ValueError, RecursionError) as error:
             reason = f"{where}: not JSON: {error}"
             yield Undecodable(text.decode(errors="replace"), reason, self.name, where)
 
+    def _named(self, record: Record, where: str) -> Record:
+        """The record; one that cannot be read and does not say what it is called is named by its line."""
+        if not isinstance(record, Undecodable):
+            return record
+        return Undecodable(
+            record.raw, f"{where}: {record.reason}", record.source or self.name, record.identifier or where
+        )
 
-def is_one_event(path: Path) -> bool:
-    """Whether a file is one JSON document over several lines, also one that is broken.
 
-    A Lambda event has 6 MB at most ("Lambda quotas"), so what is larger by far is read line by line unseen.
+def documents(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """The JSON documents of a file with the numbers of their lines: each line one, or all lines together.
+
+    The file is read once, so that it may be a pipe. A Lambda event has 6 MB at most ("Lambda quotas"): what is
+    larger by far is read line by line unseen.
     """
-    with path.open("rb") as file:
-        beginning = list(islice((line for line in file if line.strip()), _BEGINNING))
-        if not beginning or is_json(beginning[0]) or path.stat().st_size > _LARGEST_EVENT:
-            return False
-        file.seek(0)
-        return is_json(file.read()) or not any(map(is_json, beginning))
+    beginning = list(islice(file, _BEGINNING))
+    first = next((line for line in beginning if line.strip()), b"")
+    if not first or is_json(first):
+        yield from numbered(chain(beginning, file))
+        return
+    rest = file.read(_LARGEST_EVENT)
+    whole = b"".join(beginning) + rest
+    if len(rest) < _LARGEST_EVENT and (is_json(whole) or not any(map(is_json, beginning))):
+        yield 1, whole
+        return
+    whole += file.readline()
+    yield from numbered(chain(BytesIO(whole), file))
+
+
+def numbered(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    """The lines that are not blank, with their numbers from 1."""
+    return ((number, line) for number, line in enumerate(lines, 1) if line.strip())
 
 
 def is_json(text: bytes) -> bool:

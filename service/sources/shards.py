@@ -57,6 +57,7 @@ class ShardReader:
         self._start = start
         self._limit = limit
         self._iterator: str | None = None
+        self._again: str | None = None
         self._closed = False
 
     @property
@@ -95,6 +96,7 @@ class ShardReader:
             self._checkpoints.write(self._stream, self.shard, self.position)
         if undone:
             self._iterator, self._closed = None, False
+            self._again = records[done].identifier
         elif self._closed:
             self._end()
         return not undone
@@ -109,12 +111,16 @@ class ShardReader:
         return self._iterator
 
     def _open(self) -> str:
-        place: Mapping[str, str] = (
-            {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": self.position}
-            if self.position
-            else {"ShardIteratorType": self._start}
-        )
+        place: Mapping[str, str]
+        if self._again:
+            place = {"ShardIteratorType": "AT_SEQUENCE_NUMBER", "SequenceNumber": self._again}
+        elif self.position:
+            place = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": self.position}
+        else:
+            place = {"ShardIteratorType": self._start}
         answer = self._client.get_shard_iterator(StreamArn=self._stream, ShardId=self.shard, **place)
+        # LATEST is another place by now: opened anew it would leave out what came in between.
+        self._start, self._again = "TRIM_HORIZON", None
         return str(answer["ShardIterator"])
 
     def _restart(self) -> None:
@@ -123,7 +129,7 @@ class ShardReader:
             "records lost: the stream no longer has them",
             extra={"stream": self._stream, "shard": self.shard, "position": self.position},
         )
-        self.position, self._iterator, self._start = None, None, "TRIM_HORIZON"
+        self.position, self._iterator, self._again, self._start = None, None, None, "TRIM_HORIZON"
 
     def _end(self) -> None:
         self.position = ENDED

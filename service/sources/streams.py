@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from ..context import Context
 from ..dispatch import Report
-from ..dispatch.failures import result_of
+from ..dispatch.failures import reaching, result_of
 from ..dispatch.outcomes import Outcome
 from ..errors import Halt
 from ..records import Record
@@ -84,7 +84,8 @@ class StreamSource:
     def _stream(self) -> str:
         dynamodb = self._context.dynamodb
         try:
-            description = dynamodb.describe_table(TableName=self._table)["Table"]
+            with reaching(self.name):
+                description = dynamodb.describe_table(TableName=self._table)["Table"]
         except dynamodb.exceptions.ResourceNotFoundException as error:
             raise Halt(f"the table {self._table} does not exist: create it, or map its name in names") from error
         if not description.get("LatestStreamArn") or not description.get("StreamSpecification"):

@@ -125,3 +125,24 @@ def test_tls_is_verified_unless_told_otherwise():
         pool = client.transport.get_connection().pool
         assert pool.cert_reqs == ("CERT_REQUIRED" if verified else "CERT_NONE")
         client.close()
+
+
+def test_a_profile_for_aws_itself_does_not_matter_to_an_emulator(monkeypatch):
+    for profile in ("absent", ""):
+        monkeypatch.setenv("AWS_PROFILE", profile)
+        client = make_aws_client(Settings(aws_endpoint_url="http://127.0.0.1:1", aws_profile=profile), "s3")
+        assert client._request_signer._credentials.access_key == "streamdex"
+        client.close()
+
+
+def test_no_proxy_stands_between_us_and_an_emulator(monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.test:1")
+    client = make_aws_client(LOCAL, "dynamodb")
+    assert client._endpoint.http_session._proxy_config.proxy_url_for("http://127.0.0.1:4566") is None
+    client.close()
+
+
+@pytest.mark.parametrize("url", ["http://", "http://h:bad", "http://[::1", "https://:9200", "http://h:99999"])
+def test_an_address_that_cannot_be_one_is_an_error_in_settings(url):
+    with pytest.raises(SettingsError, match="SEARCH_URL"):
+        make_search_client(Settings(search_url=url))

@@ -14,8 +14,12 @@ from ...dispatch.outcomes import APPLIED, STALE, Outcome, Result
 from ...errors import Halt
 
 
-def result_of_item(answer: Mapping[str, Any], index: str) -> Result:
-    """The result of one action from its part of a bulk answer. Raises Halt for what every action would meet."""
+def result_of_item(answer: Mapping[str, Any], index: str, may_create: bool = False) -> Result:
+    """The result of one action from its part of a bulk answer.
+
+    Raises Halt for what every action would meet. An index that is gone is one of these, unless the service
+    `may_create` it again before the next try.
+    """
     status = answer.get("status")
     error = answer.get("error")
     if not isinstance(status, int):
@@ -28,6 +32,8 @@ def result_of_item(answer: Mapping[str, Any], index: str) -> Result:
         return STALE
     if status == 429 or status >= 500 or kind == "cluster_block_exception":
         return Result(Outcome.RETRY, reason, status)
+    if kind == "index_not_found_exception" and may_create:
+        return Result(Outcome.RETRY, f"the index {index} is gone: it is created again", status)
     if kind == "index_not_found_exception":
         raise Halt(f"the index {index} does not exist: create it, or set STREAMDEX_CREATE_INDICES=true")
     if status in (401, 403):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -61,7 +61,7 @@ def serialise(writes: Sequence[Write], results: dict[int, Result]) -> Iterator[t
     for position, write in enumerate(writes):
         try:
             yield position, line_of(write)
-        except (TypeError, ValueError) as error:
+        except (RecursionError, TypeError, ValueError) as error:
             reason = f"index {write.target}: the document cannot be JSON: {error}"
             results[position] = Result(Outcome.REJECTED, reason)
 
@@ -100,6 +100,8 @@ def _plain(value: Any) -> Any:
         return base64.b64encode(value).decode("ascii")
     if isinstance(value, set | frozenset):
         return sorted(value)
+    if isinstance(value, Mapping):
+        return dict(value)
     raise TypeError(f"a value of type {type(value).__name__}")
 
 
@@ -107,7 +109,7 @@ def _within_64_bits(value: Any) -> Any:
     """The same with long integers as strings: orjson refuses them before it asks `_plain`."""
     if isinstance(value, int) and not -(2**63) <= value < 2**64:
         return str(value)
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {key: _within_64_bits(member) for key, member in value.items()}
     if isinstance(value, list | tuple):
         return [_within_64_bits(member) for member in value]

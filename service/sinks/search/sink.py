@@ -15,6 +15,9 @@ from .answers import result_of_item, result_of_request
 from .body import Chunk, chunks, serialise
 from .indices import create_missing
 
+GONE = 404
+"""The status of a result, and never that of a document that was not found, which is APPLIED."""
+
 
 class SearchSink:
     """Writes documents through opensearch-py. `mappings` are those of the indices that routes declare."""
@@ -56,6 +59,8 @@ class SearchSink:
             answer = self._context.search.bulk(body=chunk.body)
         except Exception as error:
             refused = _refused(error)
+            if refused.outcome is Outcome.RETRY:
+                self._seen.clear()  # what comes back may be another server
             if refused.outcome is Outcome.REJECTED and len(chunk.positions) > 1:
                 for half in chunk.halves():  # one action may be what sank them all
                     self._send(half, writes, results)
@@ -69,7 +74,10 @@ class SearchSink:
             return
         for position, item in zip(chunk.positions, items, strict=True):
             (action,) = item.values()
-            results[position] = result_of_item(action, writes[position].target)
+            target = writes[position].target
+            results[position] = result_of_item(action, target, self._context.settings.create_indices)
+            if results[position].status == GONE:
+                self._seen.discard(target)
 
 
 def _refused(error: Exception) -> Result:

@@ -31,9 +31,9 @@ class Source:
     def __iter__(self) -> Iterator[Any]:
         while not self.stopping.is_set():
             yield SimpleNamespace(source=self.name, records=["record"], settle=self.settle)
+            self.stopping.wait(0.05)
             if self._error:
                 raise self._error
-            self.stopping.wait(0.01)
 
     def settle(self, report: Report) -> None:
         self.settled += 1

@@ -98,3 +98,13 @@ def test_halves_of_surrogate_pairs_long_integers_and_endless_nesting_can_be_kept
         nested = [nested]
     letter = Letter(Undecodable({"\ud800": "\udfff", "n": 2**80, "deep": nested}, "why\ud800"), "r", WHY)
     json.loads(portable({"record": letter.record.raw, "reason": letter.record.reason}))
+
+
+def test_even_what_cannot_be_written_down_stops_no_letter():
+    endless: list = []
+    endless.append(endless)
+    deep: list = []
+    for _ in range(50_000):
+        deep = [deep]
+    for value in (endless, deep, object()):
+        json.loads(portable({"record": value}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import orjson
@@ -185,3 +186,45 @@ def test_json_has_decimals_and_long_integers_as_text_and_bytes_as_base64():
         "s": ["a", "b"],
         "n": 2**63,
     }
+
+
+def gone(ids):
+    error = {"type": "index_not_found_exception", "reason": "no such index"}
+    return {"items": [{"delete": {"status": 404, "error": error}} for _ in ids]}
+
+
+def test_an_index_that_is_gone_is_created_again_before_the_next_try():
+    client = Client(gone, exists=False)
+    writer = sink(client)
+    assert [writer.write([write("a")])[0].outcome for _ in range(2)] == [Outcome.RETRY, Outcome.RETRY]
+    assert len(client.created) == 2
+
+
+def test_an_index_that_is_gone_halts_where_the_service_may_not_create_it():
+    with pytest.raises(Halt, match="STREAMDEX_CREATE_INDICES"):
+        sink(Client(gone), create_indices=False).write([write("a")])
+
+
+def test_a_server_that_comes_back_is_asked_for_its_indices_again():
+    trouble = [Unreached("N/A", "refused", Exception())]
+
+    def refuse(ids):
+        if trouble:
+            raise trouble.pop()
+
+    client = Client(refuse, exists=False)
+    writer = sink(client)
+    for _ in range(3):
+        writer.write([write("a")])
+    assert len(client.created) == 2
+
+
+def test_a_document_that_contains_itself_is_rejected_alone():
+    endless: dict[str, Any] = {}
+    endless["again"] = endless
+    results = sink(Client()).write([write("a"), write("b", endless)])
+    assert [r.outcome.name for r in results] == ["APPLIED", "REJECTED"]
+
+
+def test_any_mapping_may_be_a_document():
+    assert dump(MappingProxyType({"a": MappingProxyType({"b": 2**70})})) == b'{"a":{"b":"1180591620717411303424"}}'

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import boto3
 import pytest
+from botocore.exceptions import ClientError
+from fakes import raising
 from moto import mock_aws
 
 from service.context import Context
-from service.errors import Halt, SettingsError
+from service.errors import Halt, SettingsError, Unreachable
 from service.settings import Settings
 from service.sources.checkpoints import SqliteCheckpoints, TableCheckpoints, make_checkpoints
 
@@ -72,3 +76,27 @@ def test_a_table_is_made_where_it_is_missing(open_store):
         again = open_store()
         again.write("s", "s", "1")
         assert store.read("s", "s") == "1"
+
+
+def test_a_checkpoint_that_could_not_be_written_now_stops_nothing_and_one_that_never_can_halts(open_store, caplog):
+    store = open_store()
+    if not isinstance(store, TableCheckpoints):
+        return
+    store._dynamodb = SimpleNamespace(put_item=raising(ConnectionError("reset")))
+    store.write("stream", "shard", "1")
+    assert "checkpoint not written" in caplog.text
+    store._dynamodb = SimpleNamespace(
+        put_item=raising(ClientError({"Error": {"Code": "AccessDenied"}}, "PutItem"))
+    )
+    with pytest.raises(Halt, match="permission"):
+        store.write("stream", "shard", "2")
+
+
+def test_a_table_that_cannot_be_reached_at_the_start_is_told():
+    class Exceptions:
+        class ResourceNotFoundException(Exception):
+            pass
+
+    client = SimpleNamespace(exceptions=Exceptions, describe_table=raising(ConnectionError("refused")))
+    with pytest.raises(Unreachable, match="positions"):
+        make_checkpoints(Context(Settings(checkpoints="dynamodb://positions"), dynamodb=client))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from builders import eventbridge, lambda_event, s3_record, sns_record, sqs_message, stream_record
 
@@ -107,3 +109,23 @@ def test_an_event_with_nothing_known_is_a_clear_error(event):
 )
 def test_the_batch_is_named_by_what_came(event, source):
     assert LambdaBatch(event).source == source
+
+
+def test_a_message_within_a_message_is_named_by_the_one_that_the_queue_knows():
+    inner = {"eventSource": "aws:sqs", "messageId": "inner", "body": json.dumps(lambda_event(s3_record("a")))}
+    assert answer(lambda_event(sqs_message(lambda_event(inner), "outer")), RETRY) == ["outer"]
+
+
+def test_a_failure_that_the_source_has_no_name_for_fails_the_whole_batch():
+    event = lambda_event(
+        sqs_message(lambda_event(s3_record("a")), "m-1"), {"messageId": "stray", **s3_record("b")}
+    )
+    batch = LambdaBatch(event)
+    with pytest.raises(StreamdexError, match="whole batch"):
+        batch.answer(Report([DONE, RETRY]))
+
+
+@pytest.mark.parametrize("attributes", [5, "text", None, [], {"MessageGroupId": 7}])
+def test_odd_attributes_of_a_message_are_no_group(attributes):
+    message = sqs_message(lambda_event(s3_record("a")), "m-1") | {"attributes": attributes}
+    assert answer(lambda_event(message), RETRY) == ["m-1"]

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from builders import lambda_event, s3_record
+from fakes import raising
 
 from service.context import Context
 from service.dispatch import Outcome, Report, Result
-from service.errors import Halt
+from service.errors import Halt, Unreachable
 from service.settings import Settings
 from service.sources.queues import QueueSource
 
@@ -126,4 +127,46 @@ def test_a_queue_that_is_missing_or_forbidden_halts_with_the_remedy():
     queue = FakeQueue(event("a"))
     queue.trouble = [ClientError({"Error": {"Code": "AccessDenied"}}, "Receive")]
     with pytest.raises(Halt, match="permission"):
+        settle(queue)
+
+
+def test_a_message_is_kept_when_what_failed_in_it_has_another_name():
+    queue = FakeQueue(event("a"))
+    stopping = Event()
+    source = QueueSource(Context(Settings(poll_interval=0, poll_wait=0), sqs=queue), "q", stopping)
+    for batch in source:
+        stopping.set()
+        batch.records[0].identifier = "unknown"
+        batch.settle(Report([Result(Outcome.RETRY)]))
+    assert queue.deleted == []
+
+
+def test_a_message_within_a_message_is_kept_while_its_record_is_not_done():
+    inner = {"eventSource": "aws:sqs", "messageId": "inner", "body": json.dumps(event("a"))}
+    queue = FakeQueue({"Records": [inner]})
+    settle(queue, Outcome.RETRY)
+    assert queue.deleted == []
+
+
+@pytest.mark.parametrize(
+    "error", [ConnectionError("reset"), ClientError({"Error": {"Code": "SlowDown"}}, "Delete")]
+)
+def test_a_deletion_that_fails_stops_nothing(caplog, error):
+    queue = FakeQueue(event("a"))
+    queue.delete_message_batch = raising(error)
+    settle(queue, Outcome.APPLIED)
+    assert "messages not deleted" in caplog.text
+
+
+def test_a_deletion_that_is_forbidden_halts():
+    queue = FakeQueue(event("a"))
+    queue.delete_message_batch = raising(ClientError({"Error": {"Code": "AccessDenied"}}, "Delete"))
+    with pytest.raises(Halt, match="permission"):
+        settle(queue, Outcome.APPLIED)
+
+
+def test_a_queue_that_cannot_be_reached_at_the_start_is_told():
+    queue = FakeQueue()
+    queue.get_queue_url = raising(ConnectionError("refused"))
+    with pytest.raises(Unreachable, match="queue q"):
         settle(queue)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from threading import Thread
 
 import pytest
 from builders import lambda_event, s3_record, sqs_message, stream_record
@@ -32,7 +34,7 @@ def test_a_lambda_event_file_is_read_however_it_is_laid_out(tmp_path, indent):
     assert names(Recording(path)) == ["0", "1", "2", "3", "4"]
 
 
-@pytest.mark.parametrize("layout", ['[\n{}\n]', '{"Records": [\n{}\n]}'])
+@pytest.mark.parametrize("layout", ["[\n{}\n]", '{"Records": [\n{}\n]}'])
 def test_an_event_with_a_record_on_a_line_of_its_own_is_still_one_event(tmp_path, layout):
     path = tmp_path / "event.json"
     path.write_text(layout.replace("{}", json.dumps(RECORDS[3])))
@@ -88,3 +90,30 @@ def test_an_empty_file_has_no_batches(tmp_path):
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(SettingsError, match=r"absent\.jsonl"):
         list(Recording(tmp_path / "absent.jsonl"))
+
+
+def test_a_first_line_that_was_cut_off_does_not_hide_the_others(tmp_path):
+    path = tmp_path / "r.jsonl"
+    path.write_text("\n".join(['{"eventID": "1", "dynamodb": {"Keys"', *map(json.dumps, RECORDS[:3])]))
+    broken, *rest = Recording(path).records()
+    assert isinstance(broken, Undecodable)
+    assert [record.identifier for record in rest] == ["0", "1", "2"]
+
+
+def test_a_pipe_is_read_whole(tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    text = "\n".join(json.dumps(RECORDS[0]) for _ in range(2000))
+    writer = Thread(target=path.write_text, args=(text,))
+    writer.start()
+    assert len(list(Recording(path).records())) == 2000
+    writer.join()
+
+
+def test_a_record_that_cannot_be_read_is_named_by_its_line(tmp_path):
+    path = tmp_path / "r.jsonl"
+    path.write_text(json.dumps(RECORDS[0]) + "\n" + json.dumps({"dynamodb": {}}))
+    _, broken = Recording(path).records()
+    assert broken.identifier == "r.jsonl:2"
+    assert broken.reason.startswith("r.jsonl:2: ")
+    assert broken.source == "recording r.jsonl"

@@ -65,10 +65,11 @@ class FakeStream:
         self, StreamArn: str, ShardId: str, ShardIteratorType: str, SequenceNumber: str = ""
     ) -> Any:
         numbers = self._shard(ShardId)[2]
-        if ShardIteratorType == "AFTER_SEQUENCE_NUMBER":
+        if SequenceNumber:
             if int(SequenceNumber) < self.trimmed_below:
                 raise Trimmed
-            place = sum(number <= int(SequenceNumber) for number in numbers)
+            after = ShardIteratorType == "AFTER_SEQUENCE_NUMBER"
+            place = sum(number < int(SequenceNumber) + after for number in numbers)
         else:
             place = len(numbers) if ShardIteratorType == "LATEST" else 0
         return {"ShardIterator": self._iterator(ShardId, place)}
@@ -191,6 +192,31 @@ def test_latest_leaves_out_what_was_there_and_reads_shards_born_since_from_their
 
     stream.get_records = born
     assert read(stream, checkpoints, stop_at=2, start_at="LATEST") == ["3", "4"]
+
+
+def test_the_first_records_after_latest_come_again_when_they_have_to(checkpoints):
+    stream = FakeStream(("a", "", [1], False))
+    original = stream.get_records
+
+    def arriving(**arguments: Any) -> Any:
+        stream.shards = [("a", "", [1, 2, 3], False)]
+        return original(**arguments)
+
+    stream.get_records = arriving
+    assert read(stream, checkpoints, stop_at=4, fail={"2"}, start_at="LATEST") == ["2", "3", "2", "3"]
+
+
+def test_an_iterator_that_expires_after_latest_leaves_out_nothing(checkpoints):
+    stream = FakeStream(("a", "", [1], False))
+    stream.trouble = [Expired()]
+    original = stream.get_records
+
+    def arriving(**arguments: Any) -> Any:
+        stream.shards = [("a", "", [1, 2], False)]
+        return original(**arguments)
+
+    stream.get_records = arriving
+    assert "2" in read(stream, checkpoints, stop_at=2, start_at="LATEST")
 
 
 def test_a_record_that_cannot_be_decoded_is_delivered_with_its_number(checkpoints):

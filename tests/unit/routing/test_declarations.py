@@ -1,0 +1,225 @@
+"""What is wrong with a route class is an error at start-up that names it and says what to write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pytest
+
+from service.errors import DeclarationError
+from service.routing import Action, BucketRoute, Router, TableRoute, setting
+
+
+def table_route(**declared):
+    """A table route that is right but for what is declared; None takes a declaration away."""
+    members = {"table": "images", "key": {"id": "S"}, "index": "images", "document": lambda self, item: item}
+    return route(TableRoute, members | declared)
+
+
+def bucket_route(**declared):
+    members = {"bucket": "images-in", "index": "images", "created": lambda self, upload, context: []}
+    return route(BucketRoute, members | declared)
+
+
+def route(base, members):
+    return type("Mine", (base,), {name: value for name, value in members.items() if value is not None})()
+
+
+def test_routes_that_are_right_are_taken():
+    Router([table_route(), bucket_route(index=None, writes={"table": "images"})])
+    Router([table_route(key={"PK": "S", "SK": "N"}, where={"PK": "USER#*"}, mapping={"properties": {}})])
+
+
+@pytest.mark.parametrize(
+    ("mine", "message"),
+    [
+        (table_route(table=None), r"says no table: write table: ClassVar = 'the table'"),
+        (table_route(table=5), r"says no table"),
+        (table_route(key=None), r"\.key must be the table's key attributes"),
+        (table_route(key={}), r"\.key must be"),
+        (table_route(key=["id"]), r"\.key must be"),
+        (table_route(key={"id": "STRING"}), r"\.key must be .*S, N or B"),
+        (table_route(key={"a": "S", "b": "S", "c": "S"}), r"\.key must be"),
+        (table_route(where={"kind": "image"}), r"\.where tests kind, .* use wants"),
+        (table_route(index=None), r"has no target: declare index, or writes"),
+        (table_route(index=5), r"\.index must be the name of an index"),
+        (table_route(mapping=["title"]), r"\.mapping must be the mappings of an index"),
+        (table_route(writes={"tables": "images"}), r"\.writes must be \{'table': 'the table'\}"),
+        (table_route(writes={"table": "images-*"}), r"\.writes must be"),
+        (table_route(index=None, writes={"table": "x"}, document=None), r"does nothing: write document\(\)"),
+        (table_route(ignore=["INSERT"], insert=lambda *_: []), r"ignores INSERT and has a method for it"),
+        (table_route(ignore="REMOVE"), r"ignore = \('REMOVE',\)"),
+        (table_route(document=None), r"does nothing: write document\(\)"),
+        (table_route(index=None, writes={"table": "x"}), r"has document\(\) and no index"),
+        (table_route(index="Images"), r"lower case"),
+        (table_route(index="a b"), r"without spaces"),
+        (table_route(index="_all"), r"not beginning with"),
+        (table_route(most=setting(5, "how many")), r"most .*put @dataclass\(frozen=True\) above it"),
+        (bucket_route(bucket=None), r"says no bucket: write bucket: ClassVar = 'the bucket'"),
+        (bucket_route(bucket=5), r"says no bucket"),
+        (bucket_route(index=None), r"has no target"),
+        (bucket_route(created=None), r"does nothing: write created\(\) or deleted\(\)"),
+        (bucket_route(ignore=["ObjectCreated"]), r"ignores ObjectCreated and has a method"),
+    ],
+)
+def test_a_route_that_cannot_work_is_an_error_that_names_it(mine, message):
+    with pytest.raises(DeclarationError, match=rf"Mine.*{message}") as caught:
+        Router([mine])
+    assert caught.value.exit_code == 2
+
+
+def test_an_event_without_a_method_may_be_ignored():
+    class Kept(TableRoute):
+        table: ClassVar = "images"
+        key: ClassVar = {"id": "S"}
+        writes: ClassVar = {"table": "others"}
+        ignore: ClassVar = ("REMOVE", "MODIFY")
+
+        def insert(self, record, context) -> Iterable[Action]:
+            return []
+
+    Router([Kept()])
+
+
+def test_what_is_no_route_is_an_error():
+    with pytest.raises(DeclarationError, match="neither a TableRoute nor a BucketRoute"):
+        Router([object()])
+
+
+class One(TableRoute):
+    table: ClassVar = "main"
+    key: ClassVar = {"PK": "S", "SK": "S"}
+    index: ClassVar = "things"
+
+    def document(self, item):
+        return item
+
+
+class OneBucket(BucketRoute):
+    bucket: ClassVar = "uploads"
+    index: ClassVar = "things"
+
+    def created(self, upload, context):
+        return []
+
+
+def beside(base, **declared):
+    return type("Two", (base,), declared)()
+
+
+def clash(one, other):
+    """Whether the two are refused, in either order, and then both are named."""
+    refused = []
+    for routes in ([one, other], [other, one]):
+        try:
+            Router(routes)
+        except DeclarationError as error:
+            refused.append(str(error))
+    assert len(refused) in (0, 2)
+    for message in refused:
+        assert f"{__name__}:{type(one).__qualname__}" in message
+        assert f":{type(other).__qualname__} " in message
+        assert "'things'" in message
+    return bool(refused)
+
+
+def where(**patterns):
+    return type("One", (One,), {"where": patterns, "__module__": __name__})()
+
+
+@pytest.mark.parametrize(
+    ("mine", "other", "refused"),
+    [
+        ({}, {}, True),
+        ({"PK": "USER#*"}, {}, True),
+        ({"PK": "USER#*"}, {"PK": "ORDER#*"}, False),
+        ({"PK": "USER#*"}, {"PK": "USER#1*"}, True),
+        ({"PK": "*#X"}, {"PK": "USER#*"}, True),
+        ({"PK": "USER#*"}, {"SK": "PROFILE"}, True),
+        ({"PK": "USER#*", "SK": "PROFILE"}, {"PK": "USER#*", "SK": "ADDRESS"}, False),
+        ({"PK": "USER#*", "SK": "PROFILE"}, {"PK": "USER#*"}, True),
+    ],
+)
+def test_routes_of_one_table_and_index_must_be_told_apart_by_where(mine, other, refused):
+    assert clash(where(**mine), beside(One, where=other)) is refused
+
+
+@pytest.mark.parametrize(
+    ("mine", "other", "refused"),
+    [
+        ("main", "other", True),
+        ("main", "ma*", True),
+        ("main", "x*", True),
+        ("a*", "b*", False),
+        ("a*", "*b", True),
+        ("a*", "a*", True),
+        ("*", "x*", True),
+    ],
+)
+def test_routes_of_two_tables_and_one_index_clash_unless_their_ids_carry_different_tables(mine, other, refused):
+    one = type("One", (One,), {"table": mine, "__module__": __name__})()
+    assert clash(one, beside(One, table=other)) is refused
+
+
+@pytest.mark.parametrize(
+    ("mine", "other", "refused"),
+    [
+        ({}, {}, True),
+        ({"prefix": "a/"}, {"prefix": "b/"}, False),
+        ({"prefix": "a/"}, {"prefix": "a/b/"}, True),
+        ({"prefix": "a/"}, {}, True),
+        ({"suffix": ".jpg"}, {"suffix": ".png"}, False),
+        ({"suffix": ".gz"}, {"suffix": ".csv.gz"}, True),
+        ({"prefix": "a/"}, {"suffix": ".jpg"}, True),
+        ({"prefix": "a/", "suffix": ".jpg"}, {"prefix": "a/", "suffix": ".png"}, False),
+        ({}, {"bucket": "other"}, True),
+        ({"bucket": "a-*"}, {"bucket": "b-*"}, False),
+        ({"bucket": "a-*"}, {"bucket": "a-b-*"}, True),
+        ({"bucket": "a-*", "prefix": "x"}, {"bucket": "a-*", "prefix": "y"}, False),
+    ],
+)
+def test_routes_of_buckets_and_one_index_must_be_told_apart_by_prefix_or_suffix(mine, other, refused):
+    one = type("OneBucket", (OneBucket,), {**mine, "__module__": __name__})()
+    assert clash(one, beside(OneBucket, **other)) is refused
+
+
+def test_a_table_and_a_bucket_cannot_share_an_index():
+    assert clash(One(), beside(OneBucket))
+
+
+def test_different_indices_never_clash():
+    assert not clash(One(), beside(One, index="others"))
+    assert not clash(OneBucket(), beside(OneBucket, index="others"))
+
+
+def test_routes_that_only_write_tables_never_clash():
+    assert not clash(beside(OneBucket, index="", writes={"table": "a"}), OneBucket())
+
+
+def test_one_class_cannot_be_registered_twice():
+    with pytest.raises(DeclarationError, match=r"test_declarations:One is registered twice"):
+        Router([One(), One()])
+
+
+@dataclass(frozen=True)
+class Rows(BucketRoute):
+    bucket: ClassVar = "raw-data"
+    writes: ClassVar = {"table": "rows"}
+    delimiter: str = setting(",", "between the columns")
+
+    def created(self, upload, context):
+        return []
+
+
+def test_one_class_may_be_registered_with_other_settings_but_not_with_the_same():
+    Router([Rows(), Rows(delimiter="!")])
+    with pytest.raises(DeclarationError, match=r"test_declarations:Rows is registered twice"):
+        Router([Rows(), Rows(delimiter="!"), Rows()])
+
+
+def test_a_route_may_ignore_an_event_that_it_would_inherit_a_method_for():
+    router = Router([table_route(ignore=["REMOVE", "INSERT"])])
+    assert router.bound[0].implemented == {"MODIFY"}
+    assert router.bound[0].batched == {"MODIFY"}

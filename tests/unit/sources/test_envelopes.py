@@ -1,0 +1,239 @@
+"""Whatever a payload is wrapped in, down to the records in it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from builders import eventbridge, lambda_event, s3_record, sns_notification, sns_record, sqs_message, stream_record
+
+from service.errors import UnknownEvent
+from service.records import CREATED, DELETED, ObjectRecord, TableRecord, Undecodable
+from service.sources.envelopes import unwrap, unwrap_text
+
+TEST_EVENT = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "images-in"}
+
+
+def seen(records):
+    """What was found: a table's event with its key, an object's event with its key, or that it is undecodable."""
+    return [
+        "undecodable" if isinstance(record, Undecodable) else (record.event, key_of(record)) for record in records
+    ]
+
+
+def key_of(record):
+    return record.keys["id"] if isinstance(record, TableRecord) else record.key
+
+
+def identifiers(payload, identifier=""):
+    return [record.identifier for record in unwrap(payload, identifier)]
+
+
+CHANGE = stream_record(keys={"id": "a"})
+UPLOAD = s3_record("a b.jpg")
+ITEM, OBJECT = ("INSERT", "a"), (CREATED, "a b.jpg")
+
+
+@pytest.mark.parametrize(
+    ("payload", "expected"),
+    [
+        (lambda_event(CHANGE), [ITEM]),
+        (CHANGE, [ITEM]),
+        ({name: part for name, part in CHANGE.items() if name != "eventSource"}, [ITEM]),
+        (lambda_event(UPLOAD), [OBJECT]),
+        (UPLOAD, [OBJECT]),
+        (lambda_event(sqs_message(lambda_event(UPLOAD))), [OBJECT]),
+        (sqs_message(CHANGE), [ITEM]),
+        (lambda_event(sns_record(lambda_event(UPLOAD))), [OBJECT]),
+        (sns_notification(lambda_event(UPLOAD)), [OBJECT]),
+        (eventbridge("a b.jpg"), [OBJECT]),
+        ({"bucket": "images-in", "key": "a b.jpg"}, [OBJECT]),
+        (TEST_EVENT, []),
+        ([CHANGE, eventbridge("a b.jpg")], [ITEM, OBJECT]),
+        ([], []),
+        (lambda_event(), []),
+    ],
+    ids=lambda value: json.dumps(value)[:60],
+)
+def test_every_payload_of_the_table_is_unwrapped(payload, expected):
+    assert seen(unwrap(payload)) == expected
+
+
+def test_s3_through_sns_through_sqs_to_a_lambda():
+    inner = lambda_event(s3_record("a"), s3_record("b", "ObjectRemoved:Delete"))
+    event = lambda_event(sqs_message(sns_notification(inner), "m-1"), sqs_message(sns_notification(inner), "m-2"))
+    assert seen(unwrap(event)) == [(CREATED, "a"), (DELETED, "b")] * 2
+    assert identifiers(event) == ["m-1", "m-1", "m-2", "m-2"]
+
+
+def test_s3_through_sns_through_sqs_with_raw_delivery():
+    assert seen(unwrap(lambda_event(sqs_message(lambda_event(UPLOAD))))) == [OBJECT]
+
+
+def test_s3_through_eventbridge_through_sqs_with_the_key_left_alone():
+    event = lambda_event(sqs_message(eventbridge("a+b%20c.jpg", "Object Deleted")))
+    assert seen(unwrap(event)) == [(DELETED, "a+b%20c.jpg")]
+
+
+def test_stream_records_in_messages_as_pipes_write_them_are_named_by_the_message():
+    event = lambda_event(
+        sqs_message(stream_record(keys={"id": "a"}), "m-1", group="a"),
+        sqs_message(stream_record("REMOVE", keys={"id": "b"}, old={"id": "b"}), "m-2", group="b"),
+    )
+    assert seen(unwrap(event)) == [("INSERT", "a"), ("REMOVE", "b")]
+    assert identifiers(event) == ["m-1", "m-2"]
+
+
+def test_a_batch_that_pipes_hands_to_a_lambda_is_a_list():
+    assert seen(unwrap([CHANGE, stream_record("REMOVE", keys={"id": "b"})])) == [ITEM, ("REMOVE", "b")]
+    assert seen(unwrap([sqs_message(UPLOAD), sqs_message(CHANGE)])) == [OBJECT, ITEM]
+
+
+def test_a_simplified_pointer_in_a_message():
+    event = lambda_event(sqs_message({"bucket": "images-in", "key": "a+b"}, "m-1"))
+    (record,) = unwrap(event)
+    assert (record.event, record.bucket, record.key, record.identifier) == (CREATED, "images-in", "a+b", "m-1")
+
+
+def test_mixed_events_are_read_in_their_order():
+    event = lambda_event(CHANGE, UPLOAD, sqs_message(CHANGE), sns_record(lambda_event(UPLOAD)))
+    assert seen(unwrap(event)) == [ITEM, OBJECT, ITEM, OBJECT]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        lambda_event(sqs_message(TEST_EVENT)),
+        lambda_event(sns_record(TEST_EVENT)),
+        lambda_event(sqs_message(sns_notification(TEST_EVENT))),
+    ],
+)
+def test_a_test_event_is_dropped_wherever_it_is(payload):
+    assert list(unwrap(payload)) == []
+    assert seen(unwrap([payload, CHANGE])) == [ITEM]
+
+
+def test_records_of_a_stream_are_named_by_their_sequence_numbers():
+    event = lambda_event(stream_record(sequence="111"), stream_record(sequence="222"))
+    assert identifiers(event) == ["111", "222"]
+
+
+def test_the_name_that_the_source_gives_the_whole_names_all_that_is_in_it():
+    assert identifiers(lambda_event(CHANGE, UPLOAD, {"colour": "blue"}), "m-9") == ["m-9"] * 3
+
+
+def test_a_message_inside_of_a_message_is_named_by_the_outer_one_which_is_what_the_queue_knows():
+    inner = lambda_event(sqs_message(CHANGE, "inner"), sqs_message("{", "inner"))
+    assert identifiers(lambda_event(sqs_message(inner, "outer"))) == ["outer", "outer"]
+    assert [record.identifier for record in unwrap_text(json.dumps(inner), "outer")] == ["outer", "outer"]
+
+
+def test_the_same_payload_as_text_gives_the_same_records():
+    (record,) = unwrap_text(json.dumps(lambda_event(UPLOAD)), "m-1", "arn:queue")
+    assert isinstance(record, ObjectRecord)
+    assert (record.key, record.identifier) == ("a b.jpg", "m-1")
+
+
+@pytest.mark.parametrize("payload", [None, "text", 5, True, 1.5, b"bytes"])
+def test_a_payload_that_is_no_object_is_an_error_that_says_so(payload):
+    with pytest.raises(UnknownEvent, match=f"a payload of type {type(payload).__name__}: expected a JSON object"):
+        list(unwrap(payload))
+
+
+@pytest.mark.parametrize(
+    ("payload", "keys"),
+    [
+        ({}, "none"),
+        ({"key1": 1, "key2": 2}, "key1, key2"),
+        ({"Records": "none"}, "Records"),
+        ({"bucket": "b"}, "bucket"),
+        ({"source": "aws.ec2", "detail": {}}, "detail, source"),
+    ],
+)
+def test_an_unknown_payload_is_an_error_that_names_its_keys_and_what_was_expected(payload, keys):
+    with pytest.raises(UnknownEvent) as caught:
+        list(unwrap(payload))
+    message = str(caught.value)
+    assert f"(its keys: {keys})" in message
+    assert "expected a stream, S3, SNS, SQS or EventBridge event, or bucket and key" in message
+
+
+def test_the_error_of_an_unknown_payload_shows_no_values():
+    with pytest.raises(UnknownEvent) as caught:
+        list(unwrap({"password": "hunter2", **{f"key{n}": n for n in range(1000)}}))
+    assert "hunter2" not in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
+def test_an_unknown_payload_with_a_name_is_an_error_too():
+    with pytest.raises(UnknownEvent):
+        list(unwrap({"colour": "blue"}, "m-1"))
+
+
+BAD_CHANGE = {**stream_record(sequence="222"), "eventName": None}
+BAD_UPLOAD = {"eventSource": "aws:s3", "eventName": "ObjectCreated:Put"}
+
+
+@pytest.mark.parametrize(
+    ("bad", "identifier", "raw"),
+    [
+        (BAD_CHANGE, "222", BAD_CHANGE),
+        ({"eventSource": "aws:dynamodb", "eventID": "e"}, "e", {"eventSource": "aws:dynamodb", "eventID": "e"}),
+        (BAD_UPLOAD, "", BAD_UPLOAD),
+        (sqs_message("{not json", "m-2"), "m-2", "{not json"),
+        (sqs_message("", "m-2"), "m-2", ""),
+        (sqs_message({"colour": "blue"}, "m-2"), "m-2", {"colour": "blue"}),
+        (sqs_message("5", "m-2"), "m-2", 5),
+        (sqs_message(lambda_event(BAD_UPLOAD), "m-2"), "m-2", BAD_UPLOAD),
+        (sqs_message(BAD_CHANGE, "m-2"), "m-2", BAD_CHANGE),
+        ({"eventSource": "aws:sqs", "messageId": "m-2"}, "m-2", None),
+        (sns_record("hello"), "", "hello"),
+        ({"EventSource": "aws:sns"}, "", {"EventSource": "aws:sns"}),
+        ({"colour": "blue", "messageId": "m-2"}, "m-2", {"colour": "blue", "messageId": "m-2"}),
+        (None, "", None),
+        ("text", "", "text"),
+    ],
+    ids=lambda value: repr(value)[:60],
+)
+def test_a_member_that_cannot_be_read_keeps_its_name_and_itself_and_the_others_go_on(bad, identifier, raw):
+    before, found, after = unwrap(lambda_event(CHANGE, bad, UPLOAD))
+    assert seen([before, after]) == [ITEM, OBJECT]
+    assert isinstance(found, Undecodable)
+    assert (found.identifier, found.raw) == (identifier, raw)
+    assert found.reason
+
+
+def test_one_bad_record_of_a_message_leaves_the_others_of_that_message():
+    event = lambda_event(sqs_message(lambda_event(s3_record("a"), BAD_UPLOAD, s3_record("b")), "m-1"))
+    assert seen(unwrap(event)) == [(CREATED, "a"), "undecodable", (CREATED, "b")]
+    assert identifiers(event) == ["m-1"] * 3
+
+
+def test_what_cannot_be_read_says_where_it_came_from():
+    (message,) = unwrap(lambda_event(sqs_message("{", queue="q")))
+    assert message.source == "arn:aws:sqs:us-east-1:000000000000:q"
+    (notification,) = unwrap(lambda_event(sns_record("{", topic="t")))
+    assert notification.source == "arn:aws:sns:us-east-1:000000000000:t"
+    (change,) = unwrap(lambda_event(BAD_CHANGE))
+    assert change.source == BAD_CHANGE["eventSourceARN"]
+
+
+@pytest.mark.parametrize("payload", [BAD_CHANGE, BAD_UPLOAD, {"EventSource": "aws:sns"}, {"source": "aws.s3"}])
+def test_a_known_payload_that_cannot_be_read_is_undecodable_and_no_error(payload):
+    (found,) = unwrap(payload, "m-1")
+    assert isinstance(found, Undecodable)
+    assert (found.raw, found.identifier) == (payload, "m-1")
+
+
+@pytest.mark.parametrize("text", ["{", "", "nope", None, 5, "[" * 100_000, "1" * 5000])
+def test_text_that_cannot_be_read_is_undecodable_and_no_error(text):
+    (found,) = unwrap_text(text, "m-1", "arn:queue")
+    assert (found.raw, found.identifier, found.source) == (text, "m-1", "arn:queue")
+    assert "JSON" in found.reason
+
+
+def test_envelopes_without_end_are_undecodable_and_the_others_go_on():
+    payload = CHANGE
+    for _ in range(50):
+        payload = lambda_event(payload)
+    assert seen(unwrap(lambda_event(payload, UPLOAD))) == ["undecodable", OBJECT]
