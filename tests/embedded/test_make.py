@@ -242,3 +242,46 @@ def test_make_alone_lists_every_target():
 def test_boto3_of_the_screen_is_the_one_of_the_lock_file():
     locked = re.search(r"^boto3==(\S+)", Path("requirements.lock").read_text(), re.MULTILINE).group(1)
     assert boto3.__version__ == locked
+
+
+def test_ctrl_c_is_quick_also_while_the_search_server_hangs(ports):
+    aws, _ = urls(ports)
+    with terminal("make run") as process:
+        found = subprocess.run(
+            ["pgrep", "-f", f"addr 127.0.0.1:{ports['SEARCH_PORT']}"], capture_output=True, text=True, check=True
+        )
+        osmem = int(found.stdout.split()[0])
+        os.kill(osmem, signal.SIGSTOP)
+        aws_client(aws, "dynamodb", "resource").Table("images").put_item(Item={"id": "a"})
+        time.sleep(0.5)
+        interrupt(process)
+    eventually(lambda: listening(ports), [])
+
+
+def test_what_make_run_prints_may_be_cut_off(ports):
+    answer = subprocess.run(
+        f"{sys.executable} -m infra.shim run | true",
+        shell=True,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert "Traceback" not in answer.stderr
+    eventually(lambda: listening(ports), [])
+
+
+def test_make_invoke_takes_options_too(ports, tmp_path):
+    event = tmp_path / "event with a space.json"
+    event.write_text(json.dumps({"Records": [{"eventSource": "aws:dynamodb", "dynamodb": {}}]}))
+    letters = tmp_path / "elsewhere"
+    answer = make("invoke", f"EVENT={event}", f"RUN_ARGS=--dead-letters={letters}")
+    assert answer.returncode == 0, answer.stderr
+    assert len(list(letters.glob("*.json"))) == 1
+
+
+def test_the_password_of_the_search_server_is_not_on_the_first_screen(ports, search_url):
+    address = search_url.replace("://", "://admin:hunter2@")
+    with terminal(f"make run SEARCH_URL={address}") as process:
+        assert "hunter2" not in process.before
+        assert "hunter2" not in interrupt(process)

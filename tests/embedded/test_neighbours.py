@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
+import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
-from deployments import ask
+from deployments import Deployment, ask, aws_client
 
 from infra.shim.probes import emulator_at, free_port, search_server_at
+from infra.shim.provision import provision
 from infra.shim.settings import ShimSettings
+from infra.shim.stand_ins import embedded_aws
 from infra.shim.world import find_or_start
+from routes.images import Images, ImageUploads
+from service.app import App
 from service.errors import SettingsError, Unreachable
 from service.settings import Settings
 
@@ -135,16 +142,105 @@ def test_an_endpoint_that_is_named_and_no_emulator_is_used_but_nothing_is_create
 
 
 def test_a_search_server_that_is_named_and_does_not_answer_is_told():
-    settings = Settings(
-        search_url=f"http://user:secret@127.0.0.1:{free_port()}", aws_endpoint_url="http://127.0.0.1:1"
-    )
-    with pytest.raises(Unreachable, match="SEARCH_URL") as caught, world(settings):
+    settings = Settings(search_url=f"http://user:secret@127.0.0.1:{free_port()}")
+    with server(LOCALSTACK) as (port, _):
+        with pytest.raises(Unreachable, match="SEARCH_URL") as caught, world(settings, aws_port=port):
+            pass
+        assert "secret" not in str(caught.value)
+
+
+def test_an_aws_endpoint_that_is_named_and_does_not_answer_is_told(search_url):
+    settings = Settings(search_url=search_url, aws_endpoint_url=f"http://127.0.0.1:{free_port()}")
+    with pytest.raises(Unreachable, match="AWS_ENDPOINT_URL"), world(settings):
         pass
-    assert "secret" not in str(caught.value)
 
 
 def test_a_platform_without_embedded_search_needs_search_url(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "osmem_server", None)
-    settings = replace(Settings(), aws_endpoint_url="http://127.0.0.1:1")
-    with pytest.raises(SettingsError, match="SEARCH_URL"), world(settings):
+    monkeypatch.setitem(sys.modules, "osmem_server", None)
+    refused = pytest.raises(SettingsError, match="SEARCH_URL")
+    with server(LOCALSTACK) as (port, _), refused, world(aws_port=port):
         pass
+
+
+def test_nothing_is_created_while_one_service_is_elsewhere_than_at_an_emulator(search_url):
+    with server({}) as (port, seen):
+        settings = Settings(search_url=search_url, aws_endpoint_url_s3=f"http://127.0.0.1:{port}")
+        with world(settings) as found:
+            assert not found.emulated
+        assert not [request for request in seen if request.startswith(("PUT", "DELETE"))]
+
+
+def test_user_and_password_in_the_address_reach_the_search_server(search_url):
+    address = search_url.replace("://", "://admin:secret@")
+    with server(LOCALSTACK) as (port, _), world(Settings(search_url=f"{address}/"), aws_port=port) as found:
+        assert "OpenSearch" in found.search
+        assert "secret" not in found.search
+        assert found.settings.search_url == address
+
+
+def test_what_does_not_speak_http_is_left_alone():
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        port = listening.getsockname()[1]
+
+        def greet() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = listening.accept()
+                    connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+                    connection.close()
+
+        thread = threading.Thread(target=greet, daemon=True)
+        thread.start()
+        with pytest.raises(SettingsError, match="left alone"), world(aws_port=port):
+            pass
+        with pytest.raises(SettingsError, match="left alone"), world(search_port=port):
+            pass
+        listening.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def test_a_stand_in_that_cannot_have_its_port_is_not_mistaken_for_whoever_has_it(aws_url):
+    port = int(aws_url.rpartition(":")[2])
+    with pytest.raises(Unreachable, match="AWS stand-in ended"), embedded_aws(port):
+        pass
+
+
+def test_what_others_are_told_of_a_bucket_stays_as_it_is(deployment: Deployment):
+    s3, bucket = deployment.s3, f"{deployment.bucket}-shared"
+    topic = aws_client(deployment.aws_url, "sns").create_topic(Name="others")["TopicArn"]
+    s3.create_bucket(Bucket=bucket)
+    told = {"TopicConfigurations": [{"TopicArn": topic, "Events": ["s3:ObjectCreated:*"]}]}
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=told)
+    settings = replace(deployment.settings, names={**deployment.settings.names, "bucket/images-in": bucket})
+    with App(settings, [Images(), ImageUploads()]) as app:
+        for _ in range(2):
+            provision(app)
+    found = s3.get_bucket_notification_configuration(Bucket=bucket)
+    assert [entry["TopicArn"] for entry in found["TopicConfigurations"]] == [topic]
+    assert len(found["QueueConfigurations"]) == 1
+
+
+def test_a_fifo_queue_can_be_read_too(deployment: Deployment):
+    queue = f"{deployment.queue}.fifo"
+    with App(replace(deployment.settings, read_queue=(queue,)), [Images()]) as app:
+        provision(app)
+    assert (
+        len(aws_client(deployment.aws_url, "sqs").list_queues(QueueNamePrefix=deployment.queue)["QueueUrls"]) == 4
+    )
+
+
+def test_a_pattern_of_tables_leaves_out_those_without_a_stream(deployment: Deployment):
+    class Everything(Images):
+        table: ClassVar = f"{deployment.table}*"
+
+    bare = f"{deployment.table}-bare"
+    aws_client(deployment.aws_url, "dynamodb").create_table(
+        TableName=bare,
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    with App(replace(deployment.settings, names={}), [Everything()]) as app:
+        assert app.tables() == [deployment.table]
