@@ -26,7 +26,7 @@ def first_screen(app: App, world: World, notes: Iterable[str]) -> str:
         f"  AWS     {world.aws}",
         f"  search  {world.search}",
         *(f"  {'routes' if position == 0 else '':6}  {route}" for position, route in enumerate(routes)),
-        f"  kept in .streamdex: dead letters in {app.settings.dead_letters}",
+        f"  kept    dead letters in {app.settings.dead_letters}, positions in {app.settings.checkpoints}",
         *(f"  note: {note}" for note in notes),
         "",
         *_try(app),

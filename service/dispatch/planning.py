@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ..context import Context
-from ..errors import Halt, Reject
+from ..errors import Reject
 from ..records import Change, ObjectRecord, Record, TableRecord, Undecodable
 from ..routing import Action, BoundRoute, Delete, Document, Index, Router, TableRoute
 from ..routing.routes import METHODS
@@ -121,18 +121,19 @@ def _call(task: Task, bound: BoundRoute, record: Change, context: Context) -> No
 
 
 def _call_documents(bound: BoundRoute, group: Sequence[Gathered], context: Context) -> None:
-    """Asks for the documents of many items at once; if that fails, for one after the other."""
+    """Asks for the documents of many items at once; one that fails is found by asking for each alone."""
     try:
         for (task, record), document in zip(group, _documents(bound, group, context), strict=True):
             action = Delete() if document is None else Index(document)
             task.writes = writes_of(bound, record, [action])
     except Exception as error:
-        if len(group) > 1 and not isinstance(error, Halt):
+        result = result_of(error, _doing(bound, group[0][1]))
+        if len(group) > 1 and result.outcome is not Outcome.RETRY:
             for one in group:
                 _call_documents(bound, [one], context)
             return
-        ((task, record),) = group[:1]
-        task.results = [result_of(error, _doing(bound, record))]
+        for task, _ in group:
+            task.writes, task.results = [], [result]
 
 
 def _documents(bound: BoundRoute, group: Sequence[Gathered], context: Context) -> Sequence[Document | None]:

@@ -277,3 +277,17 @@ def test_counts_name_each_outcome():
     report = Bench(Items()).dispatch(item("a"), item("b"), stream_record(new={"id": "c"}))
     assert report.counts() == {"rejected": 1, "applied": 2}
     assert report.undone == []
+
+
+def test_a_lookup_that_is_throttled_is_not_repeated_for_each_item():
+    calls = []
+
+    class Throttled(Items):
+        def documents(self, items, context):
+            calls.append(len(items))
+            raise Retry("throttled")
+
+    bench = Bench(Throttled())
+    assert bench.outcomes(item("a"), item("b"), item("c")) == ["RETRY"] * 3
+    assert calls == [3]
+    assert bench.index.sent == []
