@@ -42,6 +42,7 @@ class FakeStream:
         self.shards = list(shards)
         self.trouble: list[Exception] = []
         self.trimmed_below = 0
+        self._reads = 0
         self._page = page
         self._iterators: dict[str, tuple[str, int]] = {}
 
@@ -75,6 +76,8 @@ class FakeStream:
         return {"ShardIterator": self._iterator(ShardId, place)}
 
     def get_records(self, ShardIterator: str, Limit: int) -> Any:
+        self._reads += 1
+        assert self._reads < 1000, "reading goes on and on, and finds nothing"
         if self.trouble:
             raise self.trouble.pop(0)
         shard, place = self._iterators[ShardIterator]
