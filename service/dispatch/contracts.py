@@ -61,6 +61,10 @@ class Observer(Protocol):
         """A batch of the named source is done."""
         ...
 
+    def retrying(self, tasks: int, reason: str, pause: float) -> None:
+        """So many tasks are tried again after a pause in seconds; the reason is the first one's."""
+        ...
+
 
 class Batch(Protocol):
     """Records delivered together, and the way to tell their source what became of them."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import chain
 
 from ..context import Context
@@ -12,7 +11,8 @@ from ..routing import Delete, Index, Router
 from .collapse import write_newest
 from .contracts import Letter, LetterStore, Observer, Sink, Write
 from .outcomes import Outcome, Report, Result, worst
-from .planning import Task, plan
+from .patience import Patience
+from .planning import Task, ask, route
 
 
 class Dispatcher:
@@ -27,7 +27,7 @@ class Dispatcher:
         letters: LetterStore,
         observer: Observer,
         context: Context,
-        clock: Callable[[], float] = time.monotonic,
+        patience: Patience | None = None,
     ):
         self._router = router
         self._search = search
@@ -35,7 +35,7 @@ class Dispatcher:
         self._letters = letters
         self._observer = observer
         self._context = context
-        self._clock = clock
+        self._patience = patience or Patience(context.settings.retry_time)
 
     def dispatch(self, batch: Sequence[Record], source: str = "", context: Context | None = None) -> Report:
         """Carries a batch out. Every record has one result in the report, in the batch's order.
@@ -44,9 +44,9 @@ class Dispatcher:
         """
         if not batch:
             return Report([])
-        began = self._clock()
-        tasks = plan(batch, self._router, context or self._context)
-        self._write(tasks)
+        began = self._patience.clock()
+        tasks = route(batch, self._router)
+        self._work_off(tasks, context or self._context)
         letters = [
             Letter(task.record, task.route, task.result)
             for task in tasks
@@ -55,7 +55,7 @@ class Dispatcher:
         if letters:
             self._letters.store(letters)
         report = Report(_results(len(batch), tasks))
-        self._observer.dispatched(source, report, letters, self._clock() - began)
+        self._observer.dispatched(source, report, letters, self._patience.clock() - began)
         return report
 
     def exhaust(self, batch: Sequence[Record], report: Report, source: str = "") -> None:
@@ -67,6 +67,22 @@ class Dispatcher:
         if letters:
             self._letters.store(letters)
             self._observer.dispatched(source, Report([letter.result for letter in letters]), letters, 0.0)
+
+    def _work_off(self, tasks: Sequence[Task], context: Context) -> None:
+        """Asks the routes and writes what they ask for; what failed and may succeed again, while there is time."""
+        pending = [task for task in tasks if not task.results]
+        pauses = self._patience.pauses(context.remaining_time())
+        while pending:
+            ask(pending, context)
+            self._write(pending)
+            pending = [task for task in pending if not task.result.outcome.done]
+            pause = next(pauses, None) if pending else None
+            if pause is None:
+                return
+            self._observer.retrying(len(pending), pending[0].result.reason, pause)
+            self._patience.sleep(pause)
+            for task in pending:
+                task.forget()
 
     def _write(self, tasks: Sequence[Task]) -> None:
         writes = list(chain.from_iterable(task.writes for task in tasks))

@@ -26,6 +26,10 @@ class Task:
     writes: list[Write] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
 
+    def forget(self) -> None:
+        """Makes the task one that was never tried."""
+        self.writes, self.results = [], []
+
     @property
     def route(self) -> str:
         return self.bound.name if self.bound else ""
@@ -38,28 +42,32 @@ class Task:
 Gathered: TypeAlias = tuple[Task, TableRecord]
 
 
-def plan(batch: Sequence[Record], router: Router, context: Context) -> list[Task]:
-    """A task for each record and route, with its writes or with its result. Raises Halt."""
+def route(batch: Sequence[Record], router: Router) -> list[Task]:
+    """A task for each record and each of its routes; one without a route has its result."""
     tasks: list[Task] = []
-    gathered: dict[BoundRoute, list[Gathered]] = {}
     for position, record in enumerate(batch):
         if isinstance(record, Undecodable):
             undecodable = Result(Outcome.REJECTED, f"undecodable: {record.reason}")
             tasks.append(Task(position, record, None, results=[undecodable]))
+        else:
+            tasks += _routes_of(position, record, router)
+    return tasks
+
+
+def ask(tasks: Sequence[Task], context: Context) -> None:
+    """Asks the routes of tasks: each then has its writes, or its result. Raises Halt."""
+    gathered: dict[BoundRoute, list[Gathered]] = {}
+    for task in tasks:
+        record, bound = task.record, task.bound
+        if bound is None or isinstance(record, Undecodable):
             continue
-        routed = _route(position, record, router)
-        tasks += routed
-        for task in routed:
-            if task.bound is None or task.results:
-                continue
-            if record.event in task.bound.batched and isinstance(record, TableRecord):
-                gathered.setdefault(task.bound, []).append((task, record))
-            else:
-                _call(task, task.bound, record, context)
+        if record.event in bound.batched and isinstance(record, TableRecord):
+            gathered.setdefault(bound, []).append((task, record))
+        else:
+            _call(task, bound, record, context)
     for bound, group in gathered.items():
         _call_documents(bound, group, context)
     _hold_back(tasks)
-    return tasks
 
 
 def actions_of(bound: BoundRoute, record: Change, context: Context) -> list[Action]:
@@ -86,7 +94,7 @@ def writes_of(bound: BoundRoute, record: Change, actions: Iterable[Action]) -> l
     return writes
 
 
-def _route(position: int, record: Change, router: Router) -> list[Task]:
+def _routes_of(position: int, record: Change, router: Router) -> list[Task]:
     """A task for each route that has a method for the record, else one that says why there is none."""
     tasks, matched = [], []
     for bound, test in router.candidates(record):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 
 from ..app import App, Chosen, choose
@@ -36,7 +35,7 @@ def replay_recording(chosen: Chosen) -> int:
 
     with App(chosen.settings, chosen.routes) as app:
         (file,) = chosen.configuration.operands
-        replayed = replay(Recording(file), app.dispatcher, time.sleep)
+        replayed = replay(Recording(file), app.dispatcher)
     words = ", ".join(f"{count} {name}" for name, count in sorted(replayed.counts.items()))
     print(f"{replayed.records} records: {words}" if words else "no records")
     for reason, count in replayed.unrouted.items():

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..dispatch import Dispatcher, Report
 from ..errors import Unreachable
-from ..sources.recording import RecordedBatch, Recording
-
-ATTEMPTS = 5
+from ..sources.recording import Recording
 
 
 @dataclass
@@ -34,39 +31,19 @@ class Replayed:
         return not self.unrouted and not self.counts["rejected"]
 
 
-def replay(
-    recording: Recording, dispatcher: Dispatcher, sleep: Callable[[float], None], pause: float = 1.0
-) -> Replayed:
-    """Dispatches every record once; what may succeed later is tried again after a pause in seconds.
+def replay(recording: Recording, dispatcher: Dispatcher) -> Replayed:
+    """Dispatches every record once. Replaying again is safe: versions keep whatever is newer.
 
-    Raises Unreachable when it still fails after ATTEMPTS, and Halt. Replaying again is safe: versions keep
-    whatever is newer.
+    Raises Unreachable when what may succeed later still failed after the setting `retry_time`, and Halt.
     """
     replayed = Replayed()
     for batch in recording:
-        _replay_batch(batch, dispatcher, replayed, sleep, pause)
-    return replayed
-
-
-def _replay_batch(
-    batch: RecordedBatch,
-    dispatcher: Dispatcher,
-    replayed: Replayed,
-    sleep: Callable[[float], None],
-    pause: float,
-) -> None:
-    records = batch.records
-    for attempt in range(ATTEMPTS):
-        report = dispatcher.dispatch(records, batch.source)
-        undone = report.undone
+        report = dispatcher.dispatch(batch.records, batch.source)
         replayed.add(Report([result for result in report.results if result.outcome.done]))
-        if not undone:
-            return
-        records = [records[position] for position in undone]
-        if attempt + 1 < ATTEMPTS:
-            sleep(pause * 2**attempt)
-    reason = report.results[undone[0]].reason
-    raise Unreachable(
-        f"{len(undone)} records failed {ATTEMPTS} times ({reason}); {replayed.records} are done:"
-        " replay again later"
-    )
+        if report.undone:
+            reason = report.results[report.undone[0]].reason
+            raise Unreachable(
+                f"{len(report.undone)} records could not be written ({reason});"
+                f" {replayed.records} are done: replay again later"
+            )
+    return replayed

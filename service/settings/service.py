@@ -104,6 +104,12 @@ class Settings:
         "where positions in streams are kept: a file, or dynamodb://TABLE",
         env="STREAMDEX_CHECKPOINTS",
     )
+    retry_time: float = setting(
+        20.0,
+        "seconds that a batch tries again what may succeed later, before its source delivers it again",
+        env="STREAMDEX_RETRY_TIME",
+        least=0,
+    )
     stop_timeout: float = setting(
         3.0, "seconds that a stop waits for the batch in hand", env="STREAMDEX_STOP_TIMEOUT", least=0
     )

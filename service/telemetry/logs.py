@@ -94,6 +94,9 @@ class LoggingObserver:
         for reason in list(dict.fromkeys(result.reason for result in again))[:_MOST_REASONS]:
             logger.warning("to be tried again", extra={"source": source, "reason": reason})
 
+    def retrying(self, tasks: int, reason: str, pause: float) -> None:
+        logger.warning("trying again", extra={"tasks": tasks, "reason": reason, "after": f"{pause:.1f} s"})
+
 
 def subject_of(letter: Letter) -> dict[str, str]:
     """What names the record of a letter."""

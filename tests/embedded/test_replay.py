@@ -90,8 +90,7 @@ def test_bad_lines_are_told_and_the_rest_is_replayed(running: Deployment, event,
 
 def test_a_replay_with_the_server_down_says_so_and_exits_with_4(event, elsewhere, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("SEARCH_URL", "http://127.0.0.1:1")
-    monkeypatch.setattr("service.entrypoints.cli.time.sleep", lambda seconds: None)
-    assert main(["replay", write(tmp_path, event, "json")]) == 4
+    assert main(["replay", write(tmp_path, event, "json"), "--retry-time=0.5"]) == 4
     assert "does not answer" in capsys.readouterr().err
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from service.context import Context
 from service.dispatch import Dispatcher, Letter, Report, Result, Write
 from service.dispatch.outcomes import APPLIED, STALE
+from service.dispatch.patience import Patience
 from service.errors import Halt
 from service.records import Record
 from service.routing import Index, Route, Router
@@ -59,9 +60,13 @@ class Silence:
 
     def __init__(self) -> None:
         self.reports: list[Report] = []
+        self.retries: list[str] = []
 
     def dispatched(self, source: str, report: Report, letters: Sequence[Letter], seconds: float) -> None:
         self.reports.append(report)
+
+    def retrying(self, tasks: int, reason: str, pause: float) -> None:
+        self.retries.append(reason)
 
 
 class Bench:
@@ -74,7 +79,10 @@ class Bench:
         table: Any = None,
         broken_letters: bool = False,
         context: Context | None = None,
+        tries: bool = False,
     ):
+        self.now = 0.0
+        self.pauses: list[float] = []
         self.index = IndexModel(forced)
         self.table = table or IndexModel()
         self.letters = HeldLetters(broken_letters)
@@ -86,7 +94,15 @@ class Bench:
             letters=self.letters,
             observer=self.observer,
             context=context or Context(),
+            patience=Patience(most=tries and 1000.0, clock=self.clock, sleep=self.sleep, chance=lambda: 1.0),
         )
+
+    def clock(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.now += seconds
 
     def dispatch(self, *raws: Any) -> Report:
         return self.dispatcher.dispatch(records(*raws), "test")

@@ -13,6 +13,7 @@ import orjson
 from ...dispatch import Result, Write
 from ...dispatch.outcomes import Outcome
 from ...routing import Index
+from .pace import Pace
 
 
 @dataclass(slots=True)
@@ -44,11 +45,11 @@ def _chunk(positions: list[int], lines: list[bytes]) -> Chunk:
     return Chunk(positions, lines, sum(map(len, lines)))
 
 
-def chunks(lines: Iterable[tuple[int, bytes]], most_actions: int, most_bytes: int) -> Iterator[Chunk]:
-    """The lines in requests of so many actions and bytes at most; a single larger line goes alone."""
+def chunks(lines: Iterable[tuple[int, bytes]], pace: Pace) -> Iterator[Chunk]:
+    """The lines in requests no larger than the pace is when they are made; a single larger line goes alone."""
     chunk = Chunk()
     for position, line in lines:
-        if chunk.lines and (len(chunk.lines) >= most_actions or chunk.size + len(line) > most_bytes):
+        if chunk.lines and (len(chunk.lines) >= pace.actions or chunk.size + len(line) > pace.bytes):
             yield chunk
             chunk = Chunk()
         chunk.add(position, line)

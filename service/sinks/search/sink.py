@@ -14,6 +14,9 @@ from ...errors import Halt
 from .answers import result_of_item, result_of_request
 from .body import Chunk, chunks, serialise
 from .indices import create_missing
+from .pace import Pace
+
+BUSY, TOO_LARGE = 429, 413
 
 GONE = 404
 """The status of a result, and never that of a document that was not found, which is APPLIED."""
@@ -26,9 +29,9 @@ class SearchSink:
         self._context = context
         self._mappings = mappings
         self._seen: set[str] = set()
+        self._pace = Pace(context.settings.bulk_actions, context.settings.bulk_bytes)
 
     def write(self, writes: Sequence[Write]) -> list[Result]:
-        settings = self._context.settings
         missing = {write.target for write in writes} - self._seen
         if missing:
             failed = self._create(sorted(missing))
@@ -36,7 +39,7 @@ class SearchSink:
                 return [failed] * len(writes)
         results: dict[int, Result] = {}
         lines = serialise(writes, results)
-        for chunk in chunks(lines, settings.bulk_actions, settings.bulk_bytes):
+        for chunk in chunks(lines, self._pace):
             self._send(chunk, writes, results)
         return [results[position] for position in range(len(writes))]
 
@@ -58,9 +61,7 @@ class SearchSink:
         try:
             answer = self._context.search.bulk(body=chunk.body)
         except Exception as error:
-            refused = _refused(error)
-            if refused.outcome is Outcome.RETRY:
-                self._seen.clear()  # what comes back may be another server
+            refused = self._learn(_refused(error), chunk)
             if refused.outcome is Outcome.REJECTED and len(chunk.positions) > 1:
                 for half in chunk.halves():  # one action may be what sank them all
                     self._send(half, writes, results)
@@ -72,12 +73,25 @@ class SearchSink:
             unclear = Result(Outcome.RETRY, "the search server's answer does not match the bulk request")
             results.update(dict.fromkeys(chunk.positions, unclear))
             return
+        may_create = self._context.settings.create_indices
         for position, item in zip(chunk.positions, items, strict=True):
             (action,) = item.values()
             target = writes[position].target
-            results[position] = result_of_item(action, target, self._context.settings.create_indices)
+            results[position] = result_of_item(action, target, may_create)
             if results[position].status == GONE:
                 self._seen.discard(target)
+        busy = any(results[position].status == BUSY for position in chunk.positions)
+        self._pace.busy() if busy else self._pace.good()
+
+    def _learn(self, refused: Result, chunk: Chunk) -> Result:
+        """The same result, once it is taken into account for what comes."""
+        if refused.outcome is Outcome.RETRY:
+            self._seen.clear()  # what comes back may be another server
+        if refused.status == BUSY:
+            self._pace.busy()
+        if refused.status == TOO_LARGE:
+            self._pace.too_large(chunk.size)
+        return refused
 
 
 def _refused(error: Exception) -> Result:

@@ -62,6 +62,7 @@ def search(monkeypatch, tmp_path):
     client = Search()
     monkeypatch.setattr("service.context.make_search_client", lambda settings: client)
     monkeypatch.setenv("SEARCH_URL", "http://search.test")
+    monkeypatch.setenv("STREAMDEX_RETRY_TIME", "0")
     monkeypatch.setenv("STREAMDEX_DEAD_LETTERS", str(tmp_path / "letters"))
     return client
 

@@ -1,0 +1,41 @@
+"""How long a batch tries again what may succeed later, before it is left to its source."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+RESERVE: Final = 3.0
+"""Seconds of a Lambda's time that are left for the answer and the dead letters."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Exponential pauses with full jitter ("Exponential Backoff And Jitter", AWS Architecture Blog).
+
+    `most` is the time in seconds for all tries together, `shortest` and `longest` bound one pause.
+    """
+
+    most: float
+    shortest: float = 0.1
+    longest: float = 10.0
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    chance: Callable[[], float] = random.random
+
+    def pauses(self, remaining: float) -> Iterator[float]:
+        """The seconds to wait before each further try; ends when the next would come too late.
+
+        `remaining` is what the runtime leaves, in seconds.
+        """
+        deadline = self.clock() + min(self.most, remaining - RESERVE)
+        ceiling = self.shortest
+        while True:
+            pause = max(self.chance() * ceiling, self.shortest / 10)
+            if self.clock() + pause >= deadline:
+                return
+            yield pause
+            ceiling = min(ceiling * 2, self.longest)

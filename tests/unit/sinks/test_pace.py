@@ -1,0 +1,36 @@
+"""Requests shrink when the server is busy or refuses them, and grow back."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.sinks.search.pace import LEAST_BYTES, Pace
+
+
+def test_a_busy_server_gets_half_as_many_actions_and_good_answers_bring_them_back():
+    pace = Pace(1000, 1_000_000)
+    pace.busy()
+    pace.busy()
+    assert pace.actions == 250
+    for _ in range(10):
+        pace.good()
+    assert pace.actions == 1000
+
+
+def test_a_request_that_was_too_large_halves_the_next():
+    pace = Pace(1000, 1_000_000)
+    pace.too_large(400_000)
+    assert pace.bytes == 200_000
+    for _ in range(10):
+        pace.good()
+    assert pace.bytes == 1_000_000
+
+
+@given(st.lists(st.sampled_from(["busy", "too_large", "good"])), st.integers(1, 5000), st.integers(1024, 10**8))
+def test_sizes_stay_within_their_bounds(steps, actions, size):
+    pace = Pace(actions, size)
+    for step in steps:
+        pace.too_large(size) if step == "too_large" else getattr(pace, step)()
+        assert 1 <= pace.actions <= actions
+        assert LEAST_BYTES <= pace.bytes <= size
