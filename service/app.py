@@ -12,6 +12,8 @@ from typing import Self
 from .context import Context
 from .dispatch import Dispatcher, Source
 from .dispatch.failures import reaching
+from .dispatch.hints import Hints
+from .lookups import Lookups
 from .routing import BucketRoute, Names, Route, Router, TableRoute
 from .routing.loading import load_routes
 from .routing.patterns import is_plain, matches
@@ -68,7 +70,15 @@ def choose(
 class App:
     """The service for some settings and routes. `with App(…) as app:` closes its clients at the end."""
 
-    def __init__(self, settings: Settings, routes: Sequence[Route], context: Context | None = None):
+    def __init__(
+        self,
+        settings: Settings,
+        routes: Sequence[Route],
+        context: Context | None = None,
+        *,
+        trusting: bool = False,
+    ):
+        """`trusting` takes records at their word, as a recording's are."""
         set_up_logs(settings)
         self.settings = settings
         self.context = context or Context(settings)
@@ -79,6 +89,7 @@ class App:
             table=ItemSink(self.context),
             letters=LetterFolder(settings.dead_letters),
             observer=LoggingObserver(),
+            hints=Hints(Lookups(self.context), settings.hint_after, trusting),
             context=self.context,
         )
         self._checkpoints: Checkpoints | None = None

@@ -58,6 +58,6 @@ def _sort(stack: Stack, writes: Sequence[Write]) -> None:
         # Sequence numbers of two streams do not compare.
         in_stream = isinstance(write.record, TableRecord) and one_stream
         sequence = write.record.sequence or 0 if in_stream else 0  # type: ignore[union-attr]
-        return write.version, sequence, position
+        return write.version or 0, sequence, position
 
     stack.sort(key=age)

@@ -16,14 +16,14 @@ class Write:
     """One action with all that its route's declaration and its record say of it.
 
     `target` is the index or table as it is named where it exists, `id` the document's id ("" for a table,
-    whose items carry their keys), `version` the external version.
+    whose items carry their keys), `version` the external version, None where the index keeps none.
     """
 
     record: Change
     action: Action
     target: str
     id: str
-    version: int
+    version: int | None
 
 
 class Sink(Protocol):

@@ -10,7 +10,8 @@ from ..records import Record
 from ..routing import Delete, Index, Router
 from .collapse import write_newest
 from .contracts import Letter, LetterStore, Observer, Sink, Write
-from .outcomes import Outcome, Report, Result, worst
+from .hints import ROUNDS, Hints
+from .outcomes import UNSETTLED, Outcome, Report, Result, worst
 from .patience import Patience
 from .planning import Task, ask, route
 
@@ -27,6 +28,7 @@ class Dispatcher:
         letters: LetterStore,
         observer: Observer,
         context: Context,
+        hints: Hints,
         patience: Patience | None = None,
     ):
         self._router = router
@@ -35,6 +37,7 @@ class Dispatcher:
         self._letters = letters
         self._observer = observer
         self._context = context
+        self._hints = hints
         self._patience = patience or Patience(context.settings.retry_time)
 
     def dispatch(self, batch: Sequence[Record], source: str = "", context: Context | None = None) -> Report:
@@ -69,12 +72,11 @@ class Dispatcher:
             self._observer.dispatched(source, Report([letter.result for letter in letters]), letters, 0.0)
 
     def _work_off(self, tasks: Sequence[Task], context: Context) -> None:
-        """Asks the routes and writes what they ask for; what failed and may succeed again, while there is time."""
+        """Tries the tasks; what failed and may succeed later again, while there is time."""
         pending = [task for task in tasks if not task.results]
         pauses = self._patience.pauses(context.remaining_time())
         while pending:
-            ask(pending, context)
-            self._write(pending)
+            self._try(pending, context)
             pending = [task for task in pending if not task.result.outcome.done]
             pause = next(pauses, None) if pending else None
             if pause is None:
@@ -83,6 +85,18 @@ class Dispatcher:
             self._patience.sleep(pause)
             for task in pending:
                 task.forget()
+
+    def _try(self, tasks: Sequence[Task], context: Context) -> None:
+        """Looks where records are hints, asks the routes, and writes what they ask for, until it is settled."""
+        for _ in range(ROUNDS):
+            self._hints.look(tasks)
+            ask(tasks, context)
+            self._write(tasks)
+            tasks = self._hints.reopen(tasks)
+            if not tasks:
+                return
+        for task in tasks:
+            task.results = [UNSETTLED]
 
     def _write(self, tasks: Sequence[Task]) -> None:
         writes = list(chain.from_iterable(task.writes for task in tasks))

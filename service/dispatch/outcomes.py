@@ -33,11 +33,15 @@ class Outcome(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """An outcome with its reason in words and, where a server gave one, its HTTP status."""
+    """An outcome with its reason in words and, where a server gave one, its HTTP status.
+
+    `conflict` is the version that a document was found to have instead of an older one.
+    """
 
     outcome: Outcome
     reason: str = ""
     status: int | None = None
+    conflict: int | None = None
 
     @property
     def unrouted(self) -> bool:
@@ -51,6 +55,7 @@ APPLIED: Final = Result(Outcome.APPLIED)
 STALE: Final = Result(Outcome.STALE, "something newer is there")
 SUPERSEDED: Final = Result(Outcome.STALE, "superseded in its batch")
 NOTHING_TO_WRITE: Final = Result(Outcome.SKIPPED, "nothing to write")
+UNSETTLED: Final = Result(Outcome.RETRY, "it changes faster than it can be read")
 BLOCKED: Final = Result(Outcome.BLOCKED, "behind a record of the same item that is tried again")
 
 

@@ -18,17 +18,31 @@ from .outcomes import BLOCKED, Outcome, Result, no_route, worst
 
 @dataclass(slots=True, eq=False)
 class Task:
-    """One record on one of its routes: the writes that are asked for, then how each ended."""
+    """One record on one of its routes: the writes that are asked for, then how each ended.
+
+    `seen` is the record as its route is asked about it: the one that came, or what is there now. `at` is the
+    version that its document was found to have, once a write met it.
+    """
 
     position: int
     record: Record
     bound: BoundRoute | None
     writes: list[Write] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
+    at: int | None = None
+    seen: Record = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.seen = self.record
 
     def forget(self) -> None:
         """Makes the task one that was never tried."""
-        self.writes, self.results = [], []
+        self.writes, self.results, self.seen = [], [], self.record
+
+    def reopen(self, at: int | None) -> None:
+        """Has the task tried again on what is there now, at a version that its document was found to have."""
+        self.forget()
+        self.at = at
 
     @property
     def route(self) -> str:
@@ -58,8 +72,8 @@ def ask(tasks: Sequence[Task], context: Context) -> None:
     """Asks the routes of tasks: each then has its writes, or its result. Raises Halt."""
     gathered: dict[BoundRoute, list[Gathered]] = {}
     for task in tasks:
-        record, bound = task.record, task.bound
-        if bound is None or isinstance(record, Undecodable):
+        record, bound = task.seen, task.bound
+        if bound is None or task.results or isinstance(record, Undecodable):
             continue
         if record.event in bound.batched and isinstance(record, TableRecord):
             gathered.setdefault(bound, []).append((task, record))
@@ -84,7 +98,8 @@ def writes_of(bound: BoundRoute, record: Change, actions: Iterable[Action]) -> l
         if isinstance(action, Index | Delete):
             if not bound.index:
                 raise Reject(f"{name} without a target: {bound.name} declares no index")
-            writes.append(Write(record, action, bound.index, bound.document_id(record), record.version))
+            version = record.version if bound.versioned else None
+            writes.append(Write(record, action, bound.index, bound.document_id(record), version))
         elif isinstance(action, Action):
             if not bound.table:
                 raise Reject(f"{name} without a target: {bound.name} declares no writes")
@@ -149,7 +164,7 @@ def _documents(bound: BoundRoute, group: Sequence[Gathered], context: Context) -
     items = []
     for _, record in group:
         if record.new is None:
-            raise Reject("no new image: let the view of the table's stream be NEW_AND_OLD_IMAGES")
+            raise Reject("there is no new image, and the item could not be read in its place")
         items.append(record.new)
     documents = bound.route.documents(items, context)
     if len(documents) != len(items):

@@ -33,7 +33,7 @@ def replay_recording(chosen: Chosen) -> int:
     from ..operations.replay import replay
     from ..sources.recording import Recording
 
-    with App(chosen.settings, chosen.routes) as app:
+    with App(chosen.settings, chosen.routes, trusting=True) as app:
         (file,) = chosen.configuration.operands
         replayed = replay(Recording(file), app.dispatcher)
     words = ", ".join(f"{count} {name}" for name, count in sorted(replayed.counts.items()))

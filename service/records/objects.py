@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
+from datetime import datetime
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -14,14 +16,15 @@ from .versions import normal_sequencer, object_version
 class ObjectRecord:
     """A creation or a deletion in a bucket, whichever way S3 told of it.
 
-    `event` is CREATED, DELETED, or the family of any other event. `key` is the object's key as S3 has it,
-    no longer url-encoded. `size` (bytes), `etag`, `version_id` and `sequencer` are None or "" where the
-    notification leaves them out. `identifier` is what the source calls the record when it has to come
-    again; `raw` is the record as it came.
+    `event` is CREATED, DELETED, or the family of any other event. `key` is the object's key as S3 has it, no
+    longer url-encoded. `size` (bytes), `etag`, `version_id` and `sequencer` are None or "" where the
+    notification leaves them out. `created` is the time of the event in Unix seconds. `identifier` is what the
+    source calls the record when it has to come again; `raw` is the record as it came.
     """
 
     __slots__ = (
         "bucket",
+        "created",
         "etag",
         "event",
         "identifier",
@@ -56,8 +59,20 @@ class ObjectRecord:
         self.version_id = text(details.get("versionId") or details.get("version-id"))
         self.sequencer = normal_sequencer(text(details.get("sequencer")))
         self.version = object_version(self.sequencer)
+        self.created = to_unix(raw.get("eventTime") or raw.get("time"))
         self.source = f"arn:aws:s3:::{bucket}"
         self.identifier = identifier
+
+    @property
+    def ordered(self) -> bool:
+        """S3 promises no order ("Event ordering and duplicate events", S3 User Guide)."""
+        return False
+
+    def as_now(self, event: str) -> ObjectRecord:
+        """The same record of the object as it is now: `CREATED` if it is there, `DELETED` if it is gone."""
+        found = copy(self)
+        found.event = event
+        return found
 
     @property
     def subject(self) -> tuple[str, str]:
@@ -106,6 +121,14 @@ def _object(
     if not isinstance(details, Mapping):
         raise DecodeError("an object record whose object is no map")
     return ObjectRecord(raw, name=name, bucket=bucket, key=key, details=details, identifier=identifier)
+
+
+def to_unix(time: Any) -> float | None:
+    """Unix seconds of a time such as 2026-11-22T00:00:00.000Z; None for what is none."""
+    try:
+        return datetime.fromisoformat(time).timestamp()
+    except (OverflowError, TypeError, ValueError):
+        return None
 
 
 def text(value: Any) -> str:

@@ -32,7 +32,8 @@ class TableRecord:
     `event` is INSERT, MODIFY or REMOVE. `keys`, `new` and `old` are the item's key and its images as Python
     values (an image that the stream's view leaves out is None), read when first asked for: each raises
     DecodeError when a value cannot be read. `identifier` is what the source calls the record when
-    it has to come again; `raw` is the record as it came, never changed.
+    it has to come again; `raw` is the record as it came, never changed. `ordered` says whether it came in the
+    order of its stream, and not through a queue.
     """
 
     __slots__ = (
@@ -40,6 +41,7 @@ class TableRecord:
         "created",
         "event",
         "identifier",
+        "ordered",
         "raw",
         "sequence_number",
         "source",
@@ -67,6 +69,7 @@ class TableRecord:
         self.source = said if isinstance(said, str) and said else source
         self.table = table_of(self.source)
         self.sequence_number = sequence if isinstance(sequence, str) else ""
+        self.ordered = identifier is None
         self.identifier = self.sequence_number if identifier is None else identifier
         self.created = to_seconds(change.get("ApproximateCreationDateTime"))
         self.version = stream_version(self.created, self.sequence)
@@ -96,6 +99,25 @@ class TableRecord:
     @property
     def old(self) -> Item | None:
         return self._image("OldImage")
+
+    @property
+    def has_new(self) -> bool:
+        """Whether the record holds the item as it was after the change."""
+        return self.raw["dynamodb"].get("NewImage") is not None
+
+    def as_now(self, image: Mapping[str, Any] | None, version: int) -> TableRecord:
+        """The same record of the item as it is now: `image` is its typed attributes, None if it is gone."""
+        change = {
+            name: part for name, part in self.raw["dynamodb"].items() if name not in ("NewImage", "OldImage")
+        }
+        event = "REMOVE"
+        if image is not None:
+            change["NewImage"] = image
+            event = self.event if self.event in ("INSERT", "MODIFY") else "MODIFY"
+        raw = {**self.raw, "eventName": event, "dynamodb": change}
+        found = TableRecord(raw, source=self.source, identifier=self.identifier)
+        found.ordered, found.version = self.ordered, version
+        return found
 
     @property
     def expired(self) -> bool:

@@ -36,6 +36,11 @@ def stream_version(created: float | None, sequence: int | None) -> int:
     return (seconds - EPOCH) << 32 | (fraction or _finest(sequence or 0))
 
 
+def same_second(one: int, other: int) -> bool:
+    """Whether two versions of stream records are of the same second."""
+    return one >> 32 == other >> 32
+
+
 def _finest(sequence: int) -> int:
     high, low = divmod(abs(sequence), _TWENTY_DIGITS)
     return high if 0 < high <= _LOW else low & _LOW

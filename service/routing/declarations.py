@@ -49,6 +49,8 @@ def _check_targets(name: str, route: Any) -> None:
             f"{name}.index must be the name of an index: lower case, without spaces and without any of"
             f" {INDEX_FORBIDDEN}, not beginning with - _ or +"
         )
+    if route.versions not in ("external", None):
+        raise DeclarationError(f"{name}.versions must be 'external', or None for an index that keeps none")
     if not isinstance(route.mapping, Mapping):
         raise DeclarationError(f"{name}.mapping must be the mappings of an index, as a dict")
     if route.writes and (set(route.writes) != {"table"} or not is_plain(route.writes["table"])):

@@ -26,6 +26,8 @@ class BoundRoute:
     implemented: frozenset[str]
     ignored: frozenset[str]
     batched: frozenset[str]
+    fetch: bool
+    versioned: bool
     scoped: bool
     key: tuple[str, ...]
 
@@ -85,6 +87,8 @@ class Router:
             implemented=implemented_events(kind),
             ignored=frozenset(route.ignore),
             batched=frozenset(event for event in METHODS if uses_documents(kind, event)),
+            fetch=route.fetch or route.versions is None,
+            versioned=route.versions is not None,
             scoped=not is_plain(source),
             key=tuple(route.key) if isinstance(route, TableRoute) else (),
         )

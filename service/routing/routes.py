@@ -24,6 +24,12 @@ class Route:
     writes: ClassVar[Mapping[str, str]] = {}
     """The table that the route writes items to, as {"table": name} (logical name)."""
 
+    fetch: ClassVar[bool] = False
+    """Whether records are only a hint: what is there now is read, and that is written."""
+
+    versions: ClassVar[str | None] = "external"
+    """None for an index that keeps no external versions: then every record is a hint."""
+
     ignore: ClassVar[Collection[str]] = ()
     """Events that the route has nothing to do with on purpose."""
 

@@ -104,6 +104,12 @@ class Settings:
         "where positions in streams are kept: a file, or dynamodb://TABLE",
         env="STREAMDEX_CHECKPOINTS",
     )
+    hint_after: float = setting(
+        1800.0,
+        "seconds after which a record that came unordered is only a hint; keep it below gc_deletes",
+        env="STREAMDEX_HINT_AFTER",
+        least=0,
+    )
     retry_time: float = setting(
         20.0,
         "seconds that a batch tries again what may succeed later, before its source delivers it again",

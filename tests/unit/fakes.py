@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from service.context import Context
 from service.dispatch import Dispatcher, Letter, Report, Result, Write
-from service.dispatch.outcomes import APPLIED, STALE
+from service.dispatch.hints import Hints
+from service.dispatch.outcomes import APPLIED, Outcome
 from service.dispatch.patience import Patience
 from service.errors import Halt
-from service.records import Record
+from service.records import CREATED, ObjectRecord, Record, TableRecord
 from service.routing import Index, Route, Router
 from service.sources.envelopes import unwrap
+
+NOW = 1_700_000_060.0
+"""A minute after the time that builders give to stream records."""
 
 
 class IndexModel:
@@ -32,14 +36,39 @@ class IndexModel:
         if self._forced.get(write.id):
             return self._forced[write.id].pop(0)
         place = (write.target, write.id)
-        if write.version < self.versions.get(place, 0):
-            return STALE
-        self.versions[place] = write.version
+        stored = self.versions.get(place, 0)
+        if write.version is not None and write.version < stored:
+            return Result(Outcome.STALE, "newer", 409, stored)
+        self.versions[place] = stored + 1 if write.version is None else write.version
         if isinstance(write.action, Index):
             self.documents[place] = dict(write.action.document)
         else:
             self.documents.pop(place, None)
         return APPLIED
+
+
+class Truth:
+    """The table and the bucket: typed items by the text of their key, and the keys of objects."""
+
+    def __init__(self, items: Mapping[str, Any] | None = None, objects: Collection[str] | None = None):
+        self.table = dict(items or {})
+        self.objects = None if objects is None else set(objects)
+        self.reads: list[list[str]] = []
+        self.error: Exception | None = None
+
+    def items(self, records: Sequence[TableRecord]) -> list[Any]:
+        names = [str(next(iter(record.keys.values()))) for record in records]
+        self.reads.append(names)
+        if self.error:
+            raise self.error
+        return [self.table.get(name) for name in names]
+
+    def exists(self, upload: ObjectRecord) -> bool:
+        """Without objects of its own, as the record says."""
+        self.reads.append([upload.key])
+        if self.error:
+            raise self.error
+        return upload.event == CREATED if self.objects is None else upload.key in self.objects
 
 
 class HeldLetters:
@@ -80,10 +109,16 @@ class Bench:
         broken_letters: bool = False,
         context: Context | None = None,
         tries: bool = False,
+        truth: Truth | None = None,
+        index: Any = None,
+        clock: Callable[[], float] = lambda: NOW,
+        hint_after: float = 1800.0,
+        trusting: bool = False,
     ):
+        self.truth = truth or Truth()
         self.now = 0.0
         self.pauses: list[float] = []
-        self.index = IndexModel(forced)
+        self.index = index or IndexModel(forced)
         self.table = table or IndexModel()
         self.letters = HeldLetters(broken_letters)
         self.observer = Silence()
@@ -94,6 +129,7 @@ class Bench:
             letters=self.letters,
             observer=self.observer,
             context=context or Context(),
+            hints=Hints(self.truth, hint_after, trusting, clock),
             patience=Patience(most=tries and 1000.0, clock=self.clock, sleep=self.sleep, chance=lambda: 1.0),
         )
 

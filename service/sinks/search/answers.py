@@ -7,10 +7,11 @@ Tried on OpenSearch 3.6.0: a version conflict is an item's 409; a delete of an u
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from ...dispatch.outcomes import APPLIED, STALE, Outcome, Result
+from ...dispatch.outcomes import APPLIED, Outcome, Result
 from ...errors import Halt
 
 
@@ -29,7 +30,7 @@ def result_of_item(answer: Mapping[str, Any], index: str, may_create: bool = Fal
     kind = error.get("type", "") if isinstance(error, Mapping) else str(error)
     reason = f"index {index}: {kind}: {reason_of(error)}"
     if status == 409:
-        return STALE
+        return Result(Outcome.STALE, reason, status, current_version(reason))
     if status == 429 or status >= 500 or kind == "cluster_block_exception":
         return Result(Outcome.RETRY, reason, status)
     if kind == "index_not_found_exception" and may_create:
@@ -57,6 +58,12 @@ def result_of_request(status: int, body: str) -> Result:
     if status == 429 or status >= 500:
         return Result(Outcome.RETRY, reason, status)
     return Result(Outcome.REJECTED, reason, status)
+
+
+def current_version(reason: str) -> int | None:
+    """The version that a document has, from the words of a conflict; None where they do not say."""
+    found = re.search(r"current version \[(\d+)\]", reason)
+    return int(found[1]) if found else None
 
 
 def reason_of(error: Any) -> str:

@@ -72,12 +72,9 @@ def line_of(write: Write) -> bytes:
 
     external_gte lets an equal version pass, so that a record that is delivered twice is no conflict.
     """
-    meta = {
-        "_index": write.target,
-        "_id": write.id,
-        "version": write.version,
-        "version_type": "external_gte",
-    }
+    meta: dict[str, Any] = {"_index": write.target, "_id": write.id}
+    if write.version is not None:
+        meta |= {"version": write.version, "version_type": "external_gte"}
     if isinstance(write.action, Index):
         return b'{"index":%b}\n%b\n' % (orjson.dumps(meta), dump(write.action.document))
     return b'{"delete":%b}\n' % orjson.dumps(meta)

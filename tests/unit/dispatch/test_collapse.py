@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import ClassVar
 
 from builders import stream_record
-from fakes import Bench, records
+from fakes import Bench, Truth, records
 from hypothesis import given
 from hypothesis import strategies as st
 
 from service import TableRoute
 from service.dispatch import Outcome, Result
+from service.records.serializer import typed
 
 REJECTED = Result(Outcome.REJECTED, "mapping")
 RETRY = Result(Outcome.RETRY, "busy")
@@ -60,7 +61,7 @@ def test_equal_versions_keep_the_order_of_the_stream():
 @given(st.permutations(range(1, 7)), st.lists(st.integers(1, 6), max_size=4), st.integers(1, 6))
 def test_any_order_any_repetition_and_any_batches_end_with_the_newest(order, repeated, size):
     deliveries = [change(number) for number in [*order, *repeated]]
-    bench = Bench(Items())
+    bench = Bench(Items(), truth=Truth({"a": typed({"id": "a", "n": 6})}))
     for start in range(0, len(deliveries), size):
         bench.dispatcher.dispatch(records(*deliveries[start : start + size]))
     assert bench.documents == {"a": {"n": 6}}

@@ -63,6 +63,7 @@ def search(monkeypatch, tmp_path):
     monkeypatch.setattr("service.context.make_search_client", lambda settings: client)
     monkeypatch.setenv("SEARCH_URL", "http://search.test")
     monkeypatch.setenv("STREAMDEX_RETRY_TIME", "0")
+    monkeypatch.setenv("STREAMDEX_HINT_AFTER", "1e12")
     monkeypatch.setenv("STREAMDEX_DEAD_LETTERS", str(tmp_path / "letters"))
     return client
 

@@ -1,0 +1,149 @@
+"""Records that are only a hint that something changed: what is there now is read, and that is written.
+
+A record is a hint when its version cannot be trusted to settle what is newer:
+
+- its route says `fetch` or `versions = None`, or its stream leaves out new images;
+- it has no usable time or sequencer;
+- it came unordered (through a queue) and is older than `hint_after`: OpenSearch may have forgotten the version of
+  a deleted document by then (`index.gc_deletes`, and at once when a shard moves);
+- its write met another version of the same second: the order within a second rests on sequence numbers, which
+  AWS does not promise to be comparable;
+- it tells of an object from which items are made: DeleteItem leaves no trace of its sequencer behind.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from ..records import CREATED, DELETED, ObjectRecord, TableRecord
+from ..records.versions import UNORDERED, same_second
+from ..routing import BoundRoute
+from .failures import result_of
+from .outcomes import Outcome, Result
+from .planning import Task
+
+ROUNDS: Final = 4
+"""Looks at what is there, before a record that keeps meeting newer ones is left to its source."""
+
+
+class Lookups(Protocol):
+    """Where what is there now is read."""
+
+    def items(self, records: Sequence[TableRecord]) -> list[Mapping[str, Any] | None]:
+        """The typed items that records are about, read consistently; None for one that is gone."""
+        ...
+
+    def exists(self, upload: ObjectRecord) -> bool:
+        """Whether the object is there."""
+        ...
+
+
+@dataclass(frozen=True)
+class Hints:
+    """Decides which records are hints, and looks. `hint_after` in seconds.
+
+    `trusting` is for a recording, whose records are taken at their word.
+    """
+
+    lookups: Lookups
+    hint_after: float
+    trusting: bool = False
+    now: Callable[[], float] = time.time
+
+    def look(self, tasks: Sequence[Task]) -> None:
+        """Replaces what hints say by what is there now; a task whose look fails has its result. Raises Halt."""
+        items = [task for task in tasks if isinstance(task.record, TableRecord) and self._is_hint(task)]
+        if items:
+            self._look_at_items(items)
+        for task in tasks:
+            if isinstance(task.record, ObjectRecord) and self._is_hint(task):
+                self._look_at_object(task, task.record)
+
+    def reopen(self, tasks: Sequence[Task]) -> list[Task]:
+        """Those of the tasks whose write did not settle what is newer, ready to be tried again. Raises Halt."""
+        return [task for task in tasks if self._unsettled(task)]
+
+    def _is_hint(self, task: Task) -> bool:
+        record, bound = task.record, task.bound
+        if bound is None or task.results or not isinstance(record, TableRecord | ObjectRecord):
+            return False
+        if task.at is not None or bound.fetch or _lacks_image(record, bound):
+            return True
+        if self.trusting:
+            return False
+        if isinstance(record, ObjectRecord) and bound.table:
+            return True
+        return record.version == UNORDERED or (not record.ordered and self._age(record) > self.hint_after)
+
+    def _age(self, record: TableRecord | ObjectRecord) -> float:
+        """Seconds; endless for a record without a time."""
+        return self.now() - record.created if record.created is not None else float("inf")
+
+    def _look_at_items(self, tasks: Sequence[Task]) -> None:
+        records = [task.record for task in tasks if isinstance(task.record, TableRecord)]
+        try:
+            images = self.lookups.items(records)
+        except Exception as error:
+            failed = result_of(error, "reading items as they are now")
+            if len(tasks) > 1 and failed.outcome is not Outcome.RETRY:
+                for task in tasks:  # one key may be what sank them all
+                    self._look_at_items([task])
+                return
+            for task in tasks:
+                task.results = [failed]
+            return
+        for task, record, image in zip(tasks, records, images, strict=True):
+            version = record.version if task.at is None else max(record.version, task.at)
+            _see(task, record.as_now(image, version))
+
+    def _look_at_object(self, task: Task, record: ObjectRecord) -> None:
+        try:
+            event = CREATED if self.lookups.exists(record) else DELETED
+        except Exception as error:
+            task.results = [result_of(error, f"looking at {record.key} in bucket {record.bucket}")]
+            return
+        if record.event in (CREATED, DELETED):
+            _see(task, record.as_now(event))
+
+    def _unsettled(self, task: Task) -> bool:
+        if isinstance(task.record, TableRecord):
+            conflict = max((r.conflict for r in task.results if r.conflict is not None), default=None)
+            version = task.record.version if task.at is None else task.at
+            if conflict is None or self.trusting:
+                return False
+            if not same_second(version, conflict) and task.record.version != UNORDERED:
+                return False
+            task.reopen(conflict)
+            return True
+        if task.result.outcome is not Outcome.APPLIED or task.bound is None or not task.bound.table:
+            return False
+        return self._changed_meanwhile(task)
+
+    def _changed_meanwhile(self, task: Task) -> bool:
+        """Looks again after an item was written: an object that came or went meanwhile may have been overtaken."""
+        before = task.seen
+        if self.trusting or not isinstance(before, ObjectRecord) or not isinstance(task.record, ObjectRecord):
+            return False
+        try:
+            there = self.lookups.exists(task.record)
+        except Exception as error:
+            task.results = [result_of(error, f"looking again at {task.record.key}")]
+            return False
+        if there == (before.event == CREATED):
+            return False
+        task.reopen(None)
+        return True
+
+
+def _lacks_image(record: TableRecord | ObjectRecord, bound: BoundRoute) -> bool:
+    return isinstance(record, TableRecord) and record.event in bound.batched and not record.has_new
+
+
+def _see(task: Task, now: TableRecord | ObjectRecord) -> None:
+    assert task.bound is not None
+    task.seen = now
+    if now.event not in task.bound.implemented:
+        task.results = [Result(Outcome.SKIPPED, f"what is there now is for no method ({now.event})")]

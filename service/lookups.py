@@ -1,0 +1,69 @@
+"""Reads what is there now: items, consistently and many at once, and whether an object is still there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, Final, TypeAlias
+
+from .context import Context
+from .errors import Retry
+from .records import ObjectRecord, TableRecord
+from .records.serializer import typed
+from .records.tables import deserializer
+
+MOST: Final = 100
+"""Items of one request ("BatchGetItem", DynamoDB API Reference)."""
+
+_Key: TypeAlias = tuple[Any, ...]
+
+
+class Lookups:
+    """What the dispatcher asks of the sources of truth."""
+
+    def __init__(self, context: Context):
+        self._context = context
+
+    def items(self, records: Sequence[TableRecord]) -> list[Mapping[str, Any] | None]:
+        """The typed items that records are about, as they are now; None for one that is gone.
+
+        Raises Retry when a table is too busy to answer for all of them, and what boto3 raises.
+        """
+        wanted: dict[str, dict[_Key, dict[str, Any]]] = {}
+        for record in records:
+            wanted.setdefault(record.table, {})[_key_of(record.keys)] = record.keys
+        found: dict[tuple[str, _Key], Mapping[str, Any]] = {}
+        for table, keys in wanted.items():
+            names = list(next(iter(keys.values())))
+            for item in self._read(table, [typed(key) for key in keys.values()]):
+                key = deserializer().item({name: item[name] for name in names})
+                found[table, _key_of(key)] = item
+        return [found.get((record.table, _key_of(record.keys))) for record in records]
+
+    def exists(self, upload: ObjectRecord) -> bool:
+        """Whether the object is there now. A delete marker is no object. Raises what boto3 raises."""
+        from botocore.exceptions import ClientError
+
+        try:
+            self._context.s3.head_object(Bucket=upload.bucket, Key=upload.key)
+        except ClientError as error:
+            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404:
+                return False
+            raise
+        return True
+
+    def _read(self, table: str, keys: Sequence[dict[str, Any]]) -> Iterator[Mapping[str, Any]]:
+        rest = iter(keys)
+        while page := list(islice(rest, MOST)):
+            request: dict[str, Any] = {table: {"Keys": page, "ConsistentRead": True}}
+            while request:
+                answer = self._context.dynamodb.batch_get_item(RequestItems=request)
+                read = answer.get("Responses", {}).get(table, [])
+                yield from read
+                request = answer.get("UnprocessedKeys") or {}
+                if request and not read:
+                    raise Retry(f"table {table} is too busy to be read")
+
+
+def _key_of(keys: Mapping[str, Any]) -> _Key:
+    return tuple(sorted(keys.items(), key=lambda pair: pair[0]))

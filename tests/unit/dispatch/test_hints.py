@@ -1,0 +1,256 @@
+"""Records that are only a hint: what is there now is read, and that is written."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import pytest
+from builders import s3_record, sqs_message, stream_record
+from fakes import NOW, Bench, Truth
+
+from service import BucketRoute, Delete, DeleteItem, Index, PutItem, TableRoute
+from service.dispatch import Outcome, Result
+from service.errors import DeclarationError
+from service.records.serializer import typed
+from service.records.versions import stream_version
+
+HOUR_AGO = NOW - 3600
+
+
+class Items(TableRoute):
+    table: ClassVar = "images"
+    key: ClassVar = {"id": "S"}
+    index: ClassVar = "items"
+
+    def document(self, item):
+        return {"n": item.get("n")}
+
+
+class Uploads(BucketRoute):
+    bucket: ClassVar = "images-in"
+    writes: ClassVar = {"table": "images"}
+
+    def created(self, upload, context):
+        return [PutItem({"id": upload.key})]
+
+    def deleted(self, upload, context):
+        return [DeleteItem({"id": upload.key})]
+
+
+def truth(**items: int) -> Truth:
+    return Truth({name: typed({"id": name, "n": number}) for name, number in items.items()})
+
+
+def record(name: str = "a", number: int = 1, **rest: Any) -> Any:
+    sequence = f"{number}00000000000000000000"
+    return stream_record(new={"id": name, "n": number}, sequence=sequence, **rest)
+
+
+def test_a_record_of_the_stream_is_taken_at_its_word_however_old():
+    bench = Bench(Items(), truth=truth(a=9))
+    bench.dispatch(record(created=HOUR_AGO))
+    assert bench.documents == {"a": {"n": 1}}
+    assert bench.truth.reads == []
+
+
+def test_a_record_from_a_queue_is_taken_at_its_word_while_it_is_young():
+    bench = Bench(Items(), truth=truth(a=9))
+    bench.dispatch(sqs_message(record(created=NOW - 1700)))
+    assert bench.documents == {"a": {"n": 1}}
+    assert bench.truth.reads == []
+
+
+def test_an_old_record_from_a_queue_is_read_and_written_at_its_own_version():
+    bench = Bench(Items(), truth=truth(a=9))
+    bench.dispatch(sqs_message(record(created=HOUR_AGO)))
+    assert bench.documents == {"a": {"n": 9}}
+    assert bench.index.versions["items", "a"] == stream_version(HOUR_AGO, 10**20)
+
+
+def test_an_old_record_of_an_item_that_is_gone_deletes_its_document():
+    bench = Bench(Items(), truth=truth())
+    bench.dispatch(sqs_message(record(created=HOUR_AGO)))
+    assert [type(write.action) for write in bench.index.sent] == [Delete]
+
+
+def test_many_hints_are_read_at_once():
+    bench = Bench(Items(), truth=truth(a=1, b=2, c=3))
+    bench.dispatch(*[sqs_message(record(name, created=HOUR_AGO), name) for name in "abc"])
+    assert bench.truth.reads == [["a", "b", "c"]]
+
+
+def test_a_route_that_fetches_reads_every_record():
+    class Fetching(Items):
+        fetch: ClassVar = True
+
+    bench = Bench(Fetching(), truth=truth(a=9))
+    bench.dispatch(record())
+    assert bench.documents == {"a": {"n": 9}}
+
+
+def test_a_stream_without_new_images_is_read():
+    bench = Bench(Items(), truth=truth(a=9))
+    assert bench.outcomes(stream_record("MODIFY", keys={"id": "a"})) == ["APPLIED"]
+    assert bench.documents == {"a": {"n": 9}}
+
+
+@pytest.mark.parametrize("created", [None, "yesterday", 5, -1])
+def test_a_record_without_a_usable_time_is_read(created):
+    raw = record()
+    raw["dynamodb"]["ApproximateCreationDateTime"] = created
+    bench = Bench(Items(), truth=truth(a=9))
+    bench.dispatch(raw)
+    assert bench.documents == {"a": {"n": 9}}
+
+
+def test_a_record_without_a_time_that_meets_a_version_is_written_at_that_version():
+    bench = Bench(Items(), truth=truth(a=9))
+    bench.dispatch(record(number=1))
+    before = bench.index.versions["items", "a"]
+    late = record()
+    del late["dynamodb"]["ApproximateCreationDateTime"]
+    assert bench.outcomes(late) == ["APPLIED"]
+    assert bench.documents == {"a": {"n": 9}}
+    assert bench.index.versions["items", "a"] == before
+
+
+def test_a_conflict_within_a_second_is_settled_by_reading_at_the_version_that_was_found():
+    bench = Bench(Items(), truth=truth(a=9))
+    bench.dispatch(record(number=2))
+    assert bench.outcomes(record(number=1)) == ["APPLIED"]
+    assert bench.documents == {"a": {"n": 9}}
+    assert bench.index.versions["items", "a"] == stream_version(1_700_000_000, 2 * 10**20)
+
+
+def test_a_conflict_across_seconds_is_stale_and_costs_no_read():
+    bench = Bench(Items(), truth=truth(a=9))
+    bench.dispatch(record(number=1, created=1_700_000_001))
+    assert bench.outcomes(record(number=2, created=1_700_000_000)) == ["STALE"]
+    assert bench.truth.reads == []
+
+
+def test_plain_redelivery_costs_no_read():
+    bench = Bench(Items(), truth=truth(a=9))
+    assert bench.outcomes(record()) == bench.outcomes(record()) == ["APPLIED"]
+    assert bench.truth.reads == []
+
+
+def test_what_keeps_meeting_newer_versions_is_left_to_its_source():
+    base = stream_version(1_700_000_000, 0)
+    newer = [Result(Outcome.STALE, "newer", 409, base + number) for number in range(2, 20)]
+    bench = Bench(Items(), truth=truth(a=9), forced={"a": newer})
+    assert bench.outcomes(record()) == ["RETRY"]
+
+
+def test_an_item_that_cannot_be_read_now_is_tried_again():
+    bench = Bench(Items(), truth=truth())
+    bench.truth.error = ConnectionError("refused")
+    assert bench.outcomes(sqs_message(record(created=HOUR_AGO)), record("b")) == ["RETRY", "APPLIED"]
+
+
+def test_an_index_without_versions_gets_none_and_every_record_is_read():
+    class Unversioned(Items):
+        versions: ClassVar = None
+
+    bench = Bench(Unversioned(), truth=truth(a=9))
+    bench.dispatch(record())
+    assert [write.version for write in bench.index.sent] == [None]
+    assert bench.documents == {"a": {"n": 9}}
+
+
+def test_versions_of_another_kind_are_refused():
+    class Odd(Items):
+        versions: ClassVar = "internal"
+
+    with pytest.raises(DeclarationError, match="versions"):
+        Bench(Odd())
+
+
+def test_a_recording_is_taken_at_its_word():
+    bench = Bench(Items(), truth=truth(a=9), trusting=True)
+    bench.dispatch(sqs_message(record(number=2, created=HOUR_AGO)))
+    assert bench.outcomes(sqs_message(record(number=1, created=HOUR_AGO))) == ["STALE"]
+    assert bench.documents == {"a": {"n": 2}}
+    assert bench.truth.reads == []
+
+
+def items(bench: Bench) -> list[Any]:
+    return [write.action for write in bench.table.sent]
+
+
+def test_a_creation_whose_object_is_gone_removes_the_item():
+    bench = Bench(Uploads(), truth=Truth(objects=[]))
+    assert bench.outcomes(s3_record("k")) == ["APPLIED"]
+    assert items(bench) == [DeleteItem({"id": "k"})]
+
+
+def test_a_deletion_whose_object_is_there_is_a_creation():
+    bench = Bench(Uploads(), truth=Truth(objects=["k"]))
+    bench.dispatch(s3_record("k", "ObjectRemoved:Delete"))
+    assert items(bench) == [PutItem({"id": "k"})]
+
+
+def test_an_object_that_goes_while_its_item_is_written_takes_the_item_along():
+    world = Truth(objects=["k"])
+
+    class Slow(Uploads):
+        def created(self, upload, context):
+            world.objects.discard("k")
+            return super().created(upload, context)
+
+    bench = Bench(Slow(), truth=world)
+    assert bench.outcomes(s3_record("k")) == ["APPLIED"]
+    assert items(bench) == [PutItem({"id": "k"}), DeleteItem({"id": "k"})]
+
+
+def test_an_object_that_comes_back_while_its_item_is_removed_brings_the_item_back():
+    world = Truth(objects=[])
+
+    class Slow(Uploads):
+        def deleted(self, upload, context):
+            world.objects.add("k")
+            return super().deleted(upload, context)
+
+    bench = Bench(Slow(), truth=world)
+    bench.dispatch(s3_record("k", "ObjectRemoved:Delete"))
+    assert items(bench) == [DeleteItem({"id": "k"}), PutItem({"id": "k"})]
+
+
+def test_what_is_there_now_may_be_for_no_method():
+    class CreatedOnly(BucketRoute):
+        bucket: ClassVar = "images-in"
+        writes: ClassVar = {"table": "images"}
+
+        def created(self, upload, context):
+            return [PutItem({"id": upload.key})]
+
+    bench = Bench(CreatedOnly(), truth=Truth(objects=[]))
+    assert bench.outcomes(s3_record("k")) == ["SKIPPED"]
+
+
+def test_an_object_that_cannot_be_looked_at_now_is_tried_again():
+    bench = Bench(Uploads())
+    bench.truth.error = ConnectionError("refused")
+    assert bench.outcomes(s3_record("k")) == ["RETRY"]
+    assert items(bench) == []
+
+
+def test_documents_of_objects_are_looked_at_when_they_come_late_or_without_a_sequencer():
+    class Files(BucketRoute):
+        bucket: ClassVar = "images-in"
+        index: ClassVar = "files"
+
+        def created(self, upload, context):
+            return [Index({"key": upload.key})]
+
+        def deleted(self, upload, context):
+            return [Delete()]
+
+    young = s3_record("k") | {"eventTime": "2023-11-14T22:14:00.000Z"}
+    bench = Bench(Files(), truth=Truth(objects=[]))
+    bench.dispatch(young)
+    assert bench.truth.reads == []
+    for late in (s3_record("k") | {"eventTime": "2023-11-14T21:00:00.000Z"}, s3_record("k", sequencer="")):
+        bench = Bench(Files(), truth=Truth(objects=[]))
+        bench.dispatch(late)
+        assert [type(write.action) for write in bench.index.sent] == [Delete]
