@@ -40,28 +40,30 @@ class Chosen:
 
 
 def choose(
-    *also: type,
+    *,
     arguments: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
     operands: Sequence[str] = (),
     routes: Sequence[type[Route]] | None = None,
     program: str = "streamdex",
 ) -> Chosen:
-    """Reads the settings of the service, of the routes chosen (or of those given) and of the classes `also`.
+    """Reads the settings of the service and of the routes chosen, or of those given.
 
     Twice: once to know which routes, once with the settings that those declare. Raises SettingsError.
     """
+    narrowed = routes is not None
     if routes is None:
         first = read_configuration(Settings, arguments=arguments, environment=environment, strict=False)
         known = first.build(Settings)
         routes = load_routes(known.routes, known.func)
+        narrowed = bool(known.func)
     configuration = read_configuration(
         Settings,
-        *also,
         *routes,
         arguments=arguments,
         environment=environment,
         operands=operands,
+        narrowed=narrowed,
         program=program,
     )
     return Chosen(configuration, configuration.build(Settings), [configuration.build(r) for r in routes])
@@ -95,7 +97,14 @@ class App:
         self._checkpoints: Checkpoints | None = None
 
     def sources(self, stopping: Event) -> list[Source]:
-        """The streams of the routes' tables, and the queues that settings name."""
+        """The streams of the routes' tables, and the queues that settings name.
+
+        Raises SettingsError where there is nowhere to write what they bring.
+        """
+        if any(bound.index for bound in self.router.bound):
+            _ = self.context.search  # an address that is missing is told now, not with the first record
+        if self.buckets() and not self.settings.read_queue:
+            logger.warning("no uploads are read: READ_QUEUE names no queue", extra={"buckets": self.buckets()})
         queues: list[Source] = [
             QueueSource(self.context, self.router.names.actual("queue", queue), stopping)
             for queue in self.settings.read_queue

@@ -14,10 +14,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from .context import Context
-from .dispatch.planning import actions_of
+from .dispatch.planning import actions_of, writes_of
+from .errors import Reject
 from .records import CREATED, INSERT, MODIFY, REMOVE, ObjectRecord, TableRecord
+from .records.events import OBJECT_FAMILIES, object_event
 from .records.serializer import typed
-from .routing import Action, BoundRoute, BucketRoute, Route, Router, TableRoute
+from .routing import Action, BucketRoute, Route, Router, TableRoute
 
 ACCOUNT = "000000000000"
 
@@ -49,29 +51,49 @@ def remove(old: Mapping[str, Any]) -> Change:
 
 
 def upload(key: str, event: str = CREATED, **details: Any) -> Change:
-    """An object that was put, or with event="ObjectDeleted" removed. `details`: size, eTag, sequencer, …"""
+    """An object that was put; with event="ObjectDeleted", one that was removed.
+
+    `details` are size, eTag, versionId and sequencer. Raises ValueError for an event that no bucket has.
+    """
+    if object_event(event) not in OBJECT_FAMILIES:
+        raise ValueError(f"{event!r} is no event of a bucket; there are {', '.join(sorted(OBJECT_FAMILIES))}")
+    unknown = set(details) - {"size", "eTag", "versionId", "sequencer"}
+    if unknown:
+        raise ValueError(f"upload() knows no {', '.join(sorted(unknown))}")
     return Change(event, key=key, **details)
 
 
 def run(route: Route, change: Change, context: Context | None = None) -> list[Action]:
-    """What the route asks for; [] where it has no method for the change, or does not want it.
+    """What the route asks for, checked as in production; [] where the change is none that it wants.
 
     `context` is the world that the route sees: `Context(s3=…)` with your own client, moto's or a fake. Raises
-    whatever the route raises, and DeclarationError for a route that is wrongly declared.
+    whatever the route raises, Reject for what would be a dead letter, DeclarationError for a route that is
+    wrongly declared, and ValueError for a change that cannot come to it.
     """
     router = Router([route])
     record = record_of(route, change)
     for bound, test in router.candidates(record):
-        if _takes(bound, record.event) and (test is None or test(record)):
-            return actions_of(bound, record, context or Context())
+        if test is not None and not test(record):
+            continue
+        if record.event in bound.implemented:
+            actions = actions_of(bound, record, context or Context())
+            writes_of(bound, record, actions)
+            return actions
+        if record.event not in bound.ignored:
+            raise Reject(f"Unimplemented: eventName={record.event} (no method for it in {bound.name})")
     return []
 
 
 def record_of(route: Route, change: Change) -> TableRecord | ObjectRecord:
-    """The record that the route's table or bucket would give."""
+    """The record that the route's table or bucket would give. Raises ValueError where it could not."""
+    name = type(route).__name__
     if isinstance(route, TableRoute):
+        if change.key:
+            raise ValueError(f"{name} takes items: use insert(), modify() or remove()")
         return _table_record(route, change)
     assert isinstance(route, BucketRoute)
+    if not change.key:
+        raise ValueError(f"{name} takes objects: use upload()")
     return ObjectRecord(
         {},
         name=change.event,
@@ -81,20 +103,31 @@ def record_of(route: Route, change: Change) -> TableRecord | ObjectRecord:
     )
 
 
-def _takes(bound: BoundRoute, event: str) -> bool:
-    return event in bound.implemented
+def _keys_of(route: TableRoute, item: Mapping[str, Any]) -> dict[str, Any]:
+    """The item's key, typed. Raises ValueError where it is not the one that the route declares."""
+    name = type(route).__name__
+    missing = [attribute for attribute in route.key if attribute not in item]
+    if missing:
+        raise ValueError(f"{name}.key is {dict(route.key)}: the item has no {', '.join(missing)}")
+    keys = typed({attribute: item[attribute] for attribute in route.key})
+    for attribute, kind in route.key.items():
+        if kind not in keys[attribute]:
+            raise ValueError(f"{name}.key is {dict(route.key)}: the item's {attribute} is {keys[attribute]}")
+    return keys
 
 
 def _table_record(route: TableRoute, change: Change) -> TableRecord:
-    item = change.new or change.old or {}
     images = {"NewImage": change.new, "OldImage": change.old}
+    keys = [_keys_of(route, image) for image in images.values() if image is not None]
+    if any(key != keys[0] for key in keys):
+        raise ValueError(f"an item keeps its key: {keys[0]} cannot become {keys[-1]}")
     table = route.table.replace("*", "x")
     return TableRecord(
         {
             "eventName": change.event,
             "eventSourceARN": f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/{table}/stream/test",
             "dynamodb": {
-                "Keys": typed({name: item[name] for name in route.key if name in item}),
+                "Keys": keys[0],
                 **{name: typed(image) for name, image in images.items() if image is not None},
             },
         }

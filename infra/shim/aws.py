@@ -12,7 +12,7 @@ import threading
 
 from werkzeug.serving import make_server
 
-from .settings import HOST
+from .probes import HOST
 
 
 def leave_with_parent() -> None:

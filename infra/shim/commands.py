@@ -24,7 +24,6 @@ from service.settings.options import hide_password
 from .probes import free_port
 from .provision import UPLOADS, provision
 from .screen import first_screen
-from .settings import ShimSettings
 from .world import World, find_or_start
 
 INVOKE_MILLISECONDS = 900_000  # the longest that a Lambda may run
@@ -32,15 +31,14 @@ INVOKE_MILLISECONDS = 900_000  # the longest that a Lambda may run
 
 def run_service(chosen: Chosen) -> int:
     """Finds or starts the surroundings, creates what the routes need, and runs the container."""
-    shim = chosen.configuration.build(ShimSettings)
-    with find_or_start(chosen.settings, shim) as world, App(wired(chosen, world), chosen.routes) as app:
+    with find_or_start(chosen.settings) as world, App(wired(chosen, world), chosen.routes) as app:
         notes = provision_if_emulated(app, world)
         return run(app, started=lambda sources: print(first_screen(app, world, notes), flush=True))
 
 
 def only_surroundings(chosen: Chosen) -> int:
     """Starts stand-ins of our own with what the routes need in them, and waits for Ctrl-C."""
-    with find_or_start(chosen.settings, chosen.configuration.build(ShimSettings), fresh=True) as world:
+    with find_or_start(chosen.settings, fresh=True) as world:
         with App(wired(chosen, world), chosen.routes) as app:
             for note in provision_if_emulated(app, world):
                 print(f"note: {note}")
@@ -57,8 +55,8 @@ def invoke(chosen: Chosen) -> int:
     """Calls the Lambda handler once on the event in a file and prints its answer."""
     (file,) = chosen.configuration.operands
     event = read_event(file)
-    shim = replace(chosen.configuration.build(ShimSettings), aws_port=free_port(), search_port=free_port())
-    with find_or_start(chosen.settings, shim) as world:
+    settings = replace(chosen.settings, aws_port=free_port(), search_port=free_port())
+    with find_or_start(settings) as world:
         with App(wired(chosen, world), chosen.routes) as app:
             provision_if_emulated(app, world)
         # A Lambda reads its settings from the environment and from nowhere else.
@@ -69,6 +67,10 @@ def invoke(chosen: Chosen) -> int:
             aws_request_id=str(uuid.uuid4()), get_remaining_time_in_millis=lambda: INVOKE_MILLISECONDS
         )
         print(json.dumps(handler_for()(event, parent), indent=2))
+        if not chosen.settings.search_url:
+            print(
+                "written to stand-ins that end now; SEARCH_URL=http://… names a server to keep it", file=sys.stderr
+            )
     return 0
 
 
@@ -120,7 +122,7 @@ def run_command(name: str, words: Sequence[str]) -> int:
         if name not in COMMANDS:
             raise SettingsError(f"python -m infra.shim takes one of {', '.join(COMMANDS)}")
         command, operands = COMMANDS[name]
-        return command(choose(ShimSettings, arguments=words, operands=operands, program=f"make {name}"))
+        return command(choose(arguments=words, operands=operands, program=f"python -m infra.shim {name}"))
     except StreamdexError as error:
         print(f"streamdex: {error}", file=sys.stderr)
         return error.exit_code

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from .settings import HOST
+HOST = "127.0.0.1"
+"""The stand-ins listen on this machine only."""
 
 TIMEOUT = 5.0
 """Seconds."""

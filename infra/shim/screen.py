@@ -13,6 +13,7 @@ from service.settings.options import hide_password
 
 from .world import World
 
+PICTURE = "lisbon at dusk.jpg"
 SAMPLES = {"S": "'sunset'", "N": "1", "B": "b'sunset'"}
 
 
@@ -29,7 +30,7 @@ def first_screen(app: App, world: World, notes: Iterable[str]) -> str:
         f"  kept    dead letters in {app.settings.dead_letters}, positions in {app.settings.checkpoints}",
         *(f"  note: {note}" for note in notes),
         "",
-        *_try(app),
+        *_try(app, world),
         "",
         "Ctrl-C stops it all.",
         "",
@@ -45,29 +46,51 @@ def _route(bound: BoundRoute) -> str:
     return f"{bound.name:24} {source} -> {', '.join(targets)}"
 
 
-def _try(app: App) -> list[str]:
-    """Commands for a second terminal, from the routes that are registered."""
-    names = app.router.names
-    tables = [
-        b for b in app.router.bound if isinstance(b.route, TableRoute) and b.index and is_plain(b.route.table)
-    ]
-    buckets = [b.route for b in app.router.bound if isinstance(b.route, BucketRoute) and is_plain(b.route.bucket)]
+def _try(app: App, world: World) -> list[str]:
+    """Commands for a second terminal, from the routes that are registered; none that would write to AWS itself."""
+    if not world.emulated:
+        return []
     lines = ["Try it in a second terminal:"]
-    if tables:
-        bound = tables[0]
-        assert isinstance(bound.route, TableRoute)
-        table = names.actual("table", bound.route.table)
-        key = ", ".join(f"'{name}': {SAMPLES[kind]}" for name, kind in bound.route.key.items())
-        put = f".Table('{table}').put_item(Item={{{key}, 'title': 'Sunset over Lisbon'}})"
-        lines += ["", _python(app, "resource", "dynamodb", put), _search(app, bound.index)]
-    if buckets:
-        bucket = names.actual("bucket", buckets[0].bucket)
-        put = f".upload_file('tests/data/lisbon.jpg', '{bucket}', 'lisbon at dusk.jpg')"
-        lines += ["", _python(app, "client", "s3", put)]
-        lines += [_search(app, tables[0].index)] if tables else []
-    if tables and buckets:
-        lines += ["", _python(app, "client", "s3", f".delete_object(Bucket='{bucket}', Key='lisbon at dusk.jpg')")]
+    for bound in app.router.bound:
+        if isinstance(bound.route, TableRoute) and bound.index and is_plain(bound.route.table):
+            lines += ["", *_try_table(app, bound, bound.route)]
+            break
+    for bound in app.router.bound:
+        route = bound.route
+        if isinstance(route, BucketRoute) and is_plain(route.bucket) and PICTURE.endswith(route.suffix):
+            lines += ["", *_try_bucket(app, bound, route)]
+            break
     return [f"  {line}" if line and position else line for position, line in enumerate(lines)]
+
+
+def _try_table(app: App, bound: BoundRoute, route: TableRoute) -> list[str]:
+    table = app.router.names.actual("table", route.table)
+    key = ", ".join(f"'{name}': {_sample(route, name, kind)}" for name, kind in route.key.items())
+    put = f".Table('{table}').put_item(Item={{{key}, 'title': 'Sunset over Lisbon'}})"
+    return [_python(app, "resource", "dynamodb", put), _search(app, bound.index)]
+
+
+def _sample(route: TableRoute, attribute: str, kind: str) -> str:
+    """A value for a key attribute that the route's patterns let through."""
+    pattern = route.where.get(attribute)
+    return SAMPLES[kind] if pattern is None or kind != "S" else repr(pattern.replace("*", "1"))
+
+
+def _try_bucket(app: App, bound: BoundRoute, route: BucketRoute) -> list[str]:
+    bucket = app.router.names.actual("bucket", route.bucket)
+    key = f"{route.prefix}{PICTURE}"
+    put = f".upload_file('tests/data/lisbon.jpg', '{bucket}', '{key}')"
+    gone = f".delete_object(Bucket='{bucket}', Key='{key}')"
+    fed = [
+        b.index for b in app.router.bound if isinstance(b.route, TableRoute) and _reads(app, b.route, bound.table)
+    ]
+    index = bound.index or next(iter(fed), "")
+    search = [_search(app, index)] if index else []
+    return [_python(app, "client", "s3", put), *search, "", _python(app, "client", "s3", gone)]
+
+
+def _reads(app: App, route: TableRoute, table: str) -> bool:
+    return bool(table) and app.router.names.actual("table", route.table) == table
 
 
 def _python(app: App, kind: str, service: str, call: str) -> str:

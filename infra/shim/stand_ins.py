@@ -12,7 +12,7 @@ from typing import IO
 
 from service.errors import SettingsError, Unreachable
 
-from .settings import HOST
+from .probes import HOST
 
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 0.5

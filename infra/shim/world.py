@@ -11,8 +11,7 @@ from service.errors import SettingsError, Unreachable
 from service.settings import Settings
 from service.settings.options import hide_password
 
-from .probes import answers, emulator_at, is_taken, search_server_at
-from .settings import HOST, ShimSettings
+from .probes import HOST, answers, emulator_at, is_taken, search_server_at
 from .stand_ins import embedded_aws, embedded_search
 
 
@@ -27,20 +26,20 @@ class World:
 
 
 @contextmanager
-def find_or_start(settings: Settings, shim: ShimSettings, *, fresh: bool = False) -> Iterator[World]:
+def find_or_start(settings: Settings, *, fresh: bool = False) -> Iterator[World]:
     """The world of a run. `fresh` always starts stand-ins of its own where nothing is named.
 
     Raises SettingsError for a port that somebody else has, and Unreachable for a named server that does not
     answer. Nothing that was not named is ever written to, unless it says that it is an AWS emulator.
     """
     with ExitStack() as stack:
-        aws_url, aws = _aws(stack, settings, shim, fresh)
-        search_url, search = _search(stack, settings, shim)
+        aws_url, aws = _aws(stack, settings, fresh)
+        search_url, search = _search(stack, settings)
         found = replace(settings, aws_endpoint_url=aws_url, search_url=search_url)
         yield World(found, aws, search, emulated=_all_emulators(found))
 
 
-def _aws(stack: ExitStack, settings: Settings, shim: ShimSettings, fresh: bool) -> tuple[str, str]:
+def _aws(stack: ExitStack, settings: Settings, fresh: bool) -> tuple[str, str]:
     if settings.aws_endpoint_url:
         url = settings.aws_endpoint_url
         if not is_address(url):
@@ -49,18 +48,18 @@ def _aws(stack: ExitStack, settings: Settings, shim: ShimSettings, fresh: bool) 
             raise Unreachable(f"nothing answers at AWS_ENDPOINT_URL={hide_password(url)}")
         name = emulator_at(url) or "named by AWS_ENDPOINT_URL; not an emulator"
         return url, f"{hide_password(url)}  {name}"
-    url = f"http://{HOST}:{shim.aws_port}"
-    if not is_taken(shim.aws_port):
-        stack.enter_context(embedded_aws(shim.aws_port))
+    url = f"http://{HOST}:{settings.aws_port}"
+    if not is_taken(settings.aws_port):
+        stack.enter_context(embedded_aws(settings.aws_port))
         return url, f"{url}  embedded (moto)"
     name = emulator_at(url)
     if fresh or not name:
         who = f"{name} is" if name else "something that does not say it is an AWS emulator is"
         raise SettingsError(
-            f"{who} at port {shim.aws_port}: it is left alone. Stop it, or choose another port:"
-            f" AWS_PORT={shim.aws_port + 1}"
+            f"{who} at port {settings.aws_port}: it is left alone. Stop it, or choose another port:"
+            f" AWS_PORT={settings.aws_port + 1}"
         )
-    return url, f"{url}  {name}, found running"
+    return url, f"{url}  {name}, found running: whoever else reads its queues takes part of what is in them"
 
 
 def _all_emulators(settings: Settings) -> bool:
@@ -69,7 +68,7 @@ def _all_emulators(settings: Settings) -> bool:
     return all(emulator_at(endpoint) for endpoint in endpoints)
 
 
-def _search(stack: ExitStack, settings: Settings, shim: ShimSettings) -> tuple[str, str]:
+def _search(stack: ExitStack, settings: Settings) -> tuple[str, str]:
     if settings.search_url:
         url = settings.search_url.rstrip("/")
         if not is_address(url):
@@ -80,12 +79,13 @@ def _search(stack: ExitStack, settings: Settings, shim: ShimSettings) -> tuple[s
         if not name:
             raise Unreachable(f"no search server answers at SEARCH_URL={hide_password(url)}")
         return url, f"{hide_password(url)}  {name}"
-    url = f"http://{HOST}:{shim.search_port}"
-    if is_taken(shim.search_port):
+    url = f"http://{HOST}:{settings.search_port}"
+    if is_taken(settings.search_port):
         who = search_server_at(url) or "something that is no search server"
         raise SettingsError(
-            f"{who} answers at port {shim.search_port}, and nobody named it: it is left alone. To use it,"
-            f" SEARCH_URL={url}; to start one beside it, SEARCH_PORT={shim.search_port + 1}"
+            f"{who} answers at port {settings.search_port}, and nobody named it: it is left alone. To use it,"
+            f" SEARCH_URL={url}; to run beside it, with an AWS of your own too, AWS_PORT={settings.aws_port + 1}"
+            f" SEARCH_PORT={settings.search_port + 1}"
         )
-    stack.enter_context(embedded_search(shim.search_port))
+    stack.enter_context(embedded_search(settings.search_port))
     return url, f"{url}  embedded (osmem)"

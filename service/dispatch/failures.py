@@ -6,12 +6,16 @@ never becomes a dead letter; a route with a mistake in it never stalls the strea
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 from ..errors import Halt, Reject, Retry, Skip, StreamdexError, Unreachable
 from .outcomes import Outcome, Result
+
+_PACKAGE: Final = Path(__file__).parents[1]
 
 TRANSIENT: Final = frozenset(
     {
@@ -96,7 +100,7 @@ def result_of(error: Exception, doing: str) -> Result:
         return _of_aws(error, reason)
     if "opensearchpy.exceptions.TransportError" in bases:
         return _of_status(getattr(error, "status_code", None), reason, error)
-    return Result(Outcome.REJECTED, reason)
+    return Result(Outcome.REJECTED, f"{reason}{place_of(error)}")
 
 
 @contextmanager
@@ -130,6 +134,16 @@ def _of_status(status: Any, reason: str, error: Exception) -> Result:
     if status == 429 or status >= 500:
         return Result(Outcome.RETRY, reason, status)
     return Result(Outcome.REJECTED, reason, status)
+
+
+def place_of(error: Exception) -> str:
+    """Where a route raised: the last line of its own code, in words; "" where there is none."""
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_foreign(frame.filename)]
+    return f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
+
+
+def _is_foreign(filename: str) -> bool:
+    return filename.startswith(("<", str(_PACKAGE))) or "site-packages" in filename or "/lib/python3" in filename
 
 
 def describe(error: Exception) -> str:

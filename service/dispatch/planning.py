@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -86,8 +86,11 @@ def ask(tasks: Sequence[Task], context: Context) -> None:
 
 def actions_of(bound: BoundRoute, record: Change, context: Context) -> list[Action]:
     """What a route asks for a record; complete before anything is written. Raises whatever the route raises."""
-    method = getattr(bound.route, METHODS[record.event])
-    return list(method(record, context))
+    name = METHODS[record.event]
+    answer = getattr(bound.route, name)(record, context)
+    if isinstance(answer, Action):
+        raise Reject(f"{name}() returned one {type(answer).__name__}: return a list of actions")
+    return list(answer)
 
 
 def writes_of(bound: BoundRoute, record: Change, actions: Iterable[Action]) -> list[Write]:
@@ -98,6 +101,8 @@ def writes_of(bound: BoundRoute, record: Change, actions: Iterable[Action]) -> l
         if isinstance(action, Index | Delete):
             if not bound.index:
                 raise Reject(f"{name} without a target: {bound.name} declares no index")
+            if isinstance(action, Index) and not isinstance(action.document, Mapping):
+                raise Reject(f"a document of type {type(action.document).__name__}: return a mapping, or None")
             version = record.version if bound.versioned else None
             writes.append(Write(record, action, bound.index, bound.document_id(record), version))
         elif isinstance(action, Action):

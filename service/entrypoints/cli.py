@@ -13,8 +13,8 @@ USAGE = """usage: python -m service COMMAND [options]
 
 commands:
   run            read the streams of the routes' tables and the queues of READ_QUEUE, until stopped
-  replay FILE    dispatch the records of a recording: JSON lines, or a Lambda event
-  settings       every setting, its value and where it came from
+  replay FILES   dispatch the records of recordings: JSON lines, Lambda events, dead letters
+  settings       every setting, its value, where it came from, and its variable
 
 Options are the same for every command: python -m service run --help lists them.
 Exit codes: 0 done, 1 records were rejected or had no route, 2 usage or settings, 3 halted, 4 unreachable,
@@ -34,29 +34,33 @@ def replay_recording(chosen: Chosen) -> int:
     from ..sources.recording import Recording
 
     with App(chosen.settings, chosen.routes, trusting=True) as app:
-        (file,) = chosen.configuration.operands
-        replayed = replay(Recording(file), app.dispatcher)
+        replayed = replay(map(Recording, chosen.configuration.operands), app.dispatcher)
     words = ", ".join(f"{count} {name}" for name, count in sorted(replayed.counts.items()))
-    print(f"{replayed.records} records: {words}" if words else "no records")
+    print(f"{counted(replayed.records)}: {words}" if words else "no records")
     for reason, count in replayed.unrouted.items():
-        print(f"{count} records: {reason}", file=sys.stderr)
+        print(f"{counted(count)}: {reason}", file=sys.stderr)
     if replayed.counts["rejected"]:
         print(f"the rejected are in {chosen.settings.dead_letters}, with the reasons", file=sys.stderr)
     return 0 if replayed.complete else 1
+
+
+def counted(records: int) -> str:
+    return "1 record" if records == 1 else f"{records} records"
 
 
 def show_settings(chosen: Chosen) -> int:
     rows = chosen.configuration.shown()
     name_width = max(len(row.name) for row in rows)
     value_width = max(len(row.value) for row in rows)
+    origin_width = max(len(row.origin) for row in rows)
     for row in rows:
-        print(f"{row.name:{name_width}}  {row.value:{value_width}}  {row.origin}")
+        print(f"{row.name:{name_width}}  {row.value:{value_width}}  {row.origin:{origin_width}}  {row.variable}")
     return 0
 
 
 COMMANDS: Mapping[str, tuple[Callable[[Chosen], int], Sequence[str]]] = {
     "run": (run_container, ()),
-    "replay": (replay_recording, ("FILE",)),
+    "replay": (replay_recording, ("FILES",)),
     "settings": (show_settings, ()),
 }
 """Each command with the names of its operands."""

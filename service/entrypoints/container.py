@@ -50,9 +50,9 @@ def run(app: App, stopping: Event | None = None, started: Callable[[Sequence[Sou
         workers = [Worker(source, app.dispatcher, stopping) for source in sources]
         for worker in workers:
             worker.start()
-        logger.info("reading", extra={"sources": ", ".join(source.name for source in sources)})
         if started:
             started(sources)
+        logger.info("reading", extra={"sources": ", ".join(source.name for source in sources)})
         while not stopping.wait(1.0):
             pass  # in steps, so that a signal is noticed on every platform
         return _finish(workers, app.settings.stop_timeout)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 
 from ..dispatch import Dispatcher, Report
 from ..errors import Unreachable
@@ -31,13 +33,13 @@ class Replayed:
         return not self.unrouted and not self.counts["rejected"]
 
 
-def replay(recording: Recording, dispatcher: Dispatcher) -> Replayed:
-    """Dispatches every record once. Replaying again is safe: versions keep whatever is newer.
+def replay(recordings: Iterable[Recording], dispatcher: Dispatcher) -> Replayed:
+    """Dispatches every record of each recording once. Replaying again is safe: versions keep whatever is newer.
 
     Raises Unreachable when what may succeed later still failed after the setting `retry_time`, and Halt.
     """
     replayed = Replayed()
-    for batch in recording:
+    for batch in chain.from_iterable(recordings):
         report = dispatcher.dispatch(batch.records, batch.source)
         replayed.add(Report([result for result in report.results if result.outcome.done]))
         if report.undone:

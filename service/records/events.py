@@ -16,9 +16,22 @@ CREATED: Final = "ObjectCreated"
 DELETED: Final = "ObjectDeleted"
 
 TABLE_EVENTS: Final = frozenset({INSERT, MODIFY, REMOVE})
-OBJECT_EVENTS: Final = frozenset({CREATED, DELETED})
+OBJECT_FAMILIES: Final = frozenset(
+    {
+        CREATED,
+        DELETED,
+        "IntelligentTiering",
+        "LifecycleTransition",
+        "ObjectAcl",
+        "ObjectRestore",
+        "ObjectTagging",
+        "ReducedRedundancyLostObject",
+        "Replication",
+    }
+)
+"""What bucket routes can be told of; all but the first two have no method, and can be ignored."""
 
-_OBJECT_FAMILIES: Final = {
+_SPELLINGS: Final = {
     "objectcreated": CREATED,
     "objectremoved": DELETED,
     "objectdeleted": DELETED,
@@ -34,4 +47,4 @@ def object_event(name: str) -> str:
     `Object Deleted` (EventBridge) and `LifecycleExpiration:Delete`.
     """
     family = name.removeprefix("s3:").partition(":")[0].replace(" ", "")
-    return _OBJECT_FAMILIES.get(family.lower(), family)
+    return _SPELLINGS.get(family.lower(), family)

@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import Any
 
 from ..errors import DeclarationError
+from ..records.events import OBJECT_FAMILIES, TABLE_EVENTS
 from .patterns import is_plain, overlap
 from .routes import BucketRoute, Route, TableRoute, does_something, has_document, written_events
 
@@ -38,6 +39,12 @@ def check_declaration(route: Any) -> None:
         raise DeclarationError(f"{name} has document() and no index: declare the index of its documents")
     if isinstance(route.ignore, str):
         raise DeclarationError(f"{name}.ignore must be a collection of events: ignore = ({route.ignore!r},)")
+    known = TABLE_EVENTS if isinstance(route, TableRoute) else OBJECT_FAMILIES
+    strangers = sorted(set(route.ignore) - known)
+    if strangers:
+        raise DeclarationError(
+            f"{name}.ignore: {', '.join(strangers)} is no event of it; there are {', '.join(sorted(known))}"
+        )
     handled = written_events(type(route)).intersection(route.ignore)
     if handled:
         raise DeclarationError(f"{name} ignores {', '.join(sorted(handled))} and has a method for it")

@@ -48,14 +48,24 @@ def _load(package: str, module: str, name: str) -> type[Route]:
     where = f"{package}.ROUTES: '{module}:{name}'"
     full = f"{package}.{module}"
     try:
-        found = getattr(importlib.import_module(full), name)
+        loaded = importlib.import_module(full)
     except ModuleNotFoundError as error:
         missing = "there is no such module" if error.name == full else f"it needs {error.name}"
         raise DeclarationError(f"{where} cannot be imported: {missing}") from error
     except Exception as error:  # whatever a module does when it is imported
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        reason = f"{type(error).__name__}: {error} ({place.filename}, line {place.lineno})"
-        raise DeclarationError(f"{where} cannot be imported: {reason}") from error
+        raise DeclarationError(f"{where} cannot be imported: {_place(error)}") from error
+    found = getattr(loaded, name, None)
+    if found is None:
+        there = [n for n, value in vars(loaded).items() if isinstance(value, type) and value.__module__ == full]
+        raise DeclarationError(f"{where}: the module has no {name}; it has {', '.join(there) or 'no class'}")
     if not isinstance(found, type) or not issubclass(found, Route):
         raise DeclarationError(f"{where} is no route class: derive from TableRoute or BucketRoute")
     return found
+
+
+def _place(error: Exception) -> str:
+    words = f"{type(error).__name__}: {error}"
+    if isinstance(error, SyntaxError):  # it says its place itself
+        return words
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{words} ({place.filename}, line {place.lineno})"

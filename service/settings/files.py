@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import logging
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, get_origin
@@ -10,6 +12,8 @@ import configargparse
 import yaml
 
 from .options import Option
+
+logger = logging.getLogger(__name__)
 
 
 class PlainLoader(yaml.BaseLoader):
@@ -25,6 +29,8 @@ class NestedYaml(configargparse.ConfigFileParser):  # type: ignore[misc]  # it h
 
     _options: ClassVar[Mapping[str, Option]] = {}
     _names: ClassVar[Mapping[str, str]] = {}
+    _strict: ClassVar[bool] = True
+    _narrowed: ClassVar[bool] = False
 
     def get_syntax_description(self) -> str:
         return "YAML; nesting is flattened"
@@ -46,6 +52,13 @@ class NestedYaml(configargparse.ConfigFileParser):  # type: ignore[misc]  # it h
         flat: dict[str, str] = {}
         for path, value in self._leaves(content, ()):
             name = self._name_of(path)
+            if name not in self._options and not self._strict:
+                continue
+            if name not in self._options and self._narrowed:
+                logger.warning("left out: no setting of the chosen routes", extra={"file": label, "key": name})
+                continue
+            if name not in self._options:
+                raise configargparse.ConfigFileParserException(f"{label}: unknown key {name}{self._like(name)}")
             if name in flat:
                 raise configargparse.ConfigFileParserException(f"{label} sets {name} twice")
             flat[name] = value
@@ -56,6 +69,10 @@ class NestedYaml(configargparse.ConfigFileParser):  # type: ignore[misc]  # it h
             if candidate.replace("-", "_") in self._names:
                 return self._names[candidate.replace("-", "_")]
         return ".".join(path)
+
+    def _like(self, name: str) -> str:
+        close = difflib.get_close_matches(name.replace(".", "_"), self._names, n=1)
+        return f" (did you mean {close[0]}?)" if close else ""
 
     def _leaves(self, content: Mapping[Any, Any], path: tuple[str, ...]) -> Iterable[tuple[tuple[str, ...], str]]:
         for key, value in content.items():
@@ -71,7 +88,11 @@ class NestedYaml(configargparse.ConfigFileParser):  # type: ignore[misc]  # it h
                 yield here, str(value)
 
 
-def nested_yaml(options: Mapping[str, Option]) -> type[NestedYaml]:
-    """The parser that knows these options (ConfigArgParse takes a class, and makes the instance)."""
+def nested_yaml(options: Mapping[str, Option], strict: bool, narrowed: bool) -> type[NestedYaml]:
+    """The parser that knows these options (ConfigArgParse takes a class, and makes the instance).
+
+    An unknown key is an error if `strict`; but where FUNC has `narrowed` the routes it may be a setting of others.
+    """
     names = {name: option.name for option in options.values() for name in (option.name, *option.declared.aliases)}
-    return type("NestedYaml", (NestedYaml,), {"_options": options, "_names": names})
+    members = {"_options": options, "_names": names, "_strict": strict, "_narrowed": narrowed}
+    return type("NestedYaml", (NestedYaml,), members)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ class Shown:
     name: str
     value: str
     origin: str
+    variable: str
     help: str
 
 
@@ -60,7 +62,7 @@ class Configuration:
     def shown(self) -> list[Shown]:
         """Every setting, its value and where that came from, in the order declared."""
         return [
-            Shown(name, masked(option, self._values[name]), self._origins[name], option.declared.help)
+            Shown(name, masked(option, self._values[name]), self._origins[name], option.env, option.declared.help)
             for name, option in self._options.items()
         ]
 
@@ -71,13 +73,15 @@ def read_configuration(
     environment: Mapping[str, str] | None = None,
     operands: Sequence[str] = (),
     strict: bool = True,
+    narrowed: bool = False,
     program: str = "streamdex",
 ) -> Configuration:
     """The values of all settings of the classes given.
 
     `arguments` are command line options; a Lambda passes none, so `sys.argv` is never read for it. `operands`
-    are the names of the words that have to stand among them. With `strict=False` unknown options and keys are
-    left for a second reading, once the routes are known.
+    are the names of the words that have to stand among them (one or more for a name that ends in S). With
+    `strict=False` unknown options and keys are left for a second reading, once the routes are known; where FUNC
+    has `narrowed` these, a key that they do not have is only told.
     Raises SettingsError for an unknown option or key and for a bad value, naming it.
     """
     options = collect(declaring)
@@ -87,17 +91,18 @@ def read_configuration(
         for alias in option.declared.aliases:
             if alias.upper() in environ and option.env not in environ:
                 environ[option.env], aliases[option.env] = environ[alias.upper()], alias.upper()
-    parser = make_parser(options, program)
+    parser = make_parser(options, program, nested_yaml(options, strict, narrowed))
     if strict:
         for operand in operands:
-            parser.add_argument(operand)
+            parser.add_argument(operand, nargs="+" if operand.endswith("S") else None)
         namespace, unknown = parser.parse_known_args(list(arguments), env_vars=environ)
         if unknown:
-            parser.error(f"unknown option or key: {', '.join(names_of(unknown))}")
+            parser.error(f"unknown option: {', '.join(name + like(name, options) for name in names_of(unknown))}")
     else:
         namespace, _ = parser.parse_known_args(list(arguments), env_vars=environ, ignore_help_args=True)
     values = {name: getattr(namespace, name) for name in options}
     given = [getattr(namespace, operand) for operand in operands] if strict else []
+    given = [word for words in given for word in ([words] if isinstance(words, str) else words)]
     return Configuration(values, find_origins(parser, options, arguments, aliases), options, given)
 
 
@@ -123,7 +128,14 @@ def names_of(unknown: Sequence[str]) -> list[str]:
     return names or ["a value without an option"]
 
 
-def make_parser(options: Mapping[str, Option], program: str) -> Parser:
+def like(name: str, options: Mapping[str, Option]) -> str:
+    """A guess at what was meant."""
+    flags = [flag for option in options.values() for flag in option.flags]
+    close = difflib.get_close_matches(name, flags, n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def make_parser(options: Mapping[str, Option], program: str, file_parser: type) -> Parser:
     parser = Parser(
         prog=program,
         allow_abbrev=False,
@@ -131,7 +143,7 @@ def make_parser(options: Mapping[str, Option], program: str) -> Parser:
         add_env_var_help=False,
         add_config_file_help=False,
         default_config_files=list(DEFAULT_FILES),
-        config_file_parser_class=nested_yaml(options),
+        config_file_parser_class=file_parser,
         formatter_class=argparse.HelpFormatter,
     )
     parser.add_argument("--help", action="help", help="show this list")

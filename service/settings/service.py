@@ -74,6 +74,10 @@ class Settings:
         "", "the session token of temporary AWS credentials", env="AWS_SESSION_TOKEN", secret=True
     )
 
+    # The stand-ins of `make run`.
+    aws_port: int = setting(4566, "the port of the AWS stand-in", env="AWS_PORT", least=1, most=65535)
+    search_port: int = setting(9200, "the port of the search stand-in", env="SEARCH_PORT", least=1, most=65535)
+
     # The container's sources.
     read_queue: tuple[str, ...] = setting(
         (), "the SQS queues to read, by name (commas between them)", env="READ_QUEUE"

@@ -18,6 +18,8 @@ from ..records import Record, TableRecord
 
 FORMAT: Final = 1
 
+_OPTIONS: Final = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_INDENT_2
+
 _DEEPEST: Final = 100
 """Levels of nesting that are kept as they are; an item of DynamoDB has 32 at most."""
 
@@ -74,9 +76,9 @@ def letter_id(record: Record, route: str) -> str:
 def portable(value: Any) -> bytes:
     """JSON of anything a source delivers. Raises nothing: a letter is the last chance."""
     try:
-        return orjson.dumps(value, _plain, orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME)
+        return orjson.dumps(value, _plain, _OPTIONS)
     except TypeError:  # an integer over 64 bits, half of a surrogate pair, nesting without end
-        return orjson.dumps(_tamed(value), _plain, orjson.OPT_SORT_KEYS)
+        return orjson.dumps(_tamed(value), _plain, _OPTIONS)
 
 
 def _plain(value: Any) -> Any:

@@ -10,6 +10,7 @@
 | EventBridge, `source: aws.s3`                                 | an ObjectRecord; keys are not encoded       |
 | `{"bucket": …, "key": …}`                                     | an ObjectRecord: this object is there       |
 | `s3:TestEvent`                                                | none: it is acknowledged and dropped        |
+| a dead letter                                                 | the record that it keeps                    |
 | a list                                                        | what each of its members holds              |
 
 Sources: "Using Lambda with DynamoDB / SQS / SNS / S3", "Event message structure" (S3 User Guide),
@@ -90,6 +91,7 @@ def _reader_of(payload: Mapping[str, Any]) -> Reader | None:
         (payload.get("Type") == "Notification" and "Message" in payload, _notification),
         (payload.get("Event") == "s3:TestEvent", _nothing),
         (isinstance(payload.get("bucket"), str) and isinstance(payload.get("key"), str), _pointer),
+        ("format" in payload and "record" in payload and "route" in payload, _letter),
     )
     return next((reader for fits, reader in by_shape if fits), None)
 
@@ -143,6 +145,14 @@ def _notification(payload: Any, identifier: str, depth: int) -> Iterator[Record]
     topic = payload.get("TopicArn")
     source = topic if isinstance(topic, str) else ""
     yield from unwrap_text(payload.get("Message"), identifier, source, depth + 1)
+
+
+def _letter(payload: Mapping[str, Any], identifier: str, depth: int) -> Iterator[Record]:
+    """A dead letter: the record that it keeps, with the source that it came from."""
+    record, source = payload["record"], payload.get("source")
+    if isinstance(record, Mapping) and "dynamodb" in record and isinstance(source, str):
+        record = {"eventSourceARN": source, **record}
+    yield from _guarded(record, identifier, depth + 1)
 
 
 def _nothing(payload: Mapping[str, Any], identifier: str, depth: int) -> Iterator[Record]:

@@ -77,7 +77,8 @@ class QueueSource:
                 yield QueueBatch(self.name, self._context.sqs, url, messages)
 
     def _url(self) -> str:
-        sqs = self._context.sqs
+        with reaching(self.name):
+            sqs = self._context.sqs
         try:
             with reaching(self.name):
                 return str(sqs.get_queue_url(QueueName=self._queue)["QueueUrl"])

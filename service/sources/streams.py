@@ -82,7 +82,8 @@ class StreamSource:
                 self._stopping.wait(self._context.settings.poll_interval)
 
     def _stream(self) -> str:
-        dynamodb = self._context.dynamodb
+        with reaching(self.name):
+            dynamodb = self._context.dynamodb
         try:
             with reaching(self.name):
                 description = dynamodb.describe_table(TableName=self._table)["Table"]

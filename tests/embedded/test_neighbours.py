@@ -18,7 +18,6 @@ from deployments import Deployment, ask, aws_client
 
 from infra.shim.probes import emulator_at, free_port, search_server_at
 from infra.shim.provision import provision
-from infra.shim.settings import ShimSettings
 from infra.shim.stand_ins import embedded_aws
 from infra.shim.world import find_or_start
 from routes.images import Images, ImageUploads
@@ -72,8 +71,8 @@ def server(
 
 
 def world(settings: Settings | None = None, **ports: int) -> Any:
-    shim = ShimSettings(**{"aws_port": free_port(), "search_port": free_port(), **ports})
-    return find_or_start(settings or Settings(), shim)
+    free = {"aws_port": free_port(), "search_port": free_port()}
+    return find_or_start(replace(settings or Settings(), **{**free, **ports}))
 
 
 def test_what_is_no_emulator_on_the_aws_port_is_left_alone():
@@ -89,7 +88,8 @@ def test_what_is_no_emulator_on_the_aws_port_is_left_alone():
 
 def test_a_cluster_that_nobody_named_is_named_and_left_alone():
     with server(ELASTIC) as (port, seen):
-        expected = rf"Elasticsearch 7\.10\.2, cluster 'payroll' .*SEARCH_URL=\S+:{port}.*SEARCH_PORT={port + 1}"
+        who, beside = r"Elasticsearch 7\.10\.2, cluster 'payroll'", rf"AWS_PORT=\d+ SEARCH_PORT={port + 1}"
+        expected = rf"{who} .*SEARCH_URL=\S+:{port}.*{beside}"
         with pytest.raises(SettingsError, match=expected), world(search_port=port):
             pass
         assert seen == ["GET /"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -18,6 +19,10 @@ ROOT = Path(__file__).parents[2]
 
 def blocks(page: str) -> list[str]:
     return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+
+
+def run_python(code: str, variables: dict[str, str]) -> None:
+    subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | variables)
 
 
 @pytest.fixture
@@ -37,8 +42,16 @@ def test_the_route_of_the_readme_needs_one_file_and_one_line(package):
 
 
 def test_the_test_of_the_readme_passes(package, tmp_path):
-    route, test = blocks("README.md")[:2]
-    subprocess.run([sys.executable, "-c", f"{route}\n{test}"], check=True, cwd=ROOT)
+    test = blocks("README.md")[1].replace("routes.books", f"{package}.books")
+    call = f"{test}\ntest_a_book_is_found_by_title_and_author()"
+    run_python(call, {"PYTHONPATH": f"{ROOT}:{tmp_path}"})
+
+
+def test_the_tests_of_the_documentation_pass():
+    tests = blocks("docs/routes.md")[-1]
+    calls = "\n".join(f"{name}()" for name in re.findall(r"^def (test_\w+)", tests, re.MULTILINE))
+    assert calls.count("()") == 2
+    run_python(f"{tests}\n{calls}", {"PYTHONPATH": str(ROOT)})
 
 
 def test_the_routes_of_the_documentation_can_be_declared():
@@ -47,7 +60,7 @@ def test_the_routes_of_the_documentation_can_be_declared():
         "from dataclasses import dataclass\nfrom typing import ClassVar\nfrom service import *\n"
     )
     code = "\n".join([preamble, *blocks("docs/routes.md")[:2]])
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+    run_python(code, {"PYTHONPATH": str(ROOT)})
 
 
 def test_every_make_target_that_the_readme_names_is_there():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar
 
 import pytest
@@ -284,3 +285,30 @@ def test_a_lookup_that_is_throttled_is_not_repeated_for_each_item():
     assert bench.outcomes(item("a"), item("b"), item("c")) == ["RETRY"] * 3
     assert calls == [3]
     assert bench.index.sent == []
+
+
+def test_the_reason_of_a_mistake_names_the_line_that_made_it():
+    bench = Bench(Items())
+    bench.dispatch(item("a", **{"raise": True}))
+    assert re.search(r"\(test_dispatching\.py, line \d+\)$", bench.letters.letters[0].result.reason)
+
+
+@pytest.mark.parametrize("document", ["text", 7, [("a", 1)]])
+def test_a_document_that_is_no_mapping_is_rejected_in_words(document):
+    class Odd(Items):
+        def document(self, item):
+            return document
+
+    bench = Bench(Odd())
+    assert bench.outcomes(item("a")) == ["REJECTED"]
+    assert f"a document of type {type(document).__name__}" in bench.letters.letters[0].result.reason
+
+
+def test_a_single_action_is_no_list_of_actions():
+    class Single(Items):
+        def insert(self, record, context):
+            return Index({})
+
+    bench = Bench(Single())
+    bench.dispatch(item("a"))
+    assert "return a list of actions" in bench.letters.letters[0].result.reason

@@ -26,7 +26,7 @@ def write(tmp_path, *payloads) -> str:
 
 def test_help_lists_the_commands(capsys):
     assert main(["--help"]) == 0
-    assert "replay FILE" in capsys.readouterr().out
+    assert "replay FILES" in capsys.readouterr().out
 
 
 def test_no_command_is_a_usage_error():
@@ -52,9 +52,14 @@ def test_settings_show_value_and_origin_and_mask_secrets(capsys, monkeypatch):
     monkeypatch.setenv("SEARCH_PASSWORD", "hunter2")
     assert main(["settings", "--poll-interval=7"]) == 0
     rows = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
-    assert rows["poll_interval"].split() == ["poll_interval", "7.0", "command", "line"]
-    assert rows["search_password"].split() == ["search_password", "********", "environment", "SEARCH_PASSWORD"]
-    assert rows["image_bytes"].split() == ["image_bytes", "50000000", "default"]
+    assert rows["poll_interval"].split() == ["poll_interval", "7.0", "command", "line", "POLL_INTERVAL"]
+    assert rows["search_password"].split() == [
+        "search_password",
+        "********",
+        "environment",
+        *["SEARCH_PASSWORD"] * 2,
+    ]
+    assert rows["image_bytes"].split() == ["image_bytes", "50000000", "default", "IMAGE_BYTES"]
 
 
 def test_replay_needs_a_file(capsys):

@@ -34,7 +34,7 @@ def recording(tmp_path, *names: str) -> Recording:
 
 
 def run(tmp_path, bench: Bench, *names: str) -> Any:
-    return replay(recording(tmp_path, *names), bench.dispatcher)
+    return replay([recording(tmp_path, *names)], bench.dispatcher)
 
 
 def test_every_record_is_counted_once(tmp_path):

@@ -51,6 +51,8 @@ def test_routes_that_are_right_are_taken():
         (table_route(index=None, writes={"table": "x"}, document=None), r"does nothing: write document\(\)"),
         (table_route(ignore=["INSERT"], insert=lambda *_: []), r"ignores INSERT and has a method for it"),
         (table_route(ignore="REMOVE"), r"ignore = \('REMOVE',\)"),
+        (table_route(ignore=["DELETE"]), r"ignore: DELETE is no event of it; there are INSERT, MODIFY, REMOVE"),
+        (bucket_route(ignore=["REMOVE"]), r"ignore: REMOVE is no event of it"),
         (table_route(document=None), r"does nothing: write document\(\)"),
         (table_route(index=None, writes={"table": "x"}), r"has document\(\) and no index"),
         (table_route(index="Images"), r"lower case"),

@@ -143,7 +143,7 @@ def test_routes_that_are_no_list_are_an_error(make_package):
     [
         ("absent:Images", "", "there is no such module"),
         ("images:Images", "import no_such_library", "it needs no_such_library"),
-        ("images:Images", "", "has no attribute 'Images'"),
+        ("images:Images", "", "the module has no Images; it has no class"),
         ("images:Images", "Images = 5", "is no route class"),
         ("images:Images", "class Images: pass", "derive from TableRoute or BucketRoute"),
         ("images:Images", "def Images(): pass", "is no route class"),

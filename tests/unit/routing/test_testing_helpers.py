@@ -126,9 +126,46 @@ def test_a_change_that_the_route_does_not_match_asks_for_nothing():
     assert run(Uploads(), upload("out/a.jpg")) == []
 
 
-def test_a_change_that_the_route_has_no_method_for_asks_for_nothing():
-    assert run(Images(), upload("in/a.jpg")) == []
-    assert run(Uploads(), upload("in/a.jpg", event="ObjectTagging:Put")) == []
+def test_a_change_that_the_route_has_no_method_for_is_the_dead_letter_that_it_would_be():
+    with pytest.raises(Reject, match="Unimplemented: eventName=ObjectTagging"):
+        run(Uploads(), upload("in/a.jpg", event="ObjectTagging:Put"))
+
+    class Deaf(Uploads):
+        ignore: ClassVar = ("ObjectTagging",)
+
+    assert run(Deaf(), upload("in/a.jpg", event="ObjectTagging:Put")) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda: run(Images(), upload("a")), r"takes items: use insert"),
+        (lambda: run(Uploads(), insert(ITEM)), r"takes objects: use upload"),
+        (lambda: upload("a", "Created"), r"'Created' is no event of a bucket; there are"),
+        (lambda: upload("a", sise=3), r"knows no sise"),
+        (lambda: run(Images(), insert({"title": "T"})), r"Images\.key is .*the item has no id"),
+        (lambda: run(Images(), insert({"id": 7})), r"Images\.key is .*the item's id is"),
+        (lambda: run(Images(), modify({"id": "a"}, {"id": "b"})), r"an item keeps its key"),
+    ],
+)
+def test_a_change_that_cannot_come_is_an_error_of_the_test(change, reason):
+    with pytest.raises(ValueError, match=reason):
+        change()
+
+
+def test_actions_are_checked_as_in_production():
+    class Astray(Images):
+        def remove(self, record, context):
+            return [PutItem({"id": "x"})]
+
+    class Text(Images):
+        def document(self, item):
+            return "text"
+
+    with pytest.raises(Reject, match="declares no writes"):
+        run(Astray(), remove(ITEM))
+    with pytest.raises(Reject, match="document of type str"):
+        run(Text(), insert(ITEM))
 
 
 def test_a_route_with_a_pattern_gets_a_record_of_a_table_or_bucket_that_fits():
@@ -154,8 +191,8 @@ def test_no_name_with_a_star_is_handed_to_a_route():
 
 
 def test_an_image_without_attributes_is_not_one_that_is_left_out():
-    record = record_of(Images(), modify(old={}, new=ITEM))
-    assert (record.old, record.new) == ({}, ITEM)
+    record = record_of(Images(), modify(old={"id": "sunset"}, new=ITEM))
+    assert (record.old, record.new) == ({"id": "sunset"}, ITEM)
     assert record_of(Images(), insert(ITEM)).old is None
 
 

@@ -87,16 +87,16 @@ def test_a_section_with_the_name_of_a_text_setting_is_flattened_like_any_other(r
 @pytest.mark.parametrize(
     ("file", "named"),
     [
-        ("colour: blue", "--colour"),
-        ("db: {colour: blue}", "--db.colour"),
-        ("db: {db_hots: h}", "--db.db_hots"),
-        ("1: x", "--1"),
-        ("Port: 1", "--Port"),
-        ("colour: [a, b]", "--colour"),
+        ("colour: blue", "colour"),
+        ("db: {colour: blue}", "db.colour"),
+        ("db: {db_hots: h}", "db.db_hots"),
+        ("1: x", "1"),
+        ("Port: 1", "Port (did you mean port?)"),
+        ("colour: [a, b]", "colour"),
     ],
 )
 def test_an_unknown_key_is_an_error_that_names_it(read, file, named):
-    with pytest.raises(SettingsError, match=rf"unknown option or key: {re.escape(named)} "):
+    with pytest.raises(SettingsError, match=rf"given\.yml: unknown key {re.escape(named)}"):
         database(read, file)
 
 
@@ -133,3 +133,9 @@ def test_a_text_is_what_the_file_says_and_not_what_yaml_makes_of_it(read, text):
 def test_a_file_that_cannot_be_opened_is_an_error_that_names_it(read, path):
     with pytest.raises(SettingsError, match=rf"Unable to open config file: {re.escape(path)}"):
         read("--config", path)
+
+
+def test_a_key_of_routes_that_are_not_chosen_is_only_told(read, caplog):
+    read(file="delimiter: x", narrowed=True)
+    assert "left out" in caplog.text
+    assert caplog.records[0].key == "delimiter"

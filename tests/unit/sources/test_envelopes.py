@@ -5,10 +5,21 @@ from __future__ import annotations
 import json
 
 import pytest
-from builders import eventbridge, lambda_event, s3_record, sns_notification, sns_record, sqs_message, stream_record
+from builders import (
+    eventbridge,
+    lambda_event,
+    s3_record,
+    sns_notification,
+    sns_record,
+    sqs_message,
+    stream_arn,
+    stream_record,
+)
 
+from service.dispatch import Letter, Outcome, Result
 from service.errors import UnknownEvent
 from service.records import CREATED, DELETED, ObjectRecord, TableRecord, Undecodable
+from service.sinks.letters import LetterFolder
 from service.sources.envelopes import unwrap, unwrap_text
 
 TEST_EVENT = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "images-in"}
@@ -237,3 +248,25 @@ def test_envelopes_without_end_are_undecodable_and_the_others_go_on():
     for _ in range(50):
         payload = lambda_event(payload)
     assert seen(unwrap(lambda_event(payload, UPLOAD))) == ["undecodable", OBJECT]
+
+
+def test_a_dead_letter_is_the_record_that_it_keeps(tmp_path):
+    streamed = TableRecord(
+        {"eventName": "INSERT", "dynamodb": {"Keys": {"id": {"B": b"\0"}}, "SequenceNumber": "7"}},
+        source=stream_arn("books"),
+    )
+    uploaded = next(unwrap(s3_record("a b.jpg"), "m-1"))
+    LetterFolder(tmp_path).store(
+        [Letter(record, "r", Result(Outcome.REJECTED)) for record in (streamed, uploaded)]
+    )
+    letters = [json.loads(path.read_text()) for path in tmp_path.glob("*.json")]
+    found = {type(record).__name__: record for letter in letters for record in unwrap(letter)}
+    assert found["TableRecord"].table == "books"
+    assert found["TableRecord"].keys == {"id": b"\0"}
+    assert found["ObjectRecord"].key == "a b.jpg"
+
+
+def test_a_dead_letter_of_what_cannot_be_read_is_no_letter_of_a_letter():
+    letter = {"format": 1, "route": "", "source": "queue q", "record": {"hello": 1}}
+    (record,) = unwrap(letter)
+    assert record.raw == {"hello": 1}
