@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import pytest
+from botocore.exceptions import ClientError
 from builders import s3_record, sqs_message, stream_record
 from fakes import NOW, Bench, Truth
 
 from service import BucketRoute, Delete, DeleteItem, Index, PutItem, TableRoute
 from service.dispatch import Outcome, Result
-from service.errors import DeclarationError
+from service.errors import DeclarationError, Halt
 from service.records.serializer import typed
 from service.records.versions import stream_version
 
@@ -254,3 +255,37 @@ def test_documents_of_objects_are_looked_at_when_they_come_late_or_without_a_seq
         bench = Bench(Files(), truth=Truth(objects=[]))
         bench.dispatch(late)
         assert [type(write.action) for write in bench.index.sent] == [Delete]
+
+
+class Picky(Truth):
+    """A table that refuses to be asked for one key."""
+
+    def items(self, records):
+        if any(record.keys["id"] == "bad" for record in records):
+            raise ClientError({"Error": {"Code": "ValidationException"}}, "BatchGetItem")
+        return super().items(records)
+
+
+def test_one_key_that_cannot_be_read_is_rejected_and_the_others_are_read():
+    bench = Bench(Items(), truth=Picky(truth(a=1, b=2).table))
+    late = [sqs_message(record(name, created=HOUR_AGO), name) for name in ("a", "bad", "b")]
+    assert bench.outcomes(*late) == ["APPLIED", "REJECTED", "APPLIED"]
+    assert bench.documents == {"a": {"n": 1}, "b": {"n": 2}}
+
+
+def test_an_object_that_cannot_be_looked_at_again_is_tried_again():
+    world = Truth(objects=["k"])
+
+    class Breaking(Uploads):
+        def created(self, upload, context):
+            world.error = ConnectionError("refused")
+            return super().created(upload, context)
+
+    assert Bench(Breaking(), truth=world).outcomes(s3_record("k")) == ["RETRY"]
+
+
+def test_a_missing_permission_to_read_halts():
+    bench = Bench(Items(), truth=truth())
+    bench.truth.error = ClientError({"Error": {"Code": "AccessDeniedException"}}, "BatchGetItem")
+    with pytest.raises(Halt, match="permission"):
+        bench.dispatch(sqs_message(record(created=HOUR_AGO)))
