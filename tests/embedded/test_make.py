@@ -66,6 +66,15 @@ def interrupt(process: pexpect.spawn) -> str:
     return str(process.before)
 
 
+@contextmanager
+def started() -> Iterator[subprocess.Popen[str]]:
+    """The service without a terminal, once it says that it is ready."""
+    command = [sys.executable, "-m", "infra.shim", "run"]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
+        next(line for line in process.stdout if "Ctrl-C" in line)
+        yield process
+
+
 def make(*words: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["make", "--no-print-directory", *words], capture_output=True, text=True, timeout=timeout, check=False
@@ -111,13 +120,7 @@ def test_the_first_screen_names_what_runs_and_its_commands_work_when_pasted(port
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_without_a_terminal_ends_it_with_0(ports, number):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "infra.shim", "run"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
-    )
-    with process:
-        for line in process.stdout:
-            if "Ctrl-C" in line:
-                break
+    with started() as process:
         process.send_signal(number)
         assert process.wait(STOPPED_WITHIN) == 0
     eventually(lambda: listening(ports), [])
@@ -135,13 +138,7 @@ def test_ctrl_c_while_it_starts_ends_it_with_0_and_no_traceback(ports):
 
 
 def test_the_stand_ins_do_not_outlive_a_service_that_was_killed(ports):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "infra.shim", "run"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
-    )
-    with process:
-        for line in process.stdout:
-            if "Ctrl-C" in line:
-                break
+    with started() as process:
         assert len(listening(ports)) == 2
         process.kill()
     eventually(lambda: listening(ports), [])

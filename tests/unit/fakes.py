@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from service.context import Context
 from service.dispatch import Dispatcher, Letter, Report, Result, Write
@@ -11,9 +11,21 @@ from service.dispatch.hints import Hints
 from service.dispatch.outcomes import APPLIED, Outcome
 from service.dispatch.patience import Patience
 from service.errors import Halt
-from service.records import CREATED, ObjectRecord, Record, TableRecord
-from service.routing import Index, Route, Router
+from service.records import CREATED, Item, ObjectRecord, Record, TableRecord
+from service.routing import Document, Index, Route, Router, TableRoute
 from service.sources.envelopes import unwrap
+
+
+class Items(TableRoute):
+    """The route of the tests that are not about routes."""
+
+    table: ClassVar = "images"
+    key: ClassVar = {"id": "S"}
+    index: ClassVar = "items"
+
+    def document(self, item: Item) -> Document:
+        return {"n": item.get("n")}
+
 
 NOW = 1_700_000_060.0
 """A minute after the time that builders give to stream records."""

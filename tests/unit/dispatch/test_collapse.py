@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from builders import stream_record
-from fakes import Bench, Truth, records
+from fakes import Bench, Items, Truth, records
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service import TableRoute
 from service.dispatch import Outcome, Result
 from service.records.serializer import typed
 
 REJECTED = Result(Outcome.REJECTED, "mapping")
 RETRY = Result(Outcome.RETRY, "busy")
-
-
-class Items(TableRoute):
-    table: ClassVar = "images"
-    key: ClassVar = {"id": "S"}
-    index: ClassVar = "items"
-
-    def document(self, item):
-        return {"n": item["n"]}
 
 
 def change(number: int, name: str = "a"):

@@ -7,15 +7,14 @@ reads from a model of the table, under a virtual clock.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from builders import sqs_message, stream_record
-from fakes import Bench, IndexModel, Truth
+from fakes import Bench, IndexModel, Items, Truth
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from service import TableRoute
 from service.dispatch import Result, Write, collapse
 from service.dispatch.outcomes import APPLIED
 from service.records.serializer import typed
@@ -24,15 +23,6 @@ from service.routing import Delete
 START = 1_700_000_000
 GC_DELETES = 3600.0
 KEYS = ("a", "b")
-
-
-class Items(TableRoute):
-    table: ClassVar = "images"
-    key: ClassVar = {"id": "S"}
-    index: ClassVar = "items"
-
-    def document(self, item):
-        return {"n": item["n"]}
 
 
 @dataclass(frozen=True)

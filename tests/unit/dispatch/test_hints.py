@@ -7,24 +7,15 @@ from typing import Any, ClassVar
 import pytest
 from botocore.exceptions import ClientError
 from builders import s3_record, sqs_message, stream_record
-from fakes import NOW, Bench, Truth
+from fakes import NOW, Bench, Items, Truth
 
-from service import BucketRoute, Delete, DeleteItem, Index, PutItem, TableRoute
+from service import BucketRoute, Delete, DeleteItem, Index, PutItem
 from service.dispatch import Outcome, Result
 from service.errors import DeclarationError, Halt
 from service.records.serializer import typed
 from service.records.versions import stream_version
 
 HOUR_AGO = NOW - 3600
-
-
-class Items(TableRoute):
-    table: ClassVar = "images"
-    key: ClassVar = {"id": "S"}
-    index: ClassVar = "items"
-
-    def document(self, item):
-        return {"n": item.get("n")}
 
 
 class Uploads(BucketRoute):

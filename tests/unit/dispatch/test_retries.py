@@ -7,26 +7,17 @@ from typing import ClassVar
 
 import pytest
 from builders import stream_record
-from fakes import Bench
+from fakes import Bench, Items
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service import Context, Retry, TableRoute
+from service import Context, Retry
 from service.dispatch import Outcome, Result
 from service.dispatch.patience import RESERVE, Patience
 from service.errors import Halt
 
 BUSY = Result(Outcome.RETRY, "busy")
 BAD = Result(Outcome.REJECTED, "bad")
-
-
-class Items(TableRoute):
-    table: ClassVar = "images"
-    key: ClassVar = {"id": "S"}
-    index: ClassVar = "items"
-
-    def document(self, item):
-        return {"n": item.get("n")}
 
 
 def record(name: str, number: int = 1):

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from builders import stream_record
-from fakes import Bench
+from fakes import Bench, Items
 
-from service import TableRoute
 from service.dispatch import Outcome, Result
 from service.errors import Unreachable
 from service.operations.replay import replay
 from service.sources.recording import Recording
 
 BUSY = Result(Outcome.RETRY, "busy")
-
-
-class Items(TableRoute):
-    table: ClassVar = "images"
-    key: ClassVar = {"id": "S"}
-    index: ClassVar = "items"
-
-    def document(self, item):
-        return {"id": item["id"]}
 
 
 def recording(tmp_path, *names: str) -> Recording:
