@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event
 from types import TracebackType
 from typing import Self
@@ -20,7 +20,7 @@ from .routing.patterns import is_plain, matches
 from .settings import Settings
 from .settings.reading import Configuration, read_configuration
 from .sinks.items import ItemSink
-from .sinks.letters import LetterFolder
+from .sinks.letters import make_letters
 from .sinks.search import SearchSink
 from .sources.checkpoints import Checkpoints, make_checkpoints
 from .sources.queues import QueueSource
@@ -40,14 +40,14 @@ class Chosen:
 
 
 def choose(
-    *,
+    *also: type,
     arguments: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
     operands: Sequence[str] = (),
     routes: Sequence[type[Route]] | None = None,
     program: str = "streamdex",
 ) -> Chosen:
-    """Reads the settings of the service and of the routes chosen, or of those given.
+    """Reads the settings of the service, of the classes `also`, and of the routes chosen or given.
 
     Twice: once to know which routes, once with the settings that those declare. Raises SettingsError.
     """
@@ -59,6 +59,7 @@ def choose(
         narrowed = bool(known.func)
     configuration = read_configuration(
         Settings,
+        *also,
         *routes,
         arguments=arguments,
         environment=environment,
@@ -85,16 +86,32 @@ class App:
         self.settings = settings
         self.context = context or Context(settings)
         self.router = Router(routes, Names(settings.names))
-        self.dispatcher = Dispatcher(
-            self.router,
-            search=SearchSink(self.context, mappings_of(self.router)),
+        self.letters = make_letters(self.context)
+        self._search = SearchSink(self.context, mappings_of(self.router))
+        self._checkpoints: Checkpoints | None = None
+        self._hints = Hints(Lookups(self.context), settings.hint_after, trusting)
+        self.dispatcher = self._dispatcher(self.router, self._hints)
+
+    def dispatcher_of(self, route: str) -> Dispatcher | None:
+        """What dispatches to one route alone (all, for "") and takes each record for a hint.
+
+        None for a route that is not registered.
+        """
+        chosen = [bound.route for bound in self.router.bound if route in ("", bound.name)]
+        if not chosen:
+            return None
+        return self._dispatcher(Router(chosen, self.router.names), replace(self._hints, always=True))
+
+    def _dispatcher(self, router: Router, hints: Hints) -> Dispatcher:
+        return Dispatcher(
+            router,
+            search=self._search,
             table=ItemSink(self.context),
-            letters=LetterFolder(settings.dead_letters),
+            letters=self.letters,
             observer=LoggingObserver(),
-            hints=Hints(Lookups(self.context), settings.hint_after, trusting),
+            hints=hints,
             context=self.context,
         )
-        self._checkpoints: Checkpoints | None = None
 
     def sources(self, stopping: Event) -> list[Source]:
         """The streams of the routes' tables, and the queues that settings name.

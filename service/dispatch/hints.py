@@ -45,12 +45,14 @@ class Lookups(Protocol):
 class Hints:
     """Decides which records are hints, and looks. `hint_after` in seconds.
 
-    `trusting` is for a recording, whose records are taken at their word.
+    `trusting` is for a recording, whose records are taken at their word, and `always` for dead letters, of which
+    each is only a hint.
     """
 
     lookups: Lookups
     hint_after: float
     trusting: bool = False
+    always: bool = False
     now: Callable[[], float] = time.time
 
     def look(self, tasks: Sequence[Task]) -> None:
@@ -70,7 +72,7 @@ class Hints:
         record, bound = task.record, task.bound
         if bound is None or task.results or not isinstance(record, TableRecord | ObjectRecord):
             return False
-        if task.at is not None or bound.fetch or _lacks_image(record, bound):
+        if self.always or task.at is not None or bound.fetch or _lacks_image(record, bound):
             return True
         if self.trusting:
             return False

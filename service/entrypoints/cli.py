@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from ..app import App, Chosen, choose
 from ..errors import SettingsError, StreamdexError
@@ -14,6 +16,8 @@ USAGE = """usage: python -m service COMMAND [options]
 commands:
   run            read the streams of the routes' tables and the queues of READ_QUEUE, until stopped
   replay FILES   dispatch the records of recordings: JSON lines, Lambda events, dead letters
+  dead-letters list|show|redrive|purge
+                 what could not succeed; --letter, --route, --reason, --since and --until choose among it
   settings       every setting, its value, where it came from, and its variable
 
 Options are the same for every command: python -m service run --help lists them.
@@ -44,6 +48,29 @@ def replay_recording(chosen: Chosen) -> int:
     return 0 if replayed.complete else 1
 
 
+def dead_letters(chosen: Chosen) -> int:
+    from ..operations import letters
+
+    (action,) = chosen.configuration.operands
+    which = chosen.configuration.build(letters.Filter)
+    with App(chosen.settings, chosen.routes) as app:
+        if action == "list":
+            for kept in letters.chosen(app.letters, which):
+                print(f"{kept.id}  {kept.time}  {kept.route or '-'}  {kept.reason}")
+        elif action == "show":
+            for kept in letters.chosen(app.letters, which):
+                print(json.dumps(vars(kept), indent=2))
+        elif action == "redrive":
+            ends = letters.redrive(app.letters, which, app.dispatcher_of)
+            print(", ".join(f"{count} {name}" for name, count in sorted(ends.items())) or "no letters")
+            return 0 if set(ends) <= {"applied", "stale", "skipped"} else 1
+        elif action == "purge":
+            print(f"{letters.purge(app.letters, which)} removed")
+        else:
+            raise SettingsError(f"dead-letters takes list, show, redrive or purge, not {action!r}")
+    return 0
+
+
 def counted(records: int) -> str:
     return "1 record" if records == 1 else f"{records} records"
 
@@ -58,12 +85,27 @@ def show_settings(chosen: Chosen) -> int:
     return 0
 
 
-COMMANDS: Mapping[str, tuple[Callable[[Chosen], int], Sequence[str]]] = {
-    "run": (run_container, ()),
-    "replay": (replay_recording, ("FILES",)),
-    "settings": (show_settings, ()),
+def letter_filter() -> Sequence[type]:
+    from ..operations.letters import Filter
+
+    return [Filter]
+
+
+@dataclass(frozen=True)
+class Command:
+    """What a command does, the names of its operands, and what else declares options for it."""
+
+    run: Callable[[Chosen], int]
+    operands: Sequence[str] = ()
+    options: Callable[[], Sequence[type]] = tuple
+
+
+COMMANDS: Mapping[str, Command] = {
+    "run": Command(run_container),
+    "replay": Command(replay_recording, ("FILES",)),
+    "dead-letters": Command(dead_letters, ("ACTION",), letter_filter),
+    "settings": Command(show_settings),
 }
-"""Each command with the names of its operands."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -88,5 +130,6 @@ def run_command(name: str, words: Sequence[str]) -> int:
     """Raises SettingsError for a command or an option that is not there."""
     if name not in COMMANDS:
         raise SettingsError(f"there is no command {name!r}; there are {', '.join(COMMANDS)}")
-    command, operands = COMMANDS[name]
-    return command(choose(arguments=words, operands=operands, program=f"python -m service {name}"))
+    command = COMMANDS[name]
+    program = f"python -m service {name}"
+    return command.run(choose(*command.options(), arguments=words, operands=command.operands, program=program))

@@ -126,7 +126,14 @@ class Settings:
 
     # What cannot succeed, and what is told.
     dead_letters: str = setting(
-        ".streamdex/dead-letters", "the folder of the dead letters", env="STREAMDEX_DEAD_LETTERS"
+        ".streamdex/dead-letters",
+        "where dead letters are kept: a folder, s3://BUCKET/PREFIX or sqs://QUEUE",
+        env="STREAMDEX_DEAD_LETTERS",
+    )
+    dead_letters_large: str = setting(
+        "",
+        "where dead letters go that are too large for a queue: s3://BUCKET/PREFIX",
+        env="STREAMDEX_DEAD_LETTERS_LARGE",
     )
     log_level: str = setting(
         "INFO",

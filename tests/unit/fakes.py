@@ -126,6 +126,7 @@ class Bench:
         clock: Callable[[], float] = lambda: NOW,
         hint_after: float = 1800.0,
         trusting: bool = False,
+        always: bool = False,
     ):
         self.truth = truth or Truth()
         self.now = 0.0
@@ -141,7 +142,7 @@ class Bench:
             letters=self.letters,
             observer=self.observer,
             context=context or Context(),
-            hints=Hints(self.truth, hint_after, trusting, clock),
+            hints=Hints(self.truth, hint_after, trusting, always, clock),
             patience=Patience(most=tries and 1000.0, clock=self.clock, sleep=self.sleep, chance=lambda: 1.0),
         )
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from service.dispatch import Letter, Outcome, Result
 from service.errors import Halt
 from service.records import TableRecord, Undecodable
-from service.sinks.letters import LetterFolder, letter_id, portable
+from service.sinks.letters import LetterFolder
+from service.sinks.letters.envelope import letter_id, portable
 
 WHY = Result(Outcome.REJECTED, "no image", 400)
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -1,0 +1,78 @@
+"""Dead letters: looking through them, delivering them again, and throwing them away."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from ..dispatch import Dispatcher, Outcome
+from ..errors import SettingsError, UnknownEvent
+from ..records import Record, Undecodable
+from ..settings import setting
+from ..sinks.letters import Kept, LetterBox
+from ..sources.envelopes import unwrap
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which letters are meant; all of them without any of these."""
+
+    letter: str = setting("", "the letter whose id begins so", env="STREAMDEX_LETTER")
+    route: str = setting("", "the letters of this route (module:Class)", env="STREAMDEX_LETTER_ROUTE")
+    reason: str = setting("", "the letters whose reason holds this text", env="STREAMDEX_LETTER_REASON")
+    since: str = setting("", "the letters from this time on (ISO 8601)", env="STREAMDEX_LETTER_SINCE")
+    until: str = setting("", "the letters before this time (ISO 8601)", env="STREAMDEX_LETTER_UNTIL")
+
+    def takes(self, kept: Kept) -> bool:
+        return (
+            kept.id.startswith(self.letter)
+            and self.route in ("", kept.route)
+            and self.reason in kept.reason
+            and (not self.since or kept.time >= self.since)
+            and (not self.until or kept.time < self.until)
+        )
+
+
+def chosen(box: LetterBox, which: Filter) -> Iterator[Kept]:
+    """The letters that are meant."""
+    return (kept for kept in box.letters() if which.takes(kept))
+
+
+def redrive(box: LetterBox, which: Filter, dispatcher_of: Callable[[str], Dispatcher | None]) -> Counter[str]:
+    """Delivers letters to the route that failed, as it is today, and removes those that are done.
+
+    Each is only a hint: what is there now is read, so that no letter, however old and however often, makes an
+    index older. Returns how many ended how; what is rejected again, or may succeed later, stays. Raises Halt.
+    """
+    ends: Counter[str] = Counter()
+    dispatchers: dict[str, Dispatcher | None] = {}
+    for kept in chosen(box, which):
+        if kept.route not in dispatchers:
+            dispatchers[kept.route] = dispatcher_of(kept.route)
+        dispatcher = dispatchers[kept.route]
+        if dispatcher is None:
+            ends[f"kept: no route {kept.route} is registered"] += 1
+            continue
+        report = dispatcher.dispatch(list(records_of(kept)), f"dead letter {kept.id}")
+        worst = min((result.outcome for result in report.results), default=Outcome.SKIPPED)
+        ends[worst.name.lower()] += 1
+        if worst.done and worst is not Outcome.REJECTED:
+            box.remove(kept)
+    return ends
+
+
+def purge(box: LetterBox, which: Filter) -> int:
+    """Throws letters away; how many. Raises SettingsError without any filter: that would be all of them."""
+    if which == Filter():
+        raise SettingsError("purge needs a filter: --letter, --route, --reason, --since or --until")
+    return sum(1 for _ in map(box.remove, chosen(box, which)))
+
+
+def records_of(kept: Kept) -> Iterable[Record]:
+    """The record of a letter, read as it would be today."""
+    letter = {"format": 1, "route": kept.route, "source": kept.source, "record": kept.record}
+    try:
+        yield from unwrap(letter, kept.identifier)
+    except UnknownEvent as error:
+        yield Undecodable(kept.record, str(error), kept.source, kept.identifier)

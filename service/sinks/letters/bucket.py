@@ -1,0 +1,56 @@
+"""Dead letters in an S3 bucket, an object each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+
+from ...context import Context
+from ...dispatch import Letter
+from ...dispatch.failures import describe
+from ...errors import Halt
+from .envelope import Kept, seal, unsealed
+from .folder import now
+
+
+class LetterBucket:
+    """`s3://bucket/prefix`: an object `prefix/ID.json` for each letter."""
+
+    def __init__(self, context: Context, bucket: str, prefix: str = "", clock: Callable[[], datetime] = now):
+        self._context = context
+        self._bucket = bucket
+        self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        self._clock = clock
+
+    def store(self, letters: Sequence[Letter]) -> None:
+        for letter in letters:
+            self.put(*seal(letter, self._clock()))
+
+    def put(self, name: str, text: bytes) -> str:
+        """Keeps a letter's JSON; the key of its object. Raises Halt when it cannot."""
+        key = f"{self._prefix}{name}.json"
+        try:
+            self._context.s3.put_object(Bucket=self._bucket, Key=key, Body=text, ContentType="application/json")
+        except Exception as error:
+            raise Halt(
+                f"dead letters cannot be kept in bucket {self._bucket}: {describe(error)};"
+                " see STREAMDEX_DEAD_LETTERS"
+            ) from error
+        return key
+
+    def get(self, key: str) -> bytes:
+        """The JSON of one letter. Raises what boto3 raises."""
+        answer = self._context.s3.get_object(Bucket=self._bucket, Key=key)
+        with answer["Body"] as body:
+            text: bytes = body.read()
+        return text
+
+    def letters(self) -> Iterator[Kept]:
+        pages = self._context.s3.get_paginator("list_objects_v2")
+        for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix):
+            for entry in page.get("Contents", []):
+                if entry["Key"].endswith(".json"):
+                    yield from unsealed(self.get(entry["Key"]), f"{self._bucket}/{entry['Key']}")
+
+    def remove(self, kept: Kept) -> None:
+        self._context.s3.delete_object(Bucket=self._bucket, Key=f"{self._prefix}{kept.id}.json")

@@ -1,0 +1,233 @@
+"""Dead letters in every store: kept once, listed, filtered, delivered again, removed only when done."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from builders import stream_arn, stream_record
+from deployments import Deployment, aws_client, documents_of, eventually
+
+from routes.images import Images, ImageUploads
+from service.app import App
+from service.context import Context
+from service.dispatch import Letter, Outcome, Result
+from service.entrypoints.cli import main
+from service.errors import Halt, SettingsError
+from service.operations.letters import Filter, purge, redrive
+from service.records import TableRecord
+from service.records.serializer import typed
+from service.settings import Settings
+from service.sinks.letters import LetterBox, make_letters
+from service.sources.envelopes import unwrap
+
+STORES = ["folder", "s3", "sqs", "sqs.fifo"]
+
+
+@pytest.fixture
+def make_box(deployment: Deployment, tmp_path) -> Callable[..., tuple[str, LetterBox]]:
+    """Makes a store of a kind; gives its setting and the store."""
+    numbers = itertools.count()
+
+    def make(kind: str, large: bool = True) -> tuple[str, LetterBox]:
+        name = f"{deployment.queue}-dead-{next(numbers)}"
+        where = str(tmp_path / name)
+        if kind == "s3":
+            deployment.s3.create_bucket(Bucket=name)
+            where = f"s3://{name}/letters"
+        if kind.startswith("sqs"):
+            fifo = {"FifoQueue": "true"} if kind == "sqs.fifo" else {}
+            name += ".fifo" if fifo else ""
+            aws_client(deployment.aws_url, "sqs").create_queue(QueueName=name, Attributes=fifo)
+            where = f"sqs://{name}"
+        beside = f"{deployment.bucket}-large"
+        deployment.s3.create_bucket(Bucket=beside)
+        settings = replace(
+            deployment.settings, dead_letters=where, dead_letters_large=f"s3://{beside}/x" if large else ""
+        )
+        return where, make_letters(Context(settings))
+
+    return make
+
+
+def letter(name: str, route: str = "images:Images", reason: str = "bad", **more: Any) -> Letter:
+    (record,) = unwrap(stream_record(new={"id": name, "title": name, **more}, sequence=str(abs(hash(name)))))
+    return Letter(record, route, Result(Outcome.REJECTED, reason))
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_a_letter_is_shown_once_however_often_it_was_stored_and_is_whole(make_box, kind):
+    _, box = make_box(kind)
+    for _ in range(2):
+        box.store([letter("a"), letter("b", route="images:Other")])
+    found = {kept.record["dynamodb"]["Keys"]["id"]["S"]: kept for kept in box.letters()}
+    assert sorted(found) == ["a", "b"]
+    assert found["b"].route == "images:Other"
+    assert found["a"].record == letter("a").record.raw
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_a_letter_that_was_removed_is_gone_and_the_others_stay(make_box, kind):
+    _, box = make_box(kind)
+    box.store([letter("a"), letter("b")])
+    for kept in box.letters():
+        if kept.record["dynamodb"]["Keys"]["id"]["S"] == "a":
+            box.remove(kept)
+    assert [kept.record["dynamodb"]["Keys"]["id"]["S"] for kept in box.letters()] == ["b"]
+
+
+@pytest.mark.parametrize("kind", STORES)
+def test_bytes_in_a_record_of_boto3_come_back_as_they_were(make_box, kind):
+    _, box = make_box(kind)
+    change = {"Keys": typed({"id": "a"}), "NewImage": typed({"id": "a", "b": b"\0\xff"}), "SequenceNumber": "1"}
+    record = TableRecord({"eventName": "INSERT", "dynamodb": change}, source=stream_arn())
+    box.store([Letter(record, "images:Images", Result(Outcome.REJECTED, "bad"))])
+    (kept,) = box.letters()
+    (again,) = unwrap({"format": 1, "route": "", "source": kept.source, "record": kept.record})
+    assert again.new == {"id": "a", "b": b"\0\xff"}
+
+
+@pytest.mark.parametrize("kind", ["sqs", "sqs.fifo"])
+def test_a_letter_that_is_too_large_for_a_queue_goes_to_the_bucket_with_a_pointer(make_box, kind):
+    _, box = make_box(kind)
+    box.store([letter("large", text="x" * 300_000), letter("small")])
+    found = {kept.record["dynamodb"]["Keys"]["id"]["S"]: kept for kept in box.letters()}
+    assert len(found["large"].record["dynamodb"]["NewImage"]["text"]["S"]) == 300_000
+    assert purge(box, Filter(route="images:Images")) == 2
+    assert list(box.letters()) == []
+
+
+def test_a_letter_that_is_too_large_halts_where_there_is_no_bucket_for_it(make_box):
+    _, box = make_box("sqs", large=False)
+    with pytest.raises(Halt, match="DEAD_LETTERS_LARGE"):
+        box.store([letter("large", text="x" * 300_000)])
+
+
+@pytest.mark.parametrize("where", ["s3://absent-bucket/x", "sqs://absent-queue"])
+def test_a_store_that_is_not_there_halts_so_that_nothing_is_acknowledged(deployment: Deployment, where):
+    with (
+        App(replace(deployment.settings, dead_letters=where), [Images()]) as app,
+        pytest.raises(Halt, match="absent"),
+    ):
+        app.dispatcher.dispatch(
+            list(unwrap(stream_record(keys={"other": "key"}, new={"id": "a"}, table=deployment.table)))
+        )
+
+
+@pytest.mark.parametrize("where", ["redis://x", "s3://", "sqs://"])
+def test_a_store_of_another_kind_is_an_error_in_settings(where):
+    with pytest.raises(SettingsError, match="dead_letters"):
+        make_letters(Context(Settings(dead_letters=where)))
+
+
+class Strict(Images):
+    """The sample's route with a mistake in it."""
+
+    broken = True
+
+    def document(self, item):
+        if self.broken and item["id"] != "fine":
+            raise ValueError("mistake")
+        return super().document(item)
+
+
+@pytest.fixture
+def app(deployment: Deployment, make_box) -> Iterator[App]:
+    """An app whose route has rejected two items, of which one has changed since and one is gone."""
+    where, _ = make_box("folder")
+    with App(replace(deployment.settings, dead_letters=where), [Strict()]) as app:
+        raws = [
+            stream_record(new={"id": name, "title": "old"}, table=deployment.table, sequence=str(number))
+            for number, name in enumerate(["changed", "gone", "fine"])
+        ]
+        app.dispatcher.dispatch([record for raw in raws for record in unwrap(raw)])
+        deployment.items.put_item(Item={"id": "changed", "title": "new"})
+        assert len(list(app.letters.letters())) == 2
+        yield app
+
+
+def test_a_redrive_after_the_route_was_mended_writes_what_is_there_now(
+    app: App, deployment: Deployment, monkeypatch
+):
+    monkeypatch.setattr(Strict, "broken", False)
+    for _ in range(2):  # again finds nothing to do
+        redrive(app.letters, Filter(), app.dispatcher_of)
+    documents = documents_of(deployment.search_url, deployment.index)
+    assert {name: document["title"] for name, document in documents.items()} == {"changed": "new", "fine": "old"}
+    assert list(app.letters.letters()) == []
+
+
+def test_a_redrive_of_what_is_still_broken_keeps_the_letter(app: App):
+    ends = redrive(app.letters, Filter(), app.dispatcher_of)
+    # The item that is gone needs no document any more.
+    assert dict(ends) == {"rejected": 1, "applied": 1}
+    assert [kept.record["dynamodb"]["Keys"]["id"]["S"] for kept in app.letters.letters()] == ["changed"]
+
+
+def test_a_redrive_makes_no_index_older(app: App, deployment: Deployment, monkeypatch):
+    monkeypatch.setattr(Strict, "broken", False)
+    newer = stream_record(new={"id": "changed", "title": "newest"}, table=deployment.table, created=1_800_000_000)
+    app.dispatcher.dispatch(list(unwrap(newer)))
+    assert dict(redrive(app.letters, Filter(), app.dispatcher_of)) == {"stale": 1, "applied": 1}
+    assert documents_of(deployment.search_url, deployment.index)["changed"]["title"] == "newest"
+
+
+def test_a_letter_of_a_route_that_is_gone_is_kept_and_told(app: App):
+    app.letters.store([letter("x", route="videos:Videos")])
+    ends = redrive(app.letters, Filter(route="videos:Videos"), app.dispatcher_of)
+    assert dict(ends) == {"kept: no route videos:Videos is registered": 1}
+    assert len(list(app.letters.letters())) == 3
+
+
+def test_letters_are_chosen_by_route_reason_time_and_id(app: App):
+    app.letters.store([letter("x", route="videos:Videos", reason="too long")])
+
+    def count(**wanted: str) -> int:
+        return sum(map(Filter(**wanted).takes, app.letters.letters()))
+
+    (last,) = [kept for kept in app.letters.letters() if kept.route == "videos:Videos"]
+    assert count() == 3
+    assert count(route="videos:Videos") == count(reason="too long") == count(letter=last.id[:8]) == 1
+    assert (count(since="2020"), count(until="2020"), count(since="2999")) == (3, 0, 0)
+
+
+def test_purge_never_takes_all_by_mistake(app: App):
+    with pytest.raises(SettingsError, match="filter"):
+        purge(app.letters, Filter())
+    assert purge(app.letters, Filter(reason="mistake")) == 2
+    assert list(app.letters.letters()) == []
+
+
+def test_the_command_line_lists_shows_redrives_and_purges(deployment: Deployment, monkeypatch, capsys):
+    names = ",".join(f"{name}={actual}" for name, actual in deployment.settings.names.items())
+    for variable, value in {
+        "AWS_ENDPOINT_URL": deployment.aws_url,
+        "SEARCH_URL": deployment.search_url,
+        "STREAMDEX_NAMES": names,
+        "STREAMDEX_DEAD_LETTERS": str(deployment.letters),
+    }.items():
+        monkeypatch.setenv(variable, value)
+    deployment.upload("broken.png", b"no image")
+    deployment.upload("other.txt", b"no image")
+    raws = [json.dumps({"bucket": deployment.bucket, "key": key}) for key in ("broken.png", "other.txt")]
+    with App(deployment.settings, [Images(), ImageUploads()]) as app:
+        app.dispatcher.dispatch([record for raw in raws for record in unwrap(json.loads(raw))])
+    assert main(["dead-letters", "list", "--reason=broken.png"]) == 0
+    listed = capsys.readouterr().out
+    assert "images:ImageUploads" in listed
+    assert listed.count("\n") == 1
+    assert main(["dead-letters", "show", f"--letter={listed[:8]}"]) == 0
+    assert json.loads(capsys.readouterr().out)["record"]["key"] == "broken.png"
+    assert main(["dead-letters", "redrive", "--reason=broken.png"]) == 1  # still no image
+    deployment.upload("broken.png")
+    assert main(["dead-letters", "redrive", "--reason=broken.png"]) == 0
+    assert "1 applied" in capsys.readouterr().out
+    eventually(lambda: deployment.items.scan()["Count"], 1)
+    assert main(["dead-letters", "purge"]) == 2
+    assert main(["dead-letters", "purge", "--reason=other.txt"]) == 0
+    assert main(["dead-letters", "list"]) == 0
+    assert main(["dead-letters", "burn"]) == 2
