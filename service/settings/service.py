@@ -45,6 +45,12 @@ class Settings:
     bulk_bytes: int = setting(
         5 * 1024 * 1024, "bytes of one bulk request, at most", env="STREAMDEX_BULK_BYTES", least=1024
     )
+    document_bytes: int = setting(
+        100 * 1024 * 1024,
+        "bytes of one document, at most (a domain of OpenSearch Service takes 10 or 100 MiB)",
+        env="STREAMDEX_DOCUMENT_BYTES",
+        least=1024,
+    )
     create_indices: bool = setting(
         True, "whether a missing index is created before its first write", env="STREAMDEX_CREATE_INDICES"
     )

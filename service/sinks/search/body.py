@@ -14,6 +14,7 @@ from ...dispatch import Result, Write
 from ...dispatch.outcomes import Outcome
 from ...routing import Index
 from .pace import Pace
+from .values import path_of_no_number
 
 
 @dataclass(slots=True)
@@ -57,14 +58,20 @@ def chunks(lines: Iterable[tuple[int, bytes]], pace: Pace) -> Iterator[Chunk]:
         yield chunk
 
 
-def serialise(writes: Sequence[Write], results: dict[int, Result]) -> Iterator[tuple[int, bytes]]:
-    """Each write's position and lines; one whose document cannot be JSON gets its result instead."""
+def serialise(writes: Sequence[Write], results: dict[int, Result], most_bytes: int) -> Iterator[tuple[int, bytes]]:
+    """Each write's position and lines; one that the server would refuse gets its result instead."""
     for position, write in enumerate(writes):
         try:
-            yield position, line_of(write)
+            line = line_of(write)
         except (RecursionError, TypeError, ValueError) as error:
             reason = f"index {write.target}: the document cannot be JSON: {error}"
             results[position] = Result(Outcome.REJECTED, reason)
+            continue
+        if len(line) > most_bytes:
+            reason = f"index {write.target}: the document has {len(line)} bytes, more than {most_bytes}"
+            results[position] = Result(Outcome.REJECTED, f"{reason} (STREAMDEX_DOCUMENT_BYTES)")
+            continue
+        yield position, line
 
 
 def line_of(write: Write) -> bytes:
@@ -83,12 +90,16 @@ def line_of(write: Write) -> bytes:
 def dump(document: Any) -> bytes:
     """JSON, with a Decimal and an integer over 64 bits as strings and bytes as base64.
 
-    Raises TypeError or ValueError for what JSON has no word for.
+    Raises TypeError or ValueError for what JSON has no word for: orjson writes NaN and infinities as null, so
+    where there is a null it is looked whether it was one.
     """
     try:
-        return orjson.dumps(document, _plain)
+        text = orjson.dumps(document, _plain)
     except TypeError:
-        return orjson.dumps(_within_64_bits(document), _plain)
+        text = orjson.dumps(_within_64_bits(document), _plain)
+    if b"null" in text and (path := path_of_no_number(document)):
+        raise ValueError(f"{path} is no finite number")
+    return text
 
 
 def _plain(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -11,10 +12,12 @@ from ...context import Context
 from ...dispatch import Result, Write
 from ...dispatch.outcomes import Outcome
 from ...errors import Halt
+from ...routing import Index
 from .answers import result_of_item, result_of_request
 from .body import Chunk, chunks, serialise
 from .indices import create_missing
 from .pace import Pace
+from .values import mapping_conflict
 
 BUSY, TOO_LARGE = 429, 413
 
@@ -38,7 +41,7 @@ class SearchSink:
             if failed:
                 return [failed] * len(writes)
         results: dict[int, Result] = {}
-        lines = serialise(writes, results)
+        lines = serialise(writes, results, self._context.settings.document_bytes)
         for chunk in chunks(lines, self._pace):
             self._send(chunk, writes, results)
         return [results[position] for position in range(len(writes))]
@@ -77,7 +80,7 @@ class SearchSink:
         for position, item in zip(chunk.positions, items, strict=True):
             (action,) = item.values()
             target = writes[position].target
-            results[position] = result_of_item(action, target, may_create)
+            results[position] = explained(result_of_item(action, target, may_create), writes[position])
             if results[position].status == GONE:
                 self._seen.discard(target)
         busy = any(results[position].status == BUSY for position in chunk.positions)
@@ -92,6 +95,14 @@ class SearchSink:
         if refused.status == TOO_LARGE:
             self._pace.too_large(chunk.size)
         return refused
+
+
+def explained(result: Result, write: Write) -> Result:
+    """The same, with a mapping conflict said in words."""
+    if result.outcome is not Outcome.REJECTED or not isinstance(write.action, Index):
+        return result
+    words = mapping_conflict(result.reason, write.action.document)
+    return replace(result, reason=f"index {write.target}: {words}") if words else result
 
 
 def _refused(error: Exception) -> Result:

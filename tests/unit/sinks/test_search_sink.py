@@ -228,3 +228,61 @@ def test_a_document_that_contains_itself_is_rejected_alone():
 
 def test_any_mapping_may_be_a_document():
     assert dump(MappingProxyType({"a": MappingProxyType({"b": 2**70})})) == b'{"a":{"b":"1180591620717411303424"}}'
+
+
+@pytest.mark.parametrize(
+    ("document", "path"),
+    [
+        ({"a": {"b": [1, float("nan")]}}, "a.b[1]"),
+        ({"a": None, "x": float("inf")}, "x"),
+        ({"a": ({"n": -float("inf")},)}, "a[0].n"),
+    ],
+)
+def test_a_number_that_json_cannot_hold_is_rejected_with_its_path(document, path):
+    client = Client()
+    results = sink(client).write([write("a"), write("b", document)])
+    assert [r.outcome.name for r in results] == ["APPLIED", "REJECTED"]
+    assert f"{path} is no finite number" in results[1].reason
+    assert client.requests == [["a"]]
+
+
+def test_a_null_that_is_meant_is_written():
+    assert dump({"a": None, "b": "null", "c": 1.5}) == b'{"a":null,"b":"null","c":1.5}'
+
+
+def test_a_document_over_the_limit_is_rejected_before_it_is_sent():
+    client = Client()
+    results = sink(client, document_bytes=1024).write([write("a"), write("b", {"text": "x" * 2000})])
+    assert [r.outcome.name for r in results] == ["APPLIED", "REJECTED"]
+    assert "DOCUMENT_BYTES" in results[1].reason
+    assert client.requests == [["a"]]
+
+
+@pytest.mark.parametrize(
+    ("reason", "document", "words"),
+    [
+        (
+            "failed to parse field [m.n] of type [long] in document with id 'a'. Preview of value: 'secret'",
+            {"m": {"n": "secret"}},
+            "field m.n holds text, its mapping is long",
+        ),
+        (
+            "failed to parse field [tags] of type [date] in document with id 'a'. Preview of value: '{x=1}'",
+            {"tags": [{"x": 1}, True]},
+            "field tags holds boolean and object, its mapping is date",
+        ),
+        (
+            "object mapping for [m] tried to parse field [m] as object, but found a concrete value",
+            {"m": 7},
+            "field m holds number, its mapping is object",
+        ),
+    ],
+)
+def test_a_mapping_conflict_names_field_value_type_and_mapping_type_and_not_the_value(reason, document, words):
+    def refuse(ids):
+        return {
+            "items": [{"index": {"status": 400, "error": {"type": "mapper_parsing_exception", "reason": reason}}}]
+        }
+
+    (result,) = sink(Client(refuse)).write([write("a", document)])
+    assert result.reason == f"index items: mapping conflict: {words}"

@@ -1,0 +1,71 @@
+"""What a document holds that a search server would take for something else, or refuse, said with its path."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+_FIELD_TYPE: Final = re.compile(r"field \[([^\]]+)\] of type \[([^\]]+)\]")
+_NOT_OBJECT: Final = re.compile(r"object mapping for \[([^\]]+)\]")
+
+
+def path_of_no_number(document: Any) -> str:
+    """The path of a NaN or an infinity, which JSON has no word for; "" where there is none."""
+    return next(_no_numbers(document, ""), "")
+
+
+def mapping_conflict(reason: str, document: Any) -> str:
+    """A mapping conflict in words: field, type of the value, type of the mapping; "" for another reason.
+
+    OpenSearch names the field and its mapping's type, and shows the value; ours names the value's type in its
+    place, for reasons go to logs.
+    """
+    found = _FIELD_TYPE.search(reason)
+    if found:
+        return _words(found[1], found[2], document)
+    found = _NOT_OBJECT.search(reason)
+    return _words(found[1], "object", document) if found else ""
+
+
+def _words(field: str, mapping: str, document: Any) -> str:
+    kinds = sorted({kind_of(value) for value in values_at(document, field)})
+    return f"mapping conflict: field {field} holds {' and '.join(kinds) or 'a value'}, its mapping is {mapping}"
+
+
+def values_at(document: Any, field: str) -> Iterator[Any]:
+    """The values at a dotted path; a list stands for each of its members, as in an index."""
+    if isinstance(document, list | tuple):
+        for member in document:
+            yield from values_at(member, field)
+    elif not field:
+        yield document
+    elif isinstance(document, Mapping):
+        for name, value in document.items():
+            if field == name:
+                yield from values_at(value, "")
+            elif field.startswith(f"{name}."):
+                yield from values_at(value, field[len(name) + 1 :])
+
+
+def kind_of(value: Any) -> str:
+    """The name that JSON has for a value's type."""
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int | float):
+        return "number"
+    if isinstance(value, Mapping):
+        return "object"
+    return "null" if value is None else "text"
+
+
+def _no_numbers(value: Any, path: str) -> Iterator[str]:
+    if isinstance(value, float) and not math.isfinite(value):
+        yield path or "the document itself"
+    elif isinstance(value, Mapping):
+        for name, member in value.items():
+            yield from _no_numbers(member, f"{path}.{name}" if path else str(name))
+    elif isinstance(value, list | tuple | set | frozenset):
+        for position, member in enumerate(value):
+            yield from _no_numbers(member, f"{path}[{position}]")
