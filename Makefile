@@ -9,10 +9,10 @@ PY := .venv/bin/python
 # The options that several targets take.
 OPTIONS = $(if $(FUNC),--func=$(FUNC)) $(RUN_ARGS)
 
-.PHONY: help run shim invoke test watch check format lock clean
+.PHONY: help run shim invoke test test-real watch check format lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/ready ## run the service on this machine (FUNC=images, RUN_ARGS='--option=value …')
 	@$(PY) -m infra.shim run $(OPTIONS)
@@ -26,6 +26,9 @@ invoke: .venv/ready ## call the Lambda handler once on a recorded event (EVENT=f
 
 test: .venv/ready ## run all tests, the end-to-end ones on the embedded stand-ins
 	@$(PY) -m pytest -n 2 --cov --cov-report=term $(TEST_ARGS)
+
+test-real: .venv/ready ## run the contracts and the sample on real servers (Java and Maven needed)
+	@$(PY) -m pytest tests/real $(TEST_ARGS)
 
 watch: .venv/ready ## rerun the unit tests that a save affects
 	@$(PY) -m pytest_watcher . --now --delay 0.2 --patterns '**/*.py' --ignore-patterns '**/.venv/**' --runner .venv/bin/pytest --testmon -q tests/unit

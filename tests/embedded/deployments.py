@@ -90,7 +90,8 @@ class Deployment:
         )
         self.app = App(self.settings, [Images(), ImageUploads()])
         provision(self.app)
-        self.items = aws_client(aws_url, "dynamodb", "resource").Table(self.table)
+        dynamodb_url = self.settings.aws_endpoint_url_dynamodb or aws_url
+        self.items = aws_client(dynamodb_url, "dynamodb", "resource").Table(self.table)
         self.s3 = aws_client(aws_url, "s3")
 
     def documents(self) -> dict[str, Any]:

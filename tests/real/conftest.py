@@ -1,0 +1,63 @@
+"""The real servers, started once each; the fixtures that the embedded tier's tests ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from deployments import Deployment, Running
+from servers import ELASTICSEARCH, OPENSEARCH, dynamodb_local, search_server
+
+from infra.shim.probes import free_port
+from infra.shim.stand_ins import embedded_aws
+
+
+@pytest.fixture(scope="session")
+def opensearch_url() -> Iterator[str]:
+    with search_server(OPENSEARCH) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def elasticsearch_url() -> Iterator[str]:
+    with search_server(ELASTICSEARCH) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def dynamodb_url() -> Iterator[str]:
+    with dynamodb_local() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def aws_url() -> Iterator[str]:
+    """S3 and SQS, which DynamoDB Local does not have."""
+    with embedded_aws(free_port()) as url:
+        yield url
+
+
+@pytest.fixture
+def search_url(opensearch_url: str) -> str:
+    return opensearch_url
+
+
+@pytest.fixture
+def deployment(aws_url: str, dynamodb_url: str, search_url: str, tmp_path: Path) -> Iterator[Deployment]:
+    made = Deployment(
+        aws_url,
+        search_url,
+        tmp_path,
+        aws_endpoint_url_dynamodb=dynamodb_url,
+        aws_endpoint_url_dynamodb_streams=dynamodb_url,
+    )
+    yield made
+    made.app.close()
+
+
+@pytest.fixture
+def running(deployment: Deployment) -> Iterator[Deployment]:
+    workers = Running(deployment.app)
+    yield deployment
+    workers.stop()

