@@ -9,10 +9,10 @@ PY := .venv/bin/python
 # The options that several targets take.
 OPTIONS = $(if $(FUNC),--func=$(FUNC)) $(RUN_ARGS)
 
-.PHONY: help run shim invoke test test-real watch check format lock clean
+.PHONY: help run shim invoke test test-real test-faults watch check format lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/ready ## run the service on this machine (FUNC=images, RUN_ARGS='--option=value …')
 	@$(PY) -m infra.shim run $(OPTIONS)
@@ -29,6 +29,10 @@ test: .venv/ready ## run all tests, the end-to-end ones on the embedded stand-in
 
 test-real: .venv/ready ## run the contracts and the sample on real servers (Java and Maven needed)
 	@$(PY) -m pytest tests/real $(TEST_ARGS)
+
+test-faults: .venv/ready ## run the fault injection at length (STREAMDEX_FAULT_RUNS=200)
+	@STREAMDEX_FAULT_RUNS=$${STREAMDEX_FAULT_RUNS:-200} $(PY) -m pytest -n 2 -q --show-capture=no \
+		tests/embedded/test_faults.py $(TEST_ARGS)
 
 watch: .venv/ready ## rerun the unit tests that a save affects
 	@$(PY) -m pytest_watcher . --now --delay 0.2 --patterns '**/*.py' --ignore-patterns '**/.venv/**' --runner .venv/bin/pytest --testmon -q tests/unit

@@ -38,6 +38,7 @@ class Dispatcher:
         self._observer = observer
         self._context = context
         self._hints = hints
+        self._retry_for = context.settings.retry_for
         self._patience = patience or Patience(context.settings.retry_time)
 
     def dispatch(self, batch: Sequence[Record], source: str = "", context: Context | None = None) -> Report:
@@ -80,11 +81,21 @@ class Dispatcher:
             pending = [task for task in pending if not task.result.outcome.done]
             pause = next(pauses, None) if pending else None
             if pause is None:
+                self._give_up(pending, tasks)
                 return
             self._observer.retrying(len(pending), pending[0].result.reason, pause)
             self._patience.sleep(pause)
             for task in pending:
                 task.forget()
+
+    def _give_up(self, pending: Sequence[Task], tasks: Sequence[Task]) -> None:
+        """Rejects what alone has met a server's errors, for so long that it would hold up the rest for ever."""
+        if not any(task.result.outcome in (Outcome.APPLIED, Outcome.STALE) for task in tasks):
+            return  # the server itself is in trouble
+        for task in pending:
+            if (task.result.status or 0) >= 500 and self._hints.age(task.record) > self._retry_for:
+                reason = f"for longer than {self._retry_for:.0f} s, while others succeed: {task.result.reason}"
+                task.results = [Result(Outcome.REJECTED, reason, task.result.status)]
 
     def _try(self, tasks: Sequence[Task], context: Context) -> None:
         """Looks where records are hints, asks the routes, and writes what they ask for, until it is settled."""

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from ..records import CREATED, DELETED, ObjectRecord, TableRecord
+from ..records import CREATED, DELETED, ObjectRecord, Record, TableRecord, Undecodable
 from ..records.versions import UNORDERED, same_second
 from ..routing import BoundRoute
 from .failures import result_of
@@ -78,11 +78,12 @@ class Hints:
             return False
         if isinstance(record, ObjectRecord) and bound.table:
             return True
-        return record.version == UNORDERED or (not record.ordered and self._age(record) > self.hint_after)
+        return record.version == UNORDERED or (not record.ordered and self.age(record) > self.hint_after)
 
-    def _age(self, record: TableRecord | ObjectRecord) -> float:
-        """Seconds; endless for a record without a time."""
-        return self.now() - record.created if record.created is not None else float("inf")
+    def age(self, record: Record) -> float:
+        """Seconds since the change; endless for a record without a time."""
+        created = None if isinstance(record, Undecodable) else record.created
+        return self.now() - created if created is not None else float("inf")
 
     def _look_at_items(self, tasks: Sequence[Task]) -> None:
         records = [task.record for task in tasks if isinstance(task.record, TableRecord)]

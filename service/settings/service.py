@@ -120,6 +120,12 @@ class Settings:
         env="STREAMDEX_HINT_AFTER",
         least=0,
     )
+    retry_for: float = setting(
+        21_600.0,
+        "seconds after which a record that alone meets errors of a server is kept as a dead letter",
+        env="STREAMDEX_RETRY_FOR",
+        least=0,
+    )
     retry_time: float = setting(
         20.0,
         "seconds that a batch tries again what may succeed later, before its source delivers it again",

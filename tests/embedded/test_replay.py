@@ -12,7 +12,7 @@ from deployments import Deployment, aws_client, documents_of, eventually
 
 from service.entrypoints.cli import main
 from service.entrypoints.lambda_handler import handler_for
-from service.sinks.letters import portable
+from service.sinks.letters.envelope import portable
 
 
 def recorded(deployment: Deployment) -> dict[str, Any]:

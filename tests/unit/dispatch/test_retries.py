@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import pytest
 from builders import stream_record
-from fakes import Bench, Items
+from fakes import NOW, Bench, Items
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -93,3 +93,28 @@ def test_pauses_never_go_beyond_the_time_there_is(most, remaining, chances):
         assert 0 < pause <= patience.longest
         now[0] += pause
     assert now[0] <= max(0, min(most, remaining - RESERVE))
+
+
+BROKEN = Result(Outcome.RETRY, "internal error", 500)
+
+
+def test_a_record_that_alone_meets_errors_for_hours_is_rejected_and_holds_up_nobody():
+    seven_hours = 7 * 3600
+    bench = Bench(Items(), forced={"a": [BROKEN] * 9}, clock=lambda: NOW + seven_hours)
+    assert bench.outcomes(record("a"), record("b")) == ["REJECTED", "APPLIED"]
+    assert "while others succeed" in bench.letters.letters[0].result.reason
+
+
+def test_a_record_that_meets_errors_with_all_others_is_never_rejected():
+    bench = Bench(Items(), forced={"a": [BROKEN], "b": [BROKEN]}, clock=lambda: NOW + 10**6)
+    assert bench.outcomes(record("a"), record("b")) == ["RETRY", "RETRY"]
+
+
+def test_a_young_record_that_alone_meets_errors_is_tried_again():
+    bench = Bench(Items(), forced={"a": [BROKEN]})
+    assert bench.outcomes(record("a"), record("b")) == ["RETRY", "APPLIED"]
+
+
+def test_a_record_that_is_only_turned_away_is_tried_again_however_old():
+    bench = Bench(Items(), forced={"a": [Result(Outcome.RETRY, "busy", 429)]}, clock=lambda: NOW + 10**6)
+    assert bench.outcomes(record("a"), record("b")) == ["RETRY", "APPLIED"]

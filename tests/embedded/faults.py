@@ -1,0 +1,180 @@
+"""A proxy in front of the search server that does to bulk requests what networks and busy servers do."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import http.server
+import json
+import random
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+TIMEOUT = 0.1
+"""Seconds that the client under test waits for an answer."""
+
+FAULTS = (
+    "429",
+    "503",
+    "items 429",
+    "items 503",
+    "items blocked",
+    "reset",
+    "reset after applying",
+    "cut off after applying",
+    "hang",
+    "late after applying",
+    "413",
+)
+"""What happens to a whole request, or to some of its items. None lasts."""
+
+POISON, BROKEN = "poison", "broken"
+"""Ids: a request with the first is a 400 without items, the item of the second a 500; both for ever."""
+
+ERRORS = {"items 429": (429, "rejected_execution_exception"), "items 503": (503, "unavailable_shards_exception")}
+
+
+class FaultyServer(http.server.ThreadingHTTPServer):
+    """Forwards to `upstream`; `choose` names the fault of each bulk request, or "" for none."""
+
+    daemon_threads = True
+
+    def __init__(self, upstream: str, choose: Callable[[], str], chance: random.Random):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.upstream = urlsplit(upstream)
+        self.choose = choose
+        self.chance = chance
+        self.faults: list[str] = []
+        self.lock = threading.Lock()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """The client gave up waiting, as it should."""
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: FaultyServer
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.path.startswith("/_bulk"):
+            self._bulk(body)
+        else:
+            self._answer(*self._forward(body))
+
+    do_GET = do_PUT = do_HEAD = do_DELETE = do_POST
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+    def _bulk(self, body: bytes) -> None:
+        with self.server.lock:
+            fault = self.server.choose()
+            self.server.faults.append(fault)
+        actions = parse(body)
+        if any(name == POISON for name, _ in actions):
+            self._answer(
+                400, b'{"error":{"type":"illegal_argument_exception","reason":"one of you"},"status":400}'
+            )
+        elif fault in ("429", "503"):
+            self._answer(int(fault), b'{"error":"busy"}')
+        elif fault == "413" and len(actions) > 1:
+            self._answer(413, b"")
+        elif fault == "reset":
+            self._reset()
+        elif fault == "hang":
+            time.sleep(2 * TIMEOUT)
+            self._reset()
+        else:
+            self._apply(actions, fault)
+
+    def _apply(self, actions: list[tuple[str, bytes]], fault: str) -> None:
+        """Forwards what is not made to fail, and answers for all, if it is to be heard."""
+        failing = {n for n, (name, _) in enumerate(actions) if name == BROKEN}
+        if fault.startswith("items"):
+            failing |= {n for n in range(len(actions)) if self.server.chance.random() < 0.5}
+        passed = [lines for n, (_, lines) in enumerate(actions) if n not in failing]
+        items: Iterator[Any] = iter(())
+        if passed:
+            status, text = self._forward(b"".join(passed))
+            if status != 200:
+                self._answer(status, text)
+                return
+            items = iter(json.loads(text)["items"])
+        answer = {
+            "items": [failure(actions[n][0], fault) if n in failing else next(items) for n in range(len(actions))]
+        }
+        text = json.dumps(answer).encode()
+        if fault == "reset after applying":
+            self._reset()
+        elif fault == "cut off after applying":
+            self._cut_off(text)
+        else:
+            if fault == "late after applying":
+                time.sleep(2 * TIMEOUT)
+            self._answer(200, text)
+
+    def _forward(self, body: bytes) -> tuple[int, bytes]:
+        upstream = http.client.HTTPConnection(self.server.upstream.netloc, timeout=30)
+        with contextlib.closing(upstream):
+            upstream.request(self.command, self.path, body, {"Content-Type": "application/json"})
+            answer = upstream.getresponse()
+            return answer.status, answer.read()
+
+    def _answer(self, status: int, text: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def _cut_off(self, text: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text[: len(text) // 2])
+        self._reset()
+
+    def _reset(self) -> None:
+        self.wfile.flush()
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
+
+
+def parse(body: bytes) -> list[tuple[str, bytes]]:
+    """The actions of a bulk body, as their ids and their lines."""
+    actions, lines = [], iter(body.splitlines(keepends=True))
+    for line in lines:
+        ((kind, meta),) = json.loads(line).items()
+        actions.append((meta["_id"], line if kind == "delete" else line + next(lines)))
+    return actions
+
+
+def failure(name: str, fault: str) -> dict[str, Any]:
+    status, kind = ERRORS.get(fault, (403, "cluster_block_exception"))
+    if name == BROKEN:
+        status, kind = 500, "internal_error"
+    return {"index": {"_id": name, "status": status, "error": {"type": kind, "reason": "made to fail"}}}
+
+
+@contextmanager
+def faulty(upstream: str, choose: Callable[[], str], chance: random.Random) -> Iterator[FaultyServer]:
+    server = FaultyServer(upstream, choose, chance)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

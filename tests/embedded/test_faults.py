@@ -1,0 +1,133 @@
+"""Whatever the search server and the network do: nothing lost, nothing stale, every record an outcome, an end.
+
+The number of random runs is STREAMDEX_FAULT_RUNS; each has its number for a seed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+from typing import Any, ClassVar
+
+import pytest
+from builders import stream_record
+from deployments import ask, documents_of
+from fakes import HeldLetters, Silence, Truth
+from faults import BROKEN, FAULTS, POISON, TIMEOUT, FaultyServer, faulty
+
+from service import TableRoute
+from service.context import Context
+from service.dispatch import Dispatcher
+from service.dispatch.hints import Hints
+from service.dispatch.patience import Patience
+from service.records import Record
+from service.routing import Router
+from service.settings import Settings
+from service.sinks.items import ItemSink
+from service.sinks.search import SearchSink
+from service.sources.envelopes import unwrap
+
+RUNS = int(os.environ.get("STREAMDEX_FAULT_RUNS", "4"))
+RECORDS = 500
+START = 1_700_000_000
+ROUNDS = 2000
+"""Deliveries of one batch, before a run is said to have no end."""
+
+_numbers = itertools.count()
+
+
+class Items(TableRoute):
+    table: ClassVar = "images"
+    key: ClassVar = {"id": "S"}
+    index: ClassVar = "faults"
+
+    def document(self, item):
+        if item["n"] % 97 == 0:
+            raise ValueError("a mistake in the route")
+        return {"n": item["n"]}
+
+
+def history(chance: random.Random) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """Records of changes to some items, and what the index must hold at the end."""
+    raws, final = [], {}
+    for number in range(1, RECORDS + 1):
+        key = chance.choice([*"abcdefghijklmnopqrst"] * 5 + [POISON, BROKEN])
+        removes = chance.random() < 0.2
+        image = {"old" if removes else "new": {"id": key, "n": number}}
+        raws.append(
+            stream_record(
+                "REMOVE" if removes else "MODIFY",
+                sequence=f"{number}00000000000000000000",
+                created=START + number // 10,
+                keys={"id": key},
+                **image,
+            )
+        )
+        if removes:
+            final.pop(key, None)
+        elif number % 97:
+            final[key] = number
+    return raws, final
+
+
+class Run:
+    """A dispatcher whose search server is behind the proxy, fed as a shard is read."""
+
+    def __init__(self, server: FaultyServer, final: dict[str, int]):
+        context = Context(Settings(search_url=server.url, search_timeout=TIMEOUT, bulk_actions=40))
+        self.context = context
+        self.letters = HeldLetters()
+        truth = Truth({key: {"id": {"S": key}, "n": {"N": str(number)}} for key, number in final.items()})
+        self.dispatcher = Dispatcher(
+            Router([Items()]),
+            search=SearchSink(context, {}),
+            table=ItemSink(context),
+            letters=self.letters,
+            observer=Silence(),
+            hints=Hints(truth, 1800.0, now=lambda: START + 10**6),
+            context=context,
+            patience=Patience(0.5, shortest=0.001, longest=0.01),
+        )
+
+    def feed(self, raws: list[dict[str, Any]], chance: random.Random) -> int:
+        """Delivers everything, again from the first that is not done; how many deliveries that took."""
+        records: list[Record] = list(unwrap(raws))
+        position, deliveries = 0, 0
+        while position < len(records):
+            batch = records[position : position + chance.choice([1, 7, 100])]
+            report = self.dispatcher.dispatch(batch)
+            assert len(report.results) == len(batch)
+            position += report.undone[0] if report.undone else len(batch)
+            deliveries += 1
+            assert deliveries < ROUNDS, f"no end: {report.results[report.undone[0]] if report.undone else ''}"
+        return deliveries
+
+
+def check(search_url: str, choose: Any, chance: random.Random) -> list[str]:
+    """One run; gives the faults that it met."""
+    ask("DELETE", f"{search_url}/faults")
+    raws, final = history(chance)
+    with faulty(search_url, choose, chance) as server:
+        run = Run(server, final)
+        run.feed(raws, chance)
+        run.context.close()
+    found = {name: document["n"] for name, document in documents_of(search_url, "faults").items()}
+    assert found == {key: number for key, number in final.items() if key not in (POISON, BROKEN)}
+    kept = {letter.record.keys["id"] for letter in run.letters.letters}
+    assert {POISON, BROKEN} <= kept
+    others = [letter for letter in run.letters.letters if letter.record.keys["id"] not in (POISON, BROKEN)]
+    assert all("a mistake in the route" in letter.result.reason for letter in others)
+    return server.faults
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_each_fault_alone_loses_nothing(search_url: str, fault: str):
+    turns = itertools.cycle([fault, *[""] * 5])
+    assert fault in check(search_url, lambda: next(turns), random.Random(fault))
+
+
+@pytest.mark.parametrize("seed", range(RUNS))
+def test_faults_in_any_mix_lose_nothing(search_url: str, seed: int):
+    chance = random.Random(seed)
+    check(search_url, lambda: chance.choice(FAULTS) if chance.random() < 0.3 else "", chance)
