@@ -69,10 +69,11 @@ class LambdaBatch:
         return messages_to_keep(messages, names)
 
     def _kinds(self) -> str:
-        kinds = {e.get("eventSource") or e.get("EventSource") or "record" for e in self._entries}
-        if not kinds and isinstance(self._event, Mapping):
-            kinds = {self._event.get("source", "record")}
-        return "+".join(sorted(str(kind).replace("aws:", "") for kind in kinds)) or "event"
+        said = [entry.get("eventSource", entry.get("EventSource")) for entry in self._entries]
+        if not said and isinstance(self._event, Mapping):
+            said = [self._event.get("source")]
+        kinds = {kind.replace("aws:", "") if isinstance(kind, str) else "record" for kind in said}
+        return "+".join(sorted(kinds)) or "event"
 
 
 def lowest(numbers: Sequence[str]) -> list[str]:

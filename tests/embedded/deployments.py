@@ -83,7 +83,7 @@ class Deployment:
             },
             read_queue=(self.queue,),
             poll_interval=0.05,
-            poll_wait=1,
+            poll_wait=0,
             checkpoints=str(folder / "checkpoints.sqlite"),
             dead_letters=str(self.letters),
             **settings,

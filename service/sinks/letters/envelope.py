@@ -67,8 +67,8 @@ def seal(letter: Letter, time: datetime) -> tuple[str, bytes]:
         "route": letter.route,
         "reason": printable(letter.result.reason),
         "status": letter.result.status,
-        "source": letter.record.source,
-        "identifier": letter.record.identifier,
+        "source": printable(letter.record.source),
+        "identifier": printable(letter.record.identifier),
         "record": letter.record.raw,
     }
     return name, portable(envelope)
@@ -108,7 +108,8 @@ def letter_id(record: Record, route: str) -> str:
     """The same for each delivery of one record to one route."""
     numbered = record.sequence_number if isinstance(record, TableRecord) else ""
     said = numbered.encode() or portable(record.raw)
-    return hashlib.sha256(b"\0".join([record.source.encode(), said, route.encode()])).hexdigest()[:32]
+    source = printable(record.source).encode()
+    return hashlib.sha256(b"\0".join([source, said, route.encode()])).hexdigest()[:32]
 
 
 def portable(value: Any) -> bytes:
