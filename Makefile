@@ -60,7 +60,15 @@ clean: ## remove what was built and what runs have kept (.venv, .streamdex)
 	@test -n "$(PYTHON)" || { echo "streamdex needs Python 3.11 or newer: install it, or make PYTHON=…" >&2; exit 2; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 		echo "$(PYTHON) has no venv module: install it (Debian and Ubuntu: apt install python3-venv)" >&2; exit 2; }
-	@echo "building .venv from requirements.lock, once: about a minute"
-	@$(PYTHON) -m venv --clear .venv
-	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
-	@touch $@
+	@mkdir -p build; \
+	waited=; \
+	until mkdir build/venv.lock 2>/dev/null; do \
+		test -n "$$waited" || echo "another make builds .venv: waiting (if none does, remove build/venv.lock)"; \
+		waited=1; sleep 1; \
+	done; \
+	trap 'rmdir build/venv.lock' EXIT; trap 'exit 130' INT TERM; \
+	if [ -n "$$waited" ] && [ .venv/ready -nt requirements.lock ]; then exit 0; fi; \
+	echo "building .venv from requirements.lock, once: about a minute"; \
+	$(PYTHON) -m venv --clear .venv && \
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock && \
+	touch .venv/ready
