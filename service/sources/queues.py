@@ -79,11 +79,11 @@ class QueueSource:
     def _url(self) -> str:
         with reaching(self.name):
             sqs = self._context.sqs
-        try:
-            with reaching(self.name):
+            try:
                 return str(sqs.get_queue_url(QueueName=self._queue)["QueueUrl"])
-        except sqs.exceptions.QueueDoesNotExist as error:
-            raise Halt(f"the queue {self._queue} does not exist: create it, or correct READ_QUEUE") from error
+            except sqs.exceptions.QueueDoesNotExist as error:
+                reason = f"the queue {self._queue} does not exist: create it, or correct READ_QUEUE"
+                raise Halt(reason) from error
 
     def _receive(self, url: str) -> Sequence[Mapping[str, Any]]:
         settings = self._context.settings

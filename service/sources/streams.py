@@ -84,11 +84,11 @@ class StreamSource:
     def _stream(self) -> str:
         with reaching(self.name):
             dynamodb = self._context.dynamodb
-        try:
-            with reaching(self.name):
+            try:
                 description = dynamodb.describe_table(TableName=self._table)["Table"]
-        except dynamodb.exceptions.ResourceNotFoundException as error:
-            raise Halt(f"the table {self._table} does not exist: create it, or map its name in names") from error
+            except dynamodb.exceptions.ResourceNotFoundException as error:
+                reason = f"the table {self._table} does not exist: create it, or map its name in names"
+                raise Halt(reason) from error
         if not description.get("LatestStreamArn") or not description.get("StreamSpecification"):
             raise Halt(f"the table {self._table} has no stream: enable one with NEW_AND_OLD_IMAGES")
         return str(description["LatestStreamArn"])
