@@ -6,6 +6,8 @@ SHELL := /bin/sh
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 PY := .venv/bin/python
+FAULT_RUNS ?= 200
+BAD_INPUTS ?= 10000
 # The options that several targets take.
 OPTIONS = $(if $(FUNC),--func=$(FUNC)) $(RUN_ARGS)
 
@@ -25,14 +27,14 @@ invoke: .venv/ready ## call the Lambda handler once on a recorded event (EVENT=f
 	@$(PY) -m infra.shim invoke $(OPTIONS) "$(EVENT)"
 
 test: .venv/ready ## run the tests, the end-to-end ones on the embedded stand-ins
-	@$(PY) -m pytest -n 2 --ignore tests/embedded/test_faults.py --cov --cov-report=term $(TEST_ARGS)
+	@$(PY) -m pytest -n 2 --cov --cov-report=term $(TEST_ARGS)
 
 test-real: .venv/ready ## run the contracts and the sample on real servers (Java and Maven needed)
 	@$(PY) -m pytest tests/real $(TEST_ARGS)
 
-test-faults: .venv/ready ## run the fault injection at length (STREAMDEX_FAULT_RUNS=200)
-	@STREAMDEX_FAULT_RUNS=$${STREAMDEX_FAULT_RUNS:-200} $(PY) -m pytest -n 2 -q --show-capture=no \
-		tests/embedded/test_faults.py $(TEST_ARGS)
+test-faults: .venv/ready ## run fault injection and bad input at length (FAULT_RUNS=200 BAD_INPUTS=10000)
+	@STREAMDEX_FAULT_RUNS=$(FAULT_RUNS) STREAMDEX_BAD_INPUT_EXAMPLES=$(BAD_INPUTS) $(PY) -m pytest -n 6 -q \
+		--show-capture=no tests/unit/dispatch/test_bad_input.py tests/embedded/test_faults.py $(TEST_ARGS)
 
 watch: .venv/ready ## rerun the unit tests that a save affects
 	@$(PY) -m pytest_watcher . --now --delay 0.2 --patterns '**/*.py' --ignore-patterns '**/.venv/**' --runner .venv/bin/pytest --testmon -q tests/unit

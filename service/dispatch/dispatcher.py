@@ -14,6 +14,7 @@ from .hints import ROUNDS, Hints
 from .outcomes import UNSETTLED, Outcome, Report, Result, worst
 from .patience import Patience
 from .planning import Task, ask, route
+from .surrender import surrender
 
 
 class Dispatcher:
@@ -81,21 +82,13 @@ class Dispatcher:
             pending = [task for task in pending if not task.result.outcome.done]
             pause = next(pauses, None) if pending else None
             if pause is None:
-                self._give_up(pending, tasks)
+                if pending:
+                    surrender(tasks, self._search, self._hints.age, self._retry_for)
                 return
             self._observer.retrying(len(pending), pending[0].result.reason, pause)
             self._patience.sleep(pause)
             for task in pending:
                 task.forget()
-
-    def _give_up(self, pending: Sequence[Task], tasks: Sequence[Task]) -> None:
-        """Rejects what alone has met a server's errors, for so long that it would hold up the rest for ever."""
-        if not any(task.result.outcome in (Outcome.APPLIED, Outcome.STALE) for task in tasks):
-            return  # the server itself is in trouble
-        for task in pending:
-            if (task.result.status or 0) >= 500 and self._hints.age(task.record) > self._retry_for:
-                reason = f"for longer than {self._retry_for:.0f} s, while others succeed: {task.result.reason}"
-                task.results = [Result(Outcome.REJECTED, reason, task.result.status)]
 
     def _try(self, tasks: Sequence[Task], context: Context) -> None:
         """Looks where records are hints, asks the routes, and writes what they ask for, until it is settled."""

@@ -24,6 +24,8 @@ FAULTS = (
     "items 429",
     "items 503",
     "items blocked",
+    "items without index",
+    "401",
     "reset",
     "reset after applying",
     "cut off after applying",
@@ -36,7 +38,12 @@ FAULTS = (
 POISON, BROKEN = "poison", "broken"
 """Ids: a request with the first is a 400 without items, the item of the second a 500; both for ever."""
 
-ERRORS = {"items 429": (429, "rejected_execution_exception"), "items 503": (503, "unavailable_shards_exception")}
+ERRORS = {
+    "items 429": (429, "rejected_execution_exception"),
+    "items 503": (503, "unavailable_shards_exception"),
+    "items blocked": (403, "cluster_block_exception"),
+    "items without index": (404, "index_not_found_exception"),
+}
 
 
 class FaultyServer(http.server.ThreadingHTTPServer):
@@ -85,7 +92,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self._answer(
                 400, b'{"error":{"type":"illegal_argument_exception","reason":"one of you"},"status":400}'
             )
-        elif fault in ("429", "503"):
+        elif fault in ("401", "429", "503"):
             self._answer(int(fault), b'{"error":"busy"}')
         elif fault == "413" and len(actions) > 1:
             self._answer(413, b"")
@@ -161,9 +168,7 @@ def parse(body: bytes) -> list[tuple[str, bytes]]:
 
 
 def failure(name: str, fault: str) -> dict[str, Any]:
-    status, kind = ERRORS.get(fault, (403, "cluster_block_exception"))
-    if name == BROKEN:
-        status, kind = 500, "internal_error"
+    status, kind = (500, "internal_error") if name == BROKEN else ERRORS[fault]
     return {"index": {"_id": name, "status": status, "error": {"type": kind, "reason": "made to fail"}}}
 
 

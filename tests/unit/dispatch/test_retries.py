@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import ClassVar
 
 import pytest
+from botocore.exceptions import ClientError
 from builders import stream_record
 from fakes import NOW, Bench, Items
 from hypothesis import given
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from service import Context, Retry
 from service.dispatch import Outcome, Result
 from service.dispatch.patience import RESERVE, Patience
+from service.dispatch.surrender import PROBE
 from service.errors import Halt
 
 BUSY = Result(Outcome.RETRY, "busy")
@@ -105,9 +107,31 @@ def test_a_record_that_alone_meets_errors_for_hours_is_rejected_and_holds_up_nob
     assert "while others succeed" in bench.letters.letters[0].result.reason
 
 
-def test_a_record_that_meets_errors_with_all_others_is_never_rejected():
-    bench = Bench(Items(), forced={"a": [BROKEN], "b": [BROKEN]}, clock=lambda: NOW + 10**6)
+def test_a_record_that_meets_errors_by_itself_is_rejected_once_the_index_takes_another_write():
+    bench = Bench(Items(), forced={"a": [BROKEN] * 9}, clock=lambda: NOW + 7 * 3600)
+    assert bench.outcomes(record("a")) == ["REJECTED"]
+    assert [write.id for write in bench.index.sent] == ["a", PROBE]
+    assert bench.documents == {}
+
+
+def test_an_index_in_trouble_is_asked_once_and_nothing_is_rejected():
+    bench = Bench(
+        Items(), forced={"a": [BROKEN], "b": [BROKEN], PROBE: [BROKEN] * 9}, clock=lambda: NOW + 7 * 3600
+    )
     assert bench.outcomes(record("a"), record("b")) == ["RETRY", "RETRY"]
+    assert [write.id for write in bench.index.sent] == ["a", "b", PROBE]
+
+
+def test_a_route_that_meets_errors_by_itself_is_tried_again_however_old_its_record():
+    class Failing(Items):
+        def document(self, item):
+            raise ClientError(
+                {"ResponseMetadata": {"HTTPStatusCode": 500}, "Error": {"Code": "InternalError"}}, "GetObject"
+            )
+
+    bench = Bench(Failing(), clock=lambda: NOW + 7 * 3600)
+    assert bench.outcomes(record("a")) == ["RETRY"]
+    assert bench.index.sent == []
 
 
 def test_a_young_record_that_alone_meets_errors_is_tried_again():

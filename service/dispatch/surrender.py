@@ -1,0 +1,45 @@
+"""Giving up on records that alone meet a server's errors, so that they do not hold up the rest for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from ..records import Record
+from ..routing import Delete, Index
+from .contracts import Sink, Write
+from .outcomes import Outcome, Result
+from .planning import Task
+
+PROBE: Final = "~probe"
+"""The id of no document: what follows a `~` in an id is one of n, b, h, ~ and |."""
+
+_SUCCEEDED: Final = (Outcome.APPLIED, Outcome.STALE)
+
+
+def surrender(tasks: Sequence[Task], search: Sink, age: Callable[[Record], float], retry_for: float) -> None:
+    """Rejects the tasks that a 5xx keeps from being done and that are older than `retry_for` seconds.
+
+    Only while others succeed, for else the server itself is in trouble: other tasks of the batch or, where there
+    is none, a delete of what is not there. A batch may hold nothing else, as when Lambda has bisected it. Raises
+    Halt.
+    """
+    stuck = [task for task in tasks if (task.result.status or 0) >= 500 and age(task.record) > retry_for]
+    succeeds = any(task.result.outcome in _SUCCEEDED for task in tasks)
+    probed: dict[str, bool] = {}
+    for task in stuck:
+        if succeeds or any(_takes_another(write, search, probed) for write in task.writes):
+            reason = f"for longer than {retry_for:.0f} s, while others succeed: {task.result.reason}"
+            task.results = [Result(Outcome.REJECTED, reason, task.result.status)]
+
+
+def _takes_another(write: Write, search: Sink, probed: dict[str, bool]) -> bool:
+    """Whether an index takes another write than this; asked once for each index."""
+    if not isinstance(write.action, Index | Delete):
+        return False
+    if write.target not in probed:
+        lowest = None if write.version is None else 1
+        (result,) = search.write([replace(write, action=Delete(), id=PROBE, version=lowest)])
+        probed[write.target] = result.outcome in _SUCCEEDED
+    return probed[write.target]
