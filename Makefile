@@ -34,7 +34,8 @@ test-real: .venv/ready ## run the contracts and the sample on real servers (Java
 
 test-faults: .venv/ready ## run fault injection and bad input at length (FAULT_RUNS=200 BAD_INPUTS=10000)
 	@STREAMDEX_FAULT_RUNS=$(FAULT_RUNS) STREAMDEX_BAD_INPUT_EXAMPLES=$(BAD_INPUTS) $(PY) -m pytest -n 6 -q \
-		--show-capture=no tests/unit/dispatch/test_bad_input.py tests/embedded/test_faults.py $(TEST_ARGS)
+		--show-capture=no tests/unit/dispatch/test_bad_input.py \
+		tests/unit/dispatch/test_faults_of_aws.py tests/embedded/test_faults.py $(TEST_ARGS)
 
 watch: .venv/ready ## rerun the unit tests that a save affects
 	@$(PY) -m pytest_watcher . --now --delay 0.2 --patterns '**/*.py' --ignore-patterns '**/.venv/**' --runner .venv/bin/pytest --testmon -q tests/unit

@@ -72,6 +72,10 @@ class Batch(Protocol):
     source: str
     records: Sequence[Record]
 
+    def time_left(self) -> float:
+        """Seconds until the source delivers the batch to somebody else; infinite where it never does."""
+        ...
+
     def settle(self, report: Report) -> None:
         """Tells the source which records are done, so that only the others come again."""
         ...

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, count
 
 from ..context import Context
 from ..records import Record
@@ -14,7 +15,7 @@ from .hints import ROUNDS, Hints
 from .outcomes import UNSETTLED, Outcome, Report, Result, worst
 from .patience import Patience
 from .planning import Task, ask, route
-from .surrender import surrender
+from .surrender import TRIES, exhaust, surrender
 
 
 class Dispatcher:
@@ -42,16 +43,30 @@ class Dispatcher:
         self._retry_for = context.settings.retry_for
         self._patience = patience or Patience(context.settings.retry_time)
 
-    def dispatch(self, batch: Sequence[Record], source: str = "", context: Context | None = None) -> Report:
+    def dispatch(
+        self,
+        batch: Sequence[Record],
+        source: str = "",
+        context: Context | None = None,
+        *,
+        within: float = math.inf,
+        comes_again: bool = True,
+    ) -> Report:
         """Carries a batch out. Every record has one result in the report, in the batch's order.
 
-        Raises Halt when every record would fail: then nothing may be acknowledged.
+        What may succeed later is tried again for as long as the setting `retry_time`, the context and `within`
+        (seconds) allow. Then it is left to its source or, where the source delivers nothing again (not
+        `comes_again`), kept as an exhausted dead letter. Raises Halt when every record would fail: then nothing
+        may be acknowledged.
         """
         if not batch:
             return Report([])
         began = self._patience.clock()
+        context = context or self._context
         tasks = route(batch, self._router)
-        self._work_off(tasks, context or self._context)
+        self._work_off(tasks, min(within, context.remaining_time()), context)
+        if not comes_again:
+            exhaust(tasks)
         letters = [
             Letter(task.record, task.route, task.result)
             for task in tasks
@@ -63,26 +78,16 @@ class Dispatcher:
         self._observer.dispatched(source, report, letters, self._patience.clock() - began)
         return report
 
-    def exhaust(self, batch: Sequence[Record], report: Report, source: str = "") -> None:
-        """Keeps as dead letters what nobody will deliver again. Raises Halt when they cannot be kept."""
-        letters = [
-            Letter(batch[position], "", Result(Outcome.REJECTED, f"exhausted: {report.results[position].reason}"))
-            for position in report.undone
-        ]
-        if letters:
-            self._letters.store(letters)
-            self._observer.dispatched(source, Report([letter.result for letter in letters]), letters, 0.0)
-
-    def _work_off(self, tasks: Sequence[Task], context: Context) -> None:
+    def _work_off(self, tasks: Sequence[Task], within: float, context: Context) -> None:
         """Tries the tasks; what failed and may succeed later again, while there is time."""
         pending = [task for task in tasks if not task.results]
-        pauses = self._patience.pauses(context.remaining_time())
-        while pending:
+        pauses = self._patience.pauses(within)
+        for tries in count(1):
             self._try(pending, context)
             pending = [task for task in pending if not task.result.outcome.done]
             pause = next(pauses, None) if pending else None
             if pause is None:
-                if pending:
+                if pending and tries >= TRIES:
                     surrender(tasks, self._search, self._hints.age, self._retry_for)
                 return
             self._observer.retrying(len(pending), pending[0].result.reason, pause)

@@ -1,4 +1,4 @@
-"""Giving up on records that alone meet a server's errors, so that they do not hold up the rest for ever."""
+"""Giving up: on what would hold up the rest for ever, and on what nobody delivers again."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from .planning import Task
 
 PROBE: Final = "~probe"
 """The id of no document: what follows a `~` in an id is one of n, b, h, ~ and |."""
+
+TRIES: Final = 3
+"""Failures in a row, within one delivery, below which nothing is given up."""
 
 _SUCCEEDED: Final = (Outcome.APPLIED, Outcome.STALE)
 
@@ -32,6 +35,13 @@ def surrender(tasks: Sequence[Task], search: Sink, age: Callable[[Record], float
         if succeeds or any(_takes_another(write, search, probed) for write in task.writes):
             reason = f"for longer than {retry_for:.0f} s, while others succeed: {task.result.reason}"
             task.results = [Result(Outcome.REJECTED, reason, task.result.status)]
+
+
+def exhaust(tasks: Sequence[Task]) -> None:
+    """Rejects all that is not done: nobody delivers it again."""
+    for task in tasks:
+        if not task.result.outcome.done:
+            task.results = [Result(Outcome.REJECTED, f"exhausted: {task.result.reason}", task.result.status)]
 
 
 def _takes_another(write: Write, search: Sink, probed: dict[str, bool]) -> bool:

@@ -6,40 +6,72 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from threading import Event, Thread
 from types import FrameType
+from typing import Final
 
 from ..app import App
-from ..dispatch import Dispatcher, Source
-from ..errors import SettingsError, StreamdexError
+from ..dispatch import Batch, Dispatcher, Source
+from ..errors import Halt, SettingsError, StreamdexError, Unreachable
+from ..sources.pauses import Pause
 
 logger = logging.getLogger(__name__)
 
 
-class Worker(Thread):
-    """Reads one source and dispatches what it gives, in a thread of its own."""
+FIRST_PAUSE: Final = 1.0
+"""Seconds, about, after the first halt; later ones are longer."""
 
-    def __init__(self, source: Source, dispatcher: Dispatcher, stopping: Event):
+
+class Worker(Thread):
+    """Reads one source and dispatches what it gives, in a thread of its own.
+
+    Where every record would fail, or what is needed does not answer, only this source stands still: the batch in
+    hand is tried again after growing pauses, and a queue is not asked for more. With `exits` it ends the service.
+    """
+
+    def __init__(self, source: Source, dispatcher: Dispatcher, stopping: Event, exits: bool = False):
         super().__init__(name=source.name, daemon=True)
         self.error: BaseException | None = None
         self._source = source
         self._dispatcher = dispatcher
         self._stopping = stopping
+        self._exits = exits
+        self._pause = Pause(stopping, FIRST_PAUSE)
 
     def run(self) -> None:
         try:
-            for batch in self._source:
-                batch.settle(self._dispatcher.dispatch(batch.records, batch.source))
+            self._persist(self._read)
         except BaseException as error:  # the main thread decides what it means
             self.error = error
             self._stopping.set()
+
+    def _read(self) -> None:
+        for batch in self._source:
+            self._persist(partial(self._deliver, batch))
+
+    def _deliver(self, batch: Batch) -> None:
+        report = self._dispatcher.dispatch(batch.records, batch.source, within=batch.time_left())
+        batch.settle(report)
+        self._pause.reset()
+
+    def _persist(self, work: Callable[[], None]) -> None:
+        """Does the work, from its beginning again for as long as it halts."""
+        while not self._stopping.is_set():
+            try:
+                work()
+                break
+            except (Halt, Unreachable) as error:
+                if self._exits:
+                    raise
+                self._pause.longer(f"{self.name}: {error}", halted=True)
 
 
 def run(app: App, stopping: Event | None = None, started: Callable[[Sequence[Source]], None] | None = None) -> int:
     """Runs until SIGTERM, SIGINT or `stopping`; then finishes the batches in hand. Returns the exit code.
 
-    0 after a stop, the error's own code when a source cannot go on. `started` is told the sources. Raises
-    SettingsError when there is nothing to read.
+    0 after a stop; the code of the error with the setting `on_halt=exit`, or of one that nobody foresaw. `started`
+    is told the sources. Raises SettingsError when there is nothing to read.
     """
     stopping = stopping or Event()
     sources = app.sources(stopping)
@@ -47,7 +79,8 @@ def run(app: App, stopping: Event | None = None, started: Callable[[Sequence[Sou
         raise SettingsError("nothing to read: no route has a table, and READ_QUEUE names no queue")
     previous = {number: signal.signal(number, _stops(stopping)) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        workers = [Worker(source, app.dispatcher, stopping) for source in sources]
+        exits = app.settings.on_halt == "exit"
+        workers = [Worker(source, app.dispatcher, stopping, exits) for source in sources]
         for worker in workers:
             worker.start()
         if started:

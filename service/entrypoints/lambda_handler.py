@@ -35,11 +35,8 @@ def handler_for(*routes: type[Route], events: Collection[str] = ()) -> Handler:
         service = app()
         batch = LambdaBatch(event, events)
         context = service.context.during(lambda_context)
-        report = service.dispatcher.dispatch(batch.records, batch.source, context)
-        if batch.answers:
-            return batch.answer(report)
-        service.dispatcher.exhaust(batch.records, report, batch.source)
-        return None
+        report = service.dispatcher.dispatch(batch.records, batch.source, context, comes_again=batch.answers)
+        return batch.answer(report) if batch.answers else None
 
     return handle
 

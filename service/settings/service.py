@@ -132,6 +132,12 @@ class Settings:
         env="STREAMDEX_RETRY_TIME",
         least=0,
     )
+    on_halt: str = setting(
+        "retry",
+        "where every record would fail: retry that source alone after growing pauses, or exit with code 3",
+        env="STREAMDEX_ON_HALT",
+        choices=("retry", "exit"),
+    )
     stop_timeout: float = setting(
         3.0, "seconds that a stop waits for the batch in hand", env="STREAMDEX_STOP_TIMEOUT", least=0
     )

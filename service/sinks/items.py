@@ -75,7 +75,8 @@ class ItemSink:
         return "update_item", _with_condition(arguments, sequencer)
 
     def _failed(self, error: Exception, write: Write) -> Result:
-        code = getattr(error, "response", {}).get("Error", {}).get("Code", "")
+        answer = getattr(error, "response", None) or {}  # botocore's connection errors have one that is None
+        code = answer.get("Error", {}).get("Code", "")
         if code == "ConditionalCheckFailedException":
             return STALE
         if code == "ResourceNotFoundException":

@@ -23,13 +23,14 @@ class Pause:
         self._chance = chance
         self._failures = 0
 
-    def longer(self, reason: str) -> None:
-        """Says why, and waits."""
+    def longer(self, reason: str, halted: bool = False) -> None:
+        """Says why, and waits. `halted` is for what somebody has to mend."""
         self._failures += 1
         most = min(self._shortest * 2**self._failures, LONGEST)
         seconds = self._shortest + self._chance() * (most - self._shortest)
         if not self._stopping.is_set():
-            logger.warning("trying again", extra={"reason": reason, "after": f"{seconds:.1f} s"})
+            level, event = (logging.ERROR, "halted") if halted else (logging.WARNING, "trying again")
+            logger.log(level, event, extra={"reason": reason, "after": f"{seconds:.1f} s"})
         self._stopping.wait(seconds)
 
     def reset(self) -> None:

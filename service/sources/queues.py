@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from threading import Event
 from typing import Any
 
@@ -23,8 +25,16 @@ logger = logging.getLogger(__name__)
 class QueueBatch:
     """The records of some messages. A message is deleted once all that it held is done."""
 
-    def __init__(self, source: str, sqs: Any, url: str, messages: Sequence[Mapping[str, Any]]):
+    def __init__(
+        self,
+        source: str,
+        sqs: Any,
+        url: str,
+        messages: Sequence[Mapping[str, Any]],
+        time_left: Callable[[], float],
+    ):
         self.source = source
+        self.time_left = time_left
         self._sqs = sqs
         self._url = url
         self._messages = messages
@@ -62,19 +72,23 @@ class QueueBatch:
 class QueueSource:
     """Batches of the messages of one queue, until `stopping` is set."""
 
-    def __init__(self, context: Context, queue: str, stopping: Event):
+    def __init__(self, context: Context, queue: str, stopping: Event, clock: Callable[[], float] = time.monotonic):
         self.name = f"queue {queue}"
         self._context = context
         self._queue = queue
         self._stopping = stopping
+        self._clock = clock
         self._pause = Pause(stopping, context.settings.poll_interval)
 
     def __iter__(self) -> Iterator[QueueBatch]:
         url = self._url()
+        visible_after = self._visibility(url)
         while not self._stopping.is_set():
+            asked = self._clock()
             messages = self._receive(url)
             if messages:
-                yield QueueBatch(self.name, self._context.sqs, url, messages)
+                left = partial(self._left, asked + visible_after)
+                yield QueueBatch(self.name, self._context.sqs, url, messages, left)
 
     def _url(self) -> str:
         with reaching(self.name):
@@ -84,6 +98,15 @@ class QueueSource:
             except sqs.exceptions.QueueDoesNotExist as error:
                 reason = f"the queue {self._queue} does not exist: create it, or correct READ_QUEUE"
                 raise Halt(reason) from error
+
+    def _left(self, deadline: float) -> float:
+        return deadline - self._clock()
+
+    def _visibility(self, url: str) -> float:
+        """Seconds after which a message that was received is delivered again."""
+        with reaching(self.name):
+            answer = self._context.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])
+        return float(answer["Attributes"]["VisibilityTimeout"])
 
     def _receive(self, url: str) -> Sequence[Mapping[str, Any]]:
         settings = self._context.settings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from threading import Event
@@ -31,6 +32,9 @@ class StreamBatch:
         self.records = records
         self._reader = reader
         self._pause = pause
+
+    def time_left(self) -> float:
+        return math.inf
 
     def settle(self, report: Report) -> None:
         if self._reader.settle(self.records, report):

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+from search_model import parse
+
 TIMEOUT = 0.1
 """Seconds that the client under test waits for an answer."""
 
@@ -156,15 +158,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.flush()
         self.close_connection = True
         self.connection.shutdown(socket.SHUT_RDWR)
-
-
-def parse(body: bytes) -> list[tuple[str, bytes]]:
-    """The actions of a bulk body, as their ids and their lines."""
-    actions, lines = [], iter(body.splitlines(keepends=True))
-    for line in lines:
-        ((kind, meta),) = json.loads(line).items()
-        actions.append((meta["_id"], line if kind == "delete" else line + next(lines)))
-    return actions
 
 
 def failure(name: str, fault: str) -> dict[str, Any]:

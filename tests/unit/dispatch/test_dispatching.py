@@ -251,13 +251,13 @@ def test_nothing_is_acknowledged_when_dead_letters_cannot_be_kept():
         Bench(Items(), broken_letters=True).dispatch(stream_record(new={"id": "a"}))
 
 
-def test_an_exhausted_record_becomes_a_dead_letter():
+def test_what_nobody_delivers_again_is_kept_as_exhausted_with_the_route_that_was_tried():
     bench = Bench(Uploads())
     batch = records(s3_record("retry"), s3_record("fine"))
-    report = bench.dispatcher.dispatch(batch)
-    bench.dispatcher.exhaust(batch, report)
+    report = bench.dispatcher.dispatch(batch, comes_again=False)
+    assert report.undone == []
     (letter,) = bench.letters.letters
-    assert letter.record is batch[0]
+    assert (letter.record, letter.route) == (batch[0], "test_dispatching:Uploads")
     assert letter.result.reason.startswith("exhausted:")
 
 

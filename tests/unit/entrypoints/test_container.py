@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
-from threading import Event, Timer
+from collections.abc import Callable, Iterator, Sequence
+from threading import Event, Thread, Timer
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,45 +14,57 @@ import pytest
 
 from service.dispatch import Report
 from service.entrypoints.container import run
-from service.errors import Halt, SettingsError
+from service.errors import Halt, SettingsError, Unreachable
 from service.settings import Settings
+from service.sources import pauses
 
 
 class Source:
-    """Gives batches of one record until it is told to stop; `error` is raised after the first."""
+    """Gives numbered batches of one record until it is told to stop; `errors` are raised after the first."""
 
-    def __init__(self, name: str = "table t", error: BaseException | None = None, slow: float = 0):
+    def __init__(self, name: str = "table t", errors: Sequence[BaseException] = (), slow: float = 0):
         self.name = name
-        self.settled = 0
+        self.given: list[int] = []
+        self.settled: list[int] = []
         self.stopping = Event()
-        self._error = error
+        self._errors = list(errors)
         self.slow = slow
 
     def __iter__(self) -> Iterator[Any]:
         while not self.stopping.is_set():
-            yield SimpleNamespace(source=self.name, records=["record"], settle=self.settle)
-            self.stopping.wait(0.05)
-            if self._error:
-                raise self._error
+            number = len(self.given)
+            self.given.append(number)
+            yield SimpleNamespace(
+                source=self.name,
+                records=[number],
+                time_left=lambda: 1.5,
+                settle=lambda report, number=number: self.settled.append(number),
+            )
+            self.stopping.wait(0.02)
+            if self._errors:
+                raise self._errors.pop(0)
 
-    def settle(self, report: Report) -> None:
-        self.settled += 1
 
+def app(*sources: Source, stop_timeout: float = 3.0, on_halt: str = "retry", halts: Sequence[Any] = ()) -> Any:
+    """What the container runs; dispatching raises the `halts` one after the other, for the first source."""
+    waiting = list(halts)
 
-def app(*sources: Source, stop_timeout: float = 3.0) -> Any:
     def open_sources(stopping: Event) -> list[Source]:
         for source in sources:
             source.stopping = stopping
         return list(sources)
 
-    def dispatch(records: Any, name: str) -> Report:
+    def dispatch(records: Any, name: str, within: float) -> Report:
+        assert within == 1.5
         time.sleep(max(source.slow for source in sources))
+        if waiting and name == sources[0].name:
+            raise waiting.pop(0)
         return Report([])
 
     return SimpleNamespace(
         sources=open_sources,
         dispatcher=SimpleNamespace(dispatch=dispatch),
-        settings=Settings(stop_timeout=stop_timeout),
+        settings=Settings(stop_timeout=stop_timeout, on_halt=on_halt),
     )
 
 
@@ -61,7 +73,7 @@ def test_a_signal_ends_it_with_0_after_the_batch_in_hand(number):
     source = Source()
     Timer(0.1, os.kill, (os.getpid(), number)).start()
     assert run(app(source)) == 0
-    assert source.settled > 0
+    assert source.settled
 
 
 def test_the_handlers_of_signals_are_given_back():
@@ -72,14 +84,65 @@ def test_the_handlers_of_signals_are_given_back():
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-def test_a_halt_ends_it_with_3_and_stops_the_other_sources():
+@pytest.fixture
+def quick(monkeypatch):
+    """Pauses of a hundredth of a second at most."""
+    monkeypatch.setattr(pauses, "LONGEST", 0.01)
+    monkeypatch.setattr("service.entrypoints.container.FIRST_PAUSE", 0.001)
+
+
+def running(built: Any, until: Callable[[], Any]) -> int:
+    """Runs until something is so; fails if it never is."""
+    stopping = Event()
+
+    def watch() -> None:
+        deadline = time.monotonic() + 10
+        while not until() and time.monotonic() < deadline:
+            time.sleep(0.005)
+        stopping.set()
+
+    watching = Thread(target=watch)
+    watching.start()
+    code = run(built, stopping)
+    watching.join()
+    assert until()
+    return code
+
+
+def test_a_halt_stops_only_its_source_which_goes_on_with_the_same_batch(quick, caplog):
+    halted, other = Source("queue halted"), Source("table other")
+    built = app(halted, other, halts=[Halt("create the index")] * 20)
+    assert running(built, lambda: len(halted.settled) > 2) == 0
+    assert halted.settled[:3] == [0, 1, 2]
+    assert len(other.settled) > 2
+    told = [record for record in caplog.records if record.message == "halted"]
+    assert {(record.levelname, record.reason) for record in told} == {("ERROR", "queue halted: create the index")}
+
+
+def test_a_queue_is_not_asked_for_more_while_it_halts(quick):
+    halted, other = Source("queue halted"), Source("table other")
+    built = app(halted, other, halts=[Halt("create the index")] * 100_000)
+    assert running(built, lambda: len(other.settled) > 10) == 0
+    assert halted.given == [0]
+    assert halted.settled == []
+
+
+@pytest.mark.parametrize("error", [Halt("no table"), Unreachable("no answer")])
+def test_a_source_that_halts_is_read_again(quick, error):
+    source = Source(errors=[error] * 5)
+    assert running(app(source), lambda: len(source.settled) > 7) == 0
+
+
+@pytest.mark.parametrize(("error", "code"), [(Halt("no table"), 3), (Unreachable("no answer"), 4)])
+def test_a_halt_ends_it_with_its_code_where_the_setting_says_so(error, code):
     other = Source("queue q")
-    assert run(app(Source(error=Halt("no table")), other)) == 3
-    assert other.settled > 0
+    assert run(app(Source(errors=[error]), other, on_halt="exit")) == code
+    assert other.settled
+    assert run(app(Source(), halts=[error], on_halt="exit")) == code
 
 
 def test_an_unexpected_error_ends_it_with_1_and_is_told(caplog):
-    assert run(app(Source(error=RuntimeError("surprise")))) == 1
+    assert run(app(Source(errors=[RuntimeError("surprise")]))) == 1
     assert "surprise" in caplog.text
 
 
@@ -90,7 +153,7 @@ def test_a_batch_that_takes_too_long_is_abandoned_and_told(caplog):
     began = time.monotonic()
     assert run(app(source, stop_timeout=0.1), stopping) == 0
     assert time.monotonic() - began < 3
-    assert source.settled == 0
+    assert source.settled == []
     assert "abandoned" in caplog.text
 
 

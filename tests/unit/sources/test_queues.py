@@ -46,6 +46,9 @@ class FakeQueue:
             raise NoQueue
         return {"QueueUrl": f"http://x/{QueueName}"}
 
+    def get_queue_attributes(self, **_: Any) -> Any:
+        return {"Attributes": {"VisibilityTimeout": "30"}}
+
     def receive_message(self, **arguments: Any) -> Any:
         if self.trouble:
             raise self.trouble.pop(0)
@@ -163,6 +166,16 @@ def test_a_deletion_that_is_forbidden_halts():
     queue.delete_message_batch = raising(ClientError({"Error": {"Code": "AccessDenied"}}, "Delete"))
     with pytest.raises(Halt, match="permission"):
         settle(queue, Outcome.APPLIED)
+
+
+def test_the_time_left_for_a_batch_is_that_of_its_messages_since_they_were_asked_for():
+    stopping, now = Event(), [100.0]
+    source = QueueSource(Context(Settings(), sqs=FakeQueue(event("a"))), "q", stopping, clock=lambda: now[0])
+    for batch in source:
+        stopping.set()
+        assert batch.time_left() == 30.0
+        now[0] += 12.5
+        assert batch.time_left() == 17.5
 
 
 def test_a_queue_that_cannot_be_reached_at_the_start_is_told():

@@ -1,0 +1,173 @@
+"""What Lambda's event source mappings do to a function, as AWS documents it: the emulators leave most of it out.
+
+Sources, in the Lambda Developer Guide: "Process Amazon DynamoDB records with Lambda" (batching, parallelization),
+"Configuring partial batch response with DynamoDB and Lambda", "Retain discarded records for a DynamoDB event
+source", "How Lambda processes records from stream and queue-based event sources", "Using Lambda with Amazon SQS"
+(error handling, FIFO queues, partial batch responses).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from zlib import crc32
+
+Event = Any
+Function = Callable[[Event], Any]
+"""The handler, called with an event."""
+
+FAILED_WHOLE = object()
+
+
+def failed_of(function: Function, entries: Sequence[Any], names: Sequence[str]) -> Any:
+    """Invokes the function; the identifiers that it reports as failed, or FAILED_WHOLE.
+
+    An empty answer is success; a raise, or an identifier that is empty or not in the batch, fails the batch.
+    """
+    try:
+        answer = function({"Records": list(entries)})
+    except Exception:
+        return FAILED_WHOLE
+    failures = (answer or {}).get("batchItemFailures") or []
+    found = [failure.get("itemIdentifier") for failure in failures]
+    return found if all(name and name in names for name in found) else FAILED_WHOLE
+
+
+@dataclass
+class StreamMapping:
+    """Delivers the records of one shard. Times and ages are in seconds, of a clock that is only counted.
+
+    `retries` and `oldest` of None mean for ever. `destination` is told of what is given up: Lambda sends the
+    first and the last sequence number there, never the records.
+    """
+
+    function: Function
+    batch_size: int = 100
+    window: float = 0.0
+    bisect: bool = False
+    retries: int | None = None
+    oldest: float | None = None
+    reports_failures: bool = True
+    lanes: int = 1
+    destination: list[tuple[str, str]] = field(default_factory=list)
+    invocations: int = 0
+    now: float = 0.0
+
+    def run(self, records: Sequence[Any], chance: random.Random) -> None:
+        """Delivers all; records of one key in order, those of different lanes in any."""
+        lanes: list[list[Any]] = [[] for _ in range(self.lanes)]
+        for record in records:
+            lanes[crc32(str(record["dynamodb"]["Keys"]).encode()) % self.lanes].append(record)
+        working = [self._work(lane) for lane in lanes]
+        while working:
+            lane = chance.choice(working)
+            if next(lane, None) is None:
+                working.remove(lane)
+
+    def _work(self, records: Sequence[Any]) -> Iterator[bool]:
+        position = 0
+        while position < len(records):
+            batch = self._batch(records[position:])
+            position += len(batch)
+            pieces = [(batch, 0)]
+            while pieces:
+                pieces = [*self._invoke(*pieces[0]), *pieces[1:]]
+                yield True
+
+    def _batch(self, records: Sequence[Any]) -> Sequence[Any]:
+        """What has come when the batch is full or the window over."""
+        first = created(records[0])
+        self.now = max(self.now, first)
+        closes = max(self.now, first + self.window)
+        return [r for r in records[: self.batch_size] if created(r) <= closes]
+
+    def _invoke(self, batch: Sequence[Any], tries: int) -> list[tuple[Sequence[Any], int]]:
+        """What is left to deliver of a batch, in pieces, each with how often it was tried again."""
+        if self.oldest is not None and self.now - created(batch[0]) > self.oldest:
+            self._discard(batch[:1])
+            return [(batch[1:], tries)] if batch[1:] else []
+        self.invocations += 1
+        assert self.invocations < 5000, "no end"
+        names = [number(record) for record in batch]
+        failed = failed_of(self.function, batch, names)
+        if failed == [] or (failed is not FAILED_WHOLE and not self.reports_failures):
+            return []
+        self.now += 1.0
+        done = 0 if failed is FAILED_WHOLE else min(names.index(name) for name in failed)
+        rest = batch[done:]
+        if self.bisect and done:
+            return [(rest, tries)]
+        if self.bisect and len(rest) > 1:  # takes none of the retries
+            middle = len(rest) // 2
+            return [(rest[:middle], tries), (rest[middle:], tries)]
+        if self.retries is not None and tries >= self.retries:
+            self._discard(rest)
+            return []
+        return [(rest, tries + 1)]
+
+    def _discard(self, batch: Sequence[Any]) -> None:
+        self.destination.append((number(batch[0]), number(batch[-1])))
+
+
+@dataclass
+class QueueMapping:
+    """Delivers the messages of a standard or FIFO queue; `dead` is its dead-letter queue."""
+
+    function: Function
+    batch_size: int = 10
+    receives: int = 1000
+    dead: list[Any] = field(default_factory=list)
+
+    def run(self, messages: Sequence[Any], chance: random.Random) -> None:
+        """A standard queue delivers in any order, a FIFO queue what is left of a group only in its order."""
+        waiting, received = list(messages), dict.fromkeys((m["messageId"] for m in messages), 0)
+        for _ in range(10_000):
+            if not waiting:
+                return
+            batch = self._receive(waiting, chance)
+            names = [message["messageId"] for message in batch]
+            failed = failed_of(self.function, batch, names)
+            kept = names if failed is FAILED_WHOLE else failed
+            assert_in_order(batch, kept)
+            for message in batch:
+                name = message["messageId"]
+                received[name] += 1
+                if name not in kept:
+                    waiting.remove(message)
+                elif received[name] >= self.receives:
+                    waiting.remove(message)
+                    self.dead.append(message)
+        raise AssertionError("no end")
+
+    def _receive(self, waiting: Sequence[Any], chance: random.Random) -> list[Any]:
+        size = chance.randint(1, self.batch_size)
+        if group_of(waiting[0]) is None:
+            return chance.sample(list(waiting), min(size, len(waiting)))
+        groups = sorted({group_of(message) for message in waiting})
+        chosen = chance.sample(groups, chance.randint(1, len(groups)))
+        return [message for message in waiting if group_of(message) in chosen][:size]
+
+
+def assert_in_order(batch: Sequence[Any], kept: Sequence[str]) -> None:
+    """What follows a failure in its group must come again, too: the rest of the batch is deleted."""
+    failed_groups = set()
+    for message in batch:
+        group = group_of(message)
+        if message["messageId"] in kept:
+            failed_groups.add(group)
+        else:
+            assert group is None or group not in failed_groups, f"{message['messageId']} overtook in {group}"
+
+
+def group_of(message: Any) -> str | None:
+    return message["attributes"].get("MessageGroupId")
+
+
+def created(record: Any) -> float:
+    return float(record["dynamodb"]["ApproximateCreationDateTime"])
+
+
+def number(record: Any) -> str:
+    return str(record["dynamodb"]["SequenceNumber"])
