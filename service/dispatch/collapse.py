@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from ..records import TableRecord
+from ..records.versions import second_of
 from .contracts import Sink, Write
 from .outcomes import SUPERSEDED, Outcome, Result
 
@@ -39,7 +40,7 @@ def write_newest(writes: Sequence[Write], sink: Sink) -> list[Result]:
 
 
 def stack_by_document(writes: Sequence[Write]) -> list[Stack]:
-    """The writes of each document, oldest first: by version, within it as the stream or the batch has them."""
+    """The writes of each document, oldest first: by version, within a second by sequence number."""
     stacks: dict[tuple[str, str], Stack] = {}
     for position, write in enumerate(writes):
         stacks.setdefault((write.target, write.id), []).append(position)
@@ -51,13 +52,14 @@ def stack_by_document(writes: Sequence[Write]) -> list[Stack]:
 
 def _sort(stack: Stack, writes: Sequence[Write]) -> None:
     records = [writes[position].record for position in stack]
-    one_stream = len({record.source for record in records}) == 1
+    # Sequence numbers of two streams do not compare; within one they have the last word on a second.
+    one_stream = len({record.source for record in records}) == 1 and isinstance(records[0], TableRecord)
 
-    def age(position: int) -> tuple[int, int, int]:
+    def age(position: int) -> tuple[int, int, int, int]:
         write = writes[position]
-        # Sequence numbers of two streams do not compare.
-        in_stream = isinstance(write.record, TableRecord) and one_stream
-        sequence = write.record.sequence or 0 if in_stream else 0  # type: ignore[union-attr]
-        return write.version or 0, sequence, position
+        version = write.version or 0
+        if not one_stream or not isinstance(write.record, TableRecord):
+            return version, 0, 0, position
+        return second_of(version), write.record.sequence or 0, version, position
 
     stack.sort(key=age)

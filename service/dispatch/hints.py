@@ -6,20 +6,24 @@ A record is a hint when its version cannot be trusted to settle what is newer:
 - it has no usable time or sequencer;
 - it came unordered (through a queue) and is older than `hint_after`: OpenSearch may have forgotten the version of
   a deleted document by then (`index.gc_deletes`, and at once when a shard moves);
-- its write met another version of the same second: the order within a second rests on sequence numbers, which
-  AWS does not promise to be comparable;
+- its write met another version of the same second, or it came unordered with a sequence number of a form that was
+  never seen: the order within a second rests on that form, which AWS does not promise;
 - it tells of an object from which items are made: DeleteItem leaves no trace of its sequencer behind.
+
+What is written where versions do not tell what is newer (within a second that was settled by reading, or in an
+index that keeps no versions) is looked at again afterwards: of two that read and write at the same time the last
+one sees what it missed.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from ..records import CREATED, DELETED, ObjectRecord, Record, TableRecord, Undecodable
-from ..records.versions import UNORDERED, same_second
+from ..records.versions import UNORDERED, second_of
 from ..routing import BoundRoute
 from .failures import result_of
 from .outcomes import Outcome, Result
@@ -57,6 +61,10 @@ class Hints:
 
     def look(self, tasks: Sequence[Task]) -> None:
         """Replaces what hints say by what is there now; a task whose look fails has its result. Raises Halt."""
+        for task in tasks:
+            record = task.record
+            if isinstance(record, TableRecord) and not (record.ordered or record.ranked or self.trusting):
+                task.at = record.version if task.at is None else task.at
         items = [task for task in tasks if isinstance(task.record, TableRecord) and self._is_hint(task)]
         if items:
             self._look_at_items(items)
@@ -66,7 +74,8 @@ class Hints:
 
     def reopen(self, tasks: Sequence[Task]) -> list[Task]:
         """Those of the tasks whose write did not settle what is newer, ready to be tried again. Raises Halt."""
-        return [task for task in tasks if self._unsettled(task)]
+        unsettled = [task for task in tasks if self._unsettled(task)]
+        return unsettled + self._overtaken([task for task in tasks if _may_be_overtaken(task)])
 
     def _is_hint(self, task: Task) -> bool:
         record, bound = task.record, task.bound
@@ -86,6 +95,21 @@ class Hints:
         return self.now() - created if created is not None else float("inf")
 
     def _look_at_items(self, tasks: Sequence[Task]) -> None:
+        for task, now in self._read(tasks):
+            _see(task, now)
+
+    def _overtaken(self, tasks: Sequence[Task]) -> list[Task]:
+        """Those of the tasks whose item is no longer what was written, ready to be tried again."""
+        overtaken = []
+        for task, now in self._read(tasks) if tasks else ():
+            assert isinstance(task.seen, TableRecord)
+            if now.new != task.seen.new:
+                task.reopen(task.at)
+                overtaken.append(task)
+        return overtaken
+
+    def _read(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, TableRecord]]:
+        """Tasks with their records as they are now; a task whose item cannot be read has its result."""
         records = [task.record for task in tasks if isinstance(task.record, TableRecord)]
         try:
             images = self.lookups.items(records)
@@ -93,14 +117,14 @@ class Hints:
             failed = result_of(error, "reading items as they are now")
             if len(tasks) > 1 and failed.outcome is not Outcome.RETRY:
                 for task in tasks:  # one key may be what sank them all
-                    self._look_at_items([task])
+                    yield from self._read([task])
                 return
             for task in tasks:
                 task.results = [failed]
             return
         for task, record, image in zip(tasks, records, images, strict=True):
             version = record.version if task.at is None else max(record.version, task.at)
-            _see(task, record.as_now(image, version))
+            yield task, record.as_now(image, version)
 
     def _look_at_object(self, task: Task, record: ObjectRecord) -> None:
         try:
@@ -117,7 +141,7 @@ class Hints:
             version = task.record.version if task.at is None else task.at
             if conflict is None or self.trusting:
                 return False
-            if not same_second(version, conflict) and task.record.version != UNORDERED:
+            if second_of(version) != second_of(conflict) and task.record.version != UNORDERED:
                 return False
             task.reopen(conflict)
             return True
@@ -139,6 +163,12 @@ class Hints:
             return False
         task.reopen(None)
         return True
+
+
+def _may_be_overtaken(task: Task) -> bool:
+    """Whether versions do not tell what was written from what others, who read at another moment, have written."""
+    written = isinstance(task.seen, TableRecord) and task.result.outcome is Outcome.APPLIED
+    return written and task.bound is not None and (task.at is not None or not task.bound.versioned)
 
 
 def _lacks_image(record: TableRecord | ObjectRecord, bound: BoundRoute) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ..app import App, Chosen, choose
 from ..errors import SettingsError, StreamdexError
+from ..settings import setting
 
 USAGE = """usage: python -m service COMMAND [options]
 
@@ -17,13 +18,21 @@ commands:
   run            read the streams of the routes' tables and the queues of READ_QUEUE, until stopped
   replay FILES   dispatch the records of recordings: JSON lines, Lambda events, dead letters
   dead-letters list|show|redrive|purge
-                 what could not succeed; --letter, --route, --reason, --since and --until choose among it
+                 what could not succeed; --letter, --route, --reason, --since and --until choose among it,
+                 --json is for scripts
   settings       every setting, its value, where it came from, and its variable
 
 Options are the same for every command: python -m service run --help lists them.
 Exit codes: 0 done, 1 records were rejected or had no route, 2 usage or settings, 3 halted, 4 unreachable,
 130 interrupted.
 """
+
+
+@dataclass(frozen=True)
+class Output:
+    """How a command tells what it found."""
+
+    json: bool = setting(False, "JSON, one value on each line, for scripts", env="STREAMDEX_JSON")
 
 
 def run_container(chosen: Chosen) -> int:
@@ -53,19 +62,24 @@ def dead_letters(chosen: Chosen) -> int:
 
     (action,) = chosen.configuration.operands
     which = chosen.configuration.build(letters.Filter)
+    as_json = chosen.configuration.build(Output).json
     with App(chosen.settings, chosen.routes) as app:
         if action == "list":
             for kept in letters.chosen(app.letters, which):
-                print(f"{kept.id}  {kept.time}  {kept.route or '-'}  {kept.reason}")
+                summary = {name: value for name, value in vars(kept).items() if name != "record"}
+                line = f"{kept.id}  {kept.time}  {kept.route or '-'}  {kept.reason}"
+                print(json.dumps(summary) if as_json else line)
         elif action == "show":
             for kept in letters.chosen(app.letters, which):
-                print(json.dumps(vars(kept), indent=2))
+                print(json.dumps(vars(kept), indent=None if as_json else 2))
         elif action == "redrive":
             ends = letters.redrive(app.letters, which, app.dispatcher_of)
-            print(", ".join(f"{count} {name}" for name, count in sorted(ends.items())) or "no letters")
+            words = ", ".join(f"{count} {name}" for name, count in sorted(ends.items())) or "no letters"
+            print(json.dumps(ends) if as_json else words)
             return 0 if set(ends) <= {"applied", "stale", "skipped"} else 1
         elif action == "purge":
-            print(f"{letters.purge(app.letters, which)} removed")
+            removed = letters.purge(app.letters, which)
+            print(json.dumps({"removed": removed}) if as_json else f"{removed} removed")
         else:
             raise SettingsError(f"dead-letters takes list, show, redrive or purge, not {action!r}")
     return 0
@@ -85,10 +99,10 @@ def show_settings(chosen: Chosen) -> int:
     return 0
 
 
-def letter_filter() -> Sequence[type]:
+def letter_options() -> Sequence[type]:
     from ..operations.letters import Filter
 
-    return [Filter]
+    return [Filter, Output]
 
 
 @dataclass(frozen=True)
@@ -103,7 +117,7 @@ class Command:
 COMMANDS: Mapping[str, Command] = {
     "run": Command(run_container),
     "replay": Command(replay_recording, ("FILES",)),
-    "dead-letters": Command(dead_letters, ("ACTION",), letter_filter),
+    "dead-letters": Command(dead_letters, ("ACTION",), letter_options),
     "settings": Command(show_settings),
 }
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..errors import DecodeError
-from .versions import stream_version
+from .events import INSERT
+from .versions import MARGIN, is_ranked, stream_version
 
 if TYPE_CHECKING:
     from .deserializer import Deserializer
@@ -82,6 +83,11 @@ class TableRecord:
         return int(text) if text.isascii() and text.isdigit() and len(text) <= 40 else None
 
     @property
+    def ranked(self) -> bool:
+        """Whether its version alone orders it among the changes of its second."""
+        return is_ranked(self.created, self.sequence)
+
+    @property
     def subject(self) -> tuple[str, str]:
         """What changed: the same for two records of one item."""
         return self.table, repr(sorted(self.typed_keys.items()))
@@ -146,6 +152,20 @@ class TableRecord:
 
     def __repr__(self) -> str:
         return f"TableRecord({self.event} {self.table} {self.identifier})"
+
+
+def scanned(item: Mapping[str, Any], keys: Iterable[str], stream: str, read_at: float) -> TableRecord:
+    """The record of a typed item that a consistent scan found, to be loaded while its stream is live.
+
+    `read_at` is the server's time in Unix seconds before the page was read. The version is that time less MARGIN:
+    whatever changed since has a higher one, and nothing that the scan could have missed has a lower one.
+    """
+    change = {
+        "ApproximateCreationDateTime": int(read_at - MARGIN),
+        "Keys": {name: item[name] for name in keys},
+        "NewImage": item,
+    }
+    return TableRecord({"eventName": INSERT, "eventSourceARN": stream, "dynamodb": change})
 
 
 @lru_cache(maxsize=1024)

@@ -11,6 +11,9 @@ from typing import Final
 
 FORMAT: Final = 1
 
+MARGIN: Final = 120.0
+"""Seconds that a scan is dated back: more than the clocks of DynamoDB and of its streams can differ."""
+
 EPOCH: Final = 1_325_376_000  # 2012-01-01T00:00:00Z in Unix seconds, the month DynamoDB came out
 _SECONDS: Final = 2**31 - 1  # the last second that fits; in 2080
 _LOW: Final = 2**32 - 1
@@ -36,9 +39,19 @@ def stream_version(created: float | None, sequence: int | None) -> int:
     return (seconds - EPOCH) << 32 | (fraction or _finest(sequence or 0))
 
 
-def same_second(one: int, other: int) -> bool:
-    """Whether two versions of stream records are of the same second."""
-    return one >> 32 == other >> 32
+def is_ranked(created: float | None, sequence: int | None) -> bool:
+    """Whether versions of this form order the changes of one second.
+
+    AWS promises only that sequence numbers reflect the order of a stream, not which of their digits do: a form
+    that was never seen is not relied on.
+    """
+    fraction = created is not None and created % 1 != 0
+    return fraction or 0 < (sequence or 0) // _TWENTY_DIGITS <= _LOW
+
+
+def second_of(version: int) -> int:
+    """The second that the version of a stream record is of."""
+    return version >> 32
 
 
 def _finest(sequence: int) -> int:

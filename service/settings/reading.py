@@ -159,6 +159,7 @@ def make_parser(options: Mapping[str, Option], program: str, file_parser: type) 
             type=converter(option),
             default=option.default,
             metavar=option.name.upper(),
+            **({"nargs": "?", "const": True} if option.type is bool else {}),  # --json is --json=true
             help=f"{option.declared.help} [{option.env}{default}]".replace("%", "%%"),
         )
     return parser

@@ -202,7 +202,9 @@ def test_purge_never_takes_all_by_mistake(app: App):
     assert list(app.letters.letters()) == []
 
 
-def test_the_command_line_lists_shows_redrives_and_purges(deployment: Deployment, monkeypatch, capsys):
+@pytest.fixture
+def two_letters(deployment: Deployment, monkeypatch) -> Deployment:
+    """Two uploads that are no images are kept, and the command line finds them."""
     names = ",".join(f"{name}={actual}" for name, actual in deployment.settings.names.items())
     for variable, value in {
         "AWS_ENDPOINT_URL": deployment.aws_url,
@@ -216,6 +218,10 @@ def test_the_command_line_lists_shows_redrives_and_purges(deployment: Deployment
     raws = [json.dumps({"bucket": deployment.bucket, "key": key}) for key in ("broken.png", "other.txt")]
     with App(deployment.settings, [Images(), ImageUploads()]) as app:
         app.dispatcher.dispatch([record for raw in raws for record in unwrap(json.loads(raw))])
+    return deployment
+
+
+def test_the_command_line_lists_shows_redrives_and_purges(two_letters: Deployment, capsys):
     assert main(["dead-letters", "list", "--reason=broken.png"]) == 0
     listed = capsys.readouterr().out
     assert "images:ImageUploads" in listed
@@ -223,11 +229,27 @@ def test_the_command_line_lists_shows_redrives_and_purges(deployment: Deployment
     assert main(["dead-letters", "show", f"--letter={listed[:8]}"]) == 0
     assert json.loads(capsys.readouterr().out)["record"]["key"] == "broken.png"
     assert main(["dead-letters", "redrive", "--reason=broken.png"]) == 1  # still no image
-    deployment.upload("broken.png")
+    two_letters.upload("broken.png")
     assert main(["dead-letters", "redrive", "--reason=broken.png"]) == 0
     assert "1 applied" in capsys.readouterr().out
-    eventually(lambda: deployment.items.scan()["Count"], 1)
+    eventually(lambda: two_letters.items.scan()["Count"], 1)
     assert main(["dead-letters", "purge"]) == 2
     assert main(["dead-letters", "purge", "--reason=other.txt"]) == 0
     assert main(["dead-letters", "list"]) == 0
     assert main(["dead-letters", "burn"]) == 2
+
+
+def test_the_command_line_speaks_json_to_scripts(two_letters: Deployment, capsys):
+    def said(*words: str) -> list[Any]:
+        main(["dead-letters", *words, "--json"])
+        return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    first, second = said("list")
+    assert {first["route"], second["route"]} == {"images:ImageUploads"}
+    assert "record" not in first
+    (shown,) = said("show", f"--letter={first['id']}")
+    assert shown["record"]["key"] in ("broken.png", "other.txt")
+    two_letters.upload("broken.png")
+    assert said("redrive") == [{"applied": 1, "rejected": 1}]
+    assert said("purge", "--reason=other.txt") == [{"removed": 1}]
+    assert said("list") == []

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 from builders import stream_record
+from convergence import check, live_cases, queue_cases, shard_cases
 from deployments import ask, documents_of
+from hypothesis import HealthCheck, given, settings
 
 from service import Delete, Index
 from service.context import Context
@@ -53,6 +55,14 @@ def target(search_url: str) -> Iterator[Target]:
     yield made
     made.context.close()
     ask("DELETE", f"{search_url}/{made.index}")
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(queue_cases() | shard_cases(bad=True) | live_cases())
+def test_whatever_becomes_of_the_records_the_index_ends_equal_to_the_table(target: Target, case):
+    ask("DELETE", f"{target.url}/items")
+    sink = SearchSink(target.context, {"items": MAPPING})
+    check(case, lambda: documents_of(target.url, "items"), index=sink)
 
 
 def test_a_stale_write_changes_nothing_and_says_what_is_there(target: Target):

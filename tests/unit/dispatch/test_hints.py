@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, ClassVar
 
 import pytest
@@ -112,6 +113,58 @@ def test_a_conflict_within_a_second_is_settled_by_reading_at_the_version_that_wa
     assert bench.outcomes(record(number=1)) == ["APPLIED"]
     assert bench.documents == {"a": {"n": 9}}
     assert bench.index.versions["items", "a"] == stream_version(1_700_000_000, 2 * 10**20)
+
+
+def unranked(number: int, low: int, **rest: Any) -> Any:
+    """A message whose sequence number has a form that was never seen on AWS."""
+    raw = stream_record(new={"id": "a", "n": number}, sequence=f"{10**12 + number}{low:020d}", **rest)
+    return sqs_message(raw, f"m{number}")
+
+
+def test_a_record_from_a_queue_whose_sequence_number_has_an_unknown_form_is_read():
+    bench = Bench(Items(), truth=truth(a=2))
+    assert bench.outcomes(unranked(2, low=5)) == bench.outcomes(unranked(1, low=9)) == ["APPLIED"]
+    assert bench.documents == {"a": {"n": 2}}
+
+
+def test_of_one_shard_the_sequence_number_decides_which_is_newest_in_a_second():
+    first, second = (json.loads(unranked(number, low)["body"]) for number, low in ((1, 9), (2, 5)))
+    bench = Bench(Items(), truth=truth(a=2))
+    assert bench.outcomes(first, second) == ["STALE", "APPLIED"]
+    assert [write.action for write in bench.index.sent] == [Index({"n": 2})]
+
+
+def overtaking(world: Truth, **changed: int) -> type[Items]:
+    """A route while which the table changes, once, and others write to the index what they have read before."""
+
+    class Overtaken(Items):
+        def document(self, item):
+            world.table = truth(**changed).table
+            return {"n": item["n"]}
+
+    return Overtaken
+
+
+@pytest.mark.parametrize("versions", ["external", None])
+def test_what_versions_do_not_settle_is_looked_at_again_after_it_is_written(versions):
+    world = truth(a=8)
+    route = overtaking(world, a=9)
+    route.versions = versions
+    bench = Bench(route(), truth=world)
+    bench.dispatch(unranked(1, low=1))
+    assert bench.documents == {"a": {"n": 9}}
+    assert [write.action for write in bench.index.sent] == [Index({"n": 8}), Index({"n": 9})]
+
+
+def test_what_cannot_be_looked_at_again_is_tried_again():
+    world = truth(a=8)
+
+    class Breaking(Items):
+        def document(self, item):
+            world.error = ConnectionError("refused")
+            return {"n": item["n"]}
+
+    assert Bench(Breaking(), truth=world).outcomes(unranked(1, low=1)) == ["RETRY"]
 
 
 def test_a_conflict_across_seconds_is_stale_and_costs_no_read():

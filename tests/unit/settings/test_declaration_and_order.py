@@ -228,3 +228,18 @@ def test_a_class_that_is_no_dataclass_has_no_settings(read):
         pass
 
     assert isinstance(read(classes=(Plain,)).build(Plain), Plain)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "value"),
+    [
+        (["--create-indices"], {}, True),
+        (["--create-indices=false"], {}, False),
+        (["--create-indices", "false"], {}, False),
+        ([], {"STREAMDEX_CREATE_INDICES": "false"}, False),
+        (["--create-indices"], {"STREAMDEX_CREATE_INDICES": "false"}, True),
+    ],
+)
+def test_a_setting_that_is_on_or_off_needs_no_value_to_be_on(arguments, environment, value):
+    found = read_configuration(Settings, arguments=arguments, environment=environment).build(Settings)
+    assert found.create_indices is value

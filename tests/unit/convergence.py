@@ -1,0 +1,251 @@
+"""Histories of a table, whatever becomes of their records on the way, and what the index must hold at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
+
+from builders import sqs_message, stream_arn, stream_record
+from fakes import Bench, IndexModel, Items, Truth
+from hypothesis import strategies as st
+
+from service.dispatch import Result, Write
+from service.dispatch.outcomes import APPLIED, Outcome
+from service.records.serializer import typed
+from service.records.tables import scanned
+from service.routing import Delete, Index
+
+START = 1_700_000_000
+GC_DELETES = 3600.0
+KEYS = ("a", "b")
+BAD = Result(Outcome.REJECTED, "the mapping has another type", 400)
+
+
+@dataclass(frozen=True)
+class Change:
+    """A write to the table: its number is its place in the history, its time in whole seconds.
+
+    `low` are the low digits of the sequence number: without them the number has the form that AWS gives, else one
+    whose digits do not tell the order within a second. A `bad` item is one that the index refuses.
+    """
+
+    number: int
+    time: int
+    key: str
+    removes: bool
+    low: int | None = None
+    bad: bool = False
+
+    @property
+    def item(self) -> dict[str, Any]:
+        return {"id": self.key, "n": f"no number {self.number}" if self.bad else self.number}
+
+    def record(self, existed: bool) -> dict[str, Any]:
+        event = "REMOVE" if self.removes else "MODIFY" if existed else "INSERT"
+        sequence = f"{self.number + 1}{0:020d}" if self.low is None else f"{10**12 + self.number}{self.low:020d}"
+        image = {"old" if self.removes else "new": self.item}
+        return stream_record(event, sequence=sequence, created=self.time, keys={"id": self.key}, **image)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Records, by their numbers, that come together at a moment."""
+
+    time: float
+    numbers: tuple[int, ...]
+    way: Literal["shard", "queue", "redrive"]
+
+
+@dataclass(frozen=True)
+class Backfill:
+    """A scan of the table at one moment, loaded at a later one; its server's clock is off by `skew` seconds."""
+
+    time: float
+    read_at: float
+    skew: float
+
+
+Case: TypeAlias = tuple[Sequence[Change], Sequence[Delivery | Backfill]]
+
+
+class ForgetfulIndex(IndexModel):
+    """Forgets what it knows of a deleted document once `gc_deletes` has gone by, and refuses what is bad."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.deleted: dict[tuple[str, str], float] = {}
+
+    def write(self, writes: Sequence[Write]) -> list[Result]:
+        for place, when in list(self.deleted.items()):
+            if self.now > when + GC_DELETES:
+                del self.deleted[place], self.versions[place]
+        results = super().write(writes)
+        for write, result in zip(writes, results, strict=True):
+            if result is APPLIED:
+                self.deleted.pop((write.target, write.id), None)
+                if isinstance(write.action, Delete):
+                    self.deleted[write.target, write.id] = self.now
+        return results
+
+    def _write(self, write: Write) -> Result:
+        if isinstance(write.action, Index) and isinstance(write.action.document["n"], str):
+            return BAD
+        return super()._write(write)
+
+
+class World:
+    """A table with its history, an index, and the dispatcher between them."""
+
+    def __init__(self, history: Sequence[Change], **options: Any):
+        self.history = history
+        self.truth = Truth()
+        self.now = 0.0
+        options.setdefault("index", ForgetfulIndex())
+        options |= {"truth": self.truth, "clock": lambda: self.now}
+        self.bench = Bench(Items(), **options)
+        self.redriving = Bench(Items(), always=True, **options)
+        seen: dict[str, bool] = {}
+        self.records = []
+        for change in history:
+            self.records.append(change.record(seen.get(change.key, False)))
+            seen[change.key] = not change.removes
+
+    def items(self, now: float, good: bool = False) -> dict[str, Any]:
+        """The table at a moment, as the `n` of each item: of all changes, or of those that the index takes."""
+        found: dict[str, Any] = {}
+        for change in self.history:
+            if change.time <= now and not (good and change.bad and not change.removes):
+                found.pop(change.key, None)
+                if not change.removes:
+                    found[change.key] = change.item["n"]
+        return found
+
+    def deliver(self, step: Delivery | Backfill) -> None:
+        self.now = step.time
+        if isinstance(self.bench.index, ForgetfulIndex):
+            self.bench.index.now = step.time
+        self.truth.table = self._typed(step.time)
+        if isinstance(step, Backfill):
+            items = self._typed(step.read_at).values()
+            batch = [scanned(item, ["id"], stream_arn(), step.read_at + step.skew) for item in items]
+            report = self.bench.dispatcher.dispatch(batch)
+        else:
+            raws = [self.records[number] for number in step.numbers]
+            messages = raws if step.way == "shard" else [sqs_message(r, f"m{i}") for i, r in enumerate(raws)]
+            bench = self.redriving if step.way == "redrive" else self.bench
+            report = bench.dispatch(*messages)
+        assert not report.undone
+
+    def _typed(self, now: float) -> dict[str, Any]:
+        return {key: typed({"id": key, "n": n}) for key, n in self.items(now).items()}
+
+
+def run(case: Case, **options: Any) -> World:
+    history, steps = case
+    world = World(history, **options)
+    for step in steps:
+        world.deliver(step)
+    return world
+
+
+def check(case: Case, documents: Callable[[], Mapping[str, Any]] | None = None, **options: Any) -> None:
+    """At the end the index is the table as far as it takes it. `documents` looks where `index` is no model."""
+    world = run(case, **options)
+    found = documents() if documents else world.bench.documents
+    assert {name: document["n"] for name, document in found.items()} == world.items(float("inf"), good=True)
+
+
+@st.composite
+def histories(draw: st.DrawFn, bad: bool = False, gaps: Sequence[int] = (0, 0, 1, 60, 900, 4000)) -> list[Change]:
+    """`gaps` are the seconds that can lie between two changes.
+
+    With `bad` items all sequence numbers are as AWS gives them: reading finds an item only as it is now, and where
+    that is bad, what of older ones the index keeps is open.
+    """
+    time, changes = START, []
+    ranked = bad or draw(st.booleans())
+    for number in range(draw(st.integers(1, 8))):
+        time += draw(st.sampled_from(gaps))
+        change = Change(
+            number, time, draw(st.sampled_from(KEYS)), draw(st.booleans()), bad=bad and draw(st.booleans())
+        )
+        changes.append(change)
+    if ranked:
+        return changes
+    lows = draw(st.permutations(range(1, len(changes) + 1)))
+    return [replace(change, low=low) for change, low in zip(changes, lows, strict=True)]
+
+
+@st.composite
+def backfills(draw: st.DrawFn, history: Sequence[Change]) -> list[Backfill]:
+    """None or one, at any moment. Its pages are loaded before deletions are forgotten."""
+    if not draw(st.booleans()):
+        return []
+    read_at = draw(st.sampled_from(history)).time + draw(st.sampled_from([0.0, 30.0, 500.0]))
+    return [Backfill(read_at + draw(st.sampled_from([0.0, 5.0, 1000.0])), read_at, draw(st.floats(-100, 100)))]
+
+
+@st.composite
+def redrives(draw: st.DrawFn, history: Sequence[Change]) -> list[Delivery]:
+    """Records that were kept as dead letters, delivered again in any order, any number of times, at any age."""
+    found = []
+    for numbers in draw(st.lists(st.lists(st.integers(0, len(history) - 1), min_size=1, max_size=3), max_size=3)):
+        since = max(history[number].time for number in numbers)
+        found.append(
+            Delivery(since + draw(st.sampled_from([0.0, 100.0, 5000.0, 10.0**6])), tuple(numbers), "redrive")
+        )
+    return found
+
+
+@st.composite
+def cases_of(draw: st.DrawFn, history: Sequence[Change], deliveries: Sequence[Delivery]) -> Case:
+    """Deliveries with what an operator does meanwhile."""
+    steps = [*deliveries, *draw(redrives(history)), *draw(backfills(history))]
+    return history, sorted(steps, key=lambda step: step.time)
+
+
+@st.composite
+def queue_cases(draw: st.DrawFn, **options: Any) -> Case:
+    """A history, and its records through a queue: in any order, any number of times, however late."""
+    history = draw(histories(**options))
+    arrivals = []
+    for change in history:
+        for _ in range(draw(st.integers(1, 3))):
+            late = draw(st.sampled_from([0, 1, 1500, 2000, 5000, 100_000]))
+            arrivals.append((change.time + late + draw(st.floats(0, 1)), change.number))
+    arrivals.sort()
+    deliveries: list[Delivery] = []
+    for now, number in arrivals:
+        if deliveries and draw(st.booleans()):
+            numbers = draw(st.permutations([*deliveries.pop().numbers, number]))
+            deliveries.append(Delivery(now, tuple(numbers), "queue"))
+        else:
+            deliveries.append(Delivery(now, (number,), "queue"))
+    return draw(cases_of(history, deliveries))
+
+
+@st.composite
+def shard_cases(draw: st.DrawFn, bad: bool = False) -> Case:
+    """A history, and its stream as a shard is read: in order, from any earlier place again, however late."""
+    history = draw(histories(bad))
+    now, position = float(history[-1].time), 0
+    deliveries: list[Delivery] = []
+    while position < len(history):
+        size = draw(st.integers(1, len(history)))
+        numbers = tuple(range(position, min(position + size, len(history))))
+        deliveries.append(Delivery(now, numbers, "shard"))
+        position += size
+        now += draw(st.sampled_from([0.0, 1.0, 5000.0]))
+        if len(deliveries) < 8 and draw(st.booleans()):
+            position = draw(st.integers(0, min(position, len(history))))
+    return draw(cases_of(history, deliveries))
+
+
+@st.composite
+def live_cases(draw: st.DrawFn, **options: Any) -> Case:
+    """A history that is read as it is written, one change after the other, with a backfill anywhere."""
+    history = draw(histories(**options))
+    deliveries = [Delivery(float(change.time), (change.number,), "shard") for change in history]
+    return draw(cases_of(history, deliveries))
