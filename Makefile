@@ -8,6 +8,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 PY := .venv/bin/python
 FAULT_RUNS ?= 200
 BAD_INPUTS ?= 10000
+HISTORIES ?= 3000
 # The options that several targets take.
 OPTIONS = $(if $(FUNC),--func=$(FUNC)) $(RUN_ARGS)
 
@@ -32,10 +33,11 @@ test: .venv/ready ## run the tests, the end-to-end ones on the embedded stand-in
 test-real: .venv/ready ## run the contracts and the sample on real servers (Java and Maven needed)
 	@$(PY) -m pytest tests/real $(TEST_ARGS)
 
-test-faults: .venv/ready ## run fault injection and bad input at length (FAULT_RUNS=200 BAD_INPUTS=10000)
-	@STREAMDEX_FAULT_RUNS=$(FAULT_RUNS) STREAMDEX_BAD_INPUT_EXAMPLES=$(BAD_INPUTS) $(PY) -m pytest -n 6 -q \
-		--show-capture=no tests/unit/dispatch/test_bad_input.py \
-		tests/unit/dispatch/test_faults_of_aws.py tests/embedded/test_faults.py $(TEST_ARGS)
+test-faults: .venv/ready ## run faults, bad input and stories of streams at length (FAULT_RUNS BAD_INPUTS HISTORIES)
+	@STREAMDEX_FAULT_RUNS=$(FAULT_RUNS) STREAMDEX_BAD_INPUT_EXAMPLES=$(BAD_INPUTS) STREAMDEX_HISTORIES=$(HISTORIES) \
+		$(PY) -m pytest -n 6 -q --show-capture=no tests/unit/dispatch/test_bad_input.py \
+		tests/unit/dispatch/test_faults_of_aws.py tests/unit/sources/test_streams.py tests/embedded/test_faults.py \
+		$(TEST_ARGS)
 
 watch: .venv/ready ## rerun the unit tests that a save affects
 	@$(PY) -m pytest_watcher . --now --delay 0.2 --patterns '**/*.py' --ignore-patterns '**/.venv/**' --runner .venv/bin/pytest --testmon -q tests/unit

@@ -82,8 +82,13 @@ class Batch(Protocol):
 
 
 class Source(Protocol):
-    """Where batches come from. The next is asked for only when the last is settled."""
+    """Where batches come from.
+
+    As many as `workers` threads may iterate at the same time; each asks for its next batch only when its last is
+    settled.
+    """
 
     name: str
+    workers: int
 
     def __iter__(self) -> Iterator[Batch]: ...

@@ -37,7 +37,7 @@ class Worker(Thread):
         self._dispatcher = dispatcher
         self._stopping = stopping
         self._exits = exits
-        self._pause = Pause(stopping, FIRST_PAUSE)
+        self._pause = Pause(source.name, stopping, FIRST_PAUSE)
 
     def run(self) -> None:
         try:
@@ -64,7 +64,7 @@ class Worker(Thread):
             except (Halt, Unreachable) as error:
                 if self._exits:
                     raise
-                self._pause.longer(f"{self.name}: {error}", halted=True)
+                self._pause.longer(str(error), halted=True)
 
 
 def run(app: App, stopping: Event | None = None, started: Callable[[Sequence[Source]], None] | None = None) -> int:
@@ -80,7 +80,9 @@ def run(app: App, stopping: Event | None = None, started: Callable[[Sequence[Sou
     previous = {number: signal.signal(number, _stops(stopping)) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         exits = app.settings.on_halt == "exit"
-        workers = [Worker(source, app.dispatcher, stopping, exits) for source in sources]
+        workers = [
+            Worker(source, app.dispatcher, stopping, exits) for source in sources for _ in range(source.workers)
+        ]
         for worker in workers:
             worker.start()
         if started:

@@ -92,13 +92,19 @@ class Settings:
         10, "messages taken from a queue at once", env="POLL_BATCH_SIZE", least=1, most=10
     )
     poll_interval: float = setting(
-        0.5, "seconds before an idle source is asked again", env="POLL_INTERVAL", least=0
+        0.5, "seconds before an idle source is asked again, at most", env="POLL_INTERVAL", least=0
     )
     poll_wait: int = setting(
         2, "seconds that a queue waits for a message (long poll)", env="STREAMDEX_POLL_WAIT", least=0, most=20
     )
     stream_batch_size: int = setting(
         1000, "records taken from a shard at once", env="STREAMDEX_STREAM_BATCH_SIZE", least=1, most=1000
+    )
+    stream_workers: int = setting(
+        4, "threads that read the shards of one table", env="STREAMDEX_STREAM_WORKERS", least=1, most=256
+    )
+    queue_workers: int = setting(
+        2, "threads that take messages from one queue", env="STREAMDEX_QUEUE_WORKERS", least=1, most=256
     )
     start_at: str = setting(
         "TRIM_HORIZON",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from ..context import Context
 from ..dispatch.failures import reaching, result_of
@@ -15,21 +17,40 @@ from ..errors import Halt, SettingsError
 
 logger = logging.getLogger(__name__)
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 ENDED: Final = "SHARD_END"
-"""The position of a shard that is closed and read to its end."""
+"""The position of a shard that is closed and read to its end, and whose children are recorded."""
+
+TRIM_HORIZON: Final = "TRIM_HORIZON"
+LATEST: Final = "LATEST"
+"""The positions of a shard of which nothing was read yet: its beginning, or its end when it was first seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How far a shard is read: the sequence number of the last record that is done, or one of the words above.
+
+    `time` is when that record was made, or when the word was written, in Unix seconds.
+    """
+
+    position: str
+    time: float
 
 
 class Checkpoints(Protocol):
-    """Positions: the sequence number of the last record that is done, or ENDED."""
+    """How far a group has read the shards of its streams."""
 
-    def read(self, stream: str, shard: str) -> str | None:
-        """The position in a shard; None where none was written."""
+    def read(self, stream: str) -> dict[str, Checkpoint]:
+        """What is recorded of a stream, by shard. Raises Halt when it cannot be read, and what boto3 raises."""
         ...
 
-    def write(self, stream: str, shard: str, position: str) -> None:
-        """Keeps the position. Raises Halt when it cannot."""
+    def write(self, stream: str, shard: str, checkpoint: Checkpoint) -> None:
+        """Keeps how far a shard is read. Raises Halt when it cannot."""
+        ...
+
+    def remove(self, stream: str, shard: str) -> None:
+        """Forgets a shard. Raises Halt when it cannot."""
         ...
 
     def close(self) -> None:
@@ -59,29 +80,31 @@ class SqliteCheckpoints:
             self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute(
-                "CREATE TABLE IF NOT EXISTS checkpoints (grp TEXT, stream TEXT, shard TEXT, position TEXT,"
-                " format INTEGER, PRIMARY KEY (grp, stream, shard))"
+                "CREATE TABLE IF NOT EXISTS positions (grp TEXT, stream TEXT, shard TEXT, position TEXT,"
+                " time REAL, format INTEGER, PRIMARY KEY (grp, stream, shard))"
             )
         except (OSError, sqlite3.Error) as error:
             raise Halt(f"checkpoints cannot be kept in {path}: {error}; set STREAMDEX_CHECKPOINTS") from error
 
-    def read(self, stream: str, shard: str) -> str | None:
-        with self._lock:
-            row = self._connection.execute(
-                "SELECT position FROM checkpoints WHERE grp = ? AND stream = ? AND shard = ?",
-                (self._group, stream, shard),
-            ).fetchone()
-        return str(row[0]) if row else None
+    def read(self, stream: str) -> dict[str, Checkpoint]:
+        columns = "SELECT shard, position, time FROM positions WHERE grp = ? AND stream = ?"
+        rows = self._execute(columns, self._group, stream)
+        return {shard: Checkpoint(position, time) for shard, position, time in rows}
 
-    def write(self, stream: str, shard: str, position: str) -> None:
+    def write(self, stream: str, shard: str, checkpoint: Checkpoint) -> None:
+        row = (self._group, stream, shard, checkpoint.position, checkpoint.time, FORMAT)
+        self._execute("INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?, ?, ?)", *row)
+
+    def remove(self, stream: str, shard: str) -> None:
+        where = "DELETE FROM positions WHERE grp = ? AND stream = ? AND shard = ?"
+        self._execute(where, self._group, stream, shard)
+
+    def _execute(self, statement: str, *values: Any) -> list[Any]:
         try:
             with self._lock:
-                self._connection.execute(
-                    "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?)",
-                    (self._group, stream, shard, position, FORMAT),
-                )
+                return self._connection.execute(statement, values).fetchall()
         except sqlite3.Error as error:
-            raise Halt(f"the checkpoint of {shard} cannot be written: {error}") from error
+            raise Halt(f"the file of checkpoints cannot be used: {error}; see STREAMDEX_CHECKPOINTS") from error
 
     def close(self) -> None:
         with self._lock:
@@ -89,7 +112,7 @@ class SqliteCheckpoints:
 
 
 class TableCheckpoints:
-    """A DynamoDB table with the string key `id`; it is created where it is missing."""
+    """A DynamoDB table with the string keys `stream` (of a group) and `shard`; it is created if it is missing."""
 
     def __init__(self, context: Context, table: str, group: str):
         self._dynamodb = context.dynamodb
@@ -97,15 +120,34 @@ class TableCheckpoints:
         self._group = group
         self._create_missing()
 
-    def read(self, stream: str, shard: str) -> str | None:
-        answer = self._dynamodb.get_item(TableName=self._table, Key=self._key(stream, shard), ConsistentRead=True)
-        item = answer.get("Item")
-        return str(item["position"]["S"]) if item else None
+    def read(self, stream: str) -> dict[str, Checkpoint]:
+        found: dict[str, Checkpoint] = {}
+        query = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="stream = :stream",
+            ExpressionAttributeValues={":stream": self._key(stream, "")["stream"]},
+            ConsistentRead=True,
+        )
+        for page in query:
+            for item in page["Items"]:
+                found[item["shard"]["S"]] = Checkpoint(item["position"]["S"], float(item["time"]["N"]))
+        return found
 
-    def write(self, stream: str, shard: str, position: str) -> None:
-        item = self._key(stream, shard) | {"position": {"S": position}, "format": {"N": str(FORMAT)}}
+    def write(self, stream: str, shard: str, checkpoint: Checkpoint) -> None:
+        item = self._key(stream, shard) | {
+            "position": {"S": checkpoint.position},
+            "time": {"N": str(checkpoint.time)},
+            "format": {"N": str(FORMAT)},
+        }
+        self._change(shard, lambda: self._dynamodb.put_item(TableName=self._table, Item=item))
+
+    def remove(self, stream: str, shard: str) -> None:
+        key = self._key(stream, shard)
+        self._change(shard, lambda: self._dynamodb.delete_item(TableName=self._table, Key=key))
+
+    def _change(self, shard: str, change: Callable[[], Any]) -> None:
         try:
-            self._dynamodb.put_item(TableName=self._table, Item=item)
+            change()
         except Exception as error:
             result = result_of(error, f"the checkpoint of {shard} in table {self._table}")
             if result.outcome is not Outcome.RETRY:
@@ -117,7 +159,7 @@ class TableCheckpoints:
         """The client is the context's to close."""
 
     def _key(self, stream: str, shard: str) -> dict[str, dict[str, str]]:
-        return {"id": {"S": f"{self._group}|{stream}|{shard}"}}
+        return {"stream": {"S": f"{self._group}|{stream}"}, "shard": {"S": shard}}
 
     def _create_missing(self) -> None:
         try:
@@ -126,8 +168,13 @@ class TableCheckpoints:
         except self._dynamodb.exceptions.ResourceNotFoundException:
             self._dynamodb.create_table(
                 TableName=self._table,
-                AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-                KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+                AttributeDefinitions=[
+                    {"AttributeName": name, "AttributeType": "S"} for name in ("stream", "shard")
+                ],
+                KeySchema=[
+                    {"AttributeName": "stream", "KeyType": "HASH"},
+                    {"AttributeName": "shard", "KeyType": "RANGE"},
+                ],
                 BillingMode="PAY_PER_REQUEST",
             )
             self._dynamodb.get_waiter("table_exists").wait(TableName=self._table)

@@ -14,23 +14,36 @@ LONGEST: Final = 30.0
 """Seconds."""
 
 
-class Pause:
-    """Waits longer after each failure in a row, with full jitter, and not at all once `stopping` is set."""
+def pause_after(failures: int, shortest: float, chance: Callable[[], float]) -> float:
+    """Seconds to wait after so many failures in a row: longer each time, with full jitter."""
+    most: float = min(shortest * 2.0 ** min(failures, 40), LONGEST)
+    return shortest + chance() * (most - shortest)
 
-    def __init__(self, stopping: Event, shortest: float, chance: Callable[[], float] = random.random):
+
+def tell(source: str, reason: str, seconds: float, halted: bool = False) -> None:
+    """Logs why a source waits. `halted` is for what somebody has to mend."""
+    level, event = (logging.ERROR, "halted") if halted else (logging.WARNING, "trying again")
+    logger.log(level, event, extra={"source": source, "reason": reason, "after": f"{seconds:.1f} s"})
+
+
+class Pause:
+    """Waits longer after each failure in a row, and not at all once `stopping` is set."""
+
+    def __init__(
+        self, source: str, stopping: Event, shortest: float = 0.1, chance: Callable[[], float] = random.random
+    ):
+        self._source = source
         self._stopping = stopping
-        self._shortest = max(shortest, 0.1)
+        self._shortest = shortest
         self._chance = chance
         self._failures = 0
 
     def longer(self, reason: str, halted: bool = False) -> None:
-        """Says why, and waits. `halted` is for what somebody has to mend."""
+        """Says why, and waits."""
         self._failures += 1
-        most = min(self._shortest * 2**self._failures, LONGEST)
-        seconds = self._shortest + self._chance() * (most - self._shortest)
+        seconds = pause_after(self._failures, self._shortest, self._chance)
         if not self._stopping.is_set():
-            level, event = (logging.ERROR, "halted") if halted else (logging.WARNING, "trying again")
-            logger.log(level, event, extra={"reason": reason, "after": f"{seconds:.1f} s"})
+            tell(self._source, reason, seconds, halted)
         self._stopping.wait(seconds)
 
     def reset(self) -> None:

@@ -74,11 +74,12 @@ class QueueSource:
 
     def __init__(self, context: Context, queue: str, stopping: Event, clock: Callable[[], float] = time.monotonic):
         self.name = f"queue {queue}"
+        self.workers = context.settings.queue_workers
         self._context = context
         self._queue = queue
         self._stopping = stopping
         self._clock = clock
-        self._pause = Pause(stopping, context.settings.poll_interval)
+        self._pause = Pause(self.name, stopping)
 
     def __iter__(self) -> Iterator[QueueBatch]:
         url = self._url()

@@ -110,7 +110,9 @@ class Running:
     def __init__(self, app: App):
         self._stopping = Event()
         self._threads = [
-            Thread(target=self._work, args=(source, app.dispatcher)) for source in app.sources(self._stopping)
+            Thread(target=self._work, args=(source, app.dispatcher))
+            for source in app.sources(self._stopping)
+            for _ in range(source.workers)
         ]
         for thread in self._threads:
             thread.start()

@@ -24,6 +24,7 @@ class Source:
 
     def __init__(self, name: str = "table t", errors: Sequence[BaseException] = (), slow: float = 0):
         self.name = name
+        self.workers = 1
         self.given: list[int] = []
         self.settled: list[int] = []
         self.stopping = Event()
@@ -116,7 +117,7 @@ def test_a_halt_stops_only_its_source_which_goes_on_with_the_same_batch(quick, c
     assert halted.settled[:3] == [0, 1, 2]
     assert len(other.settled) > 2
     told = [record for record in caplog.records if record.message == "halted"]
-    assert {(record.levelname, record.reason) for record in told} == {("ERROR", "queue halted: create the index")}
+    assert {(r.levelname, r.source, r.reason) for r in told} == {("ERROR", "queue halted", "create the index")}
 
 
 def test_a_queue_is_not_asked_for_more_while_it_halts(quick):

@@ -13,7 +13,7 @@ from moto import mock_aws
 from service.context import Context
 from service.errors import Halt, SettingsError, Unreachable
 from service.settings import Settings
-from service.sources.checkpoints import SqliteCheckpoints, TableCheckpoints, make_checkpoints
+from service.sources.checkpoints import ENDED, Checkpoint, SqliteCheckpoints, TableCheckpoints, make_checkpoints
 
 
 @pytest.fixture(params=["file", "table"])
@@ -37,23 +37,33 @@ def open_store(request, tmp_path, monkeypatch):
 
 
 def test_a_position_is_there_after_a_restart(open_store):
-    open_store().write("stream", "shard", "17")
-    assert open_store().read("stream", "shard") == "17"
+    open_store().write("stream", "shard", Checkpoint("17", 1_700_000_000.5))
+    assert open_store().read("stream") == {"shard": Checkpoint("17", 1_700_000_000.5)}
 
 
 def test_the_last_position_counts(open_store):
     store = open_store()
-    for position in ("1", "2", "SHARD_END"):
-        store.write("stream", "shard", position)
-    assert store.read("stream", "shard") == "SHARD_END"
+    for position in ("1", "2", ENDED):
+        store.write("stream", "shard", Checkpoint(position, 1.0))
+    assert store.read("stream")["shard"].position == ENDED
+
+
+def test_what_is_removed_is_forgotten(open_store):
+    store = open_store()
+    for shard in ("one", "other"):
+        store.write("stream", shard, Checkpoint("1", 1.0))
+    store.remove("stream", "one")
+    store.remove("stream", "never seen")
+    assert list(store.read("stream")) == ["other"]
 
 
 def test_groups_streams_and_shards_do_not_meet(open_store):
     store = open_store()
-    store.write("stream", "shard", "17")
-    assert store.read("stream", "other") is None
-    assert store.read("other", "shard") is None
-    assert open_store("another group").read("stream", "shard") is None
+    for stream, shard in (("stream", "shard"), ("stream", "sibling"), ("other", "cousin")):
+        store.write(stream, shard, Checkpoint("17", 1.0))
+    assert set(store.read("stream")) == {"shard", "sibling"}
+    assert set(store.read("other")) == {"cousin"}
+    assert open_store("another group").read("stream") == {}
 
 
 def test_the_store_is_what_the_setting_names(tmp_path):
@@ -74,8 +84,8 @@ def test_a_table_is_made_where_it_is_missing(open_store):
     store = open_store()
     if isinstance(store, TableCheckpoints):
         again = open_store()
-        again.write("s", "s", "1")
-        assert store.read("s", "s") == "1"
+        again.write("s", "s", Checkpoint("1", 1.0))
+        assert store.read("s") == {"s": Checkpoint("1", 1.0)}
 
 
 def test_a_checkpoint_that_could_not_be_written_now_stops_nothing_and_one_that_never_can_halts(open_store, caplog):
@@ -83,13 +93,13 @@ def test_a_checkpoint_that_could_not_be_written_now_stops_nothing_and_one_that_n
     if not isinstance(store, TableCheckpoints):
         return
     store._dynamodb = SimpleNamespace(put_item=raising(ConnectionError("reset")))
-    store.write("stream", "shard", "1")
+    store.write("stream", "shard", Checkpoint("1", 1.0))
     assert "checkpoint not written" in caplog.text
     store._dynamodb = SimpleNamespace(
         put_item=raising(ClientError({"Error": {"Code": "AccessDenied"}}, "PutItem"))
     )
     with pytest.raises(Halt, match="permission"):
-        store.write("stream", "shard", "2")
+        store.write("stream", "shard", Checkpoint("2", 1.0))
 
 
 def test_a_table_that_cannot_be_reached_at_the_start_is_told():

@@ -1,103 +1,89 @@
-"""A stream is read whole: parents before children, from the checkpoint on, whatever happens on the way."""
+"""A stream is read whole: parents before children, from the checkpoint on, whatever happens on the way.
+
+The streams are models under a virtual clock, which goes on whenever there is nothing to do.
+"""
 
 from __future__ import annotations
 
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from threading import Event
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from builders import stream_arn, stream_record
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from stream_model import ModelShard, StreamModel
 
 from service.context import Context
 from service.dispatch import Outcome, Report, Result
 from service.errors import Halt
 from service.settings import Settings
 from service.sources.checkpoints import ENDED, SqliteCheckpoints
-from service.sources.shards import Shard, parents_first
 from service.sources.streams import StreamSource
 
-
-class Expired(Exception):
-    pass
-
-
-class Trimmed(Exception):
-    pass
+DAY = 24 * 3600.0
+HISTORIES = int(os.environ.get("STREAMDEX_HISTORIES", "200"))
+"""What happens to a stream, of which the heavier tier makes thousands."""
 
 
-class NotFound(Exception):
-    pass
+class Poller:
+    """A process that reads the streams of a table; the numbers of the records it has delivered, in order."""
 
+    def __init__(self, model: StreamModel, checkpoints: Any, **options: Any):
+        self.model = model
+        self.seen: list[int] = []
+        self.failing: set[int] = set()
+        self._stopping = Event()
+        self._until: Callable[[], bool] = lambda: False
+        self._patience = 0.0
+        context = Context(Settings(**options), dynamodb=model, dynamodb_streams=model)
+        self.source = StreamSource(
+            context,
+            "images",
+            checkpoints,
+            self._stopping,
+            clock=lambda: model.now,
+            now=lambda: model.now,
+            wait=self._wait,
+            chance=lambda: 0.5,
+        )
+        self._batches: Iterator[Any] | None = None
 
-class FakeStream:
-    """One table's stream: shards as (id, parent, sequence numbers, closed), read through opaque iterators."""
+    def run(self, until: Callable[[], bool], within: float = 3600.0) -> None:
+        """Reads until something is so, for so many seconds of the model's clock at the most."""
+        self._until, self._patience = until, self.model.now + within
+        self._stopping.clear()
+        for batch in self.source:
+            results = []
+            for record in batch.records:
+                number = int(record.identifier)
+                self.seen.append(number)
+                results.append(Result(Outcome.RETRY if number in self.failing else Outcome.APPLIED, "busy"))
+                self.failing.discard(number)
+            batch.settle(Report(results))
+            if until():
+                return
+        assert until(), "stuck"
 
-    class exceptions:
-        ExpiredIteratorException = Expired
-        TrimmedDataAccessException = Trimmed
-        ResourceNotFoundException = NotFound
+    def run_for(self, seconds: float) -> None:
+        """Reads for so long."""
+        end = self.model.now + seconds
+        self.run(lambda: self.model.now >= end, seconds + 1)
 
-    def __init__(self, *shards: tuple[str, str, list[int], bool], page: int = 2):
-        self.shards = list(shards)
-        self.trouble: list[Exception] = []
-        self.trimmed_below = 0
-        self._reads = 0
-        self._page = page
-        self._iterators: dict[str, tuple[str, int]] = {}
+    def has_seen(self, numbers: Collection[int]) -> Callable[[], bool]:
+        return lambda: set(numbers) <= set(self.seen)
 
-    def describe_table(self, TableName: str) -> Any:
-        return {"Table": {"LatestStreamArn": stream_arn(), "StreamSpecification": {"StreamEnabled": True}}}
-
-    def describe_stream(self, StreamArn: str, ExclusiveStartShardId: str = "") -> Any:
-        ids = [shard[0] for shard in self.shards]
-        start = ids.index(ExclusiveStartShardId) + 1 if ExclusiveStartShardId else 0
-        page = self.shards[start : start + self._page]
-        description: dict[str, Any] = {
-            "Shards": [
-                {"ShardId": name, **({"ParentShardId": parent} if parent else {})} for name, parent, *_ in page
-            ]
-        }
-        if start + self._page < len(self.shards):
-            description["LastEvaluatedShardId"] = page[-1][0]
-        return {"StreamDescription": description}
-
-    def get_shard_iterator(
-        self, StreamArn: str, ShardId: str, ShardIteratorType: str, SequenceNumber: str = ""
-    ) -> Any:
-        numbers = self._shard(ShardId)[2]
-        if SequenceNumber:
-            if int(SequenceNumber) < self.trimmed_below:
-                raise Trimmed
-            after = ShardIteratorType == "AFTER_SEQUENCE_NUMBER"
-            place = sum(number < int(SequenceNumber) + after for number in numbers)
-        else:
-            place = len(numbers) if ShardIteratorType == "LATEST" else 0
-        return {"ShardIterator": self._iterator(ShardId, place)}
-
-    def get_records(self, ShardIterator: str, Limit: int) -> Any:
-        self._reads += 1
-        assert self._reads < 1000, "reading goes on and on, and finds nothing"
-        if self.trouble:
-            raise self.trouble.pop(0)
-        shard, place = self._iterators[ShardIterator]
-        _, _, numbers, closed = self._shard(shard)
-        page = numbers[place : place + min(self._page, Limit)]
-        end = place + len(page)
-        answer: dict[str, Any] = {
-            "Records": [stream_record(new={"id": str(n)}, sequence=str(n)) for n in page],
-        }
-        if not (closed and end >= len(numbers)):
-            answer["NextShardIterator"] = self._iterator(shard, end)
-        return answer
-
-    def _shard(self, name: str) -> tuple[str, str, list[int], bool]:
-        return next(shard for shard in self.shards if shard[0] == name)
-
-    def _iterator(self, shard: str, place: int) -> str:
-        name = f"i{len(self._iterators)}"
-        self._iterators[name] = (shard, place)
-        return name
+    def _wait(self, condition: Any, seconds: float) -> None:
+        self.model.now += max(seconds, 0.001)
+        if self._until() or self.model.now > self._patience:
+            self._stopping.set()
 
 
 @pytest.fixture
@@ -107,158 +93,420 @@ def checkpoints(tmp_path):
     store.close()
 
 
-def read(
-    stream: FakeStream, checkpoints: Any, *, stop_at: int, fail: set[str] = frozenset(), **settings: Any
-) -> list[str]:
-    """The sequence numbers dispatched until `stop_at` of them were; each in `fail` has to come again once."""
-    stopping, seen, failing = Event(), [], set(fail)
-    context = Context(Settings(poll_interval=0, **settings), dynamodb=stream, dynamodb_streams=stream)
-    source = StreamSource(context, "images", checkpoints, stopping)
-    source._pause._shortest = 0.001
-    for batch in source:
-        results = []
-        for record in batch.records:
-            broken = record.identifier in failing
-            failing.discard(record.identifier)
-            results.append(Result(Outcome.RETRY if broken else Outcome.APPLIED))
-            seen.append(record.identifier)
-        batch.settle(Report(results))
-        if len(seen) >= stop_at:
-            stopping.set()
-    return seen
+def root(model: StreamModel) -> ModelShard:
+    return next(iter(model.streams[-1].shards.values()))
 
 
-LINEAGE = [("c", "b", [7, 8], False), ("a", "", [1, 2, 3], True), ("b", "a", [4, 5, 6], True)]
+def position(checkpoints: Any, model: StreamModel, shard: ModelShard) -> str:
+    return checkpoints.read(model.streams[-1].arn)[shard.id].position
+
+
+def family(model: StreamModel) -> tuple[list[ModelShard], list[int]]:
+    """A shard, its two children and a grandchild, with two records each; and all their numbers in order."""
+    shards, numbers = [root(model)], model.write(root(model), 2)
+    children = model.split(shards[0])
+    for child in children:
+        numbers += model.write(child, 2)
+    (grandchild,) = model.split(children[0], 1)
+    return [*shards, *children, grandchild], numbers + model.write(grandchild, 2)
 
 
 def test_every_record_of_every_shard_is_read_parents_before_children(checkpoints):
-    assert read(FakeStream(*LINEAGE), checkpoints, stop_at=8) == list("12345678")
+    model = StreamModel()
+    shards, numbers = family(model)
+    poller = Poller(model, checkpoints)
+    poller.run(poller.has_seen(numbers))
+    assert poller.seen.index(numbers[1]) < min(poller.seen.index(number) for number in numbers[2:])
+    assert poller.seen.index(numbers[3]) < poller.seen.index(numbers[6])
+    assert sorted(poller.seen) == numbers
+    assert position(checkpoints, model, shards[0]) == ENDED
 
 
-def test_a_child_whose_parent_is_no_longer_listed_is_read(checkpoints):
-    assert read(FakeStream(("b", "gone", [4, 5], False)), checkpoints, stop_at=2) == ["4", "5"]
+def test_a_child_whose_parent_was_never_seen_is_read(checkpoints):
+    model = StreamModel()
+    (child,) = model.split(root(model), 1)
+    model.now += DAY + 1
+    numbers = model.write(child, 2)
+    poller = Poller(model, checkpoints)
+    poller.run(poller.has_seen(numbers))
 
 
 def test_reading_goes_on_after_the_checkpoint(checkpoints):
-    stream = FakeStream(("a", "", [1, 2, 3, 4], False))
-    assert read(stream, checkpoints, stop_at=2) == ["1", "2"]
-    assert read(stream, checkpoints, stop_at=2) == ["3", "4"]
+    model = StreamModel()
+    first = model.write(root(model), 3)
+    poller = Poller(model, checkpoints)
+    poller.run(poller.has_seen(first))
+    second = model.write(root(model), 2)
+    again = Poller(model, checkpoints)
+    again.run(again.has_seen(second))
+    assert again.seen == second
 
 
-def test_a_closed_shard_that_was_read_to_its_end_is_not_read_again(checkpoints):
-    stream = FakeStream(*LINEAGE)
-    read(stream, checkpoints, stop_at=8)
-    assert checkpoints.read(stream_arn(), "a") == ENDED
-    stream.shards[0] = ("c", "b", [7, 8, 9], False)
-    assert read(stream, checkpoints, stop_at=1) == ["9"]
+def test_a_parent_counts_as_ended_only_once_its_children_are_recorded(checkpoints):
+    model = StreamModel(lag=300.0)
+    numbers = model.write(root(model), 2)
+    children = model.split(root(model))
+    late = model.write(children[1], 1)
+    poller = Poller(model, checkpoints)
+    poller.run(poller.has_seen(numbers))
+    poller.run_for(200)
+    assert position(checkpoints, model, root(model)) == f"{numbers[-1]:021d}"
+    poller.run(poller.has_seen(late))
+    assert position(checkpoints, model, root(model)) == ENDED
+    restarted = Poller(model, checkpoints, start_at="LATEST")
+    restarted.run_for(100)
+    assert restarted.seen == []
+
+
+def test_the_last_shards_of_a_stream_that_is_disabled_end_without_children(checkpoints):
+    model = StreamModel()
+    numbers = model.write(root(model), 2)
+    model.disable()
+    poller = Poller(model, checkpoints)
+    poller.run(lambda: position(checkpoints, model, root(model)) == ENDED)
+    assert poller.seen == numbers
+
+
+def test_a_stream_that_is_enabled_anew_is_read_after_the_old_one_and_said(checkpoints, caplog):
+    model = StreamModel()
+    old = model.write(root(model), 5)
+    model.disable()
+    model.enable()
+    new = model.write(root(model), 2)
+    poller = Poller(model, checkpoints)
+    poller.run(poller.has_seen(new))
+    assert poller.seen == old + new
+    assert "enabled anew" in caplog.text
+
+
+def test_a_table_that_was_made_anew_is_read(checkpoints):
+    model = StreamModel()
+    poller = Poller(model, checkpoints)
+    poller.run(poller.has_seen(model.write(root(model), 1)))
+    model.streams.clear()
+    model.enable()
+    poller.run(poller.has_seen(model.write(root(model), 1)))
 
 
 def test_a_record_that_has_to_come_again_comes_with_everything_after_it(checkpoints):
-    stream = FakeStream(("a", "", [1, 2, 3, 4], True), page=3)
-    assert read(stream, checkpoints, stop_at=6, fail={"2"}) == ["1", "2", "3", "2", "3", "4"]
-    assert checkpoints.read(stream_arn(), "a") == ENDED
+    model = StreamModel(page=3)
+    one, two, three, four = numbers = model.write(root(model), 4)
+    poller = Poller(model, checkpoints)
+    poller.failing = {two}
+    poller.run(lambda: len(poller.seen) == 6)
+    assert poller.seen == [one, two, three, two, three, four]
+    assert position(checkpoints, model, root(model)) == f"{numbers[-1]:021d}"
 
 
 def test_the_checkpoint_never_passes_a_record_that_has_to_come_again(checkpoints):
-    stream = FakeStream(("a", "", [1, 2, 3], False), page=3)
-    read(stream, checkpoints, stop_at=3, fail={"2"})
-    assert checkpoints.read(stream_arn(), "a") == "1"
+    model = StreamModel(page=3)
+    one, two, three = model.write(root(model), 3)
+    poller = Poller(model, checkpoints)
+    poller.failing = {two}
+    poller.run(lambda: poller.seen == [one, two, three])
+    assert position(checkpoints, model, root(model)) == f"{one:021d}"
 
 
-def test_an_expired_iterator_is_renewed_at_the_last_position(checkpoints):
-    stream = FakeStream(("a", "", [1, 2, 3, 4], False))
-    stream.trouble = [Expired()]
-    assert read(stream, checkpoints, stop_at=4) == list("1234")
-
-
-def test_throttling_and_lost_connections_lose_nothing(checkpoints):
-    stream = FakeStream(*LINEAGE)
-    stream.trouble = [ClientError({"Error": {"Code": "ThrottlingException"}}, "GetRecords"), ConnectionError()]
-    assert read(stream, checkpoints, stop_at=8) == list("12345678")
-
-
-def test_a_position_that_was_trimmed_goes_on_with_the_oldest_that_is_left_and_says_so(checkpoints, caplog):
-    checkpoints.write(stream_arn(), "a", "1")
-    stream = FakeStream(("a", "", [5, 6], False))
-    stream.trimmed_below = 5
-    assert read(stream, checkpoints, stop_at=2) == ["5", "6"]
-    assert "records lost" in caplog.text
-
-
-def test_latest_leaves_out_what_was_there_and_reads_shards_born_since_from_their_beginning(checkpoints):
-    stream = FakeStream(("a", "", [1, 2], True))
-    original = stream.get_records
-
-    def born(**arguments: Any) -> Any:
-        stream.shards = [("a", "", [1, 2], True), ("b", "a", [3, 4], False)]
-        return original(**arguments)
-
-    stream.get_records = born
-    assert read(stream, checkpoints, stop_at=2, start_at="LATEST") == ["3", "4"]
-
-
-def test_the_first_records_after_latest_come_again_when_they_have_to(checkpoints):
-    stream = FakeStream(("a", "", [1], False))
-    original = stream.get_records
-
-    def arriving(**arguments: Any) -> Any:
-        stream.shards = [("a", "", [1, 2, 3], False)]
-        return original(**arguments)
-
-    stream.get_records = arriving
-    assert read(stream, checkpoints, stop_at=4, fail={"2"}, start_at="LATEST") == ["2", "3", "2", "3"]
+def test_an_iterator_that_expires_is_renewed_at_the_last_position(checkpoints):
+    model = StreamModel()
+    poller = Poller(model, checkpoints)
+    poller.run(poller.has_seen(model.write(root(model), 3)))
+    model.now += 1000
+    numbers = model.write(root(model), 2)
+    poller.run(poller.has_seen(numbers))
+    assert poller.seen[-2:] == numbers
+    assert len(poller.seen) == 5
 
 
 def test_an_iterator_that_expires_after_latest_leaves_out_nothing(checkpoints):
-    stream = FakeStream(("a", "", [1], False))
-    stream.trouble = [Expired()]
-    original = stream.get_records
+    model = StreamModel()
+    model.write(root(model), 1)
+    poller = Poller(model, checkpoints, start_at="LATEST")
+    poller.run_for(10)
+    model.now += 1000
+    poller.run(poller.has_seen(model.write(root(model), 1)))
 
-    def arriving(**arguments: Any) -> Any:
-        stream.shards = [("a", "", [1, 2], False)]
-        return original(**arguments)
 
-    stream.get_records = arriving
-    assert "2" in read(stream, checkpoints, stop_at=2, start_at="LATEST")
+def test_throttling_loses_nothing_and_is_answered_with_growing_pauses(checkpoints):
+    model = StreamModel()
+    _, numbers = family(model)
+    model.throttled = 10
+    poller = Poller(model, checkpoints)
+    before = model.now
+    poller.run(poller.has_seen(numbers))
+    assert model.now - before > 10
+
+
+def test_what_fails_with_one_shard_holds_up_no_other(checkpoints, caplog):
+    model = StreamModel()
+    bad, good = model.split(root(model))
+    numbers = model.write(good, 4)
+    model.write(bad, 1)
+    get_records = model.get_records
+
+    def refuse(ShardIterator: str, Limit: int) -> Any:
+        if model._iterators[ShardIterator][1] is bad:
+            raise ClientError({"Error": {"Code": "ValidationException"}}, "GetRecords")
+        return get_records(ShardIterator, Limit)
+
+    model.get_records = refuse
+    poller = Poller(model, checkpoints)
+    poller.run(poller.has_seen(numbers))
+    poller.run(poller.has_seen(model.write(good, 1)), within=5)
+    assert "halted" in caplog.text
+
+
+def lost(caplog: Any) -> list[Any]:
+    return [record for record in caplog.records if record.message.startswith("records lost")]
+
+
+def test_a_position_that_was_trimmed_goes_on_with_the_oldest_and_says_what_may_be_missed(checkpoints, caplog):
+    model = StreamModel()
+    poller = Poller(model, checkpoints)
+    since = model.now
+    poller.run(poller.has_seen(model.write(root(model), 1)))
+    model.now += 3600
+    missed = model.write(root(model), 1)
+    model.now += DAY + 1
+    until = model.now
+    numbers = model.write(root(model), 1)
+    again = Poller(model, checkpoints)
+    again.run(again.has_seen(numbers))
+    assert not set(missed) & set(again.seen)
+    (told,) = lost(caplog)
+    times = [datetime.fromisoformat(time).timestamp() for time in (told.since, told.until)]
+    assert times == [int(since), int(until)]
+    assert told.shard == root(model).id
+
+
+def test_a_shard_that_expired_unread_is_told_and_its_children_are_read(checkpoints, caplog):
+    model = StreamModel()
+    poller = Poller(model, checkpoints)
+    poller.run(poller.has_seen(model.write(root(model), 1)))
+    model.write(root(model), 1)
+    (child,) = model.split(root(model), 1)
+    model.now += DAY + 10
+    numbers = model.write(child, 1)
+    again = Poller(model, checkpoints)
+    again.run(again.has_seen(numbers))
+    assert len(lost(caplog)) == 1
+
+
+def test_shards_that_have_ended_are_forgotten_after_two_days(checkpoints):
+    model = StreamModel()
+    poller = Poller(model, checkpoints)
+    parent = root(model)
+    poller.run(poller.has_seen(model.write(parent, 1)))
+    (child,) = model.split(parent, 1)
+    poller.run(poller.has_seen(model.write(child, 1)))
+    for _ in range(50):
+        model.now += 3600
+        poller.run(poller.has_seen(model.write(child, 1)))
+    poller.run_for(100)
+    assert list(checkpoints.read(model.streams[-1].arn)) == [child.id]
+
+
+def test_latest_leaves_out_what_was_there_and_reads_shards_born_since_from_their_beginning(checkpoints):
+    model = StreamModel()
+    old = model.write(root(model), 2)
+    (middle,) = model.split(root(model), 1)
+    old += model.write(middle, 2)
+    poller = Poller(model, checkpoints, start_at="LATEST")
+    poller.run_for(10)
+    numbers = model.write(middle, 1)
+    (child,) = model.split(middle, 1)
+    numbers += model.write(child, 2)
+    poller.run(poller.has_seen(numbers))
+    assert poller.seen == numbers
+
+
+def test_a_restart_after_latest_leaves_out_nothing_that_came_since(checkpoints):
+    model = StreamModel()
+    Poller(model, checkpoints, start_at="LATEST").run_for(10)
+    numbers = model.write(root(model), 2)
+    again = Poller(model, checkpoints, start_at="LATEST")
+    again.run(again.has_seen(numbers))
 
 
 def test_a_record_that_cannot_be_decoded_is_delivered_with_its_number(checkpoints):
-    stream = FakeStream(("a", "", [1], False))
-    original = stream.get_records
+    model = StreamModel()
+    get_records = model.get_records
 
     def broken(**arguments: Any) -> Any:
-        answer = original(**arguments)
+        answer = get_records(**arguments)
         for record in answer["Records"]:
             del record["dynamodb"]["Keys"]
         return answer
 
-    stream.get_records = broken
-    assert read(stream, checkpoints, stop_at=1) == ["1"]
-    assert checkpoints.read(stream_arn(), "a") == "1"
+    model.get_records = broken
+    poller = Poller(model, checkpoints)
+    poller.run(poller.has_seen(model.write(root(model), 1)))
 
 
 def test_a_table_that_is_missing_or_has_no_stream_halts_with_the_remedy(checkpoints):
-    class Missing(FakeStream):
-        def describe_table(self, TableName: str) -> Any:
-            raise NotFound
+    def missing(TableName: str) -> Any:
+        raise model.exceptions.ResourceNotFoundException
 
-    class Still(FakeStream):
-        def describe_table(self, TableName: str) -> Any:
-            return {"Table": {}}
-
-    for stream, remedy in ((Missing(), "create it"), (Still(), "NEW_AND_OLD_IMAGES")):
+    model = StreamModel()
+    model.streams.clear()
+    for describe, remedy in ((missing, "create it"), (model.describe_table, "NEW_AND_OLD_IMAGES")):
+        model.describe_table = describe
         with pytest.raises(Halt, match=remedy):
-            read(stream, checkpoints, stop_at=1)
+            Poller(model, checkpoints, on_halt="exit").run_for(1)
 
 
 def test_forbidden_calls_halt(checkpoints):
-    stream = FakeStream(("a", "", [1], False))
-    stream.trouble = [ClientError({"Error": {"Code": "AccessDeniedException"}}, "GetRecords")]
+    model = StreamModel()
+
+    def refuse(**_: Any) -> Any:
+        raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "GetRecords")
+
+    model.get_records = refuse
     with pytest.raises(Halt, match="permission"):
-        read(stream, checkpoints, stop_at=1)
+        Poller(model, checkpoints, on_halt="exit").run_for(1)
 
 
-def test_parents_come_first_also_where_a_parent_is_listed_last_or_a_loop_is_listed():
-    shards = [Shard("c", "b"), Shard("b", "a"), Shard("a", "")]
-    assert [shard.id for shard in parents_first(shards)] == ["a", "b", "c"]
-    assert {shard.id for shard in parents_first([Shard("x", "y"), Shard("y", "x")])} == {"x", "y"}
+def test_an_idle_stream_is_asked_less_and_less_often_and_a_busy_one_at_once(checkpoints):
+    model = StreamModel()
+    poller = Poller(model, checkpoints, poll_interval=2.0)
+    poller.run_for(60)
+    asked = model.calls.count("GetRecords")
+    assert 25 < asked < 45
+    before = model.now
+    poller.run(poller.has_seen(model.write(root(model), 100)), within=10)
+    assert model.now - before < 3
+
+
+def test_listing_stays_far_below_the_limits_of_aws(checkpoints):
+    model = StreamModel()
+    Poller(model, checkpoints).run_for(3600)
+    assert 50 < model.calls.count("DescribeStream") < 150
+    assert model.calls.count("ListStreams") == 1
+
+
+def test_several_threads_read_several_shards_at_once_and_each_in_its_order(checkpoints):
+    model = StreamModel(page=1)
+    shards = model.split(root(model), 3)
+    numbers = {number for shard in shards for number in model.write(shard, 20)}
+    stopping, seen, at_once, most = Event(), [], Counter(), []
+    context = Context(Settings(poll_interval=0.01), dynamodb=model, dynamodb_streams=model)
+    source = StreamSource(context, "images", checkpoints, stopping, now=lambda: model.now)
+    owners = {f"{number:021d}": shard.id for shard in shards for number, _ in shard.records}
+
+    def work() -> None:
+        for batch in source:
+            shard = owners[batch.records[0].identifier]
+            at_once[shard] += 1
+            assert at_once[shard] == 1
+            most.append(sum(at_once.values()))
+            time.sleep(0.002)
+            seen.extend((shard, int(record.identifier)) for record in batch.records)
+            at_once[shard] -= 1
+            batch.settle(Report([Result(Outcome.APPLIED)] * len(batch.records)))
+            if len(seen) >= len(numbers):
+                stopping.set()
+
+    with ThreadPoolExecutor(source.workers) as pool:
+        for worker in [pool.submit(work) for _ in range(source.workers)]:
+            worker.result(30)
+    assert {number for _, number in seen} == numbers
+    for shard in shards:
+        mine = [number for name, number in seen if name == shard.id]
+        assert mine == sorted(mine)
+    assert max(most) == 3
+
+
+class Story:
+    """What happens to a stream and to those who read it, in an order that Hypothesis draws."""
+
+    def __init__(self, checkpoints: Any, seed: int, lag: float, page: int):
+        self.chance = random.Random(seed)
+        self.model = StreamModel(self.chance, page=page, lag=lag)
+        self.checkpoints = checkpoints
+        self.poller = Poller(self.model, checkpoints, poll_interval=10.0)
+        self.seen: list[int] = []
+        self.written: set[int] = set()
+
+    def write(self) -> None:
+        for shard in self.model.living():
+            numbers = self.model.write(shard, self.chance.randint(0, 5))
+            self.written.update(numbers)
+            self.poller.failing.update(n for n in numbers if self.chance.random() < 0.1)
+
+    def split(self) -> None:
+        if self.model.living():
+            self.model.split(self.chance.choice(self.model.living()), self.chance.randint(1, 2))
+
+    def throttle(self) -> None:
+        self.model.throttled = self.chance.randint(1, 10)
+
+    def read_a_little(self) -> None:
+        self.poller.run_for(self.chance.choice([0.1, 5.0, 100.0]))
+
+    def read_for_hours(self) -> None:
+        self.poller.run_for(20_000.0)
+
+    def enable_anew(self) -> None:
+        if self.model.living():
+            self.model.disable()
+            self.model.enable()
+
+    def crash(self) -> None:
+        self.seen += self.poller.seen
+        self.poller = Poller(self.model, self.checkpoints, poll_interval=10.0)
+
+    def be_down_for_hours(self) -> None:
+        self.crash()
+        self.model.now += 20_000.0
+
+    def finish(self) -> None:
+        """Reads to the end: all that is kept was seen, parents before children."""
+        stories = [shard for stream in self.model.streams for shard in stream.shards.values()]
+        kept = {
+            number for shard in stories for number, _ in self.model.kept(shard) if not self.model.expired(shard)
+        }
+        self.poller.run(lambda: kept <= {*self.seen, *self.poller.seen}, within=4 * 3600.0)
+        self.crash()
+        first: dict[int, int] = {}
+        for place, number in enumerate(self.seen):
+            first.setdefault(number, place)
+        assert set(first) <= self.written
+        for stream in self.model.streams:
+            for shard in stream.shards.values():
+                if shard.parent:
+                    self._assert_after(stream.shards[shard.parent], shard, first)
+
+    def _assert_after(self, parent: ModelShard, child: ModelShard, first: dict[int, int]) -> None:
+        before = [first[number] for number, _ in parent.records if number in first]
+        after = [first[number] for number, _ in child.records if number in first]
+        assert not before or not after or max(before) < min(after)
+
+
+STEPS = [
+    Story.write,
+    Story.write,
+    Story.split,
+    Story.throttle,
+    Story.read_a_little,
+    Story.read_a_little,
+    Story.read_for_hours,
+    Story.enable_anew,
+    Story.crash,
+    Story.be_down_for_hours,
+]
+
+
+@settings(max_examples=HISTORIES, deadline=None)
+@given(
+    st.lists(st.sampled_from(STEPS), max_size=30),
+    st.integers(0, 2**32),
+    st.sampled_from([0.0, 3.0, 500.0]),
+    st.integers(1, 4),
+)
+def test_whatever_happens_every_record_that_is_kept_is_read_after_those_of_its_parent(steps, seed, lag, page):
+    store = SqliteCheckpoints(":memory:", "group")
+    story = Story(store, seed, lag, page)
+    for step in steps:
+        step(story)
+    story.finish()
+    store.close()

@@ -1,0 +1,7 @@
+"""DynamoDB streams as sources: which shards there are, whose turn it is, and where reading each stands."""
+
+from __future__ import annotations
+
+from .source import StreamSource
+
+__all__ = ["StreamSource"]

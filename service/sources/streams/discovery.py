@@ -1,0 +1,108 @@
+"""The shards of one stream: what is recorded of them, which can be read, and when the stream is at its end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ..checkpoints import ENDED, LATEST, TRIM_HORIZON, Checkpoint, Checkpoints
+from .lineage import may_end, readable, unrecorded
+from .listing import list_shards
+from .reader import ShardReader
+
+RETENTION: Final = 24 * 3600.0
+"""Seconds that a stream keeps its records ("DynamoDB Streams", Amazon DynamoDB Developer Guide)."""
+
+LAG: Final = 600.0
+"""Seconds after which a stream that is disabled has listed all the shards that it will ever have."""
+
+
+@dataclass
+class Stream:
+    """One stream as it is known so far. `start` is where it is read from if nothing of it is recorded."""
+
+    arn: str
+    client: Any
+    checkpoints: Checkpoints
+    start: str
+    limit: int
+    now: Callable[[], float]
+    ended: bool = False
+    _at: dict[str, Checkpoint] | None = None
+    _parents: dict[str, str] = field(default_factory=dict)
+    _readers: dict[str, ShardReader] = field(default_factory=dict)
+    _finished: dict[str, float] = field(default_factory=dict)
+    _missed: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def waits(self) -> bool:
+        """Whether a shard is read to its end and its children are not listed yet."""
+        return bool(self._finished)
+
+    def finish(self, reader: ShardReader) -> None:
+        """Takes note that a shard is read to its end."""
+        self._finished.setdefault(reader.shard, self.now())
+
+    def discover(self) -> list[ShardReader]:
+        """Looks for shards; those that can be read now and could not before. Raises Halt, and what boto3 raises.
+
+        Only one thread may be in here at a time.
+        """
+        listing = list_shards(self.client, self.arn)
+        if self._at is None:
+            self._at = resumed(self.checkpoints.read(self.arn))
+        for shard, position in unrecorded(listing.shards, self._at, self.start).items():
+            self._record(shard, position)
+        self._parents |= {shard.id: shard.parent for shard in listing.shards}
+        now = self.now()
+        finished = {shard: now - when for shard, when in dict(self._finished).items()}  # other threads add to it
+        for shard in may_end(finished, listing.shards, LAG if listing.disabled else RETENTION):
+            self._record(shard, ENDED)
+            del self._finished[shard], self._readers[shard]
+        self._forget({shard.id for shard in listing.shards})
+        positions = {shard: at.position for shard, at in self._at.items()}
+        self.ended = listing.disabled and all(position == ENDED for position in positions.values())
+        return [self._open(s) for s in readable(positions, self._parents) if self._is_there(s)]
+
+    def _record(self, shard: str, position: str) -> None:
+        assert self._at is not None
+        self._at[shard] = Checkpoint(position, self.now())
+        self.checkpoints.write(self.arn, shard, self._at[shard])
+
+    def _is_there(self, shard: str) -> bool:
+        """Whether a shard without a reader gets one: it was listed once, or was missing from two listings.
+
+        Listings lag behind. What was recorded and is gone for good is read all the same: that tells what was lost.
+        """
+        if shard in self._readers:
+            return False
+        self._missed[shard] += shard not in self._parents
+        return shard in self._parents or self._missed[shard] > 1
+
+    def _open(self, shard: str) -> ShardReader:
+        assert self._at is not None
+        reader = ShardReader(
+            self.client, self.arn, shard, self.checkpoints, at=self._at[shard], limit=self.limit, now=self.now
+        )
+        self._readers[shard] = reader
+        return reader
+
+    def _forget(self, listed: set[str]) -> None:
+        """Forgets shards that have ended and are no longer kept by the stream."""
+        assert self._at is not None
+        for shard, at in list(self._at.items()):
+            if at.position == ENDED and shard not in listed and self.now() - (at.time or 0) > 2 * RETENTION:
+                del self._at[shard]
+                self.checkpoints.remove(self.arn, shard)
+
+
+def resumed(recorded: Mapping[str, Checkpoint]) -> dict[str, Checkpoint]:
+    """What was recorded, as a process that starts anew goes on from it.
+
+    LATEST is another place by now. To leave out nothing that came since, the shard is read from its beginning.
+    """
+    return {
+        shard: Checkpoint(TRIM_HORIZON, at.time) if at.position == LATEST else at for shard, at in recorded.items()
+    }

@@ -1,0 +1,211 @@
+"""The streams of one table as a source: several threads take turns at its shards."""
+
+from __future__ import annotations
+
+import logging
+import math
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from threading import Condition, Event, Lock
+from typing import Final
+
+from ...context import Context
+from ...dispatch import Report
+from ...dispatch.failures import reaching, result_of
+from ...dispatch.outcomes import Outcome
+from ...errors import Halt
+from ...records import Record
+from ..checkpoints import LATEST, Checkpoints
+from ..pauses import pause_after, tell
+from .discovery import Stream
+from .listing import list_streams
+from .reader import ShardReader
+from .schedule import Schedule, wait_for
+
+logger = logging.getLogger(__name__)
+
+REDISCOVERY: Final = 60.0
+"""Seconds, about, between two looks for new shards."""
+
+SOON: Final = 1.0
+"""Seconds, about, until the first look for the children of a shard that has ended."""
+
+SHORTEST: Final = 0.05
+"""Seconds, about, before a shard that gave nothing, or failed, is read again; longer each time."""
+
+
+@dataclass(eq=False)
+class Turn:
+    """A reader's place in the schedule; without a reader it is that of looking for shards."""
+
+    reader: ShardReader | None = None
+    stream: Stream | None = None
+    idle: int = 0
+    failures: int = 0
+
+
+class StreamBatch:
+    """Records of one shard, in order. Until it is settled nobody else reads the shard."""
+
+    def __init__(self, source: StreamSource, turn: Turn, reader: ShardReader, records: Sequence[Record]):
+        self.source = source.name
+        self.records = records
+        self._from = source
+        self._turn = turn
+        self._reader = reader
+
+    def time_left(self) -> float:
+        return math.inf
+
+    def settle(self, report: Report) -> None:
+        """Raises Halt where the checkpoint cannot be kept; the batch can then be settled again."""
+        done = self._reader.settle(self.records, report)
+        self._from.back(self._turn, "" if done else report.results[report.undone[0]].reason)
+
+
+class StreamSource:
+    """Batches of the records of a table's streams, until `stopping` is set.
+
+    Each thread that iterates gets batches of other shards; the order within each shard is kept, and a child comes
+    after its parent. What fails with one shard is tried again after growing pauses and holds up no other.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        table: str,
+        checkpoints: Checkpoints,
+        stopping: Event,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+        wait: Callable[[Condition, float], None] = wait_for,
+        chance: Callable[[], float] = random.random,
+    ):
+        self.name = f"table {table}"
+        self.workers = context.settings.stream_workers
+        self._context = context
+        self._table = table
+        self._checkpoints = checkpoints
+        self._now = now
+        self._chance = chance
+        self._lock = Lock()
+        self._schedule: Schedule[Turn] = Schedule(stopping, clock, wait)
+        self._discovery = Turn()
+        self._schedule.put(self._discovery)
+
+    def __iter__(self) -> Iterator[StreamBatch]:
+        while (turn := self._schedule.take()) is not None:
+            try:
+                batch = self._read(turn, turn.reader) if turn.reader else None
+                if turn.reader is None:
+                    self._discover(turn)
+            except Exception as error:
+                self._failed(turn, error)
+                continue
+            if batch:
+                yield batch
+
+    def back(self, turn: Turn, failure: str = "") -> None:
+        """Ends a turn; `failure` is why what was read has to come again."""
+        if turn.reader is not None and turn.reader.finished:
+            self._finish(turn)
+        elif failure:
+            self._later(turn, failure)
+        else:
+            turn.failures = turn.idle = 0
+            self._schedule.put(turn)
+
+    def _read(self, turn: Turn, reader: ShardReader) -> StreamBatch | None:
+        records = reader.read()
+        if records:
+            return StreamBatch(self, turn, reader, records)
+        if reader.finished:
+            self._finish(turn)
+            return None
+        turn.failures = 0
+        turn.idle += 1
+        pause = SHORTEST * 2 ** min(turn.idle, 10)
+        self._schedule.put(turn, min(pause, self._context.settings.poll_interval))
+        return None
+
+    def _finish(self, turn: Turn) -> None:
+        """Takes a shard that is read to its end out of the schedule, and has its children looked for."""
+        assert turn.stream is not None
+        assert turn.reader is not None
+        with self._lock:
+            turn.stream.finish(turn.reader)
+            self._schedule.hasten(self._discovery, self._chance() * SOON)
+
+    def _discover(self, turn: Turn) -> None:
+        """Looks for shards, and for the next stream once this one is at its end."""
+        stream = turn.stream or self._stream_after(None)
+        try:
+            found = stream.discover()
+        except self._context.dynamodb_streams.exceptions.ResourceNotFoundException:
+            turn.stream = None  # the table was deleted, and may have been made anew
+            raise
+        turn.stream = self._stream_after(stream) if stream.ended else stream
+        for reader in found:
+            self._schedule.put(Turn(reader, stream))
+        with self._lock:
+            turn.failures = 0
+            turn.idle = turn.idle + 1 if stream.waits else 0
+            often = min(SOON * 2**turn.idle, REDISCOVERY) if turn.idle else REDISCOVERY
+            pause = 0.0 if turn.stream.arn != stream.arn else often * (0.5 + self._chance() / 2)
+            self._schedule.put(turn, pause)
+
+    def _stream_after(self, before: Stream | None) -> Stream:
+        """The stream to read first, or next if there is one. Raises Halt, and what boto3 raises."""
+        settings, client = self._context.settings, self._context.dynamodb_streams
+        arns = list_streams(client, self._table) or [self._enabled()]
+        if before is not None:
+            later = arns[arns.index(before.arn) + 1 :] if before.arn in arns else arns
+            if not later:
+                return before
+            logger.warning(
+                "the stream was enabled anew: it does not have what was written while it was off",
+                extra={"table": self._table, "stream": later[0], "before": before.arn},
+            )
+            arns = later
+        elif settings.start_at == LATEST:
+            arns = [arn for arn in arns[:-1] if self._checkpoints.read(arn)] + arns[-1:]
+        limit = settings.stream_batch_size
+        return Stream(arns[0], client, self._checkpoints, settings.start_at, limit, self._now)
+
+    def _enabled(self) -> str:
+        """The ARN of the table's stream. Raises Halt where there is none."""
+        with reaching(self.name):
+            dynamodb = self._context.dynamodb
+            try:
+                description = dynamodb.describe_table(TableName=self._table)["Table"]
+            except dynamodb.exceptions.ResourceNotFoundException as error:
+                reason = f"the table {self._table} does not exist: create it, or map its name in names"
+                raise Halt(reason) from error
+        if not description.get("LatestStreamArn") or not description.get("StreamSpecification"):
+            raise Halt(f"the table {self._table} has no stream: enable one with NEW_AND_OLD_IMAGES")
+        return str(description["LatestStreamArn"])
+
+    def _failed(self, turn: Turn, error: Exception) -> None:
+        """Has a turn tried again later. Raises Halt where halts are to end the service."""
+        where = f"{self.name}, shard {turn.reader.shard}" if turn.reader else self.name
+        try:
+            result = result_of(error, where)
+            halt = None if result.outcome is Outcome.RETRY else Halt(result.reason)
+        except Halt as found:
+            halt, result = found, None
+        if halt is None:
+            assert result is not None
+            self._later(turn, result.reason)
+            return
+        self._later(turn, str(halt), halted=True)
+        if self._context.settings.on_halt == "exit":
+            raise halt from error
+
+    def _later(self, turn: Turn, reason: str, halted: bool = False) -> None:
+        turn.failures += 1
+        pause = pause_after(turn.failures, SHORTEST, self._chance)
+        tell(self.name, reason, pause, halted)
+        self._schedule.put(turn, pause)

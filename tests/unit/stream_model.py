@@ -1,0 +1,205 @@
+"""DynamoDB Streams in memory, under a virtual clock: shards that split, close, are listed late and expire.
+
+It has the interface of boto3's client and the behaviour that AWS documents ("Change data capture for DynamoDB
+Streams", "GetRecords", "GetShardIterator", "DescribeStream"): records are kept for 24 hours, an iterator for 15
+minutes, a page may be empty though more follows, and a listing lags behind.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError
+from builders import stream_record
+
+RETENTION = 24 * 3600.0
+ITERATOR_LIFE = 900.0
+
+
+class Expired(Exception):
+    pass
+
+
+class Trimmed(Exception):
+    pass
+
+
+class NotFound(Exception):
+    pass
+
+
+@dataclass(eq=False)
+class ModelShard:
+    id: str
+    parent: str
+    visible_at: float
+    records: list[tuple[int, float]] = field(default_factory=list)
+    closed_at: float | None = None
+
+
+@dataclass(eq=False)
+class ModelStream:
+    arn: str
+    label: str
+    shards: dict[str, ModelShard] = field(default_factory=dict)
+    enabled: bool = True
+
+
+class StreamModel:
+    """The streams of one table. `chance` decides on empty pages and lags, `page` bounds what one call gives."""
+
+    class exceptions:
+        ExpiredIteratorException = Expired
+        TrimmedDataAccessException = Trimmed
+        ResourceNotFoundException = NotFound
+
+    def __init__(self, chance: random.Random | None = None, page: int = 2, lag: float = 0.0):
+        self.now = 1_700_000_000.0
+        self.streams: list[ModelStream] = []
+        self.throttled = 0
+        self.calls: list[str] = []
+        self._chance = chance
+        self._page = page
+        self._lag = lag
+        self._sequences = itertools.count(1)
+        self._shards = itertools.count(1)
+        self._iterators: dict[str, tuple[ModelStream, ModelShard, int, float]] = {}
+        self.enable()
+
+    # What happens to the table.
+
+    def enable(self) -> ModelStream:
+        """Enables a stream, anew if there was one."""
+        label = f"2026-11-22T00:00:{len(self.streams):02d}.000"
+        stream = ModelStream(f"arn:aws:dynamodb:us-east-1:000000000000:table/images/stream/{label}", label)
+        self.streams.append(stream)
+        self.open(stream)
+        return stream
+
+    def disable(self) -> None:
+        self.streams[-1].enabled = False
+        for shard in self.streams[-1].shards.values():
+            shard.closed_at = shard.closed_at or self.now
+
+    def open(self, stream: ModelStream, parent: str = "", lag: float = 0.0) -> ModelShard:
+        shard = ModelShard(f"shard-{next(self._shards):04d}", parent, self.now + lag)
+        stream.shards[shard.id] = shard
+        return shard
+
+    def write(self, shard: ModelShard, count: int = 1) -> list[int]:
+        """Adds records to a shard; their sequence numbers."""
+        assert shard.closed_at is None
+        numbers = [next(self._sequences) for _ in range(count)]
+        shard.records += [(number, self.now) for number in numbers]
+        return numbers
+
+    def split(self, shard: ModelShard, children: int = 2) -> list[ModelShard]:
+        """Closes a shard; its children are listed after a while."""
+        stream = next(s for s in self.streams if shard.id in s.shards)
+        shard.closed_at = self.now
+        return [self.open(stream, shard.id, self._lag) for _ in range(children)]
+
+    def living(self) -> list[ModelShard]:
+        """The shards that can be written to."""
+        stream = self.streams[-1]
+        return [s for s in stream.shards.values() if s.closed_at is None] if stream.enabled else []
+
+    def kept(self, shard: ModelShard) -> list[tuple[int, float]]:
+        return [(number, at) for number, at in shard.records if self.now - at <= RETENTION]
+
+    def expired(self, shard: ModelShard) -> bool:
+        return shard.closed_at is not None and self.now - shard.closed_at > RETENTION
+
+    # The client's calls.
+
+    def describe_table(self, TableName: str) -> Any:
+        return {"Table": {}}
+
+    def list_streams(self, TableName: str, ExclusiveStartStreamArn: str = "") -> Any:
+        self._call("ListStreams")
+        arns = [{"StreamArn": stream.arn, "StreamLabel": stream.label} for stream in self._listed()]
+        page = arns[1:] if ExclusiveStartStreamArn else arns[:1]  # the newest comes last, on a page of its own
+        more = not ExclusiveStartStreamArn and len(arns) > 1
+        return {"Streams": page, **({"LastEvaluatedStreamArn": arns[0]["StreamArn"]} if more else {})}
+
+    def describe_stream(self, StreamArn: str, ExclusiveStartShardId: str = "") -> Any:
+        self._call("DescribeStream")
+        stream = self._stream(StreamArn)
+        listed = [s for s in stream.shards.values() if s.visible_at <= self.now and not self.expired(s)]
+        shards = [shard for shard in sorted(listed, key=lambda s: s.id) if shard.id > ExclusiveStartShardId]
+        description: dict[str, Any] = {
+            "StreamStatus": "ENABLED" if stream.enabled else "DISABLED",
+            "Shards": [self._as_listed(shard) for shard in shards[: self._page]],
+        }
+        if len(shards) > self._page:
+            description["LastEvaluatedShardId"] = shards[self._page - 1].id
+        return {"StreamDescription": description}
+
+    def get_shard_iterator(
+        self, StreamArn: str, ShardId: str, ShardIteratorType: str, SequenceNumber: str = ""
+    ) -> Any:
+        self._call("GetShardIterator")
+        stream = self._stream(StreamArn)
+        shard = stream.shards.get(ShardId)
+        if shard is None or self.expired(shard):
+            raise NotFound
+        numbers = [number for number, _ in shard.records]
+        if SequenceNumber:
+            if not any(number == int(SequenceNumber) for number, _ in self.kept(shard)):
+                raise Trimmed
+            place = numbers.index(int(SequenceNumber)) + (ShardIteratorType == "AFTER_SEQUENCE_NUMBER")
+        else:
+            place = len(numbers) if ShardIteratorType == "LATEST" else len(numbers) - len(self.kept(shard))
+        return {"ShardIterator": self._iterator(stream, shard, place)}
+
+    def get_records(self, ShardIterator: str, Limit: int) -> Any:
+        self._call("GetRecords")
+        stream, shard, place, issued = self._iterators[ShardIterator]
+        if self.expired(shard):
+            raise NotFound
+        if self.now - issued > ITERATOR_LIFE:
+            raise Expired
+        if place < len(shard.records) - len(self.kept(shard)):
+            raise Trimmed
+        empty = self._chance is not None and self._chance.random() < 0.3
+        page = [] if empty else shard.records[place : place + min(self._page, Limit)]
+        end = place + len(page)
+        answer: dict[str, Any] = {
+            "Records": [
+                stream_record(new={"id": str(number)}, sequence=f"{number:021d}", created=int(at))
+                for number, at in page
+            ]
+        }
+        if shard.closed_at is None or end < len(shard.records):
+            answer["NextShardIterator"] = self._iterator(stream, shard, end)
+        return answer
+
+    def _call(self, name: str) -> None:
+        self.calls.append(name)
+        if self.throttled:
+            self.throttled -= 1
+            raise ClientError({"Error": {"Code": "ThrottlingException"}}, name)
+
+    def _listed(self) -> list[ModelStream]:
+        return [s for s in self.streams if s.enabled or not all(map(self.expired, s.shards.values()))]
+
+    def _stream(self, arn: str) -> ModelStream:
+        for stream in self._listed():
+            if stream.arn == arn:
+                return stream
+        raise NotFound
+
+    def _as_listed(self, shard: ModelShard) -> Any:
+        numbers = {"StartingSequenceNumber": "0"} | (
+            {} if shard.closed_at is None else {"EndingSequenceNumber": "9"}
+        )
+        parent = {"ParentShardId": shard.parent} if shard.parent else {}
+        return {"ShardId": shard.id, "SequenceNumberRange": numbers, **parent}
+
+    def _iterator(self, stream: ModelStream, shard: ModelShard, place: int) -> str:
+        name = f"i{len(self._iterators)}"
+        self._iterators[name] = (stream, shard, place, self.now)
+        return name
