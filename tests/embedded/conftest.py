@@ -20,6 +20,11 @@ def aws_url() -> Iterator[str]:
         yield url
 
 
+@pytest.fixture
+def streams_url(aws_url: str) -> str:
+    return aws_url
+
+
 @pytest.fixture(scope="session")
 def search_url() -> Iterator[str]:
     with embedded_search(free_port()) as url:

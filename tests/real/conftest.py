@@ -32,6 +32,12 @@ def dynamodb_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def short_shards_url() -> Iterator[str]:
+    with dynamodb_local(rollover=3.0) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
 def aws_url() -> Iterator[str]:
     """S3 and SQS, which DynamoDB Local does not have."""
     with embedded_aws(free_port()) as url:

@@ -22,6 +22,8 @@ from infra.shim.probes import answers, free_port
 CACHE = Path(tempfile.gettempdir()) / "streamdex-real"
 START_TIMEOUT = 120.0  # seconds
 NOBODY = 65534
+SERVER = "com.amazonaws.services.dynamodbv2.local.main.ServerRunner"
+SHORT_SHARDS = Path(__file__).with_name("ShortShards.java")
 
 LOGGING = """\
 status = error
@@ -103,9 +105,13 @@ def search_server(kind: Distribution) -> Iterator[str]:
 
 
 @contextmanager
-def dynamodb_local() -> Iterator[str]:
-    """DynamoDB Local on a free port of this machine, in memory; yields its address."""
-    java = find_java(17)
+def dynamodb_local(rollover: float = 0.0) -> Iterator[str]:
+    """DynamoDB Local on a free port of this machine, in memory; yields its address.
+
+    With `rollover` its shards close after so many seconds (by itself after four hours), and iterators expire after
+    twice as many.
+    """
+    java = find_java(17, "jdk.compiler" if rollover else "java.base")
     home = CACHE / "dynamodb-local-2.6.1"
     if not home.exists():
         unfinished = home.with_suffix(".unfinished")
@@ -126,13 +132,13 @@ def dynamodb_local() -> Iterator[str]:
     port = free_port()
     command = [
         *(java, "-Xmx256m", f"-Djava.library.path={home / 'lib'}", "-cp", f"{home}/lib/*"),
-        "com.amazonaws.services.dynamodbv2.local.main.ServerRunner",
+        *((f"-Drollover.ms={rollover * 1000:.0f}", SHORT_SHARDS.name) if rollover else (SERVER,)),
         *("-inMemory", "-sharedDb", "-port", str(port), "-disableTelemetry"),
     ]
     url = f"http://127.0.0.1:{port}"
     with (
         tempfile.TemporaryDirectory(prefix="streamdex-run-") as name,
-        process(command, Path(name), lambda: answers(url)),
+        process(command, Path(shutil.copy(SHORT_SHARDS, name)).parent, lambda: answers(url)),
     ):
         yield url
 
@@ -172,14 +178,25 @@ def maven(*words: str) -> None:
     assert answer.returncode == 0, f"mvn {' '.join(words)}: {answer.stdout[-1500:]}{answer.stderr[-1500:]}"
 
 
-def find_java(least: int) -> str:
-    """A Java that is new enough: the one on the path, another that is installed, or one from PyPI."""
+def find_java(least: int, module: str = "java.base") -> str:
+    """A Java that is new enough: the one on the path, another that is installed, or one from PyPI.
+
+    One with `module`, that is: PyPI's has no compiler.
+    """
     installed = sorted(Path("/usr/lib/jvm").glob("*/bin/java"))
     candidates = [shutil.which("java"), *(str(path) for path in installed)]
     for java in filter(None, candidates):
-        if version_of(java) >= least:
+        if version_of(java) >= least and has(java, module):
             return java
+    assert module == "java.base", (
+        f"the real tier needs a JDK with {module} (Debian: apt install default-jdk-headless)"
+    )
     return java_from_pypi()
+
+
+def has(java: str, module: str) -> bool:
+    said = subprocess.run([java, "--list-modules"], capture_output=True, text=True, check=False).stdout
+    return f"{module}@" in said
 
 
 def version_of(java: str) -> int:

@@ -1,0 +1,108 @@
+"""What the stream source relies on, seen at a server: the same tests run at moto and at DynamoDB Local."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deployments import DEADLINE, aws_client
+
+from service.context import Context
+from service.dispatch import Outcome, Report, Result
+from service.settings import Settings
+from service.sources.checkpoints import SqliteCheckpoints
+from service.sources.streams import StreamSource
+
+_numbers = itertools.count()
+
+
+class Table:
+    """A table with a stream, and what a group has read of it: keys with their numbers, in order."""
+
+    def __init__(self, url: str, folder: Path):
+        self.name = f"stream-{folder.name.lower().replace('_', '-')}-{next(_numbers)}"
+        self._resource = aws_client(url, "dynamodb", "resource")
+        self.items = self._resource.create_table(
+            TableName=self.name,
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            BillingMode="PAY_PER_REQUEST",
+            StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+        )
+        self.items.wait_until_exists()
+        self.url = url
+        self.checkpoints = SqliteCheckpoints(folder / "positions.sqlite", "group")
+        self.seen: list[tuple[str, int]] = []
+        self.shards: set[str] = set()
+
+    def put(self, key: str, number: int) -> None:
+        self.items.put_item(Item={"id": key, "n": number})
+
+    def read(self, until: Callable[[], bool], within: float = DEADLINE, **settings: Any) -> None:
+        """A process that reads with several threads until something is so."""
+        stopping = threading.Event()
+        options = {"aws_endpoint_url": self.url, "poll_interval": 0.05, **settings}
+        context = Context(Settings(**options))
+        source = StreamSource(context, self.name, self.checkpoints, stopping)
+
+        def work() -> None:
+            for batch in source:
+                for record in batch.records:
+                    self.seen.append((record.keys["id"], record.new["n"]))
+                batch.settle(Report([Result(Outcome.APPLIED)] * len(batch.records)))
+
+        workers = [threading.Thread(target=work) for _ in range(source.workers)]
+        for worker in workers:
+            worker.start()
+        deadline = time.monotonic() + within
+        while not until() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        stopping.set()
+        for worker in workers:
+            worker.join(DEADLINE)
+        context.close()
+        assert until(), self.seen
+
+    def of(self, key: str) -> list[int]:
+        return [number for name, number in self.seen if name == key]
+
+
+@pytest.fixture
+def table(streams_url: str, tmp_path: Path) -> Iterator[Table]:
+    made = Table(streams_url, tmp_path)
+    yield made
+    made.checkpoints.close()
+    made.items.delete()
+
+
+def test_changes_are_read_in_the_order_of_each_item_and_no_more_after_a_restart(table: Table):
+    for number in range(10):
+        for key in "abc":
+            table.put(key, number)
+    table.read(lambda: len(table.seen) >= 30)
+    assert [table.of(key) for key in "abc"] == [list(range(10))] * 3
+    table.put("a", 10)
+    table.read(lambda: len(table.seen) > 30)
+    assert table.seen[30:] == [("a", 10)]
+
+
+def test_what_is_written_while_it_is_read_is_read(table: Table):
+    table.put("a", 0)
+    writer = threading.Timer(1.0, table.put, ("a", 1))
+    writer.start()
+    table.read(lambda: table.of("a") == [0, 1])
+    writer.join()
+
+
+def test_from_latest_on_only_what_comes_then_is_read(table: Table):
+    table.put("a", 0)
+    writer = threading.Timer(2.0, table.put, ("a", 1))
+    writer.start()
+    table.read(lambda: bool(table.seen), start_at="LATEST")
+    writer.join()
+    assert table.seen == [("a", 1)]
