@@ -23,7 +23,7 @@ from .sinks.items import ItemSink
 from .sinks.letters import make_letters
 from .sinks.search import SearchSink
 from .sources.checkpoints import Checkpoints, make_checkpoints
-from .sources.queues import QueueSource
+from .sources.queues import QueueSource, dead_letter_queue
 from .sources.streams import StreamSource
 from .telemetry.logs import LoggingObserver, set_up_logs
 
@@ -92,15 +92,24 @@ class App:
         self._hints = Hints(Lookups(self.context), settings.hint_after, trusting)
         self.dispatcher = self._dispatcher(self.router, self._hints)
 
-    def dispatcher_of(self, route: str) -> Dispatcher | None:
-        """What dispatches to one route alone (all, for "") and takes each record for a hint.
+    @property
+    def redriver(self) -> Dispatcher:
+        """What dispatches to all routes and takes each record for a hint."""
+        return self._dispatcher(self.router, replace(self._hints, always=True))
 
-        None for a route that is not registered.
-        """
-        chosen = [bound.route for bound in self.router.bound if route in ("", bound.name)]
+    def dispatcher_of(self, route: str) -> Dispatcher | None:
+        """The same for one route alone (all, for ""); None for a route that is not registered."""
+        if not route:
+            return self.redriver
+        chosen = [bound.route for bound in self.router.bound if bound.name == route]
         if not chosen:
             return None
         return self._dispatcher(Router(chosen, self.router.names), replace(self._hints, always=True))
+
+    def dead_letters_of(self, queue: str) -> Source:
+        """The messages that a queue has given up, until there are no more. Raises Halt."""
+        actual = self.router.names.actual("queue", queue)
+        return QueueSource(self.context, dead_letter_queue(self.context, actual), Event(), drains=True)
 
     def _dispatcher(self, router: Router, hints: Hints) -> Dispatcher:
         return Dispatcher(

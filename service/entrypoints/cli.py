@@ -19,7 +19,7 @@ commands:
   replay FILES   dispatch the records of recordings: JSON lines, Lambda events, dead letters
   dead-letters list|show|redrive|purge
                  what could not succeed; --letter, --route, --reason, --since and --until choose among it,
-                 --json is for scripts
+                 --json is for scripts; redrive --queue=NAME takes the dead-letter queue of an SQS queue
   settings       every setting, its value, where it came from, and its variable
 
 Options are the same for every command: python -m service run --help lists them.
@@ -73,7 +73,11 @@ def dead_letters(chosen: Chosen) -> int:
             for kept in letters.chosen(app.letters, which):
                 print(json.dumps(vars(kept), indent=None if as_json else 2))
         elif action == "redrive":
-            ends = letters.redrive(app.letters, which, app.dispatcher_of)
+            queue = chosen.configuration.build(letters.Elsewhere).queue
+            if queue:
+                ends = letters.redrive_queue(app.dead_letters_of(queue), app.redriver)
+            else:
+                ends = letters.redrive(app.letters, which, app.dispatcher_of)
             words = ", ".join(f"{count} {name}" for name, count in sorted(ends.items())) or "no letters"
             print(json.dumps(ends) if as_json else words)
             return 0 if set(ends) <= {"applied", "stale", "skipped"} else 1
@@ -100,9 +104,9 @@ def show_settings(chosen: Chosen) -> int:
 
 
 def letter_options() -> Sequence[type]:
-    from ..operations.letters import Filter
+    from ..operations.letters import Elsewhere, Filter
 
-    return [Filter, Output]
+    return [Filter, Elsewhere, Output]
 
 
 @dataclass(frozen=True)

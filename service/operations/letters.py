@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from ..dispatch import Dispatcher, Outcome
+from ..dispatch import Batch, Dispatcher, Outcome
 from ..errors import SettingsError, UnknownEvent
 from ..records import Record, Undecodable
 from ..settings import setting
@@ -34,6 +34,15 @@ class Filter:
         )
 
 
+@dataclass(frozen=True)
+class Elsewhere:
+    """Letters that are not in the store."""
+
+    queue: str = setting(
+        "", "redrive the messages in the dead-letter queue of this SQS queue instead", env="STREAMDEX_LETTER_QUEUE"
+    )
+
+
 def chosen(box: LetterBox, which: Filter) -> Iterator[Kept]:
     """The letters that are meant."""
     return (kept for kept in box.letters() if which.takes(kept))
@@ -59,6 +68,25 @@ def redrive(box: LetterBox, which: Filter, dispatcher_of: Callable[[str], Dispat
         ends[worst.name.lower()] += 1
         if worst.done and worst is not Outcome.REJECTED:
             box.remove(kept)
+    return ends
+
+
+def redrive_queue(messages: Iterable[Batch], dispatcher: Dispatcher) -> Counter[str]:
+    """Delivers the messages of a dead-letter queue to their routes, as hints, and deletes those that are done.
+
+    Returns how many records ended how. What is rejected is kept as a dead letter, and its message is deleted. What
+    may succeed later stays; it is not looked at again. Raises Halt.
+    """
+    ends: Counter[str] = Counter()
+    seen: set[str] = set()
+    for batch in messages:
+        names = {record.identifier for record in batch.records}
+        if names and names <= seen:
+            break
+        seen |= names
+        report = dispatcher.dispatch(batch.records, batch.source, within=batch.time_left())
+        batch.settle(report)
+        ends.update(report.counts())
     return ends
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
-from threading import Event
+from threading import Event, Lock
 from typing import Any
 
 from ..context import Context
@@ -18,6 +18,7 @@ from ..records import Record
 from .envelopes import unwrap_text
 from .lambda_event import messages_to_keep
 from .pauses import Pause
+from .visibility import Visibility
 
 logger = logging.getLogger(__name__)
 
@@ -31,31 +32,37 @@ class QueueBatch:
         sqs: Any,
         url: str,
         messages: Sequence[Mapping[str, Any]],
-        time_left: Callable[[], float],
+        visibility: Visibility,
+        since: float,
     ):
+        """`since` is when the messages were asked for, by the clock of `visibility`."""
         self.source = source
-        self.time_left = time_left
         self._sqs = sqs
         self._url = url
         self._messages = messages
+        self._visibility = visibility
+        self._hold = visibility.hold([message["ReceiptHandle"] for message in messages], since)
         self.records: Sequence[Record] = [
             record for message in messages for record in unwrap_text(message["Body"], message["MessageId"], source)
         ]
 
+    def time_left(self) -> float:
+        return self._hold.time_left()
+
     def settle(self, report: Report) -> None:
+        """Deletes what is done, and leaves the rest to the queue. Raises Halt where nothing can be deleted."""
         failed = {self.records[position].identifier for position in report.undone}
         groups = [(m["MessageId"], m.get("Attributes", {}).get("MessageGroupId")) for m in self._messages]
         keep = set(messages_to_keep(groups, failed))
         known = {message["MessageId"] for message in self._messages}
         done = [m for m in self._messages if m["MessageId"] not in keep] if failed <= known else []
-        if not done:
-            return
         entries = [
             {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]} for number, message in enumerate(done)
         ]
-        failures = self._delete(entries)
+        failures = self._delete(entries) if entries else ""
         if failures:  # they come again, which changes nothing
             logger.warning("messages not deleted", extra={"queue": self.source, "failures": failures})
+        self._visibility.release(self._hold)
 
     def _delete(self, entries: list[dict[str, str]]) -> str:
         """What went wrong, in words. Raises Halt where it would every time."""
@@ -69,47 +76,72 @@ class QueueBatch:
         return ", ".join(str(failure.get("Code")) for failure in answer.get("Failed", []))
 
 
-class QueueSource:
-    """Batches of the messages of one queue, until `stopping` is set."""
+def dead_letter_queue(context: Context, queue: str) -> str:
+    """The name of the dead-letter queue that a queue's redrive policy names. Raises Halt without one."""
+    with reaching(f"queue {queue}"):
+        sqs = context.sqs
+        answer = sqs.get_queue_attributes(QueueUrl=url_of(sqs, queue), AttributeNames=["RedrivePolicy"])
+    policy = answer.get("Attributes", {}).get("RedrivePolicy")
+    if not policy:
+        raise Halt(f"the queue {queue} has no dead-letter queue: give it a redrive policy")
+    return str(json.loads(policy)["deadLetterTargetArn"]).rpartition(":")[2]
 
-    def __init__(self, context: Context, queue: str, stopping: Event, clock: Callable[[], float] = time.monotonic):
+
+def url_of(sqs: Any, queue: str) -> str:
+    """Raises Halt for a queue that does not exist, and what boto3 raises."""
+    try:
+        return str(sqs.get_queue_url(QueueName=queue)["QueueUrl"])
+    except sqs.exceptions.QueueDoesNotExist as error:
+        raise Halt(f"the queue {queue} does not exist: create it, or correct READ_QUEUE") from error
+
+
+class QueueSource:
+    """Batches of the messages of one queue, until `stopping` is set; until it is empty, with `drains`."""
+
+    def __init__(
+        self,
+        context: Context,
+        queue: str,
+        stopping: Event,
+        clock: Callable[[], float] = time.monotonic,
+        drains: bool = False,
+    ):
         self.name = f"queue {queue}"
         self.workers = context.settings.queue_workers
         self._context = context
         self._queue = queue
         self._stopping = stopping
         self._clock = clock
-        self._pause = Pause(self.name, stopping)
+        self._drains = drains
+        self._lock = Lock()
+        self._visibility: Visibility | None = None
 
     def __iter__(self) -> Iterator[QueueBatch]:
-        url = self._url()
-        visible_after = self._visibility(url)
+        with reaching(self.name):
+            url = url_of(self._context.sqs, self._queue)
+        visibility = self._kept_invisible(url)
+        pause = Pause(self.name, self._stopping)
         while not self._stopping.is_set():
             asked = self._clock()
-            messages = self._receive(url)
+            messages = self._receive(url, pause)
             if messages:
-                left = partial(self._left, asked + visible_after)
-                yield QueueBatch(self.name, self._context.sqs, url, messages, left)
+                yield QueueBatch(self.name, self._context.sqs, url, messages, visibility, asked)
+            elif messages is not None and self._drains:
+                self._stopping.set()
 
-    def _url(self) -> str:
-        with reaching(self.name):
-            sqs = self._context.sqs
-            try:
-                return str(sqs.get_queue_url(QueueName=self._queue)["QueueUrl"])
-            except sqs.exceptions.QueueDoesNotExist as error:
-                reason = f"the queue {self._queue} does not exist: create it, or correct READ_QUEUE"
-                raise Halt(reason) from error
+    def _kept_invisible(self, url: str) -> Visibility:
+        """What keeps messages from being delivered again while they are worked on; one for all threads."""
+        with self._lock, reaching(self.name):
+            if self._visibility is None:
+                sqs = self._context.sqs
+                answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])
+                seconds = float(answer["Attributes"]["VisibilityTimeout"])
+                self._visibility = Visibility(sqs, url, max(seconds, 1.0), self._stopping, self._clock)
+                self._visibility.start()
+            return self._visibility
 
-    def _left(self, deadline: float) -> float:
-        return deadline - self._clock()
-
-    def _visibility(self, url: str) -> float:
-        """Seconds after which a message that was received is delivered again."""
-        with reaching(self.name):
-            answer = self._context.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])
-        return float(answer["Attributes"]["VisibilityTimeout"])
-
-    def _receive(self, url: str) -> Sequence[Mapping[str, Any]]:
+    def _receive(self, url: str, pause: Pause) -> Sequence[Mapping[str, Any]] | None:
+        """Messages, if there are any; None where the queue could not be asked. Raises Halt."""
         settings = self._context.settings
         try:
             answer = self._context.sqs.receive_message(
@@ -122,9 +154,9 @@ class QueueSource:
             result = result_of(error, self.name)
             if result.outcome is not Outcome.RETRY:
                 raise Halt(result.reason) from error
-            self._pause.longer(result.reason)
-            return []
-        self._pause.reset()
+            pause.longer(result.reason)
+            return None
+        pause.reset()
         messages: Sequence[Mapping[str, Any]] = answer.get("Messages", [])
         if not messages and not settings.poll_wait:
             self._stopping.wait(settings.poll_interval)

@@ -24,6 +24,7 @@ from service.records.serializer import typed
 from service.settings import Settings
 from service.sinks.letters import LetterBox, make_letters
 from service.sources.envelopes import unwrap
+from service.sources.queues import dead_letter_queue
 
 STORES = ["folder", "s3", "sqs", "sqs.fifo"]
 
@@ -253,3 +254,28 @@ def test_the_command_line_speaks_json_to_scripts(two_letters: Deployment, capsys
     assert said("redrive") == [{"applied": 1, "rejected": 1}]
     assert said("purge", "--reason=other.txt") == [{"removed": 1}]
     assert said("list") == []
+
+
+@pytest.fixture
+def given_up(two_letters: Deployment) -> Deployment:
+    """A queue whose dead-letter queue holds an upload that is an image by now, and one that is none."""
+    sqs = aws_client(two_letters.aws_url, "sqs")
+    dead = sqs.get_queue_url(QueueName=dead_letter_queue(two_letters.app.context, two_letters.queue))["QueueUrl"]
+    two_letters.upload("broken.png")
+    for key in ("broken.png", "other.txt"):
+        sqs.send_message(QueueUrl=dead, MessageBody=json.dumps({"bucket": two_letters.bucket, "key": key}))
+    return two_letters
+
+
+def test_the_dead_letter_queue_of_a_queue_is_redriven(given_up: Deployment, capsys):
+    assert main(["dead-letters", "redrive", f"--queue={given_up.queue}"]) == 1
+    assert "1 applied, 1 rejected" in capsys.readouterr().out
+    assert [item["id"] for item in given_up.items.scan()["Items"]] == ["broken.png"]
+    assert main(["dead-letters", "redrive", f"--queue={given_up.queue}"]) == 0
+    assert "no letters" in capsys.readouterr().out
+
+
+def test_a_queue_without_a_dead_letter_queue_is_told(two_letters: Deployment, capsys):
+    dead = dead_letter_queue(two_letters.app.context, two_letters.queue)
+    assert main(["dead-letters", "redrive", f"--queue={dead}"]) == 3
+    assert "redrive policy" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from threading import Event
 from typing import Any
 
@@ -16,6 +17,7 @@ from service.dispatch import Outcome, Report, Result
 from service.errors import Halt, Unreachable
 from service.settings import Settings
 from service.sources.queues import QueueSource
+from service.sources.visibility import Visibility
 
 
 class NoQueue(Exception):
@@ -39,6 +41,8 @@ class FakeQueue:
         self.deleted: list[str] = []
         self.trouble: list[Exception] = []
         self.undeletable = False
+        self.put_off: list[tuple[str, int]] = []
+        self.unmovable: list[Any] = []
         self._missing = missing
 
     def get_queue_url(self, QueueName: str) -> Any:
@@ -48,6 +52,10 @@ class FakeQueue:
 
     def get_queue_attributes(self, **_: Any) -> Any:
         return {"Attributes": {"VisibilityTimeout": "30"}}
+
+    def change_message_visibility_batch(self, QueueUrl: str, Entries: list[dict[str, Any]]) -> Any:
+        self.put_off += [(entry["ReceiptHandle"], entry["VisibilityTimeout"]) for entry in Entries]
+        return {"Failed": self.unmovable}
 
     def receive_message(self, **arguments: Any) -> Any:
         if self.trouble:
@@ -67,7 +75,6 @@ def settle(queue: FakeQueue, *outcomes: Outcome) -> list[Any]:
     stopping = Event()
     context = Context(Settings(poll_interval=0, poll_wait=0), sqs=queue)
     source = QueueSource(context, "q", stopping)
-    source._pause._shortest = 0.001
     for batch in source:
         stopping.set()
         batch.settle(Report([Result(outcome) for outcome in outcomes]))
@@ -176,6 +183,67 @@ def test_the_time_left_for_a_batch_is_that_of_its_messages_since_they_were_asked
         assert batch.time_left() == 30.0
         now[0] += 12.5
         assert batch.time_left() == 17.5
+
+
+class Held:
+    """A batch in hand, its queue and the clock."""
+
+    def __init__(self) -> None:
+        self.queue, self.now, self.stopping = FakeQueue(event("a"), event("b")), [100.0], Event()
+        clock = self.now.__getitem__
+        source = QueueSource(Context(Settings(), sqs=self.queue), "q", self.stopping, clock=lambda: clock(0))
+        self.batch = next(iter(source))
+        self.visibility = source._visibility
+
+
+@pytest.fixture
+def held():
+    made = Held()
+    yield made
+    made.stopping.set()
+
+
+def test_the_redelivery_of_what_is_worked_on_is_put_off(held):
+    held.now[0] += 20.0
+    held.visibility.put_off()
+    assert held.queue.put_off == [("r0", 30), ("r1", 30)]
+    assert held.batch.time_left() == 30.0
+
+
+@pytest.mark.parametrize("failing", ["answers", "raises"])
+def test_a_redelivery_that_cannot_be_put_off_leaves_the_time_that_there_was(held, failing, caplog):
+    if failing == "answers":
+        held.queue.unmovable = [{"Id": "0"}]
+    else:
+        held.queue.change_message_visibility_batch = raising(ConnectionError("reset"))
+    held.now[0] += 20.0
+    held.visibility.put_off()
+    assert held.batch.time_left() == 10.0
+
+
+def test_what_is_settled_is_not_put_off_any_longer(held):
+    held.batch.settle(Report([Result(Outcome.APPLIED), Result(Outcome.RETRY)]))
+    held.visibility.put_off()
+    assert held.queue.put_off == []
+
+
+def test_it_is_put_off_again_and_again_until_the_service_stops():
+    queue, stopping = FakeQueue(), Event()
+    visibility = Visibility(queue, "http://x/q", 0.03, stopping)
+    visibility.hold(["r"], time.monotonic())
+    visibility.start()
+    eventually = time.monotonic() + 5
+    while len(queue.put_off) < 3 and time.monotonic() < eventually:
+        time.sleep(0.005)
+    stopping.set()
+    visibility.join(5)
+    assert len(queue.put_off) >= 3
+    assert not visibility.is_alive()
+
+
+def test_a_queue_that_is_drained_ends_when_it_is_empty():
+    source = QueueSource(Context(Settings(), sqs=FakeQueue(event("a"))), "q", Event(), drains=True)
+    assert len(list(source)) == 1
 
 
 def test_a_queue_that_cannot_be_reached_at_the_start_is_told():
