@@ -19,9 +19,10 @@ from service.entrypoints.container import run
 from service.entrypoints.lambda_handler import handler_for
 from service.errors import SettingsError, StreamdexError
 from service.routing import BucketRoute
+from service.settings import Settings
 from service.settings.options import hide_password
 
-from .probes import free_port
+from .probes import free_port, is_taken
 from .provision import UPLOADS, provision
 from .screen import first_screen
 from .world import World, find_or_start
@@ -31,7 +32,7 @@ INVOKE_MILLISECONDS = 900_000  # the longest that a Lambda may run
 
 def run_service(chosen: Chosen) -> int:
     """Finds or starts the surroundings, creates what the routes need, and runs the container."""
-    with find_or_start(chosen.settings) as world, App(wired(chosen, world), chosen.routes) as app:
+    with find_or_start(chosen.settings) as world, App(with_a_page(wired(chosen, world)), chosen.routes) as app:
         notes = provision_if_emulated(app, world)
         return run(app, started=lambda sources: print(first_screen(app, world, notes), flush=True))
 
@@ -88,6 +89,12 @@ def wired(chosen: Chosen, world: World) -> Any:
     has_buckets = any(isinstance(route, BucketRoute) for route in chosen.routes)
     queues = world.settings.read_queue or ((UPLOADS,) if has_buckets else ())
     return replace(world.settings, read_queue=queues)
+
+
+def with_a_page(settings: Settings) -> Settings:
+    """The same, with another port for the service's own pages where the default is somebody else's."""
+    taken = settings.page_port == Settings().page_port and is_taken(settings.page_port)
+    return replace(settings, page_port=free_port()) if taken else settings
 
 
 def provision_if_emulated(app: App, world: World) -> list[str]:

@@ -91,4 +91,9 @@ class Source(Protocol):
     name: str
     workers: int
 
+    @property
+    def trouble(self) -> str:
+        """Why some of it cannot be read until somebody mends it; "" while all can."""
+        ...
+
     def __iter__(self) -> Iterator[Batch]: ...

@@ -6,72 +6,25 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
-from threading import Event, Thread
+from contextlib import AbstractContextManager, nullcontext
+from threading import Event
 from types import FrameType
-from typing import Final
 
 from ..app import App
-from ..dispatch import Batch, Dispatcher, Source
-from ..errors import Halt, SettingsError, StreamdexError, Unreachable
-from ..sources.pauses import Pause
+from ..dispatch import Source
+from ..errors import SettingsError, StreamdexError
+from ..settings import Settings
+from .health import Health, HealthPages
+from .workers import Worker
 
 logger = logging.getLogger(__name__)
-
-
-FIRST_PAUSE: Final = 1.0
-"""Seconds, about, after the first halt; later ones are longer."""
-
-
-class Worker(Thread):
-    """Reads one source and dispatches what it gives, in a thread of its own.
-
-    Where every record would fail, or what is needed does not answer, only this source stands still: the batch in
-    hand is tried again after growing pauses, and a queue is not asked for more. With `exits` it ends the service.
-    """
-
-    def __init__(self, source: Source, dispatcher: Dispatcher, stopping: Event, exits: bool = False):
-        super().__init__(name=source.name, daemon=True)
-        self.error: BaseException | None = None
-        self._source = source
-        self._dispatcher = dispatcher
-        self._stopping = stopping
-        self._exits = exits
-        self._pause = Pause(source.name, stopping, FIRST_PAUSE)
-
-    def run(self) -> None:
-        try:
-            self._persist(self._read)
-        except BaseException as error:  # the main thread decides what it means
-            self.error = error
-            self._stopping.set()
-
-    def _read(self) -> None:
-        for batch in self._source:
-            self._persist(partial(self._deliver, batch))
-
-    def _deliver(self, batch: Batch) -> None:
-        report = self._dispatcher.dispatch(batch.records, batch.source, within=batch.time_left())
-        batch.settle(report)
-        self._pause.reset()
-
-    def _persist(self, work: Callable[[], None]) -> None:
-        """Does the work, from its beginning again for as long as it halts."""
-        while not self._stopping.is_set():
-            try:
-                work()
-                break
-            except (Halt, Unreachable) as error:
-                if self._exits:
-                    raise
-                self._pause.longer(str(error), halted=True)
 
 
 def run(app: App, stopping: Event | None = None, started: Callable[[Sequence[Source]], None] | None = None) -> int:
     """Runs until SIGTERM, SIGINT or `stopping`; then finishes the batches in hand. Returns the exit code.
 
     0 after a stop; the code of the error with the setting `on_halt=exit`, or of one that nobody foresaw. `started`
-    is told the sources. Raises SettingsError when there is nothing to read.
+    is told the sources. Raises SettingsError when there is nothing to read, or no port for the pages.
     """
     stopping = stopping or Event()
     sources = app.sources(stopping)
@@ -83,17 +36,23 @@ def run(app: App, stopping: Event | None = None, started: Callable[[Sequence[Sou
         workers = [
             Worker(source, app.dispatcher, stopping, exits) for source in sources for _ in range(source.workers)
         ]
-        for worker in workers:
-            worker.start()
-        if started:
-            started(sources)
-        logger.info("reading", extra={"sources": ", ".join(source.name for source in sources)})
-        while not stopping.wait(1.0):
-            pass  # in steps, so that a signal is noticed on every platform
-        return _finish(workers, app.settings.stop_timeout)
+        with _pages(Health(workers, app.settings.stall_after), app.settings):
+            for worker in workers:
+                worker.start()
+            if started:
+                started(sources)
+            logger.info("reading", extra={"sources": ", ".join(source.name for source in sources)})
+            while not stopping.wait(1.0):
+                pass  # in steps, so that a signal is noticed on every platform
+            return _finish(workers, app.settings.stop_timeout)
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def _pages(health: Health, settings: Settings) -> AbstractContextManager[object]:
+    """The health pages, if there is a port for them. Raises SettingsError."""
+    return HealthPages(health, settings.page_host, settings.page_port) if settings.page_port else nullcontext()
 
 
 def _stops(stopping: Event) -> Callable[[int, FrameType | None], None]:

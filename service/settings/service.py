@@ -144,6 +144,22 @@ class Settings:
         env="STREAMDEX_ON_HALT",
         choices=("retry", "exit"),
     )
+    stall_after: float = setting(
+        300.0,
+        "seconds for one try of one batch after which the container counts as stuck (/healthz)",
+        env="STREAMDEX_STALL_AFTER",
+        least=1,
+    )
+    page_host: str = setting(
+        "127.0.0.1", "where the service's own pages are served; 0.0.0.0 in a container", env="STREAMDEX_PAGE_HOST"
+    )
+    page_port: int = setting(
+        8080,
+        "the port of the service's own pages, /healthz and /readyz; 0 for none",
+        env="STREAMDEX_PAGE_PORT",
+        least=0,
+        most=65535,
+    )
     stop_timeout: float = setting(
         3.0, "seconds that a stop waits for the batch in hand", env="STREAMDEX_STOP_TIMEOUT", least=0
     )

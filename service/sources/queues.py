@@ -116,6 +116,11 @@ class QueueSource:
         self._lock = Lock()
         self._visibility: Visibility | None = None
 
+    @property
+    def trouble(self) -> str:
+        """A queue that cannot be read halts whoever reads it."""
+        return ""
+
     def __iter__(self) -> Iterator[QueueBatch]:
         with reaching(self.name):
             url = url_of(self._context.sqs, self._queue)

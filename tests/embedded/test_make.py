@@ -26,7 +26,8 @@ STOPPED_WITHIN = 5.0  # seconds, promised
 @pytest.fixture
 def ports(monkeypatch, tmp_path) -> dict[str, str]:
     """Ports and a folder of our own, for a run beside whatever else runs on this machine."""
-    chosen = {"AWS_PORT": str(free_port()), "SEARCH_PORT": str(free_port())}
+    names = ("AWS_PORT", "SEARCH_PORT", "STREAMDEX_PAGE_PORT")
+    chosen = {name: str(free_port()) for name in names}
     kept = {
         "STREAMDEX_CHECKPOINTS": str(tmp_path / "checkpoints.sqlite"),
         "STREAMDEX_DEAD_LETTERS": str(tmp_path / "letters"),

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import pytest
 from deployments import Deployment, ask, aws_client
 
+from infra.shim import commands
 from infra.shim.probes import emulator_at, free_port, search_server_at
 from infra.shim.provision import provision
 from infra.shim.stand_ins import embedded_aws
@@ -244,3 +245,11 @@ def test_a_pattern_of_tables_leaves_out_those_without_a_stream(deployment: Deplo
     )
     with App(replace(deployment.settings, names={}), [Everything()]) as app:
         assert app.tables() == [deployment.table]
+
+
+def test_the_service_s_own_pages_move_aside_for_a_neighbour_unless_their_port_was_chosen(monkeypatch):
+    monkeypatch.setattr(commands, "is_taken", lambda port: True)
+    assert commands.with_a_page(Settings()).page_port not in (0, 8080)
+    assert commands.with_a_page(Settings(page_port=8181)).page_port == 8181
+    monkeypatch.setattr(commands, "is_taken", lambda port: False)
+    assert commands.with_a_page(Settings()).page_port == 8080

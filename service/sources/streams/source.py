@@ -93,8 +93,13 @@ class StreamSource:
         self._chance = chance
         self._lock = Lock()
         self._schedule: Schedule[Turn] = Schedule(stopping, clock, wait)
+        self._halted: dict[Turn, str] = {}
         self._discovery = Turn()
         self._schedule.put(self._discovery)
+
+    @property
+    def trouble(self) -> str:
+        return "; ".join(list(self._halted.values()))
 
     def __iter__(self) -> Iterator[StreamBatch]:
         while (turn := self._schedule.take()) is not None:
@@ -105,6 +110,7 @@ class StreamSource:
             except Exception as error:
                 self._failed(turn, error)
                 continue
+            self._halted.pop(turn, None)
             if batch:
                 yield batch
 
@@ -200,6 +206,7 @@ class StreamSource:
             assert result is not None
             self._later(turn, result.reason)
             return
+        self._halted[turn] = str(halt)
         self._later(turn, str(halt), halted=True)
         if self._context.settings.on_halt == "exit":
             raise halt from error

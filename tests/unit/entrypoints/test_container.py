@@ -25,6 +25,7 @@ class Source:
     def __init__(self, name: str = "table t", errors: Sequence[BaseException] = (), slow: float = 0):
         self.name = name
         self.workers = 1
+        self.trouble = ""
         self.given: list[int] = []
         self.settled: list[int] = []
         self.stopping = Event()
@@ -65,7 +66,7 @@ def app(*sources: Source, stop_timeout: float = 3.0, on_halt: str = "retry", hal
     return SimpleNamespace(
         sources=open_sources,
         dispatcher=SimpleNamespace(dispatch=dispatch),
-        settings=Settings(stop_timeout=stop_timeout, on_halt=on_halt),
+        settings=Settings(stop_timeout=stop_timeout, on_halt=on_halt, page_port=0),
     )
 
 
@@ -89,7 +90,7 @@ def test_the_handlers_of_signals_are_given_back():
 def quick(monkeypatch):
     """Pauses of a hundredth of a second at most."""
     monkeypatch.setattr(pauses, "LONGEST", 0.01)
-    monkeypatch.setattr("service.entrypoints.container.FIRST_PAUSE", 0.001)
+    monkeypatch.setattr("service.entrypoints.workers.FIRST_PAUSE", 0.001)
 
 
 def running(built: Any, until: Callable[[], Any]) -> int:

@@ -1,0 +1,79 @@
+"""A thread that reads a source and dispatches what it gives."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from threading import Event, Thread
+from typing import Final
+
+from ..dispatch import Batch, Dispatcher, Source
+from ..errors import Halt, Unreachable
+from ..sources.pauses import Pause
+
+FIRST_PAUSE: Final = 1.0
+"""Seconds, about, after the first halt; later ones are longer."""
+
+
+class Worker(Thread):
+    """Reads one source and dispatches what it gives, in a thread of its own.
+
+    Where every record would fail, or what is needed does not answer, only this source stands still: the batch in
+    hand is tried again after growing pauses, and a queue is not asked for more. With `exits` it ends the service.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        dispatcher: Dispatcher,
+        stopping: Event,
+        exits: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        super().__init__(name=source.name, daemon=True)
+        self.source = source
+        self.error: BaseException | None = None
+        self.halted = ""
+        self._dispatcher = dispatcher
+        self._stopping = stopping
+        self._exits = exits
+        self._clock = clock
+        self._pause = Pause(source.name, stopping, FIRST_PAUSE)
+        self._busy_since: float | None = None
+
+    def run(self) -> None:
+        try:
+            self._persist(self._read)
+        except BaseException as error:  # the main thread decides what it means
+            self.error = error
+            self._stopping.set()
+
+    def busy_for(self) -> float:
+        """Seconds since the batch in hand was last tried; 0 without one."""
+        since = self._busy_since
+        return 0.0 if since is None else self._clock() - since
+
+    def _read(self) -> None:
+        for batch in self.source:
+            self._persist(partial(self._deliver, batch))
+            self._busy_since = None
+
+    def _deliver(self, batch: Batch) -> None:
+        self._busy_since = self._clock()
+        report = self._dispatcher.dispatch(batch.records, batch.source, within=batch.time_left())
+        batch.settle(report)
+        self.halted = ""
+        self._pause.reset()
+
+    def _persist(self, work: Callable[[], None]) -> None:
+        """Does the work, from its beginning again for as long as it halts."""
+        while not self._stopping.is_set():
+            try:
+                work()
+                break
+            except (Halt, Unreachable) as error:
+                if self._exits:
+                    raise
+                self.halted = str(error)
+                self._pause.longer(self.halted, halted=True)

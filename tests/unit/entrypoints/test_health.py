@@ -1,0 +1,101 @@
+"""The health pages say whether a restart helps, and whether somebody has to mend something."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from threading import Event
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from service.dispatch import Report
+from service.entrypoints.health import Health, HealthPages
+from service.entrypoints.workers import Worker
+from service.errors import SettingsError
+
+
+def worker(
+    name: str = "table t", alive: bool = True, busy: float = 0.0, halted: str = "", trouble: str = ""
+) -> Any:
+    return SimpleNamespace(
+        name=name,
+        is_alive=lambda: alive,
+        busy_for=lambda: busy,
+        halted=halted,
+        source=SimpleNamespace(trouble=trouble),
+    )
+
+
+def asked(path: str, *workers: Any, method: str = "GET") -> tuple[int, Any]:
+    """What a page answers."""
+    with HealthPages(Health(workers, 300.0), "127.0.0.1", 0) as pages:
+        client = http.client.HTTPConnection("127.0.0.1", pages.port, timeout=5)
+        client.request(method, path)
+        answer = client.getresponse()
+        status, text = answer.status, answer.read()
+        client.close()
+    return status, json.loads(text) if text else None
+
+
+@pytest.mark.parametrize(
+    ("one", "alive", "ready", "words"),
+    [
+        (worker(), 200, 200, ""),
+        (worker(busy=299.0), 200, 200, ""),
+        (worker(busy=301.0), 503, 503, "one batch for 301 s"),
+        (worker(alive=False), 503, 503, "ended"),
+        (worker(halted="create the index"), 200, 503, "create the index"),
+        (worker(trouble="shard 1: no permission"), 200, 503, "shard 1: no permission"),
+    ],
+)
+def test_the_pages_tell_a_stuck_service_from_one_that_waits_for_somebody(one, alive, ready, words):
+    wanted = {"table t": words, "queue q": ""}
+    for path, status in (("/healthz", alive), ("/readyz?probe=1", ready)):
+        assert asked(path, one, worker("queue q")) == (status, {"ok": status == 200, "sources": wanted})
+
+
+def test_a_source_with_several_threads_is_in_trouble_where_one_of_them_is():
+    _, page = asked("/readyz", worker(), worker(halted="no"), worker())
+    assert page["sources"] == {"table t": "no"}
+
+
+def test_another_page_is_not_there_and_names_those_that_are():
+    assert asked("/") == (404, {"pages": ["/healthz", "/readyz"]})
+
+
+def test_a_head_has_no_body():
+    assert asked("/healthz", worker(), method="HEAD") == (200, None)
+
+
+def test_a_port_that_is_taken_is_told_with_the_remedy():
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        pytest.raises(SettingsError, match="STREAMDEX_PAGE_PORT"),
+    ):
+        HealthPages(Health([], 1.0), "127.0.0.1", taken.getsockname()[1])
+
+
+def test_a_worker_is_busy_while_a_batch_is_tried_and_not_after():
+    now, busy = [0.0], []
+
+    def dispatch(*_: Any, **__: Any) -> Report:
+        now[0] += 7.0
+        busy.append(made.busy_for())
+        return Report([])
+
+    batch = SimpleNamespace(records=[], source="s", time_left=lambda: 1.0, settle=lambda report: None)
+
+    class Source:
+        name, workers, trouble = "s", 1, ""
+
+        def __iter__(self) -> Any:
+            yield batch
+            now[0] += 100.0
+            busy.append(made.busy_for())
+
+    made: Worker = Worker(Source(), SimpleNamespace(dispatch=dispatch), Event(), clock=lambda: now[0])
+    made.run()
+    assert busy == [7.0, 0.0]
