@@ -140,7 +140,7 @@ def test_ctrl_c_while_it_starts_ends_it_with_0_and_no_traceback(ports):
 
 def test_the_stand_ins_do_not_outlive_a_service_that_was_killed(ports):
     with started() as process:
-        assert len(listening(ports)) == 2
+        assert len(listening(ports)) == len(ports)
         process.kill()
     eventually(lambda: listening(ports), [])
 
@@ -155,7 +155,7 @@ def test_make_run_uses_the_stand_ins_of_make_shim(ports):
             aws_client(aws, "dynamodb", "resource").Table("images").put_item(Item={"id": "a"})
             eventually(lambda: sorted(documents_of(search, "images")), ["a"])
             interrupt(process)
-        assert len(listening(ports)) == 2
+        assert len(listening(ports)) == len(ports)
         interrupt(shim)
     eventually(lambda: listening(ports), [])
 
