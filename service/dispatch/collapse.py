@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from ..records import TableRecord
-from ..records.versions import second_of
+from ..records.versions import UNORDERED, second_of
 from .contracts import Sink, Write
 from .outcomes import SUPERSEDED, Outcome, Result
 
@@ -18,8 +18,26 @@ def write_newest(writes: Sequence[Write], sink: Sink) -> list[Result]:
     """Writes the newest of each document and says how each of the writes ended.
 
     What the newest supersedes is STALE, but only once the newest is done: if it is rejected the next older
-    one is sent, and if it has to come again they all have to.
+    one is sent, and if it has to come again they all have to. What has no version of its own is what was read: it
+    is sent after the others, whose versions it then meets, and none of them supersedes it.
     """
+    dated = [write for write in writes if write.version != UNORDERED]
+    results = dict(zip(map(id, dated), _write_dated(dated, sink), strict=True))
+    undated = [write for write in writes if write.version == UNORDERED]
+    waiting = {_place(write): results[id(write)] for write in dated if not results[id(write)].outcome.done}
+    for write in undated:
+        if _place(write) in waiting:
+            results[id(write)] = waiting[_place(write)]
+    rest = [write for write in undated if id(write) not in results]
+    results.update(zip(map(id, rest), _write_dated(rest, sink) if rest else (), strict=True))
+    return [results[id(write)] for write in writes]
+
+
+def _place(write: Write) -> tuple[str, str]:
+    return write.target, write.id
+
+
+def _write_dated(writes: Sequence[Write], sink: Sink) -> list[Result]:
     stacks = stack_by_document(writes)
     results: dict[int, Result] = {}
     while stacks:
@@ -43,7 +61,7 @@ def stack_by_document(writes: Sequence[Write]) -> list[Stack]:
     """The writes of each document, oldest first: by version, within a second by sequence number."""
     stacks: dict[tuple[str, str], Stack] = {}
     for position, write in enumerate(writes):
-        stacks.setdefault((write.target, write.id), []).append(position)
+        stacks.setdefault(_place(write), []).append(position)
     for stack in stacks.values():
         if len(stack) > 1:
             _sort(stack, writes)

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from itertools import chain, count
 
 from ..context import Context
-from ..records import Record
+from ..errors import Halt
+from ..records import Record, TableRecord
 from ..routing import Delete, Index, Router
 from .collapse import write_newest
 from .contracts import Letter, LetterStore, Observer, Sink, Write
 from .hints import ROUNDS, Hints
-from .outcomes import UNSETTLED, Outcome, Report, Result, worst
+from .outcomes import APPLIED, UNSETTLED, Outcome, Report, Result, worst
 from .patience import Patience
 from .planning import Task, ask, route
 from .surrender import TRIES, exhaust, surrender
@@ -64,7 +65,12 @@ class Dispatcher:
         began = self._patience.clock()
         context = context or self._context
         tasks = route(batch, self._router)
-        self._work_off(tasks, min(within, context.remaining_time()), context)
+        try:
+            self._work_off(tasks, min(within, context.remaining_time()), context)
+        except Halt as halt:
+            if not comes_again:  # who calls does not wait until it is mended
+                self._keep(tasks, str(halt))
+            raise
         if not comes_again:
             exhaust(tasks)
         letters = [
@@ -77,6 +83,15 @@ class Dispatcher:
         report = Report(_results(len(batch), tasks))
         self._observer.dispatched(source, report, letters, self._patience.clock() - began)
         return report
+
+    def _keep(self, tasks: Sequence[Task], reason: str) -> None:
+        """Keeps what a halt has left undone. Raises Halt."""
+        for task in tasks:
+            task.results = task.results or [Result(Outcome.RETRY, reason)]
+        exhaust(tasks)
+        self._letters.store(
+            [Letter(t.record, t.route, t.result) for t in tasks if t.result.outcome is Outcome.REJECTED]
+        )
 
     def _work_off(self, tasks: Sequence[Task], within: float, context: Context) -> None:
         """Tries the tasks; what failed and may succeed later again, while there is time."""
@@ -105,7 +120,9 @@ class Dispatcher:
             if not tasks:
                 return
         for task in tasks:
-            task.results = [UNSETTLED]
+            # Of a shard the change that overtook is still to come; of a queue it may have been and gone.
+            done = task.overtaken and isinstance(task.record, TableRecord) and task.record.ordered
+            task.results = [APPLIED if done else UNSETTLED]
 
     def _write(self, tasks: Sequence[Task]) -> None:
         writes = list(chain.from_iterable(task.writes for task in tasks))

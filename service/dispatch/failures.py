@@ -50,18 +50,30 @@ HALTING: Final = frozenset(
 # "Common errors" and "Error handling" in the API references of DynamoDB, S3 and SQS.
 THROTTLED: Final = frozenset(
     {
+        "BandwidthLimitExceeded",
+        "EC2ThrottledException",
         "LimitExceededException",
+        "PriorRequestNotComplete",
         "ProvisionedThroughputExceededException",
+        "ReplicatedWriteConflictException",
         "RequestLimitExceeded",
         "RequestThrottled",
+        "RequestThrottledException",
         "RequestTimeout",
+        "RequestTimeoutException",
         "SlowDown",
+        "ThrottledException",
         "Throttling",
         "ThrottlingException",
         "TooManyRequestsException",
+        "TransactionConflictException",
         "TransactionInProgressException",
     }
 )
+# A 403 about one object alone: it is archived.
+REFUSED: Final = frozenset({"InvalidObjectState"})
+# "TransactWriteItems" in the API reference: the reasons that another try will not meet.
+FINAL_REASONS: Final = frozenset({"ConditionalCheckFailed", "ItemCollectionSizeLimitExceeded", "ValidationError"})
 FORBIDDEN: Final = frozenset(
     {
         "AccessDenied",
@@ -119,11 +131,19 @@ def reaching(what: str) -> Iterator[None]:
 def _of_aws(error: Any, reason: str) -> Result:
     code = error.response.get("Error", {}).get("Code", "")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    if code in THROTTLED:
+    if code in THROTTLED or (code == "TransactionCanceledException" and _may_pass(error)):
         return Result(Outcome.RETRY, reason, status)
+    if code in REFUSED:
+        return Result(Outcome.REJECTED, reason, status)
     if code in FORBIDDEN:
         raise Halt(f"{reason}: the service's role needs this permission, or its credentials are wrong") from error
     return _of_status(status, reason, error)
+
+
+def _may_pass(error: Any) -> bool:
+    """Whether a transaction was cancelled for nothing but conflicts and throttling."""
+    reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
+    return not reasons & FINAL_REASONS
 
 
 def _of_status(status: Any, reason: str, error: Exception) -> Result:

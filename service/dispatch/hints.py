@@ -8,7 +8,9 @@ A record is a hint when its version cannot be trusted to settle what is newer:
   a deleted document by then (`index.gc_deletes`, and at once when a shard moves);
 - its write met another version of the same second, or it came unordered with a sequence number of a form that was
   never seen: the order within a second rests on that form, which AWS does not promise;
-- it tells of an object from which items are made: DeleteItem leaves no trace of its sequencer behind.
+- it tells of an object from which items are made, or it came unordered and its route writes items: DeleteItem
+  leaves no trace of what it was made from;
+- it tells that an object was deleted, of which other versions may be there.
 
 What is written where versions do not tell what is newer (within a second that was settled by reading, or in an
 index that keeps no versions) is looked at again afterwards: of two that read and write at the same time the last
@@ -75,7 +77,8 @@ class Hints:
     def reopen(self, tasks: Sequence[Task]) -> list[Task]:
         """Those of the tasks whose write did not settle what is newer, ready to be tried again. Raises Halt."""
         unsettled = [task for task in tasks if self._unsettled(task)]
-        return unsettled + self._overtaken([task for task in tasks if _may_be_overtaken(task)])
+        items = [t for t in tasks if isinstance(t.seen, TableRecord) and _may_be_overtaken(t)]
+        return unsettled + self._overtaken(items)
 
     def _is_hint(self, task: Task) -> bool:
         record, bound = task.record, task.bound
@@ -85,7 +88,9 @@ class Hints:
             return True
         if self.trusting:
             return False
-        if isinstance(record, ObjectRecord) and bound.table:
+        if isinstance(record, ObjectRecord) and (bound.table or (record.event == DELETED and record.version_id)):
+            return True
+        if isinstance(record, TableRecord) and bound.table and not record.ordered:
             return True
         return record.version == UNORDERED or (not record.ordered and self.age(record) > self.hint_after)
 
@@ -105,6 +110,7 @@ class Hints:
             assert isinstance(task.seen, TableRecord)
             if now.new != task.seen.new:
                 task.reopen(task.at)
+                task.overtaken = True
                 overtaken.append(task)
         return overtaken
 
@@ -133,21 +139,15 @@ class Hints:
             task.results = [result_of(error, f"looking at {record.key} in bucket {record.bucket}")]
             return
         if record.event in (CREATED, DELETED):
-            _see(task, record.as_now(event))
+            version = record.version if task.at is None else max(record.version, task.at)
+            _see(task, record.as_now(event, version))
 
     def _unsettled(self, task: Task) -> bool:
-        if isinstance(task.record, TableRecord):
-            conflict = max((r.conflict for r in task.results if r.conflict is not None), default=None)
-            version = task.record.version if task.at is None else task.at
-            if conflict is None or self.trusting:
-                return False
-            if second_of(version) != second_of(conflict) and task.record.version != UNORDERED:
-                return False
+        conflict = max((r.conflict for r in task.results if r.conflict is not None), default=None)
+        if conflict is not None and not self.trusting and _may_be_newer(task, conflict):
             task.reopen(conflict)
             return True
-        if task.result.outcome is not Outcome.APPLIED or task.bound is None or not task.bound.table:
-            return False
-        return self._changed_meanwhile(task)
+        return _may_be_overtaken(task) and self._changed_meanwhile(task)
 
     def _changed_meanwhile(self, task: Task) -> bool:
         """Looks again after an item was written: an object that came or went meanwhile may have been overtaken."""
@@ -167,8 +167,20 @@ class Hints:
 
 def _may_be_overtaken(task: Task) -> bool:
     """Whether versions do not tell what was written from what others, who read at another moment, have written."""
-    written = isinstance(task.seen, TableRecord) and task.result.outcome is Outcome.APPLIED
-    return written and task.bound is not None and (task.at is not None or not task.bound.versioned)
+    record, bound = task.record, task.bound
+    if bound is None or task.result.outcome is not Outcome.APPLIED or isinstance(record, Undecodable):
+        return False
+    if bound.table and not (isinstance(record, TableRecord) and record.ordered):
+        return True
+    return task.at is not None or not bound.versioned
+
+
+def _may_be_newer(task: Task, conflict: int) -> bool:
+    """Whether a record that met a higher version may tell of something newer all the same."""
+    if task.record.version == UNORDERED:  # type: ignore[union-attr]  # what could not be decoded is never written
+        return True
+    version = task.record.version if task.at is None else task.at  # type: ignore[union-attr]
+    return isinstance(task.record, TableRecord) and second_of(version) == second_of(conflict)
 
 
 def _lacks_image(record: TableRecord | ObjectRecord, bound: BoundRoute) -> bool:

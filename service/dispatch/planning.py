@@ -21,7 +21,8 @@ class Task:
     """One record on one of its routes: the writes that are asked for, then how each ended.
 
     `seen` is the record as its route is asked about it: the one that came, or what is there now. `at` is the
-    version that its document was found to have, once a write met it.
+    version that its document was found to have, once a write met it. `overtaken` says that it was written, and
+    then there was something else.
     """
 
     position: int
@@ -30,6 +31,7 @@ class Task:
     writes: list[Write] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
     at: int | None = None
+    overtaken: bool = False
     seen: Record = field(init=False)
 
     def __post_init__(self) -> None:
@@ -156,7 +158,9 @@ def _call_documents(bound: BoundRoute, group: Sequence[Gathered], context: Conte
             task.writes = writes_of(bound, record, [action])
     except Exception as error:
         result = result_of(error, _doing(bound, group[0][1]))
-        if len(group) > 1 and result.outcome is not Outcome.RETRY:
+        # One request for many items is not made many because it failed; without one they are asked for alone.
+        alone = getattr(type(bound.route), "documents", None) is TableRoute.documents
+        if len(group) > 1 and (alone or result.outcome is not Outcome.RETRY):
             for one in group:
                 _call_documents(bound, [one], context)
             return

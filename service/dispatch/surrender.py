@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
@@ -24,15 +25,18 @@ _SUCCEEDED: Final = (Outcome.APPLIED, Outcome.STALE)
 def surrender(tasks: Sequence[Task], search: Sink, age: Callable[[Record], float], retry_for: float) -> None:
     """Rejects the tasks that a 5xx keeps from being done and that are older than `retry_for` seconds.
 
-    Only while others succeed, for else the server itself is in trouble: other tasks of the batch or, where there
-    is none, a delete of what is not there. A batch may hold nothing else, as when Lambda has bisected it. Raises
-    Halt.
+    Only while others succeed, for else the server itself is in trouble: other writes of the batch to the same
+    index or, where there is none, a delete of what is not there. A batch may hold nothing else, as when Lambda has
+    bisected it. A record that does not say when it was made is never old. Raises Halt.
     """
-    stuck = [task for task in tasks if (task.result.status or 0) >= 500 and age(task.record) > retry_for]
-    succeeds = any(task.result.outcome in _SUCCEEDED for task in tasks)
-    probed: dict[str, bool] = {}
+    stuck = [
+        task for task in tasks if (task.result.status or 0) >= 500 and retry_for < age(task.record) < math.inf
+    ]
+    good = [task for task in tasks if task.result.outcome in _SUCCEEDED]
+    probed = {write.target: True for task in good for write in task.writes}
     for task in stuck:
-        if succeeds or any(_takes_another(write, search, probed) for write in task.writes):
+        beside = not task.writes and any(other.bound is task.bound for other in good)
+        if beside or any(_takes_another(write, search, probed) for write in task.writes):
             reason = f"for longer than {retry_for:.0f} s, while others succeed: {task.result.reason}"
             task.results = [Result(Outcome.REJECTED, reason, task.result.status)]
 
@@ -46,9 +50,9 @@ def exhaust(tasks: Sequence[Task]) -> None:
 
 def _takes_another(write: Write, search: Sink, probed: dict[str, bool]) -> bool:
     """Whether an index takes another write than this; asked once for each index."""
-    if not isinstance(write.action, Index | Delete):
-        return False
     if write.target not in probed:
+        if not isinstance(write.action, Index | Delete):
+            return False
         lowest = None if write.version is None else 1
         (result,) = search.write([replace(write, action=Delete(), id=PROBE, version=lowest)])
         probed[write.target] = result.outcome in _SUCCEEDED

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from ..dispatch import Batch, Dispatcher, Outcome
+from ..dispatch import Batch, Dispatcher, Outcome, Report, Result
 from ..errors import SettingsError, UnknownEvent
 from ..records import Record, Undecodable
 from ..settings import setting
@@ -64,6 +64,10 @@ def redrive(box: LetterBox, which: Filter, dispatcher_of: Callable[[str], Dispat
             ends[f"kept: no route {kept.route} is registered"] += 1
             continue
         report = dispatcher.dispatch(list(records_of(kept)), f"dead letter {kept.id}")
+        lost = next((result.reason for result in report.results if result.unrouted), "")
+        if lost:  # names or patterns are not what they were: the letter is all that there is of the record
+            ends[f"kept: {lost}"] += 1
+            continue
         worst = min((result.outcome for result in report.results), default=Outcome.SKIPPED)
         ends[worst.name.lower()] += 1
         if worst.done and worst is not Outcome.REJECTED:
@@ -85,9 +89,17 @@ def redrive_queue(messages: Iterable[Batch], dispatcher: Dispatcher) -> Counter[
             break
         seen |= names
         report = dispatcher.dispatch(batch.records, batch.source, within=batch.time_left())
-        batch.settle(report)
-        ends.update(report.counts())
+        results = [_kept(result) if result.unrouted else result for result in report.results]
+        batch.settle(Report(results))
+        ends.update(
+            result.reason if result.outcome is Outcome.RETRY else result.outcome.name.lower() for result in results
+        )
     return ends
+
+
+def _kept(result: Result) -> Result:
+    """What no route takes stays where it is: there is nothing else of it."""
+    return Result(Outcome.RETRY, f"kept: {result.reason}")
 
 
 def purge(box: LetterBox, which: Filter) -> int:

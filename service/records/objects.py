@@ -68,10 +68,10 @@ class ObjectRecord:
         """S3 promises no order ("Event ordering and duplicate events", S3 User Guide)."""
         return False
 
-    def as_now(self, event: str) -> ObjectRecord:
+    def as_now(self, event: str, version: int) -> ObjectRecord:
         """The same record of the object as it is now: `CREATED` if it is there, `DELETED` if it is gone."""
         found = copy(self)
-        found.event = event
+        found.event, found.version = event, version
         return found
 
     @property

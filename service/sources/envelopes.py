@@ -55,6 +55,8 @@ def unwrap_text(text: Any, identifier: str = "", source: str = "", depth: int = 
         yield Undecodable(text, reason, source, identifier)
         return
     for record in _guarded(payload, identifier, depth):
+        if isinstance(record, TableRecord):
+            record.ordered = False  # no message has a place in the order of a shard
         if isinstance(record, Undecodable) and not record.source:
             yield dataclasses.replace(record, source=source)
         else:

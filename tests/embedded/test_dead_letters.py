@@ -279,3 +279,22 @@ def test_a_queue_without_a_dead_letter_queue_is_told(two_letters: Deployment, ca
     dead = dead_letter_queue(two_letters.app.context, two_letters.queue)
     assert main(["dead-letters", "redrive", f"--queue={dead}"]) == 3
     assert "redrive policy" in capsys.readouterr().err
+
+
+def test_a_letter_that_no_route_takes_any_longer_is_kept(app: App, monkeypatch):
+    monkeypatch.setattr(Strict, "broken", False)
+    with App(replace(app.settings, names={}), [Strict()]) as elsewhere:
+        ends = redrive(elsewhere.letters, Filter(), elsewhere.dispatcher_of)
+    assert all(end.startswith("kept: no route for table") for end in ends)
+    assert len(list(app.letters.letters())) == 2
+
+
+def test_a_message_that_no_route_takes_stays_in_the_dead_letter_queue(given_up: Deployment, monkeypatch, capsys):
+    names = {name: value for name, value in given_up.settings.names.items() if not name.startswith("bucket/")}
+    monkeypatch.setenv("STREAMDEX_NAMES", ",".join(f"{name}={actual}" for name, actual in names.items()))
+    assert main(["dead-letters", "redrive", f"--queue={given_up.queue}"]) == 1
+    assert "2 kept: no route" in capsys.readouterr().out
+    context = given_up.app.context
+    url = context.sqs.get_queue_url(QueueName=dead_letter_queue(context, given_up.queue))["QueueUrl"]
+    counts = context.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    assert int(counts["ApproximateNumberOfMessages"]) + int(counts["ApproximateNumberOfMessagesNotVisible"]) == 2

@@ -45,6 +45,13 @@ class LetterBucket:
             text: bytes = body.read()
         return text
 
+    def find(self, key: str) -> bytes | None:
+        """The same; None for one that is not there."""
+        try:
+            return self.get(key)
+        except self._context.s3.exceptions.NoSuchKey:
+            return None
+
     def letters(self) -> Iterator[Kept]:
         pages = self._context.s3.get_paginator("list_objects_v2")
         for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix):

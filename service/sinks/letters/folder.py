@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import get_ident
 
 from ...dispatch import Letter
 from ...errors import Halt
@@ -29,7 +30,7 @@ class LetterFolder:
             for letter in letters:
                 name, text = seal(letter, self._clock())
                 # Renamed into place: a process that is killed leaves no half letter.
-                unfinished = self._folder / f".{name}.{os.getpid()}"
+                unfinished = self._folder / f".{name}.{os.getpid()}.{get_ident()}"
                 unfinished.write_bytes(text)
                 unfinished.replace(self._folder / f"{name}.json")
         except OSError as error:

@@ -62,8 +62,8 @@ def result_of_request(status: int, body: str) -> Result:
 
 def current_version(reason: str) -> int | None:
     """The version that a document has, from the words of a conflict; None where they do not say."""
-    found = re.search(r"current version \[(\d+)\]", reason)
-    return int(found[1]) if found else None
+    found = re.findall(r"current version \[(\d+)\]", reason)  # the last: before it stands the id, whatever that is
+    return int(found[-1]) if found else None
 
 
 def reason_of(error: Any) -> str:

@@ -10,6 +10,7 @@ import orjson
 
 from ...context import Context
 from ...dispatch import Result, Write
+from ...dispatch.failures import describe, result_of
 from ...dispatch.outcomes import Outcome
 from ...errors import Halt
 from ...routing import Index
@@ -19,10 +20,19 @@ from .indices import create_missing
 from .pace import Pace
 from .values import mapping_conflict
 
-BUSY, TOO_LARGE = 429, 413
+BUSY, TOO_LARGE, BROKEN = 429, 413, 500
+
+NO_ANSWER = 504
+"""As a gateway says it."""
 
 GONE = 404
 """The status of a result, and never that of a document that was not found, which is APPLIED."""
+
+
+PATIENCE = 3
+"""Requests in a row that bring nothing, after which the rest of a batch waits for the next try."""
+
+NOT_SENT = Result(Outcome.RETRY, "not sent: the search server does not cope")
 
 
 class SearchSink:
@@ -42,8 +52,13 @@ class SearchSink:
                 return [failed] * len(writes)
         results: dict[int, Result] = {}
         lines = serialise(writes, results, self._context.settings.document_bytes)
+        silent = 0
         for chunk in chunks(lines, self._pace):
+            if silent == PATIENCE:  # each further request could take its whole time-out
+                results.update(dict.fromkeys(chunk.positions, NOT_SENT))
+                continue
             self._send(chunk, writes, results)
+            silent = 0 if any(results[p].outcome.done for p in chunk.positions) else silent + 1
         return [results[position] for position in range(len(writes))]
 
     def _create(self, indices: Sequence[str]) -> Result | None:
@@ -61,21 +76,41 @@ class SearchSink:
         return None
 
     def _send(self, chunk: Chunk, writes: Sequence[Write], results: dict[int, Result]) -> None:
+        """Sends a request, in parts where it is refused whole: one action may be what sank them all."""
+        refused = self._request(chunk, writes, results)
+        if refused is None or len(chunk.positions) == 1:
+            return
+        if refused.outcome is Outcome.REJECTED:
+            for half in chunk.halves():
+                self._send(half, writes, results)
+        elif refused.status == BROKEN:
+            self._find(chunk, writes, results)
+        blame_nobody(chunk, refused, results)
+
+    def _find(self, chunk: Chunk, writes: Sequence[Write], results: dict[int, Result]) -> None:
+        """Looks for the action that makes the server fail, for as long as there is a half that does not."""
+        halves = chunk.halves()
+        refused = [self._request(half, writes, results) for half in halves]
+        for half, failed, other in zip(halves, refused, reversed(refused), strict=True):
+            if failed is None or len(half.positions) == 1:
+                continue
+            if other is None:
+                self._find(half, writes, results)
+            blame_nobody(half, failed, results)
+
+    def _request(self, chunk: Chunk, writes: Sequence[Write], results: dict[int, Result]) -> Result | None:
+        """Sends one request and takes down how each action ended; the result of all where it was refused whole."""
         try:
             answer = self._context.search.bulk(body=chunk.body)
         except Exception as error:
             refused = self._learn(_refused(error), chunk)
-            if refused.outcome is Outcome.REJECTED and len(chunk.positions) > 1:
-                for half in chunk.halves():  # one action may be what sank them all
-                    self._send(half, writes, results)
-            else:
-                results.update(dict.fromkeys(chunk.positions, refused))
-            return
+            results.update(dict.fromkeys(chunk.positions, refused))
+            return refused
         items = answer.get("items") if isinstance(answer, dict) else None
         if not isinstance(items, list) or len(items) != len(chunk.positions):
             unclear = Result(Outcome.RETRY, "the search server's answer does not match the bulk request")
             results.update(dict.fromkeys(chunk.positions, unclear))
-            return
+            return unclear
         may_create = self._context.settings.create_indices
         for position, item in zip(chunk.positions, items, strict=True):
             (action,) = item.values()
@@ -85,16 +120,23 @@ class SearchSink:
                 self._seen.discard(target)
         busy = any(results[position].status == BUSY for position in chunk.positions)
         self._pace.busy() if busy else self._pace.good()
+        return None
 
     def _learn(self, refused: Result, chunk: Chunk) -> Result:
         """The same result, once it is taken into account for what comes."""
         if refused.outcome is Outcome.RETRY:
             self._seen.clear()  # what comes back may be another server
-        if refused.status == BUSY:
-            self._pace.busy()
+            self._pace.busy()  # smaller requests may get through, and tell who is to blame
         if refused.status == TOO_LARGE:
             self._pace.too_large(chunk.size)
         return refused
+
+
+def blame_nobody(chunk: Chunk, refused: Result, results: dict[int, Result]) -> None:
+    """Of what was refused with others nobody knows whether it is to blame: no status is held against it."""
+    for position in chunk.positions:
+        if results[position] is refused:
+            results[position] = replace(refused, status=None)
 
 
 def explained(result: Result, write: Write) -> Result:
@@ -111,10 +153,12 @@ def _refused(error: Exception) -> Result:
     from opensearchpy.exceptions import SerializationError, TransportError
 
     if isinstance(error, Unreached):  # its status_code is the text N/A or TIMEOUT
-        return Result(Outcome.RETRY, f"the search server does not answer: {error.error}")
+        return Result(Outcome.RETRY, f"the search server does not answer: {error.error}", NO_ANSWER)
     if isinstance(error, SerializationError):
         return Result(Outcome.RETRY, "the search server's answer is not JSON")
     if not isinstance(error, TransportError):
+        if result_of(error, "the search server").outcome is Outcome.RETRY:
+            return Result(Outcome.RETRY, f"the search server cannot be asked: {describe(error)}")
         raise error
     body = error.info if isinstance(error.info, str) else orjson.dumps(error.info, default=str).decode()
     return result_of_request(int(error.status_code), body)

@@ -261,6 +261,18 @@ def test_what_nobody_delivers_again_is_kept_as_exhausted_with_the_route_that_was
     assert letter.result.reason.startswith("exhausted:")
 
 
+def test_a_halt_keeps_what_nobody_delivers_again():
+    class Halting(Uploads):
+        def created(self, upload, context):
+            raise Halt("no permission")
+
+    bench = Bench(Halting())
+    with pytest.raises(Halt):
+        bench.dispatcher.dispatch(records(s3_record("a"), s3_record("b")), comes_again=False)
+    assert [letter.record.key for letter in bench.letters.letters] == ["a", "b"]
+    assert "exhausted: no permission" in bench.letters.letters[0].result.reason
+
+
 def test_an_empty_batch_is_nothing_to_tell():
     bench = Bench(Items())
     assert bench.dispatch().results == []

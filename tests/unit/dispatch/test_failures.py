@@ -23,12 +23,22 @@ def client_error(code: str, status: int) -> ClientError:
     return ClientError(response, "GetItem")
 
 
+def cancelled(*codes: str) -> ClientError:
+    """A transaction that DynamoDB cancelled, with a reason for each of its actions."""
+    error = client_error("TransactionCanceledException", 400)
+    error.response["CancellationReasons"] = [{"Code": code} for code in codes]
+    return error
+
+
 @pytest.mark.parametrize(
     "error",
     [
         Retry("later"),
         client_error("ThrottlingException", 400),
         client_error("ProvisionedThroughputExceededException", 400),
+        client_error("TransactionConflictException", 400),
+        client_error("ReplicatedWriteConflictException", 400),
+        cancelled("None", "TransactionConflict"),
         client_error("SlowDown", 503),
         client_error("InternalServerError", 500),
         EndpointConnectionError(endpoint_url="http://x"),
@@ -71,6 +81,8 @@ def test_missing_credentials_or_permission_halt(error):
         KeyError("caption"),
         RecursionError(),
         client_error("ValidationException", 400),
+        client_error("InvalidObjectState", 403),
+        cancelled("TransactionConflict", "ConditionalCheckFailed"),
         NotFoundError(404, "no", {}),
     ],
 )

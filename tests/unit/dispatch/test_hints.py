@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 
 import pytest
 from botocore.exceptions import ClientError
-from builders import s3_record, sqs_message, stream_record
-from fakes import NOW, Bench, Items, Truth
+from builders import s3_record, sns_record, sqs_message, stream_record
+from fakes import NOW, Bench, IndexModel, Items, Truth, records
 
-from service import BucketRoute, Delete, DeleteItem, Index, PutItem
+from service import BucketRoute, Delete, DeleteItem, Index, PutItem, TableRoute
 from service.dispatch import Outcome, Result
+from service.dispatch.outcomes import APPLIED
 from service.errors import DeclarationError, Halt
 from service.records.serializer import typed
 from service.records.versions import stream_version
@@ -333,3 +334,113 @@ def test_a_missing_permission_to_read_halts():
     bench.truth.error = ClientError({"Error": {"Code": "AccessDeniedException"}}, "BatchGetItem")
     with pytest.raises(Halt, match="permission"):
         bench.dispatch(sqs_message(record(created=HOUR_AGO)))
+
+
+class Files(BucketRoute):
+    bucket: ClassVar = "images-in"
+    index: ClassVar = "files"
+
+    def created(self, upload, context):
+        return [Index({"key": upload.key})]
+
+    def deleted(self, upload, context):
+        return [Delete()]
+
+
+def test_the_deletion_of_one_version_of_an_object_leaves_the_document_of_another():
+    removed = s3_record("k", "ObjectRemoved:Delete", sequencer="0055AED6DCD90281E6")
+    removed["s3"]["object"]["versionId"] = "v1"
+    bench = Bench(Files(), truth=Truth(objects=["k"]), clock=lambda: 0.0)
+    bench.dispatch(s3_record("k"), removed)
+    assert bench.documents == {"k": {"key": "k"}}
+
+
+def test_a_message_that_points_to_an_object_is_written_at_the_version_that_it_meets():
+    bench = Bench(Files(), truth=Truth(objects=[]), clock=lambda: 0.0)
+    bench.dispatch(s3_record("k"))
+    assert bench.outcomes({"bucket": "images-in", "key": "k"}) == ["APPLIED"]
+    assert bench.documents == {}
+
+
+def test_an_object_in_an_index_without_versions_is_looked_at_again():
+    world = Truth(objects=["k"])
+
+    class Slow(Files):
+        versions: ClassVar = None
+
+        def created(self, upload, context):
+            world.objects.discard("k")
+            return super().created(upload, context)
+
+    bench = Bench(Slow(), truth=world, clock=lambda: 0.0)
+    assert bench.outcomes(s3_record("k")) == ["APPLIED"]
+    assert bench.documents == {}
+
+
+class Copies(TableRoute):
+    """Items of one table become items of another."""
+
+    table: ClassVar = "images"
+    key: ClassVar = {"id": "S"}
+    writes: ClassVar = {"table": "copies"}
+
+    def insert(self, record, context):
+        return [PutItem({"id": record.new["id"], "n": record.new["n"]})]
+
+    modify = insert
+
+    def remove(self, record, context):
+        return [DeleteItem(record.keys)]
+
+
+class Unconditional(IndexModel):
+    """A table: it knows nothing of versions."""
+
+    def _write(self, write):
+        self.sent.append(write)
+        return APPLIED
+
+
+def test_what_came_unordered_and_writes_an_item_is_read():
+    bench = Bench(Copies(), truth=truth(), table=Unconditional())
+    late = record()
+    bench.dispatch(sqs_message(stream_record("REMOVE", old={"id": "a", "n": 1}, sequence="2")), sqs_message(late))
+    assert items(bench) == [DeleteItem({"id": "a"})] * 2
+    bench.dispatch(late)  # of a shard it is taken at its word: the removal comes after it
+    assert items(bench)[2:] == [PutItem({"id": "a", "n": 1})]
+
+
+def test_a_record_in_a_notification_has_no_place_in_an_order():
+    (found,) = records({"Records": [sns_record({"Records": [record()]})]})
+    assert not found.ordered
+
+
+def test_a_record_without_a_time_is_not_superseded_by_one_that_has_one():
+    late = record(number=2)
+    del late["dynamodb"]["ApproximateCreationDateTime"]
+    for batch in ([record(number=1), late], [late, record(number=1)]):
+        bench = Bench(Items(), truth=truth(a=2))
+        assert bench.outcomes(*batch) == ["APPLIED", "APPLIED"]
+        assert bench.documents == {"a": {"n": 2}}
+        assert bench.index.versions["items", "a"] == stream_version(1_700_000_000, 10**20)
+
+
+def test_a_record_without_a_time_waits_for_one_that_has_to_come_again():
+    late = record(number=2)
+    del late["dynamodb"]["ApproximateCreationDateTime"]
+    bench = Bench(Items(), truth=truth(a=2), forced={"a": [Result(Outcome.RETRY, "busy")]})
+    assert bench.outcomes(record(number=1), late) == ["RETRY", "RETRY"]
+
+
+@pytest.mark.parametrize(("wrap", "outcome"), [(lambda raw: raw, "APPLIED"), (sqs_message, "RETRY")])
+def test_an_item_that_changes_all_the_time_holds_up_no_shard(wrap, outcome):
+    world = truth(a=0)
+
+    class Hot(Items):
+        versions: ClassVar = None
+
+        def document(self, item):
+            world.table = truth(a=item["n"] + 1).table
+            return {"n": item["n"]}
+
+    assert Bench(Hot(), truth=world).outcomes(wrap(record())) == [outcome]

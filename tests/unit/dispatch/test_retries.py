@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest
 from botocore.exceptions import ClientError
 from builders import stream_record
-from fakes import NOW, Bench, Items, records
+from fakes import NOW, Bench, Items, Truth, records
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -153,3 +153,45 @@ def test_a_record_that_is_only_turned_away_is_tried_again_however_old():
     busy = Result(Outcome.RETRY, "busy", 429)
     bench = Bench(Items(), forced={"a": [busy] * 999}, tries=True, clock=lambda: NOW + SEVEN_HOURS)
     assert bench.outcomes(record("a"), record("b")) == ["RETRY", "APPLIED"]
+
+
+def test_what_succeeds_in_another_index_says_nothing_about_this_one():
+    class Others(Items):
+        index: ClassVar = "others"
+        where: ClassVar = {"id": "b*"}
+
+    class Mine(Items):
+        where: ClassVar = {"id": "a*"}
+
+    forced = dict.fromkeys(["a", PROBE], [BROKEN] * 999)
+    bench = Bench(Mine(), Others(), forced=forced, tries=True, clock=lambda: NOW + SEVEN_HOURS)
+    assert bench.outcomes(record("a"), record("b")) == ["RETRY", "APPLIED"]
+
+
+def test_a_record_that_does_not_say_when_it_was_made_is_never_given_up():
+    undated = record("a")
+    del undated["dynamodb"]["ApproximateCreationDateTime"]
+    bench = Bench(Items(), forced={"a": [BROKEN] * 999}, tries=True, truth=Truth({"a": {"id": {"S": "a"}}}))
+    assert bench.outcomes(undated, record("b")) == ["RETRY", "APPLIED"]
+
+
+def test_an_item_that_its_route_wants_later_holds_up_no_other():
+    class Later(Items):
+        def document(self, item):
+            if item["id"] == "b":
+                raise Retry("not yet")
+            return {}
+
+    assert Bench(Later()).outcomes(record("a"), record("b"), record("c")) == ["APPLIED", "RETRY", "APPLIED"]
+
+
+def test_a_request_for_many_items_that_fails_is_not_made_many():
+    class Looking(Items):
+        calls: ClassVar[list[int]] = []
+
+        def documents(self, items, context):
+            self.calls.append(len(items))
+            raise Retry("busy")
+
+    assert Bench(Looking()).outcomes(record("a"), record("b")) == ["RETRY", "RETRY"]
+    assert Looking.calls == [2]

@@ -6,7 +6,7 @@ import pytest
 
 from service.dispatch import Outcome
 from service.errors import Halt
-from service.sinks.search.answers import result_of_item, result_of_request
+from service.sinks.search.answers import current_version, result_of_item, result_of_request
 
 
 def error(kind: str, reason: str = "r", **more):
@@ -73,3 +73,8 @@ def test_a_request_that_is_refused_whole_names_the_outcome_of_all(status, body, 
 def test_a_request_that_could_never_work_halts(status):
     with pytest.raises(Halt):
         result_of_request(status, "")
+
+
+def test_the_version_that_is_there_is_read_behind_an_id_that_looks_like_one():
+    reason = "[a current version [7] b]: version conflict, current version [52] is higher or equal to [4]"
+    assert current_version(reason) == 52

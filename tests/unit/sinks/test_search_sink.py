@@ -286,3 +286,54 @@ def test_a_mapping_conflict_names_field_value_type_and_mapping_type_and_not_the_
 
     (result,) = sink(Client(refuse)).write([write("a", document)])
     assert result.reason == f"index items: mapping conflict: {words}"
+
+
+def failing(*poison: str, status: int = 500):
+    """Refuses each request that holds one of these."""
+
+    def refuse(ids: list[str]) -> None:
+        if set(poison) & set(ids):
+            raise TransportError(status, "internal error", {})
+
+    return refuse
+
+
+def ended(client: Client, names: str, **settings: Any) -> dict[str, tuple[str, int | None]]:
+    results = sink(client, **settings).write([write(name) for name in names])
+    return {name: (result.outcome.name, result.status) for name, result in zip(names, results, strict=True)}
+
+
+def test_a_document_that_makes_the_server_fail_is_found_and_the_others_are_written():
+    found = ended(Client(failing("c")), "abcdefgh")
+    assert found.pop("c") == ("RETRY", 500)
+    assert {outcome for outcome, _ in found.values()} == {"APPLIED"}
+
+
+def test_a_server_that_fails_altogether_is_asked_three_times_and_no_document_is_to_blame():
+    client = Client(failing(*"abcdefgh"))
+    assert set(ended(client, "abcdefgh").values()) == {("RETRY", None)}
+    assert len(client.requests) == 3
+
+
+@pytest.mark.parametrize(
+    "error", [TransportError(503, "down", {}), Unreached("TIMEOUT", "slow", Exception("slow"))]
+)
+def test_requests_get_smaller_when_the_server_does_not_cope_until_one_alone_is_to_blame(error):
+    def refuse(ids: list[str]) -> None:
+        if "c" in ids:
+            raise error
+
+    client = Client(refuse)
+    writer = sink(client, bulk_actions=8)
+    names = list("abcdefgh")
+    for _ in range(12):
+        results = writer.write([write(name) for name in names])
+        names = [n for n, result in zip(names, results, strict=True) if result.outcome is Outcome.RETRY]
+    assert names == ["c"]
+    assert results[0].status in (503, 504)
+
+
+def test_a_server_that_is_down_is_not_asked_again_and_again_for_one_batch():
+    client = Client(failing(*"abcdefghijklmnop", status=503))
+    assert {outcome for outcome, _ in ended(client, "abcdefghijklmnop", bulk_actions=2).values()} == {"RETRY"}
+    assert len(client.requests) == 3
