@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from contextlib import ExitStack
-from threading import RLock
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from threading import RLock, local
 from types import TracebackType
 from typing import Any, Self
 
@@ -26,6 +27,7 @@ class Context:
         self._clients = dict(clients)
         self._made = ExitStack()
         self._lock = RLock()
+        self._guards = local()
 
     @property
     def s3(self) -> Any:
@@ -55,6 +57,22 @@ class Context:
                 self._clients["search"] = make_search_client(self.settings)
                 self._made.callback(self._clients["search"].close)
             return self._clients["search"]
+
+    @contextmanager
+    def guarded(self, check: Callable[[], None]) -> Iterator[None]:
+        """Within the block, and this thread, `check` is asked before each request that writes."""
+        before = getattr(self._guards, "check", None)
+        self._guards.check = check
+        try:
+            yield
+        finally:
+            self._guards.check = before
+
+    def check(self) -> None:
+        """Raises LeaseLost where what is worked on in this thread is another process's by now."""
+        guard = getattr(self._guards, "check", None)
+        if guard is not None:
+            guard()
 
     def remaining_time(self) -> float:
         """Seconds until the runtime cuts this work off; infinite outside of a Lambda."""

@@ -7,6 +7,7 @@ StreamdexError                  exit code 1
 ├── DecodeError                 1   one record cannot be read; the others go on
 ├── Halt                        3   every record would fail: somebody has to mend something first
 ├── Unreachable                 4   a server that is needed does not answer
+├── LeaseLost                       another poller of the group has taken over
 └── RouteSignal                     what a route raises to name the outcome of its record
     ├── Retry                       may succeed later
     ├── Skip                        nothing to do for this record
@@ -54,6 +55,10 @@ class Unreachable(StreamdexError):
     """A server that is needed does not answer."""
 
     exit_code: ClassVar[int] = 4
+
+
+class LeaseLost(StreamdexError):
+    """Another process may be at this work by now: it is left to that one."""
 
 
 class RouteSignal(StreamdexError):

@@ -76,6 +76,10 @@ class Batch(Protocol):
         """Seconds until the source delivers the batch to somebody else; infinite where it never does."""
         ...
 
+    def check(self) -> None:
+        """Raises LeaseLost where the batch is another process's by now: asked before each request to a sink."""
+        ...
+
     def settle(self, report: Report) -> None:
         """Tells the source which records are done, so that only the others come again."""
         ...

@@ -34,7 +34,9 @@ def run(app: App, stopping: Event | None = None, started: Callable[[Sequence[Sou
     try:
         exits = app.settings.on_halt == "exit"
         workers = [
-            Worker(source, app.dispatcher, stopping, exits) for source in sources for _ in range(source.workers)
+            Worker(source, app.dispatcher, app.context, stopping, exits)
+            for source in sources
+            for _ in range(source.workers)
         ]
         with _pages(Health(workers, app.settings.stall_after), app.settings):
             for worker in workers:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from functools import partial
 from threading import Event, Thread
 from typing import Final
 
+from ..context import Context
 from ..dispatch import Batch, Dispatcher, Source
-from ..errors import Halt, Unreachable
+from ..errors import Halt, LeaseLost, Unreachable
 from ..sources.pauses import Pause
+
+logger = logging.getLogger(__name__)
 
 FIRST_PAUSE: Final = 1.0
 """Seconds, about, after the first halt; later ones are longer."""
@@ -27,6 +31,7 @@ class Worker(Thread):
         self,
         source: Source,
         dispatcher: Dispatcher,
+        context: Context,
         stopping: Event,
         exits: bool = False,
         clock: Callable[[], float] = time.monotonic,
@@ -36,6 +41,7 @@ class Worker(Thread):
         self.error: BaseException | None = None
         self.halted = ""
         self._dispatcher = dispatcher
+        self._context = context
         self._stopping = stopping
         self._exits = exits
         self._clock = clock
@@ -56,12 +62,16 @@ class Worker(Thread):
 
     def _read(self) -> None:
         for batch in self.source:
-            self._persist(partial(self._deliver, batch))
+            try:
+                self._persist(partial(self._deliver, batch))
+            except LeaseLost as lost:
+                logger.warning("batch left to another", extra={"source": self.name, "reason": str(lost)})
             self._busy_since = None
 
     def _deliver(self, batch: Batch) -> None:
         self._busy_since = self._clock()
-        report = self._dispatcher.dispatch(batch.records, batch.source, within=batch.time_left())
+        with self._context.guarded(batch.check):
+            report = self._dispatcher.dispatch(batch.records, batch.source, within=batch.time_left())
         batch.settle(report)
         self.halted = ""
         self._pause.reset()

@@ -120,6 +120,12 @@ class Settings:
         "where positions in streams are kept: a file, or dynamodb://TABLE",
         env="STREAMDEX_CHECKPOINTS",
     )
+    lease_time: float = setting(
+        30.0,
+        "seconds after which a stand-by takes over from a poller that is silent (with checkpoints=dynamodb://…)",
+        env="STREAMDEX_LEASE_TIME",
+        least=1,
+    )
     hint_after: float = setting(
         1800.0,
         "seconds after which a record that came unordered is only a hint; keep it below gc_deletes",

@@ -46,6 +46,7 @@ class ItemSink:
         return results
 
     def _write_one(self, write: Write) -> Result:
+        self._context.check()
         try:
             request, arguments = self._request(write)
             getattr(self._context.dynamodb, request)(**arguments)

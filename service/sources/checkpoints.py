@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -13,7 +13,8 @@ from typing import Any, Final, Protocol
 from ..context import Context
 from ..dispatch.failures import reaching, result_of
 from ..dispatch.outcomes import Outcome
-from ..errors import Halt, SettingsError
+from ..errors import Halt, LeaseLost, SettingsError
+from .lease import Lease, TableLease, Unshared
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,10 @@ class Checkpoint:
 
 
 class Checkpoints(Protocol):
-    """How far a group has read the shards of its streams."""
+    """How far a group has read the shards of its streams, and the lease of whoever may read them."""
+
+    @property
+    def lease(self) -> Lease: ...
 
     def read(self, stream: str) -> dict[str, Checkpoint]:
         """What is recorded of a stream, by shard. Raises Halt when it cannot be read, and what boto3 raises."""
@@ -65,14 +69,15 @@ def make_checkpoints(context: Context) -> Checkpoints:
     if not separator:
         return SqliteCheckpoints(where, group)
     if kind == "dynamodb" and name:
-        return TableCheckpoints(context, name, group)
+        return TableCheckpoints(context, name, group, context.settings.lease_time)
     raise SettingsError(f"checkpoints must be a file or dynamodb://TABLE, not {where!r}")
 
 
 class SqliteCheckpoints:
-    """A file on this machine."""
+    """A file on this machine, for one process."""
 
     def __init__(self, path: str | Path, group: str):
+        self.lease: Lease = Unshared()
         self._group = group
         self._lock = Lock()
         try:
@@ -114,11 +119,13 @@ class SqliteCheckpoints:
 class TableCheckpoints:
     """A DynamoDB table with the string keys `stream` (of a group) and `shard`; it is created if it is missing."""
 
-    def __init__(self, context: Context, table: str, group: str):
+    def __init__(self, context: Context, table: str, group: str, lease_time: float):
         self._dynamodb = context.dynamodb
         self._table = table
         self._group = group
         self._create_missing()
+        self.lease: TableLease = TableLease(self._dynamodb, table, group, lease_time)
+        self.lease.start()
 
     def read(self, stream: str) -> dict[str, Checkpoint]:
         found: dict[str, Checkpoint] = {}
@@ -139,24 +146,40 @@ class TableCheckpoints:
             "time": {"N": str(checkpoint.time)},
             "format": {"N": str(FORMAT)},
         }
-        self._change(shard, lambda: self._dynamodb.put_item(TableName=self._table, Item=item))
+        self._change(shard, {"Put": {"TableName": self._table, "Item": item}})
 
     def remove(self, stream: str, shard: str) -> None:
-        key = self._key(stream, shard)
-        self._change(shard, lambda: self._dynamodb.delete_item(TableName=self._table, Key=key))
+        self._change(shard, {"Delete": {"TableName": self._table, "Key": self._key(stream, shard)}})
 
-    def _change(self, shard: str, change: Callable[[], Any]) -> None:
+    def _change(self, shard: str, change: Mapping[str, Any]) -> None:
+        """Makes a change if the lease is this process's: in one transaction, for it can be lost at any moment."""
+        held = {
+            "TableName": self._table,
+            "Key": self.lease.key,
+            "ConditionExpression": "#owner = :owner",
+            "ExpressionAttributeNames": {"#owner": "owner"},
+            "ExpressionAttributeValues": {":owner": {"S": self.lease.owner}},
+        }
         try:
-            change()
+            self._dynamodb.transact_write_items(TransactItems=[{"ConditionCheck": held}, change])
+        except self._dynamodb.exceptions.TransactionCanceledException as error:
+            codes = [reason.get("Code") for reason in error.response.get("CancellationReasons", [])]
+            if "ConditionalCheckFailed" in codes:
+                raise LeaseLost(f"the checkpoint of {shard} is another poller's to write") from error
+            self._later(shard, f"the transaction was cancelled: {codes}")
         except Exception as error:
             result = result_of(error, f"the checkpoint of {shard} in table {self._table}")
             if result.outcome is not Outcome.RETRY:
                 raise Halt(result.reason) from error
-            # The next one covers it; until then a restart would read some records again.
-            logger.warning("checkpoint not written", extra={"shard": shard, "reason": result.reason})
+            self._later(shard, result.reason)
+
+    def _later(self, shard: str, reason: str) -> None:
+        """The next checkpoint covers this one; until then a restart would read some records again."""
+        logger.warning("checkpoint not written", extra={"shard": shard, "reason": reason})
 
     def close(self) -> None:
-        """The client is the context's to close."""
+        """Releases the lease; the client is the context's to close."""
+        self.lease.release()
 
     def _key(self, stream: str, shard: str) -> dict[str, dict[str, str]]:
         return {"stream": {"S": f"{self._group}|{stream}"}, "shard": {"S": shard}}

@@ -5,6 +5,7 @@ STREAMDEX_KILLS sets how often; the heavier tier kills more.
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import signal
@@ -62,31 +63,35 @@ class Reader(Thread):
                 self.seen.append(int(found["_source"]["title"]))
 
 
-@contextmanager
-def container(place: Deployment, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    names = ",".join(f"{name}={actual}" for name, actual in place.settings.names.items())
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("STREAMDEX_", "COV_"))},
-        "AWS_ENDPOINT_URL": place.aws_url,
-        "SEARCH_URL": place.search_url,
-        "READ_QUEUE": place.queue,
-        "POLL_INTERVAL": "0.05",
-        "STREAMDEX_POLL_WAIT": "0",
-        "STREAMDEX_NAMES": names,
-        "STREAMDEX_CHECKPOINTS": str(folder / "positions.sqlite"),
-        "STREAMDEX_DEAD_LETTERS": str(place.letters),
-        "STREAMDEX_STREAM_BATCH_SIZE": "50",
-        "STREAMDEX_PAGE_PORT": "0",
-    }
-    with (folder / "output").open("ab") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "service", "run"], env=environment, stdout=output, stderr=output
-        )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
+class Container(subprocess.Popen[bytes]):
+    """The service in a process of its own; what it says is in `log`."""
+
+    _numbers = itertools.count()
+
+    def __init__(self, place: Deployment, folder: Path, **settings: str):
+        names = ",".join(f"{name}={actual}" for name, actual in place.settings.names.items())
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("STREAMDEX_", "COV_"))},
+            "AWS_ENDPOINT_URL": place.aws_url,
+            "SEARCH_URL": place.search_url,
+            "READ_QUEUE": place.queue,
+            "POLL_INTERVAL": "0.05",
+            "STREAMDEX_POLL_WAIT": "0",
+            "STREAMDEX_NAMES": names,
+            "STREAMDEX_CHECKPOINTS": str(folder / "positions.sqlite"),
+            "STREAMDEX_DEAD_LETTERS": str(place.letters),
+            "STREAMDEX_STREAM_BATCH_SIZE": "50",
+            "STREAMDEX_PAGE_PORT": "0",
+            **settings,
+        }
+        self.log = folder / f"output-{next(self._numbers)}"
+        with self.log.open("wb") as output:
+            super().__init__(
+                [sys.executable, "-m", "service", "run"], env=environment, stdout=output, stderr=output
+            )
+
+    def has_said(self, word: str) -> bool:
+        return f'"event": "{word}"' in self.log.read_text()
 
 
 def truth(place: Deployment) -> dict[str, Any]:
@@ -104,29 +109,67 @@ def is_settled(place: Deployment, queue: str) -> bool:
     return all(count == "0" for count in counts.values()) and indexed(place) == truth(place)
 
 
+@contextmanager
+def traffic(place: Deployment, chance: random.Random) -> Iterator[tuple[str, Reader]]:
+    """Somebody writes and somebody reads; gives the queue's address. At the end nobody writes any longer."""
+    sqs = place.app.context.sqs
+    url = sqs.get_queue_url(QueueName=place.queue)["QueueUrl"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "5"})
+    writer, reader = Writer(place, chance), Reader(place)
+    writer.start()
+    reader.start()
+    try:
+        yield url, reader
+    finally:
+        for one in (writer, reader):
+            one.stopping.set()
+            one.join()
+
+
+def kill_and_settle(place: Deployment, folder: Path, containers: int, **settings: str) -> int:
+    """Kills a container at random moments, the one that holds the lease, and starts it again at once.
+
+    How often the lease was taken.
+    """
+    chance = random.Random(KILLS)
+    started = [Container(place, folder, **settings) for _ in range(containers)]
+    running = list(started)
+    try:
+        with traffic(place, chance) as (url, reader):
+            for _ in range(KILLS):
+                time.sleep(chance.uniform(0.5, 3.0))
+                victim = max(running, key=lambda container: container.has_said("lease taken"))
+                assert victim.poll() is None, victim.log.read_text()[-2000:]
+                victim.kill()
+                victim.wait()
+                started.append(Container(place, folder, **settings))
+                running[running.index(victim)] = started[-1]
+            eventually(lambda: len(set(reader.seen)) > KILLS, True)
+        eventually(lambda: is_settled(place, url), True)
+        # The last that was started may still be importing, and then a signal ends it at once.
+        eventually(lambda: all(container.has_said("reading") for container in running), True)
+        for container in running:
+            container.send_signal(signal.SIGTERM)
+        assert [container.wait(20) for container in running] == [0] * containers
+    finally:
+        for container in running:
+            container.kill()
+            container.wait()
+    assert indexed(place) == truth(place)
+    assert reader.seen == sorted(reader.seen)
+    assert place.rejected() == []
+    return sum(container.has_said("lease taken") for container in started)
+
+
 def test_a_container_that_is_killed_at_any_moment_loses_nothing_and_brings_nothing_back(
     deployment: Deployment, tmp_path: Path
 ):
-    chance = random.Random(KILLS)
-    sqs = deployment.app.context.sqs
-    url = sqs.get_queue_url(QueueName=deployment.queue)["QueueUrl"]
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "5"})
-    writer, reader = Writer(deployment, chance), Reader(deployment)
-    writer.start()
-    reader.start()
-    for _ in range(KILLS):
-        with container(deployment, tmp_path) as process:
-            time.sleep(chance.uniform(0.5, 3.0))
-            assert process.poll() is None, (tmp_path / "output").read_text()[-2000:]
-    writer.stopping.set()
-    writer.join()
-    with container(deployment, tmp_path) as process:
-        eventually(lambda: is_settled(deployment, url), True)
-        reader.stopping.set()
-        reader.join()
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
-    assert indexed(deployment) == truth(deployment)
-    assert reader.seen == sorted(reader.seen)
-    assert len(set(reader.seen)) > KILLS
-    assert deployment.rejected() == []
+    kill_and_settle(deployment, tmp_path, 1)
+
+
+def test_of_two_containers_on_one_lease_the_other_takes_over_and_nothing_is_lost(
+    deployment: Deployment, tmp_path: Path
+):
+    table = f"dynamodb://positions-{deployment.table}"
+    taken = kill_and_settle(deployment, tmp_path, 2, STREAMDEX_CHECKPOINTS=table, STREAMDEX_LEASE_TIME="1.5")
+    assert taken > 1

@@ -100,6 +100,7 @@ class SearchSink:
 
     def _request(self, chunk: Chunk, writes: Sequence[Write], results: dict[int, Result]) -> Result | None:
         """Sends one request and takes down how each action ended; the result of all where it was refused whole."""
+        self._context.check()
         try:
             answer = self._context.search.bulk(body=chunk.body)
         except Exception as error:

@@ -15,9 +15,10 @@ from ...context import Context
 from ...dispatch import Report
 from ...dispatch.failures import reaching, result_of
 from ...dispatch.outcomes import Outcome
-from ...errors import Halt
+from ...errors import Halt, LeaseLost
 from ...records import Record
 from ..checkpoints import LATEST, Checkpoints
+from ..lease import check
 from ..pauses import pause_after, tell
 from .discovery import Stream
 from .listing import list_streams
@@ -32,14 +33,21 @@ REDISCOVERY: Final = 60.0
 SOON: Final = 1.0
 """Seconds, about, until the first look for the children of a shard that has ended."""
 
+STAND_BY: Final = 1.0
+"""Seconds between two looks whether this process holds the lease."""
+
 SHORTEST: Final = 0.05
 """Seconds, about, before a shard that gave nothing, or failed, is read again; longer each time."""
 
 
 @dataclass(eq=False)
 class Turn:
-    """A reader's place in the schedule; without a reader it is that of looking for shards."""
+    """A reader's place in the schedule; without a reader it is that of looking for shards.
 
+    It is worth nothing once the lease has another `token` than the turn.
+    """
+
+    token: int = 0
     reader: ShardReader | None = None
     stream: Stream | None = None
     idle: int = 0
@@ -58,6 +66,9 @@ class StreamBatch:
 
     def time_left(self) -> float:
         return math.inf
+
+    def check(self) -> None:
+        check(self._from.lease, self._turn.token)
 
     def settle(self, report: Report) -> None:
         """Raises Halt where the checkpoint cannot be kept; the batch can then be settled again."""
@@ -86,6 +97,7 @@ class StreamSource:
     ):
         self.name = f"table {table}"
         self.workers = context.settings.stream_workers
+        self.lease = checkpoints.lease
         self._context = context
         self._table = table
         self._checkpoints = checkpoints
@@ -103,16 +115,32 @@ class StreamSource:
 
     def __iter__(self) -> Iterator[StreamBatch]:
         while (turn := self._schedule.take()) is not None:
+            if not self._is_valid(turn):
+                continue
             try:
                 batch = self._read(turn, turn.reader) if turn.reader else None
                 if turn.reader is None:
                     self._discover(turn)
+            except LeaseLost:
+                self._schedule.put(turn, STAND_BY)
+                continue
             except Exception as error:
                 self._failed(turn, error)
                 continue
             self._halted.pop(turn, None)
             if batch:
                 yield batch
+
+    def _is_valid(self, turn: Turn) -> bool:
+        """Whether this process still holds the lease that the turn is of; else another has read on."""
+        token = self.lease.token()
+        if turn.token == token != 0:
+            return True
+        self._halted.pop(turn, None)
+        if turn is self._discovery:
+            turn.token, turn.stream = token, None
+            self._schedule.put(turn, 0.0 if token else STAND_BY)
+        return False
 
     def back(self, turn: Turn, failure: str = "") -> None:
         """Ends a turn; `failure` is why what was read has to come again."""
@@ -155,7 +183,7 @@ class StreamSource:
             raise
         turn.stream = self._stream_after(stream) if stream.ended else stream
         for reader in found:
-            self._schedule.put(Turn(reader, stream))
+            self._schedule.put(Turn(turn.token, reader, stream))
         with self._lock:
             turn.failures = 0
             turn.idle = turn.idle + 1 if stream.waits else 0

@@ -31,6 +31,17 @@ class Uploads(BucketRoute):
         return [DeleteItem({"id": upload.key})]
 
 
+class Files(BucketRoute):
+    bucket: ClassVar = "images-in"
+    index: ClassVar = "files"
+
+    def created(self, upload, context):
+        return [Index({"key": upload.key})]
+
+    def deleted(self, upload, context):
+        return [Delete()]
+
+
 def truth(**items: int) -> Truth:
     return Truth({name: typed({"id": name, "n": number}) for name, number in items.items()})
 
@@ -282,16 +293,6 @@ def test_an_object_that_cannot_be_looked_at_now_is_tried_again():
 
 
 def test_documents_of_objects_are_looked_at_when_they_come_late_or_without_a_sequencer():
-    class Files(BucketRoute):
-        bucket: ClassVar = "images-in"
-        index: ClassVar = "files"
-
-        def created(self, upload, context):
-            return [Index({"key": upload.key})]
-
-        def deleted(self, upload, context):
-            return [Delete()]
-
     young = s3_record("k") | {"eventTime": "2023-11-14T22:14:00.000Z"}
     bench = Bench(Files(), truth=Truth(objects=[]))
     bench.dispatch(young)
@@ -334,17 +335,6 @@ def test_a_missing_permission_to_read_halts():
     bench.truth.error = ClientError({"Error": {"Code": "AccessDeniedException"}}, "BatchGetItem")
     with pytest.raises(Halt, match="permission"):
         bench.dispatch(sqs_message(record(created=HOUR_AGO)))
-
-
-class Files(BucketRoute):
-    bucket: ClassVar = "images-in"
-    index: ClassVar = "files"
-
-    def created(self, upload, context):
-        return [Index({"key": upload.key})]
-
-    def deleted(self, upload, context):
-        return [Delete()]
 
 
 def test_the_deletion_of_one_version_of_an_object_leaves_the_document_of_another():

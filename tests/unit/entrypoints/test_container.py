@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from service.context import Context
 from service.dispatch import Report
 from service.entrypoints.container import run
-from service.errors import Halt, SettingsError, Unreachable
+from service.errors import Halt, LeaseLost, SettingsError, Unreachable
 from service.settings import Settings
 from service.sources import pauses
 
@@ -40,6 +41,7 @@ class Source:
                 source=self.name,
                 records=[number],
                 time_left=lambda: 1.5,
+                check=lambda: None,
                 settle=lambda report, number=number: self.settled.append(number),
             )
             self.stopping.wait(0.02)
@@ -66,6 +68,7 @@ def app(*sources: Source, stop_timeout: float = 3.0, on_halt: str = "retry", hal
     return SimpleNamespace(
         sources=open_sources,
         dispatcher=SimpleNamespace(dispatch=dispatch),
+        context=Context(),
         settings=Settings(stop_timeout=stop_timeout, on_halt=on_halt, page_port=0),
     )
 
@@ -162,3 +165,11 @@ def test_a_batch_that_takes_too_long_is_abandoned_and_told(caplog):
 def test_nothing_to_read_is_an_error_in_settings():
     with pytest.raises(SettingsError, match="READ_QUEUE"):
         run(app())
+
+
+def test_a_batch_of_a_lease_that_was_lost_is_left_to_another_and_the_source_is_read_on(quick, caplog):
+    source = Source()
+    built = app(source, halts=[LeaseLost("taken over")] * 2)
+    assert running(built, lambda: len(source.settled) > 2) == 0
+    assert source.settled[0] == 2
+    assert "batch left to another" in caplog.text

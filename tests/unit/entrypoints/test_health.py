@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from service.context import Context
 from service.dispatch import Report
 from service.entrypoints.health import Health, HealthPages
 from service.entrypoints.workers import Worker
@@ -86,7 +87,9 @@ def test_a_worker_is_busy_while_a_batch_is_tried_and_not_after():
         busy.append(made.busy_for())
         return Report([])
 
-    batch = SimpleNamespace(records=[], source="s", time_left=lambda: 1.0, settle=lambda report: None)
+    batch = SimpleNamespace(
+        records=[], source="s", time_left=lambda: 1.0, check=lambda: None, settle=lambda report: None
+    )
 
     class Source:
         name, workers, trouble = "s", 1, ""
@@ -96,6 +99,6 @@ def test_a_worker_is_busy_while_a_batch_is_tried_and_not_after():
             now[0] += 100.0
             busy.append(made.busy_for())
 
-    made: Worker = Worker(Source(), SimpleNamespace(dispatch=dispatch), Event(), clock=lambda: now[0])
+    made: Worker = Worker(Source(), SimpleNamespace(dispatch=dispatch), Context(), Event(), clock=lambda: now[0])
     made.run()
     assert busy == [7.0, 0.0]

@@ -15,7 +15,7 @@ from moto import mock_aws
 from service import DeleteItem, PutItem, UpdateItem
 from service.context import Context
 from service.dispatch import Outcome, Write
-from service.errors import Halt
+from service.errors import Halt, LeaseLost
 from service.sinks.items import ItemSink
 
 
@@ -125,3 +125,10 @@ def test_what_follows_a_throttled_write_of_the_same_object_waits():
     writes = [write(PutItem({"id": "a"})), write(DeleteItem({"id": "a"}))]
     results = ItemSink(Context(dynamodb=Throttled())).write(writes)
     assert [result.outcome for result in results] == [Outcome.RETRY, Outcome.BLOCKED]
+
+
+def test_each_item_is_asked_for_before_it_is_written(dynamodb):
+    context = Context(dynamodb=dynamodb)
+    with context.guarded(raising(LeaseLost("taken over"))), pytest.raises(LeaseLost):
+        ItemSink(context).write([write(PutItem({"id": "a"}))])
+    assert item(dynamodb) is None

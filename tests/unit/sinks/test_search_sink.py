@@ -17,7 +17,7 @@ from opensearchpy.exceptions import NotFoundError, RequestError, SerializationEr
 from service import Delete, Index, TableRoute
 from service.context import Context
 from service.dispatch import Outcome, Write
-from service.errors import Halt
+from service.errors import Halt, LeaseLost
 from service.settings import Settings
 from service.sinks.search import SearchSink
 from service.sinks.search.body import dump
@@ -337,3 +337,16 @@ def test_a_server_that_is_down_is_not_asked_again_and_again_for_one_batch():
     client = Client(failing(*"abcdefghijklmnop", status=503))
     assert {outcome for outcome, _ in ended(client, "abcdefghijklmnop", bulk_actions=2).values()} == {"RETRY"}
     assert len(client.requests) == 3
+
+
+def test_each_request_is_asked_for_before_it_is_sent():
+    client, left = Client(), [True, False]
+
+    def check() -> None:
+        if not left.pop(0):
+            raise LeaseLost("taken over")
+
+    context = Context(Settings(bulk_actions=1), search=client)
+    with context.guarded(check), pytest.raises(LeaseLost):
+        SearchSink(context, {}).write([write("a"), write("b")])
+    assert client.requests == [["a"]]

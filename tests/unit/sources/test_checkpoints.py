@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 
 import boto3
@@ -26,13 +27,19 @@ def open_store(request, tmp_path, monkeypatch):
         client = boto3.client("dynamodb", region_name="us-east-1")
 
         def opening(group: str = "g"):
+            """Another process of the group, once the one before it has ended."""
+            for before in opened:
+                before.close()
             where = str(tmp_path / "new" / "c.sqlite") if request.param == "file" else "dynamodb://positions"
             store = make_checkpoints(Context(Settings(checkpoints=where, group=group), dynamodb=client))
             opened.append(store)
+            deadline = time.monotonic() + 10
+            while not store.lease.token() and time.monotonic() < deadline:
+                time.sleep(0.01)
             return store
 
         yield opening
-        for store in opened:
+        for store in opened[-1:]:
             store.close()
 
 
@@ -92,11 +99,15 @@ def test_a_checkpoint_that_could_not_be_written_now_stops_nothing_and_one_that_n
     store = open_store()
     if not isinstance(store, TableCheckpoints):
         return
-    store._dynamodb = SimpleNamespace(put_item=raising(ConnectionError("reset")))
+    exceptions = store._dynamodb.exceptions
+    store._dynamodb = SimpleNamespace(
+        transact_write_items=raising(ConnectionError("reset")), exceptions=exceptions
+    )
     store.write("stream", "shard", Checkpoint("1", 1.0))
     assert "checkpoint not written" in caplog.text
     store._dynamodb = SimpleNamespace(
-        put_item=raising(ClientError({"Error": {"Code": "AccessDenied"}}, "PutItem"))
+        transact_write_items=raising(ClientError({"Error": {"Code": "AccessDenied"}}, "PutItem")),
+        exceptions=exceptions,
     )
     with pytest.raises(Halt, match="permission"):
         store.write("stream", "shard", Checkpoint("2", 1.0))

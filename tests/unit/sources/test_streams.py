@@ -23,7 +23,7 @@ from stream_model import ModelShard, StreamModel
 
 from service.context import Context
 from service.dispatch import Outcome, Report, Result
-from service.errors import Halt
+from service.errors import Halt, LeaseLost
 from service.settings import Settings
 from service.sources.checkpoints import ENDED, SqliteCheckpoints
 from service.sources.streams import StreamSource
@@ -510,3 +510,49 @@ def test_whatever_happens_every_record_that_is_kept_is_read_after_those_of_its_p
         step(story)
     story.finish()
     store.close()
+
+
+class Steered:
+    """A lease whose token is set by hand, around checkpoints."""
+
+    def __init__(self, checkpoints: Any):
+        self.now = 0
+        self.lease = self
+        self.read, self.write, self.remove = checkpoints.read, checkpoints.write, checkpoints.remove
+
+    def token(self) -> int:
+        return self.now
+
+
+def test_a_stand_by_reads_nothing_until_it_holds_the_lease_and_then_from_the_other_s_checkpoint(checkpoints):
+    model = StreamModel()
+    steered = Steered(checkpoints)
+    stand_by = Poller(model, steered)
+    active = Poller(model, checkpoints)
+    active.run(active.has_seen(model.write(root(model), 3)))
+    stand_by.run_for(100)
+    assert stand_by.seen == []
+    numbers = model.write(root(model), 2)
+    steered.now = 7
+    stand_by.run(stand_by.has_seen(numbers))
+    assert stand_by.seen == numbers
+
+
+def test_what_was_in_hand_when_the_lease_was_lost_is_neither_written_nor_read_on(checkpoints):
+    model = StreamModel()
+    steered = Steered(checkpoints)
+    steered.now = 1
+    numbers = model.write(root(model), 6)
+    poller = Poller(model, steered)
+    batches = iter(poller.source)
+    batch = next(batches)
+    batch.check()
+    steered.now = 0
+    with pytest.raises(LeaseLost):
+        batch.check()
+    steered.now = 2
+    with pytest.raises(LeaseLost):
+        batch.check()
+    poller.source.back(batch._turn)
+    poller.run(poller.has_seen(numbers))
+    assert poller.seen == numbers
