@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
 from hypothesis import settings
+from moto import mock_aws
 
 settings.register_profile("unit", deadline=None, max_examples=100)
 settings.load_profile("unit")
+
+
+@pytest.fixture
+def mocked_dynamodb(monkeypatch) -> Iterator[Any]:
+    """A client of moto's DynamoDB, in this process."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    with mock_aws():
+        yield boto3.client("dynamodb", region_name="us-east-1")

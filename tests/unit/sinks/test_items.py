@@ -5,12 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 from builders import s3_record
 from fakes import raising, records
-from moto import mock_aws
 
 from service import DeleteItem, PutItem, UpdateItem
 from service.context import Context
@@ -20,18 +18,14 @@ from service.sinks.items import ItemSink
 
 
 @pytest.fixture
-def dynamodb(monkeypatch):
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    with mock_aws():
-        client = boto3.client("dynamodb", region_name="us-east-1")
-        client.create_table(
-            TableName="images",
-            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        yield client
+def dynamodb(mocked_dynamodb):
+    mocked_dynamodb.create_table(
+        TableName="images",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    return mocked_dynamodb
 
 
 def write(action: Any, sequencer: str = "0055AED6DCD90281E5", table: str = "images") -> Write:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import time
 from types import SimpleNamespace
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 from fakes import raising
-from moto import mock_aws
 
 from service.context import Context
 from service.errors import Halt, SettingsError, Unreachable
@@ -18,29 +16,25 @@ from service.sources.checkpoints import ENDED, Checkpoint, SqliteCheckpoints, Ta
 
 
 @pytest.fixture(params=["file", "table"])
-def open_store(request, tmp_path, monkeypatch):
+def open_store(request, tmp_path, mocked_dynamodb):
     """Opens the same store for a group, as often as asked."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
     opened = []
-    with mock_aws():
-        client = boto3.client("dynamodb", region_name="us-east-1")
 
-        def opening(group: str = "g"):
-            """Another process of the group, once the one before it has ended."""
-            for before in opened:
-                before.close()
-            where = str(tmp_path / "new" / "c.sqlite") if request.param == "file" else "dynamodb://positions"
-            store = make_checkpoints(Context(Settings(checkpoints=where, group=group), dynamodb=client))
-            opened.append(store)
-            deadline = time.monotonic() + 10
-            while not store.lease.token() and time.monotonic() < deadline:
-                time.sleep(0.01)
-            return store
+    def opening(group: str = "g"):
+        """Another process of the group, once the one before it has ended."""
+        for before in opened:
+            before.close()
+        where = str(tmp_path / "new" / "c.sqlite") if request.param == "file" else "dynamodb://positions"
+        store = make_checkpoints(Context(Settings(checkpoints=where, group=group), dynamodb=mocked_dynamodb))
+        opened.append(store)
+        deadline = time.monotonic() + 10
+        while not store.lease.token() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return store
 
-        yield opening
-        for store in opened[-1:]:
-            store.close()
+    yield opening
+    for store in opened[-1:]:
+        store.close()
 
 
 def test_a_position_is_there_after_a_restart(open_store):

@@ -6,10 +6,8 @@ import time
 from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import pytest
 from fakes import raising
-from moto import mock_aws
 
 from service.context import Context
 from service.errors import LeaseLost
@@ -21,21 +19,17 @@ SECONDS = 30.0
 
 
 @pytest.fixture
-def dynamodb(monkeypatch):
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    with mock_aws():
-        client = boto3.client("dynamodb", region_name="us-east-1")
-        client.create_table(
-            TableName="positions",
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("stream", "shard")],
-            KeySchema=[
-                {"AttributeName": "stream", "KeyType": "HASH"},
-                {"AttributeName": "shard", "KeyType": "RANGE"},
-            ],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        yield client
+def dynamodb(mocked_dynamodb):
+    mocked_dynamodb.create_table(
+        TableName="positions",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("stream", "shard")],
+        KeySchema=[
+            {"AttributeName": "stream", "KeyType": "HASH"},
+            {"AttributeName": "shard", "KeyType": "RANGE"},
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    return mocked_dynamodb
 
 
 class Poller:
