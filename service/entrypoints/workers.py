@@ -66,14 +66,13 @@ class Worker(Thread):
                 self._persist(partial(self._deliver, batch))
             except LeaseLost as lost:
                 logger.warning("batch left to another", extra={"source": self.name, "reason": str(lost)})
-            self._busy_since = None
+            self._busy_since, self.halted = None, ""
 
     def _deliver(self, batch: Batch) -> None:
         self._busy_since = self._clock()
         with self._context.guarded(batch.check):
             report = self._dispatcher.dispatch(batch.records, batch.source, within=batch.time_left())
         batch.settle(report)
-        self.halted = ""
         self._pause.reset()
 
     def _persist(self, work: Callable[[], None]) -> None:
@@ -85,5 +84,6 @@ class Worker(Thread):
             except (Halt, Unreachable) as error:
                 if self._exits:
                     raise
-                self.halted = str(error)
-                self._pause.longer(self.halted, halted=True)
+                if self._busy_since is not None:  # else it is the source that says what troubles it
+                    self.halted = str(error)
+                self._pause.longer(str(error), halted=True)

@@ -13,7 +13,7 @@ from ..context import Context
 from ..dispatch import Report
 from ..dispatch.failures import reaching, result_of
 from ..dispatch.outcomes import Outcome
-from ..errors import Halt
+from ..errors import Halt, Unreachable
 from ..records import Record
 from .envelopes import unwrap_text
 from .lambda_event import messages_to_keep
@@ -118,13 +118,16 @@ class QueueSource:
         self._drains = drains
         self._lock = Lock()
         self._visibility: Visibility | None = None
-
-    @property
-    def trouble(self) -> str:
-        """A queue that cannot be read halts whoever reads it."""
-        return ""
+        self.trouble = ""
 
     def __iter__(self) -> Iterator[QueueBatch]:
+        try:
+            yield from self._batches()
+        except (Halt, Unreachable) as error:
+            self.trouble = str(error)
+            raise
+
+    def _batches(self) -> Iterator[QueueBatch]:
         with reaching(self.name):
             url = url_of(self._context.sqs, self._queue)
         visibility = self._kept_invisible(url)
@@ -165,6 +168,7 @@ class QueueSource:
             pause.longer(result.reason)
             return None
         pause.reset()
+        self.trouble = ""
         messages: Sequence[Mapping[str, Any]] = answer.get("Messages", [])
         if not messages and not settings.poll_wait:
             self._stopping.wait(settings.poll_interval)

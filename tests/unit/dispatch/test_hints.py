@@ -434,3 +434,10 @@ def test_an_item_that_changes_all_the_time_holds_up_no_shard(wrap, outcome):
             return {"n": item["n"]}
 
     assert Bench(Hot(), truth=world).outcomes(wrap(record())) == [outcome]
+
+
+def test_a_recording_of_a_queue_that_writes_items_is_taken_at_its_word():
+    bench = Bench(Copies(), truth=truth(a=9), table=Unconditional(), trusting=True)
+    assert bench.outcomes(sqs_message(record())) == ["APPLIED"]
+    assert items(bench) == [PutItem({"id": "a", "n": 1})]
+    assert bench.truth.reads == []

@@ -15,7 +15,7 @@ from service.context import Context
 from service.dispatch import Report
 from service.entrypoints.health import Health, HealthPages
 from service.entrypoints.workers import Worker
-from service.errors import SettingsError
+from service.errors import Halt, SettingsError
 
 
 def worker(
@@ -102,3 +102,29 @@ def test_a_worker_is_busy_while_a_batch_is_tried_and_not_after():
     made: Worker = Worker(Source(), SimpleNamespace(dispatch=dispatch), Context(), Event(), clock=lambda: now[0])
     made.run()
     assert busy == [7.0, 0.0]
+
+
+def test_a_worker_says_why_it_halts_while_it_does():
+    said, halts = [], [Halt("create the index")]
+
+    def dispatch(*_: Any, **__: Any) -> Report:
+        said.append(made.halted)
+        if halts:
+            raise halts.pop()
+        return Report([])
+
+    batch = SimpleNamespace(
+        records=[], source="s", time_left=lambda: 1.0, check=lambda: None, settle=lambda report: None
+    )
+
+    class Source:
+        name, workers, trouble = "s", 1, ""
+
+        def __iter__(self) -> Any:
+            yield batch
+            said.append(made.halted)
+
+    made: Worker = Worker(Source(), SimpleNamespace(dispatch=dispatch), Context(), Event())
+    made._pause._shortest = 0.001
+    made.run()
+    assert said == ["", "create the index", ""]

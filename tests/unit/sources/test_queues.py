@@ -251,3 +251,15 @@ def test_a_queue_that_cannot_be_reached_at_the_start_is_told():
     queue.get_queue_url = raising(ConnectionError("refused"))
     with pytest.raises(Unreachable, match="queue q"):
         settle(queue)
+
+
+def test_a_queue_says_what_troubles_it_until_it_can_be_read_again():
+    queue, stopping = FakeQueue(event("a")), Event()
+    source = QueueSource(Context(Settings(), sqs=queue), "q", stopping)
+    queue.trouble = [ClientError({"Error": {"Code": "AccessDenied"}}, "Receive")]
+    with pytest.raises(Halt):
+        next(iter(source))
+    assert "permission" in source.trouble
+    next(iter(source))
+    assert source.trouble == ""
+    stopping.set()
