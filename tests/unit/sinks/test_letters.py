@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 from boto3.dynamodb.types import Binary
 from builders import s3_record, stream_arn, stream_record
-from fakes import records
+from fakes import raising, records
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.context import Context
 from service.dispatch import Letter, Outcome, Result
 from service.errors import Halt
 from service.records import TableRecord, Undecodable
-from service.sinks.letters import LetterFolder
+from service.sinks.letters import LetterBucket, LetterFolder, LetterQueue
 from service.sinks.letters.envelope import letter_id, portable
+from service.sinks.letters.queue import allowed
 
 WHY = Result(Outcome.REJECTED, "no image", 400)
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -109,3 +112,25 @@ def test_even_what_cannot_be_written_down_stops_no_letter():
         deep = [deep]
     for value in (endless, deep, object()):
         json.loads(portable({"record": value}))
+
+
+def test_a_message_holds_no_character_that_sqs_refuses():
+    text = allowed(json.dumps("a\ufffe\uffffb", ensure_ascii=False))
+    assert not {"\ufffe", "\uffff"} & set(text)
+    assert json.loads(text) == "a\ufffe\uffffb"
+
+
+def test_a_pointer_whose_object_is_gone_ends_no_look_at_the_letters(caplog):
+    class NoSuchKey(Exception):
+        pass
+
+    answers = iter([{"Messages": [{"Body": '{"pointer": "x.json"}', "MessageId": "m", "ReceiptHandle": "r"}]}])
+    sqs = SimpleNamespace(
+        get_queue_url=lambda QueueName: {"QueueUrl": "http://x/q"},
+        receive_message=lambda **_: next(answers, {}),
+        exceptions=SimpleNamespace(QueueDoesNotExist=KeyError),
+    )
+    s3 = SimpleNamespace(get_object=raising(NoSuchKey()), exceptions=SimpleNamespace(NoSuchKey=NoSuchKey))
+    context = Context(sqs=sqs, s3=s3)
+    assert list(LetterQueue(context, "q", LetterBucket(context, "b", "")).letters()) == []
+    assert "its object is gone" in caplog.text
