@@ -21,40 +21,34 @@ def write_newest(writes: Sequence[Write], sink: Sink) -> list[Result]:
     one is sent, and if it has to come again they all have to. What has no version of its own is what was read: it
     is sent after the others, whose versions it then meets, and none of them supersedes it.
     """
-    dated = [write for write in writes if write.version != UNORDERED]
-    results = dict(zip(map(id, dated), _write_dated(dated, sink), strict=True))
+    results = _write_stacks([write for write in writes if write.version != UNORDERED], sink)
     undated = [write for write in writes if write.version == UNORDERED]
-    waiting = {_place(write): results[id(write)] for write in dated if not results[id(write)].outcome.done}
-    for write in undated:
-        if _place(write) in waiting:
-            results[id(write)] = waiting[_place(write)]
-    rest = [write for write in undated if id(write) not in results]
-    results.update(zip(map(id, rest), _write_dated(rest, sink) if rest else (), strict=True))
-    return [results[id(write)] for write in writes]
+    if undated:
+        waiting = {_place(write): result for write, result in results.items() if not result.outcome.done}
+        results |= {write: waiting[_place(write)] for write in undated if _place(write) in waiting}
+        results |= _write_stacks([write for write in undated if write not in results], sink)
+    return [results[write] for write in writes]
 
 
 def _place(write: Write) -> tuple[str, str]:
     return write.target, write.id
 
 
-def _write_dated(writes: Sequence[Write], sink: Sink) -> list[Result]:
+def _write_stacks(writes: Sequence[Write], sink: Sink) -> dict[Write, Result]:
     stacks = stack_by_document(writes)
-    results: dict[int, Result] = {}
+    results: dict[Write, Result] = {}
     while stacks:
-        heads = [stack.pop() for stack in stacks]
-        answers = sink.write([writes[head] for head in heads])
+        heads = [writes[stack.pop()] for stack in stacks]
         fallback = []
-        for head, stack, answer in zip(heads, stacks, answers, strict=True):
+        for head, stack, answer in zip(heads, stacks, sink.write(heads), strict=True):
             results[head] = answer
-            if not stack:
-                continue
-            if answer.outcome is Outcome.REJECTED:
+            if stack and answer.outcome is Outcome.REJECTED:
                 fallback.append(stack)
             else:
                 rest = answer if answer.outcome is Outcome.RETRY else SUPERSEDED
-                results.update(dict.fromkeys(stack, rest))
+                results.update((writes[position], rest) for position in stack)
         stacks = fallback
-    return [results[position] for position in range(len(writes))]
+    return results
 
 
 def stack_by_document(writes: Sequence[Write]) -> list[Stack]:

@@ -73,13 +73,7 @@ class Dispatcher:
             raise
         if not comes_again:
             exhaust(tasks)
-        letters = [
-            Letter(task.record, task.route, task.result)
-            for task in tasks
-            if task.result.outcome is Outcome.REJECTED
-        ]
-        if letters:
-            self._letters.store(letters)
+        letters = self._store_rejected(tasks)
         report = Report(_results(len(batch), tasks))
         self._observer.dispatched(source, report, letters, self._patience.clock() - began)
         return report
@@ -89,9 +83,18 @@ class Dispatcher:
         for task in tasks:
             task.results = task.results or [Result(Outcome.RETRY, reason)]
         exhaust(tasks)
-        self._letters.store(
-            [Letter(t.record, t.route, t.result) for t in tasks if t.result.outcome is Outcome.REJECTED]
-        )
+        self._store_rejected(tasks)
+
+    def _store_rejected(self, tasks: Sequence[Task]) -> list[Letter]:
+        """Keeps what can never succeed as dead letters, and gives these. Raises Halt."""
+        letters = [
+            Letter(task.record, task.route, task.result)
+            for task in tasks
+            if task.result.outcome is Outcome.REJECTED
+        ]
+        if letters:
+            self._letters.store(letters)
+        return letters
 
     def _work_off(self, tasks: Sequence[Task], within: float, context: Context) -> None:
         """Tries the tasks; what failed and may succeed later again, while there is time."""

@@ -118,9 +118,7 @@ class StreamSource:
             if not self._is_valid(turn):
                 continue
             try:
-                batch = self._read(turn, turn.reader) if turn.reader else None
-                if turn.reader is None:
-                    self._discover(turn)
+                batch = self._take(turn)
             except LeaseLost:
                 self._schedule.put(turn, STAND_BY)
                 continue
@@ -151,6 +149,13 @@ class StreamSource:
         else:
             turn.failures = turn.idle = 0
             self._schedule.put(turn)
+
+    def _take(self, turn: Turn) -> StreamBatch | None:
+        """Does what it is the turn of."""
+        if turn.reader is not None:
+            return self._read(turn, turn.reader)
+        self._discover(turn)
+        return None
 
     def _read(self, turn: Turn, reader: ShardReader) -> StreamBatch | None:
         records = reader.read()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+from collections.abc import Callable
 from threading import Event
 from types import SimpleNamespace
 from typing import Any
@@ -79,6 +80,25 @@ def test_a_port_that_is_taken_is_told_with_the_remedy():
         HealthPages(Health([], 1.0), "127.0.0.1", taken.getsockname()[1])
 
 
+class OneBatch:
+    """A source of one batch; `afterwards` is called once that is settled."""
+
+    name, workers, trouble = "s", 1, ""
+
+    def __init__(self, afterwards: Callable[[], None]):
+        self._afterwards = afterwards
+
+    def __iter__(self) -> Any:
+        yield SimpleNamespace(
+            records=[], source="s", time_left=lambda: 1.0, check=lambda: None, settle=lambda report: None
+        )
+        self._afterwards()
+
+
+def working(afterwards: Callable[[], None], dispatch: Callable[..., Report], **options: Any) -> Worker:
+    return Worker(OneBatch(afterwards), SimpleNamespace(dispatch=dispatch), Context(), Event(), **options)
+
+
 def test_a_worker_is_busy_while_a_batch_is_tried_and_not_after():
     now, busy = [0.0], []
 
@@ -87,19 +107,11 @@ def test_a_worker_is_busy_while_a_batch_is_tried_and_not_after():
         busy.append(made.busy_for())
         return Report([])
 
-    batch = SimpleNamespace(
-        records=[], source="s", time_left=lambda: 1.0, check=lambda: None, settle=lambda report: None
-    )
+    def afterwards() -> None:
+        now[0] += 100.0
+        busy.append(made.busy_for())
 
-    class Source:
-        name, workers, trouble = "s", 1, ""
-
-        def __iter__(self) -> Any:
-            yield batch
-            now[0] += 100.0
-            busy.append(made.busy_for())
-
-    made: Worker = Worker(Source(), SimpleNamespace(dispatch=dispatch), Context(), Event(), clock=lambda: now[0])
+    made = working(afterwards, dispatch, clock=lambda: now[0])
     made.run()
     assert busy == [7.0, 0.0]
 
@@ -113,18 +125,7 @@ def test_a_worker_says_why_it_halts_while_it_does():
             raise halts.pop()
         return Report([])
 
-    batch = SimpleNamespace(
-        records=[], source="s", time_left=lambda: 1.0, check=lambda: None, settle=lambda report: None
-    )
-
-    class Source:
-        name, workers, trouble = "s", 1, ""
-
-        def __iter__(self) -> Any:
-            yield batch
-            said.append(made.halted)
-
-    made: Worker = Worker(Source(), SimpleNamespace(dispatch=dispatch), Context(), Event())
+    made = working(lambda: said.append(made.halted), dispatch)
     made._pause._shortest = 0.001
     made.run()
     assert said == ["", "create the index", ""]
