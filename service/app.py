@@ -18,7 +18,7 @@ from .routing import BucketRoute, Names, Route, Router, TableRoute
 from .routing.loading import load_routes
 from .routing.patterns import is_plain, matches
 from .settings import Settings
-from .settings.reading import Configuration, read_configuration
+from .settings.reading import Configuration, Usage, read_configuration
 from .sinks.items import ItemSink
 from .sinks.letters import make_letters
 from .sinks.search import SearchSink
@@ -45,7 +45,7 @@ def choose(
     environment: Mapping[str, str] | None = None,
     operands: Sequence[str] = (),
     routes: Sequence[type[Route]] | None = None,
-    program: str = "streamdex",
+    usage: Usage = Usage(),  # noqa: B008  # it cannot change
 ) -> Chosen:
     """Reads the settings of the service, of the classes `also`, and of the routes chosen or given.
 
@@ -65,7 +65,8 @@ def choose(
         environment=environment,
         operands=operands,
         narrowed=narrowed,
-        program=program,
+        own=also,
+        usage=usage,
     )
     return Chosen(configuration, configuration.build(Settings), [configuration.build(r) for r in routes])
 
