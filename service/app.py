@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from .context import Context
-from .dispatch import Dispatcher, Source
+from .dispatch import Dispatcher, Observers, Source
 from .dispatch.failures import reaching
 from .dispatch.hints import Hints
 from .lookups import Lookups
@@ -26,6 +26,7 @@ from .sources.checkpoints import Checkpoints, make_checkpoints
 from .sources.queues import QueueSource, dead_letter_queue
 from .sources.streams import StreamSource
 from .telemetry.logs import LoggingObserver, set_up_logs
+from .telemetry.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +89,9 @@ class App:
         self.context = context or Context(settings)
         self.router = Router(routes, Names(settings.names))
         self.letters = make_letters(self.context)
-        self._search = SearchSink(self.context, mappings_of(self.router))
+        self.metrics = Metrics()
+        self.observer = Observers(LoggingObserver(), self.metrics)
+        self._search = SearchSink(self.context, mappings_of(self.router), self.observer)
         self._checkpoints: Checkpoints | None = None
         self._hints = Hints(Lookups(self.context), settings.hint_after, trusting)
         self.dispatcher = self._dispatcher(self.router, self._hints)
@@ -116,9 +119,9 @@ class App:
         return Dispatcher(
             router,
             search=self._search,
-            table=ItemSink(self.context),
+            table=ItemSink(self.context, self.observer),
             letters=self.letters,
-            observer=LoggingObserver(),
+            observer=self.observer,
             hints=hints,
             context=self.context,
         )
@@ -133,7 +136,7 @@ class App:
         if self.buckets() and not self.settings.read_queue:
             logger.warning("no uploads are read: READ_QUEUE names no queue", extra={"buckets": self.buckets()})
         queues: list[Source] = [
-            QueueSource(self.context, self.router.names.actual("queue", queue), stopping)
+            QueueSource(self.context, self.router.names.actual("queue", queue), stopping, observer=self.observer)
             for queue in self.settings.read_queue
         ]
         tables = self.tables()
@@ -141,7 +144,7 @@ class App:
             with reaching("checkpoints"):
                 self._checkpoints = make_checkpoints(self.context)
         streams: list[Source] = [
-            StreamSource(self.context, table, self._checkpoints, stopping)
+            StreamSource(self.context, table, self._checkpoints, stopping, observer=self.observer)
             for table in tables
             if self._checkpoints is not None
         ]

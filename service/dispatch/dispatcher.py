@@ -11,8 +11,9 @@ from ..errors import Halt
 from ..records import Record, TableRecord
 from ..routing import Delete, Index, Router
 from .collapse import write_newest
-from .contracts import Letter, LetterStore, Observer, Sink, Write
+from .contracts import Letter, LetterStore, Sink, Write
 from .hints import ROUNDS, Hints
+from .observers import Dispatched, Observer
 from .outcomes import APPLIED, UNSETTLED, Outcome, Report, Result, worst
 from .patience import Patience
 from .planning import Task, ask, route
@@ -75,7 +76,8 @@ class Dispatcher:
             exhaust(tasks)
         letters = self._store_rejected(tasks)
         report = Report(_results(len(batch), tasks))
-        self._observer.dispatched(source, report, letters, self._patience.clock() - began)
+        seconds = self._patience.clock() - began
+        self._observer.dispatched(Dispatched(source, report, tasks, letters, seconds))
         return report
 
     def _keep(self, tasks: Sequence[Task], reason: str) -> None:
@@ -117,7 +119,7 @@ class Dispatcher:
         """Looks where records are hints, asks the routes, and writes what they ask for, until it is settled."""
         for _ in range(ROUNDS):
             self._hints.look(tasks)
-            ask(tasks, context)
+            ask(tasks, context, self._observer.step)
             self._write(tasks)
             tasks = self._hints.reopen(tasks)
             if not tasks:

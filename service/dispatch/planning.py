@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -56,6 +57,7 @@ class Task:
 
 
 Gathered: TypeAlias = tuple[Task, TableRecord]
+Step: TypeAlias = Callable[[str, str], AbstractContextManager[None]]
 
 
 def route(batch: Sequence[Record], router: Router) -> list[Task]:
@@ -70,19 +72,15 @@ def route(batch: Sequence[Record], router: Router) -> list[Task]:
     return tasks
 
 
-def ask(tasks: Sequence[Task], context: Context) -> None:
+def ask(tasks: Sequence[Task], context: Context, step: Step) -> None:
     """Asks the routes of tasks: each then has its writes, or its result. Raises Halt."""
-    gathered: dict[BoundRoute, list[Gathered]] = {}
+    by_route: dict[BoundRoute, list[Task]] = {}
     for task in tasks:
-        record, bound = task.seen, task.bound
-        if bound is None or task.results or isinstance(record, Undecodable):
-            continue
-        if record.event in bound.batched and isinstance(record, TableRecord):
-            gathered.setdefault(bound, []).append((task, record))
-        else:
-            _call(task, bound, record, context)
-    for bound, group in gathered.items():
-        _call_documents(bound, group, context)
+        if task.bound is not None and not task.results:
+            by_route.setdefault(task.bound, []).append(task)
+    for bound, group in by_route.items():
+        with step("route", bound.name):
+            _ask_one(bound, group, context)
     _hold_back(tasks)
 
 
@@ -141,6 +139,18 @@ def _without_route(record: Change, matched: Sequence[BoundRoute]) -> Result:
     names = ", ".join(bound.name for bound in matched)
     reason = f"Unimplemented: id={_key(record)} eventName={record.event} (no method for it in {names})"
     return Result(Outcome.REJECTED, reason)
+
+
+def _ask_one(bound: BoundRoute, tasks: Sequence[Task], context: Context) -> None:
+    gathered: list[Gathered] = []
+    for task in tasks:
+        record = task.seen
+        if isinstance(record, TableRecord) and record.event in bound.batched:
+            gathered.append((task, record))
+        elif not isinstance(record, Undecodable):
+            _call(task, bound, record, context)
+    if gathered:
+        _call_documents(bound, gathered, context)
 
 
 def _call(task: Task, bound: BoundRoute, record: Change, context: Context) -> None:

@@ -13,7 +13,6 @@ from types import FrameType
 from ..app import App
 from ..dispatch import Source
 from ..errors import SettingsError, StreamdexError
-from ..settings import Settings
 from .health import Health, HealthPages
 from .workers import Worker
 
@@ -38,7 +37,7 @@ def run(app: App, stopping: Event | None = None, started: Callable[[Sequence[Sou
             for source in sources
             for _ in range(source.workers)
         ]
-        with _pages(Health(workers, app.settings.stall_after), app.settings):
+        with _pages(Health(workers, app.settings.stall_after), app):
             for worker in workers:
                 worker.start()
             if started:
@@ -52,9 +51,12 @@ def run(app: App, stopping: Event | None = None, started: Callable[[Sequence[Sou
             signal.signal(number, handler)
 
 
-def _pages(health: Health, settings: Settings) -> AbstractContextManager[object]:
+def _pages(health: Health, app: App) -> AbstractContextManager[object]:
     """The health pages, if there is a port for them. Raises SettingsError."""
-    return HealthPages(health, settings.page_host, settings.page_port) if settings.page_port else nullcontext()
+    settings = app.settings
+    if not settings.page_port:
+        return nullcontext()
+    return HealthPages(health, app.metrics, settings.page_host, settings.page_port)
 
 
 def _stops(stopping: Event) -> Callable[[int, FrameType | None], None]:

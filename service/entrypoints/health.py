@@ -1,4 +1,4 @@
-"""Whether the container is alive, and whether it can do its work: `/healthz` and `/readyz`."""
+"""Whether the container is alive and can do its work, and what it counts: `/healthz`, `/readyz`, `/metrics`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from threading import Thread
 from types import TracebackType
 from typing import Any, Self
 
+from ..dispatch import Source
 from ..errors import SettingsError
+from ..telemetry.metrics import Metrics
+from ..telemetry.prometheus import exposition
 from .workers import Worker
 
 logger = logging.getLogger(__name__)
@@ -38,6 +41,10 @@ class Health:
             found[worker.name] = found.get(worker.name) or self._trouble(worker)
         return found
 
+    def read(self) -> list[Source]:
+        """The sources, each once."""
+        return list({worker.source.name: worker.source for worker in self._workers}.values())
+
     def _trouble(self, worker: Worker) -> str:
         if not worker.is_alive():
             return "ended"
@@ -49,10 +56,10 @@ class Health:
 class HealthPages:
     """Serves the pages, until the `with` block ends."""
 
-    def __init__(self, health: Health, host: str, port: int):
+    def __init__(self, health: Health, metrics: Metrics, host: str, port: int):
         """Raises SettingsError where the port cannot be had."""
         try:
-            self._server = ThreadingHTTPServer((host, port), handler_of(health))
+            self._server = ThreadingHTTPServer((host, port), handler_of(health, metrics))
         except OSError as error:
             reason = f"port {port} of {host} cannot be had ({error.strerror})"
             raise SettingsError(f"{reason}: STREAMDEX_PAGE_PORT names another, 0 none") from error
@@ -75,29 +82,34 @@ class HealthPages:
         self._server.server_close()
 
 
-def handler_of(health: Health) -> type[BaseHTTPRequestHandler]:
-    pages = {"/healthz": health.alive, "/readyz": health.ready}
+def handler_of(health: Health, metrics: Metrics) -> type[BaseHTTPRequestHandler]:
+    checks = {"/healthz": health.alive, "/readyz": health.ready}
 
     class Handler(BaseHTTPRequestHandler):
         timeout = 10  # seconds that a client may take over its request
 
         def do_GET(self) -> None:
-            page = pages.get(self.path.partition("?")[0])
-            if page is None:
-                self._answer(404, {"pages": list(pages)})
+            path = self.path.partition("?")[0]
+            check = checks.get(path)
+            if path == "/metrics":
+                self._answer(200, exposition(metrics, health.read), "text/plain; version=0.0.4; charset=utf-8")
+            elif check is None:
+                self._tell(404, {"pages": [*checks, "/metrics"]})
             else:
-                good = page()
-                self._answer(200 if good else 503, {"ok": good, "sources": health.sources()})
+                good = check()
+                self._tell(200 if good else 503, {"ok": good, "sources": health.sources()})
 
         do_HEAD = do_GET  # noqa: N815  # the name that http.server looks for
 
         def log_message(self, *_: Any) -> None:
             """Pages are asked for every few seconds: that is nothing to log."""
 
-        def _answer(self, status: int, body: Mapping[str, Any]) -> None:
-            text = json.dumps(body).encode() + b"\n"
+        def _tell(self, status: int, body: Mapping[str, Any]) -> None:
+            self._answer(status, json.dumps(body).encode() + b"\n", "application/json")
+
+        def _answer(self, status: int, text: bytes, kind: str) -> None:
             self.send_response(status)
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(text)))
             self.end_headers()
             if self.command != "HEAD":

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ..context import Context
-from ..dispatch import Result, Write
+from ..dispatch import SILENT, Observer, Request, Result, Write
 from ..dispatch.failures import result_of
 from ..dispatch.outcomes import APPLIED, BLOCKED, STALE, Outcome
 from ..errors import Halt, Reject
@@ -16,6 +17,8 @@ from ..routing import DeleteItem, PutItem, UpdateItem
 
 SEQUENCER: Final = "_streamdex"
 """The attribute that holds the sequencer of the object that an item was made from."""
+
+OK, NO_ANSWER = 200, 504
 
 _SEQUENCER_LENGTH: Final = 32
 """Sequencers are padded to this, so that DynamoDB's order of text is theirs."""
@@ -28,8 +31,9 @@ class ItemSink:
     nothing: it is STALE. Where the source gives no sequencer the write is unconditional.
     """
 
-    def __init__(self, context: Context):
+    def __init__(self, context: Context, observer: Observer = SILENT):
         self._context = context
+        self._observer = observer
         self._keys: dict[str, tuple[str, ...]] = {}
 
     def write(self, writes: Sequence[Write]) -> list[Result]:
@@ -48,11 +52,24 @@ class ItemSink:
     def _write_one(self, write: Write) -> Result:
         self._context.check()
         try:
-            request, arguments = self._request(write)
-            getattr(self._context.dynamodb, request)(**arguments)
+            self._send(*self._request(write))
         except Exception as error:
             return self._failed(error, write)
         return APPLIED
+
+    def _send(self, request: str, arguments: Mapping[str, Any]) -> None:
+        """Sends a request, and tells how it went. Raises what boto3 raises."""
+        began, status = time.monotonic(), NO_ANSWER
+        try:
+            with self._observer.step("request", "table"):
+                getattr(self._context.dynamodb, request)(**arguments)
+            status = OK
+        except Exception as error:
+            answer = getattr(error, "response", None) or {}
+            status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", NO_ANSWER)
+            raise
+        finally:
+            self._observer.requested(Request("table", 1, 0, time.monotonic() - began, status))
 
     def _request(self, write: Write) -> tuple[str, dict[str, Any]]:
         """The name of boto3's method for a write, and its arguments. Raises Reject for a wrong item."""

@@ -9,10 +9,10 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from ..dispatch import Letter, Outcome, Report
+from ..dispatch import Dispatched, Letter, Observer, Outcome
 from ..records import ObjectRecord, TableRecord
 from ..settings import Settings
 
@@ -72,20 +72,21 @@ def one_line(value: Any) -> str:
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in str(value))
 
 
-class LoggingObserver:
+class LoggingObserver(Observer):
     """Tells of each batch in one line, and of what was rejected or has to come again."""
 
-    def dispatched(self, source: str, report: Report, letters: Sequence[Letter], seconds: float) -> None:
+    def dispatched(self, done: Dispatched) -> None:
+        source, report = done.source, done.report
         logger.info(
             "dispatched",
             extra={
                 "source": source,
                 "records": len(report.results),
                 **report.counts(),
-                "ms": round(seconds * 1000),
+                "ms": round(done.seconds * 1000),
             },
         )
-        for letter in letters:
+        for letter in done.letters:
             logger.error(
                 "kept as a dead letter",
                 extra={"route": letter.route, **subject_of(letter), "reason": letter.result.reason},
@@ -94,8 +95,26 @@ class LoggingObserver:
         for reason in list(dict.fromkeys(result.reason for result in again))[:_MOST_REASONS]:
             logger.warning("to be tried again", extra={"source": source, "reason": reason})
 
+    def lost(self, source: str, shard: str, since: float, until: float) -> None:
+        logger.error(
+            "records lost: the stream no longer has them; what was written to the table within these times and not"
+            " since may be missing or old in its indices: write such items again",
+            extra={"source": source, "shard": shard, "since": iso(since), "until": iso(until)},
+        )
+
+    def given_up(self, source: str, messages: int) -> None:
+        logger.error(
+            "messages have failed for the last time that their queue allows: its dead-letter queue has them;"
+            " dead-letters redrive --queue delivers them again",
+            extra={"source": source, "messages": messages},
+        )
+
     def retrying(self, tasks: int, reason: str, pause: float) -> None:
         logger.warning("trying again", extra={"tasks": tasks, "reason": reason, "after": f"{pause:.1f} s"})
+
+
+def iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 def subject_of(letter: Letter) -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
 from service.context import Context
-from service.dispatch import Dispatcher, Letter, Report, Result, Write
+from service.dispatch import Dispatched, Dispatcher, Letter, Observer, Report, Result, Write
 from service.dispatch.hints import Hints
 from service.dispatch.outcomes import APPLIED, Outcome
 from service.dispatch.patience import Patience
@@ -96,15 +96,15 @@ class HeldLetters:
         self.letters += letters
 
 
-class Silence:
+class Silence(Observer):
     """Is told of batches and keeps their reports."""
 
     def __init__(self) -> None:
         self.reports: list[Report] = []
         self.retries: list[str] = []
 
-    def dispatched(self, source: str, report: Report, letters: Sequence[Letter], seconds: float) -> None:
-        self.reports.append(report)
+    def dispatched(self, done: Dispatched) -> None:
+        self.reports.append(done.report)
 
     def retrying(self, tasks: int, reason: str, pause: float) -> None:
         self.retries.append(reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import orjson
 
 from ...context import Context
-from ...dispatch import Result, Write
+from ...dispatch import SILENT, Observer, Request, Result, Write
 from ...dispatch.failures import describe, result_of
 from ...dispatch.outcomes import Outcome
 from ...errors import Halt
@@ -20,7 +21,7 @@ from .indices import create_missing
 from .pace import Pace
 from .values import mapping_conflict
 
-BUSY, TOO_LARGE, BROKEN = 429, 413, 500
+OK, BUSY, TOO_LARGE, BROKEN = 200, 429, 413, 500
 
 NO_ANSWER = 504
 """As a gateway says it."""
@@ -38,8 +39,9 @@ NOT_SENT = Result(Outcome.RETRY, "not sent: the search server does not cope")
 class SearchSink:
     """Writes documents through opensearch-py. `mappings` are those of the indices that routes declare."""
 
-    def __init__(self, context: Context, mappings: Mapping[str, Mapping[str, Any]]):
+    def __init__(self, context: Context, mappings: Mapping[str, Mapping[str, Any]], observer: Observer = SILENT):
         self._context = context
+        self._observer = observer
         self._mappings = mappings
         self._seen: set[str] = set()
         self._pace = Pace(context.settings.bulk_actions, context.settings.bulk_bytes)
@@ -102,7 +104,7 @@ class SearchSink:
         """Sends one request and takes down how each action ended; the result of all where it was refused whole."""
         self._context.check()
         try:
-            answer = self._context.search.bulk(body=chunk.body)
+            answer = self._post(chunk)
         except Exception as error:
             refused = self._learn(_refused(error), chunk)
             results.update(dict.fromkeys(chunk.positions, refused))
@@ -122,6 +124,22 @@ class SearchSink:
         busy = any(results[position].status == BUSY for position in chunk.positions)
         self._pace.busy() if busy else self._pace.good()
         return None
+
+    def _post(self, chunk: Chunk) -> Any:
+        """Sends a request, and tells how it went. Raises what opensearch-py raises."""
+        began, status = time.monotonic(), NO_ANSWER
+        try:
+            with self._observer.step("request", "search"):
+                answer = self._context.search.bulk(body=chunk.body)
+            status = OK
+        except Exception as error:
+            found = getattr(error, "status_code", None)  # a connection error's is the text N/A
+            status = found if isinstance(found, int) else NO_ANSWER
+            raise
+        finally:
+            seconds = time.monotonic() - began
+            self._observer.requested(Request("search", len(chunk.positions), chunk.size, seconds, status))
+        return answer
 
     def _learn(self, refused: Result, chunk: Chunk) -> Result:
         """The same result, once it is taken into account for what comes."""

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from ...dispatch import SILENT, Lag, Observer
 from ..checkpoints import ENDED, LATEST, TRIM_HORIZON, Checkpoint, Checkpoints
 from .lineage import may_end, readable, unrecorded
 from .listing import list_shards
-from .reader import ShardReader
-
-RETENTION: Final = 24 * 3600.0
-"""Seconds that a stream keeps its records ("DynamoDB Streams", Amazon DynamoDB Developer Guide)."""
+from .reader import RETENTION, ShardReader
 
 LAG: Final = 600.0
 """Seconds after which a stream that is disabled has listed all the shards that it will ever have."""
@@ -29,6 +28,7 @@ class Stream:
     start: str
     limit: int
     now: Callable[[], float]
+    observer: Observer = SILENT
     ended: bool = False
     _at: dict[str, Checkpoint] | None = None
     _parents: dict[str, str] = field(default_factory=dict)
@@ -40,6 +40,10 @@ class Stream:
     def waits(self) -> bool:
         """Whether a shard is read to its end and its children are not listed yet."""
         return bool(self._finished)
+
+    def lag(self) -> Lag:
+        """How far the shard that is most behind is behind."""
+        return worst_lag(reader.lag() for reader in list(self._readers.values()))
 
     def finish(self, reader: ShardReader) -> None:
         """Takes note that a shard is read to its end."""
@@ -84,7 +88,14 @@ class Stream:
     def _open(self, shard: str) -> ShardReader:
         assert self._at is not None
         reader = ShardReader(
-            self.client, self.arn, shard, self.checkpoints, at=self._at[shard], limit=self.limit, now=self.now
+            self.client,
+            self.arn,
+            shard,
+            self.checkpoints,
+            at=self._at[shard],
+            limit=self.limit,
+            observer=self.observer,
+            now=self.now,
         )
         self._readers[shard] = reader
         return reader
@@ -96,6 +107,15 @@ class Stream:
             if at.position == ENDED and shard not in listed and self.now() - (at.time or 0) > 2 * RETENTION:
                 del self._at[shard]
                 self.checkpoints.remove(self.arn, shard)
+
+
+def worst_lag(lags: Iterable[Lag]) -> Lag:
+    found = list(lags)
+    return Lag(
+        max((lag.unread for lag in found), default=0.0),
+        min((lag.left for lag in found), default=math.inf),
+        max((lag.checkpoint for lag in found), default=0.0),
+    )
 
 
 def resumed(recorded: Mapping[str, Checkpoint]) -> dict[str, Checkpoint]:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
-from ...dispatch import Report
+from ...dispatch import SILENT, Lag, Observer, Report
 from ...errors import DecodeError
 from ...records import Record, TableRecord, Undecodable
+from ...records.tables import table_of
 from ..checkpoints import LATEST, TRIM_HORIZON, Checkpoint, Checkpoints
 
-logger = logging.getLogger(__name__)
+RETENTION: Final = 24 * 3600.0
+"""Seconds that a stream keeps its records ("DynamoDB Streams", Amazon DynamoDB Developer Guide)."""
 
 
 class ShardReader:
@@ -31,6 +31,7 @@ class ShardReader:
         *,
         at: Checkpoint,
         limit: int,
+        observer: Observer = SILENT,
         now: Callable[[], float] = time.time,
     ):
         """`at` is where it stands, `limit` the most records of one page."""
@@ -41,11 +42,22 @@ class ShardReader:
         self._stream = stream
         self._checkpoints = checkpoints
         self._limit = limit
+        self._observer = observer
         self._now = now
         self._iterator: str | None = None
         self._again: str | None = None
         self._closed = False
         self._lost_since: float | None = None
+        self._unread_since: float | None = at.time
+        self._renewed = now()
+
+    def lag(self) -> Lag:
+        """How far the shard is behind."""
+        now = self._now()
+        if self._unread_since is None or self.finished:
+            return Lag()
+        unread = max(now - self._unread_since, 0.0)
+        return Lag(unread, max(RETENTION - unread, 0.0), now - self._renewed)
 
     def read(self) -> list[Record]:
         """The next records; none where there are none yet. Raises what boto3 raises.
@@ -69,6 +81,9 @@ class ShardReader:
         if records or self._closed:
             self._tell_lost(records)
         self.finished = self._closed and not records
+        self._unread_since = time_of(records[:1]) or self.at.time if records else None
+        if not records:
+            self._renewed = self._now()
         return records
 
     def settle(self, records: Sequence[Record], report: Report) -> bool:
@@ -84,6 +99,7 @@ class ShardReader:
         if done:
             self.at = Checkpoint(records[done - 1].identifier, time_of(records[:done]) or self.at.time)
             self._checkpoints.write(self._stream, self.shard, self.at)
+            self._unread_since, self._renewed = self.at.time, self._now()
         self.finished = self._closed and not undone
         return not undone
 
@@ -124,18 +140,9 @@ class ShardReader:
 
     def _tell_lost(self, records: Sequence[Record]) -> None:
         """Says within which times changes may have been missed."""
-        if self._lost_since is None:
-            return
-        logger.error(
-            "records lost: the stream no longer has them; what was written to the table within these times and not"
-            " since may be missing or old in its indices: write such items again",
-            extra={
-                "stream": self._stream,
-                "shard": self.shard,
-                "since": iso(self._lost_since),
-                "until": iso(time_of(records[:1]) or self._now()),
-            },
-        )
+        if self._lost_since is not None:
+            until = time_of(records[:1]) or self._now()
+            self._observer.lost(f"table {table_of(self._stream)}", self.shard, self._lost_since, until)
         self._lost_since = None
 
 
@@ -152,7 +159,3 @@ def time_of(records: Sequence[Record]) -> float | None:
     """When the last of the records was made, as far as they say."""
     times = [r.created for r in records if isinstance(r, TableRecord) and r.created is not None]
     return times[-1] if times else None
-
-
-def iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import random
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from threading import Condition, Event
 from typing import Final, Generic, TypeVar
 
@@ -19,18 +21,26 @@ def wait_for(condition: Condition, seconds: float) -> None:
     condition.wait(seconds)
 
 
+@dataclass(frozen=True)
+class Timing:
+    """The clock of pauses, the time of day in Unix seconds, and chance: a test has its own."""
+
+    clock: Callable[[], float] = time.monotonic
+    now: Callable[[], float] = time.time
+    wait: Callable[[Condition, float], None] = wait_for
+    chance: Callable[[], float] = random.random
+
+
+REAL: Final = Timing()
+
+
 class Schedule(Generic[Job]):
     """A job that was taken is nobody else's until it is put back."""
 
-    def __init__(
-        self,
-        stopping: Event,
-        clock: Callable[[], float] = time.monotonic,
-        wait: Callable[[Condition, float], None] = wait_for,
-    ):
+    def __init__(self, stopping: Event, timing: Timing = REAL):
         self._stopping = stopping
-        self._clock = clock
-        self._wait = wait
+        self._clock = timing.clock
+        self._wait = timing.wait
         self._changed = Condition()
         self._numbers = itertools.count()
         self._due: list[tuple[float, int, Job]] = []

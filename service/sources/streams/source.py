@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import logging
 import math
-import random
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from threading import Condition, Event, Lock
+from threading import Event, Lock
 from typing import Final
 
 from ...context import Context
-from ...dispatch import Report
+from ...dispatch import SILENT, Lag, Observer, Report
 from ...dispatch.failures import reaching, result_of
 from ...dispatch.outcomes import Outcome
 from ...errors import Halt, LeaseLost
@@ -23,7 +21,7 @@ from ..pauses import pause_after, tell
 from .discovery import Stream
 from .listing import list_streams
 from .reader import ShardReader
-from .schedule import Schedule, wait_for
+from .schedule import REAL, Schedule, Timing
 
 logger = logging.getLogger(__name__)
 
@@ -90,10 +88,8 @@ class StreamSource:
         checkpoints: Checkpoints,
         stopping: Event,
         *,
-        clock: Callable[[], float] = time.monotonic,
-        now: Callable[[], float] = time.time,
-        wait: Callable[[Condition, float], None] = wait_for,
-        chance: Callable[[], float] = random.random,
+        observer: Observer = SILENT,
+        timing: Timing = REAL,
     ):
         self.name = f"table {table}"
         self.workers = context.settings.stream_workers
@@ -101,10 +97,11 @@ class StreamSource:
         self._context = context
         self._table = table
         self._checkpoints = checkpoints
-        self._now = now
-        self._chance = chance
+        self._observer = observer
+        self._now = timing.now
+        self._chance = timing.chance
         self._lock = Lock()
-        self._schedule: Schedule[Turn] = Schedule(stopping, clock, wait)
+        self._schedule: Schedule[Turn] = Schedule(stopping, timing)
         self._halted: dict[Turn, str] = {}
         self._discovery = Turn()
         self._schedule.put(self._discovery)
@@ -112,6 +109,10 @@ class StreamSource:
     @property
     def trouble(self) -> str:
         return "; ".join(list(self._halted.values()))
+
+    def lag(self) -> Lag:
+        stream = self._discovery.stream
+        return stream.lag() if stream is not None and self.lease.token() else Lag()
 
     def __iter__(self) -> Iterator[StreamBatch]:
         while (turn := self._schedule.take()) is not None:
@@ -212,7 +213,7 @@ class StreamSource:
         elif settings.start_at == LATEST:
             arns = [arn for arn in arns[:-1] if self._checkpoints.read(arn)] + arns[-1:]
         limit = settings.stream_batch_size
-        return Stream(arns[0], client, self._checkpoints, settings.start_at, limit, self._now)
+        return Stream(arns[0], client, self._checkpoints, settings.start_at, limit, self._now, self._observer)
 
     def _enabled(self) -> str:
         """The ARN of the table's stream. Raises Halt where there is none."""

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from service.context import Context
-from service.dispatch import Report
+from service.dispatch import Lag, Report
 from service.entrypoints.health import Health, HealthPages
 from service.entrypoints.workers import Worker
 from service.errors import Halt, SettingsError
+from service.telemetry.metrics import Metrics
 
 
 def worker(
@@ -27,19 +28,24 @@ def worker(
         is_alive=lambda: alive,
         busy_for=lambda: busy,
         halted=halted,
-        source=SimpleNamespace(trouble=trouble),
+        source=SimpleNamespace(name=name, trouble=trouble, lag=lambda: Lag(7.0 if name == "table t" else 0.0)),
     )
 
 
 def asked(path: str, *workers: Any, method: str = "GET") -> tuple[int, Any]:
-    """What a page answers."""
-    with HealthPages(Health(workers, 300.0), "127.0.0.1", 0) as pages:
+    """What a page answers, as JSON."""
+    status, text = text_of(path, *workers, method=method)
+    return status, json.loads(text) if text else None
+
+
+def text_of(path: str, *workers: Any, method: str = "GET") -> tuple[int, str]:
+    with HealthPages(Health(workers, 300.0), Metrics(), "127.0.0.1", 0) as pages:
         client = http.client.HTTPConnection("127.0.0.1", pages.port, timeout=5)
         client.request(method, path)
         answer = client.getresponse()
-        status, text = answer.status, answer.read()
+        status, text = answer.status, answer.read().decode()
         client.close()
-    return status, json.loads(text) if text else None
+    return status, text
 
 
 @pytest.mark.parametrize(
@@ -65,7 +71,17 @@ def test_a_source_with_several_threads_is_in_trouble_where_one_of_them_is():
 
 
 def test_another_page_is_not_there_and_names_those_that_are():
-    assert asked("/") == (404, {"pages": ["/healthz", "/readyz"]})
+    assert asked("/") == (404, {"pages": ["/healthz", "/readyz", "/metrics"]})
+
+
+def test_the_metrics_are_a_page_with_each_source_once():
+    status, text = text_of("/metrics", worker(), worker(), worker("queue q"))
+    assert status == 200
+    ages = [line for line in text.splitlines() if line.startswith("streamdex_unread_age_seconds{")]
+    assert sorted(ages) == [
+        'streamdex_unread_age_seconds{source="queue q"} 0.0',
+        'streamdex_unread_age_seconds{source="table t"} 7.0',
+    ]
 
 
 def test_a_head_has_no_body():
@@ -77,7 +93,7 @@ def test_a_port_that_is_taken_is_told_with_the_remedy():
         socket.create_server(("127.0.0.1", 0)) as taken,
         pytest.raises(SettingsError, match="STREAMDEX_PAGE_PORT"),
     ):
-        HealthPages(Health([], 1.0), "127.0.0.1", taken.getsockname()[1])
+        HealthPages(Health([], 1.0), Metrics(), "127.0.0.1", taken.getsockname()[1])
 
 
 class OneBatch:

@@ -5,6 +5,7 @@ The streams are models under a virtual clock, which goes on whenever there is no
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import time
@@ -22,11 +23,13 @@ from hypothesis import strategies as st
 from stream_model import ModelShard, StreamModel
 
 from service.context import Context
-from service.dispatch import Outcome, Report, Result
+from service.dispatch import Lag, Outcome, Report, Result
 from service.errors import Halt, LeaseLost
 from service.settings import Settings
 from service.sources.checkpoints import ENDED, SqliteCheckpoints
 from service.sources.streams import StreamSource
+from service.sources.streams.schedule import Timing
+from service.telemetry.logs import LoggingObserver
 
 DAY = 24 * 3600.0
 HISTORIES = int(os.environ.get("STREAMDEX_HISTORIES", "200"))
@@ -49,10 +52,8 @@ class Poller:
             "images",
             checkpoints,
             self._stopping,
-            clock=lambda: model.now,
-            now=lambda: model.now,
-            wait=self._wait,
-            chance=lambda: 0.5,
+            observer=LoggingObserver(),
+            timing=Timing(lambda: model.now, lambda: model.now, self._wait, lambda: 0.5),
         )
         self._batches: Iterator[Any] | None = None
 
@@ -390,7 +391,7 @@ def test_several_threads_read_several_shards_at_once_and_each_in_its_order(check
     numbers = {number for shard in shards for number in model.write(shard, 20)}
     stopping, seen, at_once, most = Event(), [], Counter(), []
     context = Context(Settings(poll_interval=0.01), dynamodb=model, dynamodb_streams=model)
-    source = StreamSource(context, "images", checkpoints, stopping, now=lambda: model.now)
+    source = StreamSource(context, "images", checkpoints, stopping, timing=Timing(now=lambda: model.now))
     owners = {f"{number:021d}": shard.id for shard in shards for number, _ in shard.records}
 
     def work() -> None:
@@ -556,3 +557,31 @@ def test_what_was_in_hand_when_the_lease_was_lost_is_neither_written_nor_read_on
     poller.source.back(batch._turn)
     poller.run(poller.has_seen(numbers))
     assert poller.seen == numbers
+
+
+def test_a_table_is_as_far_behind_as_the_shard_that_is_most_behind(checkpoints):
+    model = StreamModel()
+    poller = Poller(model, checkpoints)
+    poller.run(poller.has_seen(model.write(root(model), 1)))
+    poller.run_for(5)
+    assert poller.source.lag().unread == 0
+    since = model.now
+    numbers = model.write(root(model), 2)
+    poller.failing = {numbers[1]}
+    model.now += 600
+    poller.run(poller.has_seen(numbers))
+    lag = poller.source.lag()
+    assert 600 <= lag.unread <= model.now - since + 1
+    assert lag.left == DAY - lag.unread
+    poller.run_for(60)
+    assert poller.source.lag() == Lag(0.0, math.inf, 0.0)
+
+
+def test_a_stand_by_is_not_behind(checkpoints):
+    model = StreamModel()
+    poller = Poller(model, checkpoints)
+    poller.run(poller.has_seen(model.write(root(model), 1)))
+    model.now += 600
+    assert poller.source.lag().unread >= 600
+    checkpoints.lease.token = lambda: 0
+    assert poller.source.lag().unread == 0

@@ -9,7 +9,7 @@ import pytest
 from builders import s3_record, stream_record
 from fakes import records
 
-from service.dispatch import Letter, Outcome, Report, Result
+from service.dispatch import Dispatched, Letter, Outcome, Report, Result
 from service.records import Undecodable
 from service.settings import Settings
 from service.telemetry.logs import LoggingObserver, set_up_logs
@@ -30,7 +30,7 @@ def restored():
 
 def lines(capsys, form: str, results, letters=()) -> list[str]:
     set_up_logs(Settings(log_format=form))
-    LoggingObserver().dispatched("table images", Report(results), letters, 0.0123)
+    LoggingObserver().dispatched(Dispatched("table images", Report(results), [], letters, 0.0123))
     return capsys.readouterr().err.splitlines()
 
 
@@ -88,7 +88,7 @@ def test_setting_up_twice_does_not_tell_everything_twice(capsys):
 
 def test_the_level_is_a_setting(capsys):
     set_up_logs(Settings(log_level="ERROR", log_format="text"))
-    LoggingObserver().dispatched("t", Report([APPLIED]), [], 0)
+    LoggingObserver().dispatched(Dispatched("t", Report([APPLIED]), [], [], 0))
     assert capsys.readouterr().err == ""
 
 

@@ -1,0 +1,101 @@
+"""Who is told what happens: logs, metrics, traces, the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Final
+
+from .contracts import Letter
+from .outcomes import Report
+from .planning import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatched:
+    """What became of a batch: of each record in `report`, of each record on each of its routes in `tasks`."""
+
+    source: str
+    report: Report
+    tasks: Sequence[Task]
+    letters: Sequence[Letter]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request that wrote to a sink: "search" or "table"; `status` is 504 where there was no answer."""
+
+    sink: str
+    actions: int
+    size: int
+    seconds: float
+    status: int
+
+
+class Observer:
+    """Is told of nothing; what derives from it overrides what it wants to know. None of it may raise."""
+
+    def dispatched(self, done: Dispatched) -> None:
+        """A batch is done."""
+
+    def retrying(self, tasks: int, reason: str, pause: float) -> None:
+        """So many tasks are tried again after a pause in seconds; the reason is the first one's."""
+
+    def requested(self, request: Request) -> None:
+        """A request to a sink was answered, or was not."""
+
+    def lost(self, source: str, shard: str, since: float, until: float) -> None:
+        """A stream no longer has the records that a shard's position leads to; Unix seconds."""
+
+    def redelivered(self, source: str, messages: int) -> None:
+        """So many messages of a queue came that had come before."""
+
+    def given_up(self, source: str, messages: int) -> None:
+        """So many messages failed for the last time that their queue allows: its dead-letter queue has them."""
+
+    def step(self, kind: str, name: str) -> AbstractContextManager[None]:
+        """A part of the work, for as long as the `with` block lasts: a "batch", a "route" or a "request"."""
+        return nullcontext()
+
+
+SILENT: Final = Observer()
+
+
+class Observers(Observer):
+    """Several observers that are told the same."""
+
+    def __init__(self, *observers: Observer):
+        self._observers = observers
+
+    def dispatched(self, done: Dispatched) -> None:
+        for observer in self._observers:
+            observer.dispatched(done)
+
+    def retrying(self, tasks: int, reason: str, pause: float) -> None:
+        for observer in self._observers:
+            observer.retrying(tasks, reason, pause)
+
+    def requested(self, request: Request) -> None:
+        for observer in self._observers:
+            observer.requested(request)
+
+    def lost(self, source: str, shard: str, since: float, until: float) -> None:
+        for observer in self._observers:
+            observer.lost(source, shard, since, until)
+
+    def redelivered(self, source: str, messages: int) -> None:
+        for observer in self._observers:
+            observer.redelivered(source, messages)
+
+    def given_up(self, source: str, messages: int) -> None:
+        for observer in self._observers:
+            observer.given_up(source, messages)
+
+    @contextmanager
+    def step(self, kind: str, name: str) -> Iterator[None]:
+        with ExitStack() as stack:
+            for observer in self._observers:
+                stack.enter_context(observer.step(kind, name))
+            yield
