@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from threading import Event
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from .context import Context
 from .dispatch import Dispatcher, Observers, Source
 from .dispatch.failures import reaching
 from .dispatch.hints import Hints
+from .errors import SettingsError
 from .lookups import Lookups
 from .routing import BucketRoute, Names, Route, Router, TableRoute
 from .routing.loading import load_routes
@@ -21,12 +22,17 @@ from .settings import Settings
 from .settings.reading import Configuration, Usage, read_configuration
 from .sinks.items import ItemSink
 from .sinks.letters import make_letters
+from .sinks.recordings import Masks, Recorder
 from .sinks.search import SearchSink
-from .sources.checkpoints import Checkpoints, make_checkpoints
+from .sources.checkpoints import Checkpoints, MemoryCheckpoints, make_checkpoints
 from .sources.queues import QueueSource, dead_letter_queue
+from .sources.recording import Recordings
 from .sources.streams import StreamSource
 from .telemetry.logs import LoggingObserver, set_up_logs
 from .telemetry.metrics import Metrics
+
+if TYPE_CHECKING:
+    from .operations.rehearsal import Rehearsal
 
 logger = logging.getLogger(__name__)
 
@@ -81,19 +87,20 @@ class App:
         routes: Sequence[Route],
         context: Context | None = None,
         *,
-        trusting: bool = False,
+        recording: bool = False,
     ):
-        """`trusting` takes records at their word, as a recording's are."""
+        """With `recording` what is dispatched is recorded where `record_to` says. Raises SettingsError."""
         set_up_logs(settings)
         self.settings = settings
         self.context = context or Context(settings)
         self.router = Router(routes, Names(settings.names))
         self.letters = make_letters(self.context)
         self.metrics = Metrics()
-        self.observer = Observers(LoggingObserver(), self.metrics)
+        self._recorders = [Recorder(settings, self.masks)] if recording and settings.record_to else []
+        self.observer = Observers(LoggingObserver(), self.metrics, *self._recorders)
         self._search = SearchSink(self.context, mappings_of(self.router), self.observer)
         self._checkpoints: Checkpoints | None = None
-        self._hints = Hints(Lookups(self.context), settings.hint_after, trusting)
+        self._hints = Hints(Lookups(self.context), settings.hint_after)
         self.dispatcher = self._dispatcher(self.router, self._hints)
 
     @property
@@ -103,12 +110,55 @@ class App:
 
     def dispatcher_of(self, route: str) -> Dispatcher | None:
         """The same for one route alone (all, for ""); None for a route that is not registered."""
+        router = self._router_of(route)
+        return self._dispatcher(router, replace(self._hints, always=True)) if router else None
+
+    def replayer(self, route: str = "", current: bool = False, rehearsal: Rehearsal | None = None) -> Dispatcher:
+        """What dispatches a recording, to one route alone if it is named.
+
+        Records are taken at their word, or with `current` for hints. A `rehearsal` stands for all that is written
+        to: then nothing is. Raises SettingsError for a route that is not registered.
+        """
+        router = self._router_of(route)
+        if router is None:
+            names = ", ".join(bound.name for bound in self.router.bound)
+            raise SettingsError(f"there is no route {route!r}; there are {names}")
+        hints = replace(self._hints, trusting=not current, always=current)
+        if rehearsal is None:
+            return self._dispatcher(router, hints)
+        return Dispatcher(
+            router,
+            search=rehearsal.search,
+            table=rehearsal.table,
+            letters=rehearsal,
+            observer=rehearsal,
+            hints=replace(hints, trusting=True),  # there is nothing written that could be overtaken
+            context=self.context,
+        )
+
+    def recordings(self, wheres: Sequence[str], table: str = "") -> Recordings:
+        """The recordings under some names; of which `table`, as it exists, a lone file of an export is."""
+        return Recordings(wheres, self.context, table, self.router.key_of)
+
+    def tap(self, table: str, stopping: Event) -> StreamSource:
+        """The stream of a table, whose positions are forgotten. Raises SettingsError."""
+        actual = self.router.names.existing("table", table)
+        return StreamSource(self.context, actual, MemoryCheckpoints(), stopping, observer=LoggingObserver())
+
+    @property
+    def masks(self) -> Masks:
+        """What recordings leave out. Raises SettingsError where that is in the key of a route's table."""
+        masks = Masks(self.settings.record_mask)
+        for bound in self.router.bound:
+            masks.check(bound.key, f"the table of {bound.name}")
+        return masks
+
+    def _router_of(self, route: str) -> Router | None:
+        """All routes, for "", or one of them alone; None for one that is not registered."""
         if not route:
-            return self.redriver
+            return self.router
         chosen = [bound.route for bound in self.router.bound if bound.name == route]
-        if not chosen:
-            return None
-        return self._dispatcher(Router(chosen, self.router.names), replace(self._hints, always=True))
+        return Router(chosen, self.router.names) if chosen else None
 
     def dead_letters_of(self, queue: str) -> Source:
         """The messages that a queue has given up, until there are no more. Raises Halt."""
@@ -181,6 +231,8 @@ class App:
     def close(self) -> None:
         if self._checkpoints is not None:
             self._checkpoints.close()
+        for recorder in self._recorders:
+            recorder.close()
         self.context.close()
 
     def __enter__(self) -> Self:

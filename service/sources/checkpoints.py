@@ -73,6 +73,25 @@ def make_checkpoints(context: Context) -> Checkpoints:
     raise SettingsError(f"checkpoints must be a file or dynamodb://TABLE, not {where!r}")
 
 
+class MemoryCheckpoints:
+    """Positions that end with the process: for who reads a stream without a trace."""
+
+    def __init__(self) -> None:
+        self.lease: Lease = Unshared()
+        self._found: dict[str, dict[str, Checkpoint]] = {}
+
+    def read(self, stream: str) -> dict[str, Checkpoint]:
+        return dict(self._found.get(stream, {}))
+
+    def write(self, stream: str, shard: str, checkpoint: Checkpoint) -> None:
+        self._found.setdefault(stream, {})[shard] = checkpoint
+
+    def remove(self, stream: str, shard: str) -> None:
+        self._found.get(stream, {}).pop(shard, None)
+
+    def close(self) -> None: ...
+
+
 class SqliteCheckpoints:
     """A file on this machine, for one process."""
 
