@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from faults import FaultyServer, Handler
+from faults import FaultyServer, Handler, serving
 
 READS = ("_mget", "_search", "_count")
 
@@ -15,7 +14,7 @@ READS = ("_mget", "_search", "_count")
 class ReadOnlyHandler(Handler):
     server: ReadOnlyServer
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802  # http.server names it
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         path = self.path.partition("?")[0]
         if self.command in ("GET", "HEAD") or path.rpartition("/")[2] in READS:
@@ -40,12 +39,5 @@ class ReadOnlyServer(FaultyServer):
 
 @contextmanager
 def read_only(upstream: str) -> Iterator[ReadOnlyServer]:
-    server = ReadOnlyServer(upstream)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with serving(ReadOnlyServer(upstream)) as server:
         yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
