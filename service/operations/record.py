@@ -50,7 +50,8 @@ def record(
         lines = lines_of(batch.records, masks)
         lines = lines[: most - count] if most else lines
         try:
-            file.append(b"".join(lines))
+            if lines:
+                file.append(b"".join(lines))
         except OSError as error:
             raise Halt(f"the recording {file.path} cannot be written: {error.strerror or error}") from error
         count += len(lines)

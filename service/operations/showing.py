@@ -25,14 +25,14 @@ def words_of(finding: Finding) -> Iterator[str]:
     content = "" if finding.content is None else shown(finding.content)
     note = "(superseded in its batch)" if finding.superseded else ""
     parts = [finding.what, place, version.lstrip(", "), finding.route, content, note, finding.reason]
-    yield "  ".join(one_line(part) for part in parts if part)
+    yield "  ".join(plain(part) for part in parts if part)
     for path, (old, new) in finding.fields.items():
         if old is ABSENT:
-            yield f"  + {one_line(path)}: {shown(new)}"
+            yield f"  + {plain(path)}: {shown(new)}"
         elif new is ABSENT:
-            yield f"  - {one_line(path)}: {shown(old)}"
+            yield f"  - {plain(path)}: {shown(old)}"
         else:
-            yield f"  ~ {one_line(path)}: {shown(old)} -> {shown(new)}"
+            yield f"  ~ {plain(path)}: {shown(old)} -> {shown(new)}"
 
 
 def value_of(finding: Finding) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def _pairs(fields: Fields) -> dict[str, dict[str, Any]]:
 def shown(value: Any) -> str:
     """A value as JSON in one line, shortened."""
     text = _text(value).decode()
-    return one_line(text if len(text) <= LONGEST else f"{text[:LONGEST]}…")
+    return plain(text if len(text) <= LONGEST else f"{text[:LONGEST]}…")
 
 
 def _text(value: Any) -> bytes:
@@ -63,3 +63,8 @@ def _text(value: Any) -> bytes:
         return dump(value)
     except (RecursionError, TypeError, ValueError):  # it was rejected for that
         return portable(value, 0)
+
+
+def plain(text: str) -> str:
+    """Text that stays in its line."""
+    return text if text.isprintable() else one_line(text)

@@ -70,8 +70,9 @@ def test_all_that_the_stream_has_is_recorded_parents_before_children(model, tmp_
 
 def test_it_ends_after_so_many_records_to_the_number(model, tmp_path):
     model.write(model.living()[0], 5)
-    tapped = Tapped(model, tmp_path)
+    tapped, began = Tapped(model, tmp_path), model.now
     assert tapped.run(most=3) == 3
+    assert model.now == began
     assert tapped.numbers() == [1, 2, 3]
 
 

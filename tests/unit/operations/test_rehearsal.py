@@ -237,6 +237,14 @@ def test_a_document_that_differs_is_shown_field_by_field():
     assert rehearsal.differs
 
 
+def test_what_fields_hold_cannot_break_out_of_their_lines():
+    lines, _ = different(
+        change("a", **{"new\n": "x\u2028", "n": "\x1b"}), there={"a": (1, {"n": "\u2029", "old": "\x85"})}
+    )
+    assert len(lines) == 4
+    assert all(line.isprintable() for line in lines)
+
+
 def test_a_document_that_is_missing_is_shown_with_its_fields():
     lines, rehearsal = different(change("a", title="Sunset"))
     assert lines == [f"missing  texts/a  version {version()}  test_rehearsal:Texts", '  + title: "Sunset"']
