@@ -141,7 +141,7 @@ class App:
         return Recordings(wheres, self.context, table, self.router.key_of)
 
     def tap(self, table: str, stopping: Event) -> StreamSource:
-        """The stream of a table, whose positions are forgotten. Raises SettingsError."""
+        """The stream of a table, whose positions are forgotten."""
         actual = self.router.names.existing("table", table)
         return StreamSource(self.context, actual, MemoryCheckpoints(), stopping, observer=LoggingObserver())
 
