@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from threading import Event
 from types import TracebackType
@@ -14,15 +14,16 @@ from .dispatch import Dispatcher, Observers, Source
 from .dispatch.failures import reaching
 from .dispatch.hints import Hints
 from .lookups import Lookups
-from .routing import BucketRoute, Names, Route, Router, TableRoute
+from .routing import BoundRoute, BucketRoute, Names, Route, Router
 from .routing.loading import load_routes
-from .routing.patterns import is_plain, matches
+from .routing.patterns import is_plain
 from .settings import Settings
 from .settings.reading import Configuration, Usage, read_configuration
 from .sinks.items import ItemSink
 from .sinks.letters import make_letters
 from .sinks.search import SearchSink
 from .sources.checkpoints import Checkpoints, make_checkpoints
+from .sources.listening import tables_of
 from .sources.queues import QueueSource, dead_letter_queue
 from .sources.streams import StreamSource
 from .telemetry.logs import LoggingObserver, set_up_logs
@@ -110,6 +111,11 @@ class App:
             return None
         return self._dispatcher(Router(chosen, self.router.names), replace(self._hints, always=True))
 
+    def loader_of(self, routes: Sequence[BoundRoute], hints: bool = False) -> Dispatcher:
+        """What dispatches the items of tables to some of the routes; with `hints` each is read as it is now."""
+        router = Router([bound.route for bound in routes], self.router.names)
+        return self._dispatcher(router, replace(self._hints, always=hints))
+
     def dead_letters_of(self, queue: str) -> Source:
         """The messages that a queue has given up, until there are no more. Raises Halt."""
         actual = self.router.names.actual("queue", queue)
@@ -142,7 +148,7 @@ class App:
         tables = self.tables()
         if tables:
             with reaching("checkpoints"):
-                self._checkpoints = make_checkpoints(self.context)
+                self._checkpoints = make_checkpoints(self.context, self.settings.group)
         streams: list[Source] = [
             StreamSource(self.context, table, self._checkpoints, stopping, observer=self.observer)
             for table in tables
@@ -151,26 +157,8 @@ class App:
         return [*streams, *queues]
 
     def tables(self) -> list[str]:
-        """The tables that the routes listen to, as they exist; a pattern is looked up among all there are."""
-        patterns = [b.route.table for b in self.router.bound if isinstance(b.route, TableRoute)]
-        names = self.router.names
-        found = {names.actual("table", pattern) for pattern in patterns if is_plain(pattern)}
-        open_ended = [pattern for pattern in patterns if not is_plain(pattern)]
-        if open_ended:
-            with reaching("the list of tables"):
-                found |= {table for table in self._all_tables() if self._fits(table, open_ended)}
-        return sorted(found)
-
-    def _fits(self, table: str, patterns: Sequence[str]) -> bool:
-        """Whether a table that nobody named by its name is meant: it matches, and it has a stream."""
-        logical = self.router.names.logical("table", table)
-        if logical is None or not any(matches(pattern, logical) for pattern in patterns):
-            return False
-        description = self.context.dynamodb.describe_table(TableName=table)["Table"]
-        if description.get("StreamSpecification", {}).get("StreamEnabled"):
-            return True
-        logger.warning("table left out: it has no stream", extra={"table": table})
-        return False
+        """The tables that the routes listen to, as they exist."""
+        return tables_of(self.router.bound, self.router.names, self.context)
 
     def buckets(self) -> list[str]:
         """The buckets that the routes listen to, as they exist; patterns are left out."""
@@ -193,10 +181,6 @@ class App:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
-
-    def _all_tables(self) -> Iterable[str]:
-        for page in self.context.dynamodb.get_paginator("list_tables").paginate():
-            yield from page["TableNames"]
 
 
 def mappings_of(router: Router) -> dict[str, Mapping[str, object]]:

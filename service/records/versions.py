@@ -54,6 +54,11 @@ def second_of(version: int) -> int:
     return version >> 32
 
 
+def time_of_second(second: int) -> float:
+    """When that second was, in Unix seconds."""
+    return float(second + EPOCH)
+
+
 def _finest(sequence: int) -> int:
     high, low = divmod(abs(sequence), _TWENTY_DIGITS)
     return high if 0 < high <= _LOW else low & _LOW

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from ..errors import DecodeError
 from ..records import Change, ObjectRecord, TableRecord
 from .declarations import check_clashes, check_declaration
-from .identity import document_id
+from .identity import document_id, parts_of
 from .names import Names
 from .patterns import compiled, is_plain, matches
 from .routes import METHODS, BucketRoute, Route, TableRoute, implemented_events, uses_documents
@@ -46,6 +46,15 @@ class BoundRoute:
                 f" and the record's is {', '.join(map(str, keys))}"
             )
         return document_id(parts, record.table if self.scoped else "")
+
+    def typed_key(self, text: str) -> tuple[str, dict[str, Any]] | None:
+        """The key, typed, that a document's id is of, with the table's name where that is in it too ("" without).
+
+        None for the id of no such key. Raises DecodeError for one that does not tell.
+        """
+        assert isinstance(self.route, TableRoute)
+        found = parts_of(text, [self.route.key[name] for name in self.key], self.scoped)
+        return None if found is None else (found[0], dict(zip(self.key, found[1], strict=True)))
 
 
 RecordTest: TypeAlias = Callable[[Any], bool]

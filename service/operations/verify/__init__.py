@@ -1,0 +1,8 @@
+"""Whether indices and tables agree, and how they are made to."""
+
+from __future__ import annotations
+
+from .findings import Finding, Kind
+from .verify import Manner, Verified, verify
+
+__all__ = ["Finding", "Kind", "Manner", "Verified", "verify"]
