@@ -146,6 +146,12 @@ def where_test(attribute: str, pattern: str) -> Callable[[TableRecord], bool]:
     return fits
 
 
+def has_place(route: Route, record: TableRecord) -> bool:
+    """Whether a record's key is one of those that a route is for."""
+    patterns = route.where if isinstance(route, TableRoute) else {}
+    return all(where_test(attribute, pattern)(record) for attribute, pattern in patterns.items())
+
+
 def affix_test(prefix: str, suffix: str) -> Callable[[ObjectRecord], bool]:
     """Whether an object's key begins and ends as the route says."""
     return lambda upload: upload.key.startswith(prefix) and upload.key.endswith(suffix)

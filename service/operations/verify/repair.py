@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from ...context import Context
+from ...dispatch import Outcome, Result
 from ...dispatch.failures import reaching
 from ...records import TableRecord
 from ...records.serializer import typed
@@ -15,7 +16,7 @@ from ...routing import BoundRoute, Router
 from ...sources.scan import describe
 from ..tables import Service
 from .documents import stored
-from .findings import Kind
+from .findings import Kind, Verdict
 from .suspects import Suspect, Suspects, keyed
 
 MENDED: Final = "mended"
@@ -26,32 +27,35 @@ def repair(service: Service, faults: Sequence[Suspect], suspects: Suspects) -> l
     """Writes each document anew from its item, and says what became of it: MENDED, or why it is not.
 
     Its version is read first, then the item, and that is written at the version, or at that of a backfill if it is
-    higher: whatever changes after the reading wins. What meets another version on the way is read once more.
-    Raises Halt and Unreachable.
+    higher: whatever changes after the reading wins. What meets a higher version, as of a deletion, is read once
+    more and written at that. Raises Halt and Unreachable.
     """
-    ends = dict.fromkeys(range(len(faults)), "not mended: it keeps changing")
-    rest = list(ends)
+    ends = dict.fromkeys(range(len(faults)), "")
+    at = [0] * len(faults)
     for _ in range(TRIES):
-        reasons = _write(service, [faults[place] for place in rest])
+        rest = [place for place, end in ends.items() if not end]
+        results = _write(service, [faults[place] for place in rest], [at[place] for place in rest])
         verdicts = suspects.verdicts([faults[place] for place in rest])
-        for place, reason, verdict in zip(rest, reasons, verdicts, strict=True):
-            if verdict is None:
-                ends[place] = MENDED
-            elif verdict[0] is Kind.NEWER and not verdict[1]:
-                ends[place] = "not mended: its version is of a time to come; rebuild the index"
-            elif reason:
-                ends[place] = f"not mended: {reason}"
-        rest = [place for place in rest if ends[place].endswith("changing")]
-        if not rest:
-            break
-    return list(ends.values())
+        for place, result, verdict in zip(rest, results, verdicts, strict=True):
+            at[place] = result.conflict or 0
+            ends[place] = _end(result, verdict)
+    return [end or "not mended: it keeps changing" for end in ends.values()]
 
 
-def _write(service: Service, faults: Sequence[Suspect]) -> list[str]:
-    """Writes what the items make; for each why it could not be, "" where it was."""
-    places = [(fault.bound.index, fault.id) for fault in faults]
-    there = stored(service.context, places)
-    reasons = [""] * len(faults)
+def _end(result: Result, verdict: Verdict | None) -> str:
+    """What became of a document; "" where it is worth another try."""
+    if verdict is None:
+        return MENDED
+    kind, fields = verdict
+    if kind is Kind.NEWER and not fields:
+        return "not mended: its version is of a time to come; rebuild the index"
+    return "" if result.outcome in (Outcome.APPLIED, Outcome.STALE) else f"not mended: {result.reason}"
+
+
+def _write(service: Service, faults: Sequence[Suspect], at: Sequence[int]) -> list[Result]:
+    """Writes what the items make, at these versions at the least."""
+    there = stored(service.context, [(fault.bound.index, fault.id) for fault in faults])
+    results: dict[int, Result] = {}
     by_route: dict[BoundRoute, list[int]] = {}
     for place, fault in enumerate(faults):
         by_route.setdefault(fault.bound, []).append(place)
@@ -60,12 +64,11 @@ def _write(service: Service, faults: Sequence[Suspect]) -> list[str]:
         for place in group:
             record = faults[place].record
             now = describe(service.context, record.table).now
-            version = max(there[place].version or 0, stream_version(now - MARGIN, None))
+            version = max(at[place], there[place].version or 0, stream_version(now - MARGIN, None))
             records.append(keyed(record.source, typed(record.keys), version))
         report = service.loader_of([bound], hints=True).dispatch(records, "repair")
-        for place, result in zip(group, report.results, strict=True):
-            reasons[place] = result.reason if result.reason and not result.outcome.done else ""
-    return reasons
+        results |= zip(group, report.results, strict=True)
+    return [results[place] for place in range(len(faults))]
 
 
 def delete_stray(context: Context, router: Router, index: str, name: str) -> str:

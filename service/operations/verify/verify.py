@@ -17,6 +17,7 @@ from ...errors import DecodeError, SettingsError
 from ...records import INSERT, MODIFY, REMOVE
 from ...records.versions import MARGIN, stream_version
 from ...routing import BoundRoute, Router, TableRoute
+from ...routing.router import has_place
 from ...settings import setting
 from ...sources.checkpoints import Unkept
 from ...sources.scan import ScanSource, Table, describe
@@ -217,8 +218,10 @@ class Verification:
                 except DecodeError as error:
                     self._fault(Finding(Kind.GHOST, index, name, bound.name, {}), f"not mended: {error}")
                     return
-                if key is not None and key[0] in ("", table.name):
-                    record = keyed(table.stream, key[1], stream_version(table.now - MARGIN, None))
+                if key is None or key[0] not in ("", table.name):
+                    continue
+                record = keyed(table.stream, key[1], stream_version(table.now - MARGIN, None))
+                if has_place(bound.route, record):
                     suspects.add([Suspect(bound, record, name, None, time.monotonic())])
                     return
         became = (
