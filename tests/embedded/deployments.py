@@ -46,6 +46,12 @@ def ask(method: str, url: str, body: Any = None) -> Any:
         raise
 
 
+def drop(search_url: str, name: str) -> None:
+    """Deletes an index, or those behind an alias."""
+    for index in ask("GET", f"{search_url}/{name}/_alias") or ():
+        ask("DELETE", f"{search_url}/{index}")
+
+
 def documents_of(search_url: str, index: str) -> dict[str, Any]:
     """Everything that a search finds."""
     ask("POST", f"{search_url}/{index}/_refresh")

@@ -16,7 +16,7 @@ from pathlib import Path
 import boto3
 import pexpect
 import pytest
-from deployments import ask, aws_client, documents_of, eventually
+from deployments import aws_client, documents_of, drop, eventually
 
 from infra.shim.probes import free_port, is_taken
 
@@ -215,12 +215,12 @@ def test_make_invoke_prints_the_handlers_answer(ports):
 
 
 def test_make_invoke_writes_to_the_search_server_that_is_named(ports, search_url):
-    ask("DELETE", f"{search_url}/images")
+    drop(search_url, "images")
     answer = make("invoke", "EVENT=tests/data/insert.json", f"SEARCH_URL={search_url}")
     assert answer.returncode == 0, answer.stderr
     (document,) = documents_of(search_url, "images").values()
     assert document["metadata"]["description"] == "12-year-old at the lighthouse"
-    ask("DELETE", f"{search_url}/images")
+    drop(search_url, "images")
 
 
 @pytest.mark.parametrize("event", ["absent.json", "Makefile"])
