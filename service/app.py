@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from threading import Event
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from .context import Context
-from .dispatch import Dispatcher, Observers, Source
+from .dispatch import Dispatcher, LetterStore, Observers, Source
 from .dispatch.failures import reaching
 from .dispatch.hints import Hints
 from .lookups import Lookups
@@ -83,13 +83,15 @@ class App:
         context: Context | None = None,
         *,
         trusting: bool = False,
+        letters: LetterStore | None = None,
     ):
-        """`trusting` takes records at their word, as a recording's are."""
+        """`trusting` takes records at their word, as a recording's are. `letters` keep what cannot succeed."""
         set_up_logs(settings)
         self.settings = settings
         self.context = context or Context(settings)
         self.router = Router(routes, Names(settings.names))
         self.letters = make_letters(self.context)
+        self._keeps = letters or self.letters
         self.metrics = Metrics()
         self.observer = Observers(LoggingObserver(), self.metrics)
         self._search = SearchSink(self.context, mappings_of(self.router), self.observer)
@@ -116,6 +118,18 @@ class App:
         router = Router([bound.route for bound in routes], self.router.names)
         return self._dispatcher(router, replace(self._hints, always=hints))
 
+    @property
+    def mappings(self) -> Mapping[str, Mapping[str, Any]]:
+        """The mappings that routes declare, by the index as it exists."""
+        return mappings_of(self.router)
+
+    def into(self, index: str, other: str, letters: LetterStore) -> App:
+        """The same in the same world, with another index in place of one, and letters of what is refused."""
+        logical = self.router.names.logical("index", index) or index
+        names = {**self.settings.names, f"index/{logical}": other}
+        routes = [bound.route for bound in self.router.bound]
+        return App(replace(self.settings, names=names), routes, self.context, letters=letters)
+
     def dead_letters_of(self, queue: str) -> Source:
         """The messages that a queue has given up, until there are no more. Raises Halt."""
         actual = self.router.names.actual("queue", queue)
@@ -126,7 +140,7 @@ class App:
             router,
             search=self._search,
             table=ItemSink(self.context, self.observer),
-            letters=self.letters,
+            letters=self._keeps,
             observer=self.observer,
             hints=hints,
             context=self.context,

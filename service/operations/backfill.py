@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Event, Lock
 
@@ -71,15 +71,29 @@ def backfill(
     Interrupted, it goes on where it stood the next time. Raises SettingsError, Halt and Unreachable.
     """
     found = Backfilled()
+    for name, routes in chosen(service, which).items():
+        load_tables(service, {name: routes}, scan, manner, job_of(routes), found, advance)
+    return found
+
+
+def load_tables(
+    service: Service,
+    tables: Mapping[str, Sequence[BoundRoute]],
+    scan: Scan,
+    manner: Manner,
+    job: str,
+    found: Backfilled,
+    advance: Callable[[int], None],
+) -> None:
+    """Loads the items of tables for some routes; `job` names the work, `found` is told of it."""
 
     def told(report: Report) -> None:
         found.add(report)
         advance(sum(1 for result in report.results if result.outcome.done))
 
-    group = service.settings.group
-    checkpoints = make_checkpoints(service.context, f"{group}|backfill")
+    checkpoints = make_checkpoints(service.context, f"{service.settings.group}|backfill")
     try:
-        for name, routes in chosen(service, which).items():
+        for name, routes in tables.items():
             table, stopping = describe(service.context, name), Event()
             wait_for_margin(service.context, table, manner.without_stream, stopping)
             source = ScanSource(
@@ -87,14 +101,13 @@ def backfill(
                 table,
                 scan.segments,
                 checkpoints,
-                job_of(routes),
+                job,
                 stopping,
                 ReadPace(scan.read_units, sleep=stopping.wait),
             )
             load(service, source, routes, manner, stopping, told)
     finally:
         checkpoints.close()
-    return found
 
 
 def load(

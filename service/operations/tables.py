@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..context import Context
-from ..dispatch import Dispatcher
+from ..dispatch import Dispatcher, LetterStore
 from ..errors import SettingsError
 from ..records import INSERT
 from ..routing import BoundRoute, Router, TableRoute
@@ -21,6 +21,15 @@ class Service(Protocol):
     settings: Settings
     context: Context
     router: Router
+
+    @property
+    def mappings(self) -> Mapping[str, Mapping[str, Any]]:
+        """The mappings that routes declare, by the index as it exists."""
+        ...
+
+    def into(self, index: str, other: str, letters: LetterStore) -> Service:
+        """The same with another index in place of one, and what is refused kept elsewhere."""
+        ...
 
     def loader_of(self, routes: Sequence[BoundRoute], hints: bool = False) -> Dispatcher:
         """What dispatches the items of tables to some of the routes; with `hints` each is read as it is now."""

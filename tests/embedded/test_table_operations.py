@@ -41,10 +41,12 @@ def load(app: App, **options: Any) -> Counter[str]:
 
 def compared(app: App, which: Which = ALL, **options: Any) -> tuple[Verified, list[tuple[Finding, str]]]:
     told: list[tuple[Finding, str]] = []
-    manner = Manner(**{"patience": 0.3, **options})
-    found = verify(
-        app, which, SCAN, manner, lambda finding, became: told.append((finding, became)), lambda more: None
-    )
+    patience = options.pop("patience", 0.3)
+
+    def tell(finding: Finding, became: str) -> None:
+        told.append((finding, became))
+
+    found = verify(app, which, SCAN, Manner(**options), patience, tell, lambda more: None)
     return found, told
 
 
@@ -222,7 +224,7 @@ def test_a_change_that_is_on_its_way_is_no_fault(deployment: Deployment) -> None
 
     told: list[Any] = []
     try:
-        found = verify(deployment.app, ALL, SCAN, Manner(patience=20.0), lambda *fault: told.append(fault), start)
+        found = verify(deployment.app, ALL, SCAN, Manner(), 20.0, lambda *fault: told.append(fault), start)
     finally:
         started[0].stop()
     assert (found.left, told) == ({}, [])

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def verify_tables(chosen: Chosen) -> int:
     from ...operations.backfill import Scan
     from ...operations.tables import Which
-    from ...operations.verify import Manner, verify
+    from ...operations.verify import Manner, Patience, verify
 
     build = chosen.configuration.build
 
@@ -28,7 +28,7 @@ def verify_tables(chosen: Chosen) -> int:
         App(quietly(chosen), chosen.routes) as app,
         progress("verify", "items and documents", silent=as_json) as advance,
     ):
-        ended = verify(app, build(Which), build(Scan), build(Manner), told, advance)
+        ended = verify(app, build(Which), build(Scan), build(Manner), build(Patience).patience, told, advance)
     tell(
         chosen,
         {
@@ -76,9 +76,9 @@ def as_words(found: Finding, became: str) -> str:
 def options() -> Sequence[type]:
     from ...operations.backfill import Scan
     from ...operations.tables import Which
-    from ...operations.verify import Manner
+    from ...operations.verify import Manner, Patience
 
-    return [Which, Scan, Manner, Output]
+    return [Which, Scan, Manner, Patience, Output]
 
 
 COMMAND = Command(

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from .findings import Finding, Kind
-from .verify import Manner, Verified, verify
+from .verify import Manner, Patience, Verification, Verified, verify
 
-__all__ = ["Finding", "Kind", "Manner", "Verified", "verify"]
+__all__ = ["Finding", "Kind", "Manner", "Patience", "Verification", "Verified", "verify"]

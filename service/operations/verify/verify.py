@@ -35,17 +35,23 @@ DONE: Final = Result(Outcome.SKIPPED, "verified")
 
 
 @dataclass(frozen=True)
-class Manner:
-    """How a verification goes about it."""
+class Patience:
+    """How long what differs may be on its way."""
 
-    repair: bool = setting(False, "mend what is found, and verify that", env="STREAMDEX_REPAIR")
-    sample: str = setting("100%", "how much of table and index is looked at, such as 1%", env="STREAMDEX_SAMPLE")
     patience: float = setting(
         30.0,
         "seconds that a document may differ while its item does not change: the most that the service is behind",
         env="STREAMDEX_PATIENCE",
         least=0,
     )
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a verification goes about it."""
+
+    repair: bool = setting(False, "mend what is found, and verify that", env="STREAMDEX_REPAIR")
+    sample: str = setting("100%", "how much of table and index is looked at, such as 1%", env="STREAMDEX_SAMPLE")
 
     @property
     def share(self) -> float:
@@ -80,15 +86,17 @@ def verify(
     which: Which,
     scan: Scan,
     manner: Manner,
+    patience: float,
     told: Callable[[Finding, str], None],
     advance: Callable[[int], None],
 ) -> Verified:
     """Compares the tables that are meant with their indices.
 
-    `told` is given each finding with what became of it: "" where nothing was done, "mended", or why it could not
-    be; `advance` how many more items and documents were looked at. Raises SettingsError, Halt and Unreachable.
+    `patience` is in seconds. `told` is given each finding with what became of it: "" where nothing was done,
+    "mended", or why it could not be; `advance` how many more items and documents were looked at. Raises
+    SettingsError, Halt and Unreachable.
     """
-    return Verification(service, scan, manner, told, advance).run(chosen(service, which))
+    return Verification(service, scan, manner, patience, told, advance).run(chosen(service, which))
 
 
 class Verification:
@@ -99,6 +107,7 @@ class Verification:
         service: Service,
         scan: Scan,
         manner: Manner,
+        patience: float,
         told: Callable[[Finding, str], None],
         advance: Callable[[int], None],
     ):
@@ -107,6 +116,7 @@ class Verification:
         self._scan = scan
         self._manner = manner
         self._share = manner.share
+        self._patience = patience
         self._told = told
         self._advance = advance
         self._lock = Lock()
@@ -239,7 +249,7 @@ class Verification:
             for (fault, _), became in zip(faults, ends, strict=True):
                 self._fault(fault, became)
 
-        suspects = Suspects(self._service.context, router, self._manner.patience, judged)
+        suspects = Suspects(self._service.context, router, self._patience, judged)
         return suspects
 
     def _fault(self, fault: Finding, became: str) -> None:
