@@ -67,7 +67,11 @@ class Observers(Observer):
     """Several observers that are told the same."""
 
     def __init__(self, *observers: Observer):
-        self._observers = observers
+        self._observers = list(observers)
+
+    def add(self, observer: Observer) -> None:
+        """Has one more told, from now on."""
+        self._observers.append(observer)
 
     def dispatched(self, done: Dispatched) -> None:
         for observer in self._observers:

@@ -26,6 +26,10 @@ def run(app: App, stopping: Event | None = None, started: Callable[[Sequence[Sou
     is told the sources. Raises SettingsError when there is nothing to read, or no port for the pages.
     """
     stopping = stopping or Event()
+    if app.settings.on_gap == "verify":
+        from ..operations.gaps import GapRepair
+
+        app.observer.add(GapRepair(app, app.settings.stall_after))
     sources = app.sources(stopping)
     if not sources:
         raise SettingsError("nothing to read: no route has a table, and READ_QUEUE names no queue")

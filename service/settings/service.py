@@ -120,6 +120,12 @@ class Settings:
         "where positions in streams are kept: a file, or dynamodb://TABLE",
         env="STREAMDEX_CHECKPOINTS",
     )
+    on_gap: str = setting(
+        "tell",
+        "where a stream no longer has the records to be read next: tell, or verify and repair the table's indices too",
+        env="STREAMDEX_ON_GAP",
+        choices=("tell", "verify"),
+    )
     lease_time: float = setting(
         30.0,
         "seconds after which a stand-by takes over from a poller that is silent (with checkpoints=dynamodb://…)",

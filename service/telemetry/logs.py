@@ -98,7 +98,8 @@ class LoggingObserver(Observer):
     def lost(self, source: str, shard: str, since: float, until: float) -> None:
         logger.error(
             "records lost: the stream no longer has them; what was written to the table within these times and not"
-            " since may be missing or old in its indices: write such items again",
+            " since may be missing or old in its indices: python -m service verify --repair --table mends that"
+            " (on_gap=verify does by itself)",
             extra={"source": source, "shard": shard, "since": iso(since), "until": iso(until)},
         )
 
