@@ -122,7 +122,7 @@ class Settings:
     )
     on_gap: str = setting(
         "tell",
-        "where a stream no longer has the records to be read next: tell, or verify and repair the table's indices too",
+        "where a stream has lost records: only tell, or also verify and repair the table's indices",
         env="STREAMDEX_ON_GAP",
         choices=("tell", "verify"),
     )
