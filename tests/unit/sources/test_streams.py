@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 import time
+import weakref
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -40,6 +41,7 @@ class Poller:
         self.model = model
         self.seen: list[int] = []
         self.failing: set[int] = set()
+        self.last: weakref.ref[Any] | None = None
         self._stopping = Event()
         self._until: Callable[[], bool] = lambda: False
         self._patience = 0.0
@@ -68,6 +70,8 @@ class Poller:
                 results.append(Result(Outcome.RETRY if number in self.failing else Outcome.APPLIED, "busy"))
                 self.failing.discard(number)
             batch.settle(Report(results))
+            self.last = weakref.ref(batch)
+            del batch
             if until():
                 return
         assert until(), "stuck"
@@ -375,6 +379,22 @@ def test_an_idle_stream_is_asked_less_and_less_often_and_a_busy_one_at_once(chec
     before = model.now
     poller.run(poller.has_seen(model.write(root(model), 100)), within=10)
     assert model.now - before < 3
+
+
+def test_what_was_read_is_let_go_while_another_thread_has_the_turn(checkpoints):
+    model = StreamModel(page=2)
+    model.write(root(model), 4)
+    poller = Poller(model, checkpoints)
+    another, taken, began = iter(poller.source), [], model.now
+
+    def let_go() -> bool:
+        if poller.last is None:
+            return False
+        if not taken:
+            taken.append(next(another))
+        return poller.last() is None and model.now < began + 5
+
+    poller.run(let_go, within=10)
 
 
 def test_listing_stays_far_below_the_limits_of_aws(checkpoints):
