@@ -302,12 +302,14 @@ def test_shards_that_have_ended_are_forgotten_after_two_days(checkpoints):
     parent = root(model)
     poller.run(poller.has_seen(model.write(parent, 1)))
     (child,) = model.split(parent, 1)
-    poller.run(poller.has_seen(model.write(child, 1)))
+    (grandchild,) = model.split(child, 1)
+    poller.run(poller.has_seen(model.write(grandchild, 1)))
     for _ in range(50):
         model.now += 3600
-        poller.run(poller.has_seen(model.write(child, 1)))
+        poller.run(poller.has_seen(model.write(grandchild, 1)))
     poller.run_for(100)
-    assert list(checkpoints.read(model.streams[-1].arn)) == [child.id]
+    assert list(checkpoints.read(model.streams[-1].arn)) == [grandchild.id]
+    assert parent.id not in str(vars(poller.source._discovery.stream))
 
 
 def test_latest_leaves_out_what_was_there_and_reads_shards_born_since_from_their_beginning(checkpoints):
