@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
@@ -131,3 +134,22 @@ class Running:
         self._stopping.set()
         for thread in self._threads:
             thread.join(DEADLINE)
+
+
+class ServiceProcess(subprocess.Popen[bytes]):
+    """The service in a process of its own, with these settings and none of ours; what it says is in `log`."""
+
+    def __init__(self, log: Path, settings: Mapping[str, str], folder: Path | None = None):
+        own = {name: value for name, value in os.environ.items() if not name.startswith(("STREAMDEX_", "COV_"))}
+        self.log = log
+        with log.open("wb") as output:
+            super().__init__(
+                [sys.executable, "-m", "service", "run"],
+                env={**own, **settings},
+                cwd=folder,
+                stdout=output,
+                stderr=output,
+            )
+
+    def has_said(self, word: str) -> bool:
+        return f'"event": "{word}"' in self.log.read_text()

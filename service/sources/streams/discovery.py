@@ -106,6 +106,8 @@ class Stream:
         for shard, at in list(self._at.items()):
             if at.position == ENDED and shard not in listed and self.now() - (at.time or 0) > 2 * RETENTION:
                 del self._at[shard]
+                self._parents.pop(shard, None)
+                self._missed.pop(shard, None)
                 self.checkpoints.remove(self.arn, shard)
 
 

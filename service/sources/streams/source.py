@@ -129,6 +129,7 @@ class StreamSource:
             self._halted.pop(turn, None)
             if batch:
                 yield batch
+            del batch  # what was read is not kept while there is nothing to read
 
     def _is_valid(self, turn: Turn) -> bool:
         """Whether this process still holds the lease that the turn is of; else another has read on."""

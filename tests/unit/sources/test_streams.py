@@ -9,6 +9,7 @@ import math
 import os
 import random
 import time
+import weakref
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -43,6 +44,7 @@ class Poller:
         self.model = model
         self.seen: list[int] = []
         self.failing: set[int] = set()
+        self.last: weakref.ref[Any] | None = None
         self._stopping = Event()
         self._until: Callable[[], bool] = lambda: False
         self._patience = 0.0
@@ -69,6 +71,8 @@ class Poller:
                 results.append(Result(Outcome.RETRY if number in self.failing else Outcome.APPLIED, "busy"))
                 self.failing.discard(number)
             batch.settle(Report(results))
+            self.last = weakref.ref(batch)
+            del batch
             if until():
                 return
         assert until(), "stuck"
@@ -299,12 +303,14 @@ def test_shards_that_have_ended_are_forgotten_after_two_days(checkpoints):
     parent = root(model)
     poller.run(poller.has_seen(model.write(parent, 1)))
     (child,) = model.split(parent, 1)
-    poller.run(poller.has_seen(model.write(child, 1)))
+    (grandchild,) = model.split(child, 1)
+    poller.run(poller.has_seen(model.write(grandchild, 1)))
     for _ in range(50):
         model.now += 3600
-        poller.run(poller.has_seen(model.write(child, 1)))
+        poller.run(poller.has_seen(model.write(grandchild, 1)))
     poller.run_for(100)
-    assert list(checkpoints.read(model.streams[-1].arn)) == [child.id]
+    assert list(checkpoints.read(model.streams[-1].arn)) == [grandchild.id]
+    assert parent.id not in str(vars(poller.source._discovery.stream))
 
 
 def test_latest_leaves_out_what_was_there_and_reads_shards_born_since_from_their_beginning(checkpoints):
@@ -376,6 +382,22 @@ def test_an_idle_stream_is_asked_less_and_less_often_and_a_busy_one_at_once(chec
     before = model.now
     poller.run(poller.has_seen(model.write(root(model), 100)), within=10)
     assert model.now - before < 3
+
+
+def test_what_was_read_is_let_go_while_another_thread_has_the_turn(checkpoints):
+    model = StreamModel(page=2)
+    model.write(root(model), 4)
+    poller = Poller(model, checkpoints)
+    another, taken, began = iter(poller.source), [], model.now
+
+    def let_go() -> bool:
+        if poller.last is None:
+            return False
+        if not taken:
+            taken.append(next(another))
+        return poller.last() is None and model.now < began + 5
+
+    poller.run(let_go, within=10)
 
 
 def test_listing_stays_far_below_the_limits_of_aws(checkpoints):
