@@ -63,8 +63,13 @@ class Dispatcher:
         """
         if not batch:
             return Report([])
+        with self._observer.step("batch", source, batch):
+            return self._carry_out(batch, source, context or self._context, within, comes_again)
+
+    def _carry_out(
+        self, batch: Sequence[Record], source: str, context: Context, within: float, comes_again: bool
+    ) -> Report:
         began = self._patience.clock()
-        context = context or self._context
         tasks = route(batch, self._router)
         try:
             self._work_off(tasks, min(within, context.remaining_time()), context)

@@ -57,7 +57,7 @@ class Task:
 
 
 Gathered: TypeAlias = tuple[Task, TableRecord]
-Step: TypeAlias = Callable[[str, str], AbstractContextManager[None]]
+Step: TypeAlias = Callable[[str, str, Sequence[Task]], AbstractContextManager[None]]
 
 
 def route(batch: Sequence[Record], router: Router) -> list[Task]:
@@ -79,7 +79,7 @@ def ask(tasks: Sequence[Task], context: Context, step: Step) -> None:
         if task.bound is not None and not task.results:
             by_route.setdefault(task.bound, []).append(task)
     for bound, group in by_route.items():
-        with step("route", bound.name):
+        with step("route", bound.name, group):
             _ask_one(bound, group, context)
     _hold_back(tasks)
 

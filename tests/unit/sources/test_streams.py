@@ -329,6 +329,15 @@ def test_a_restart_after_latest_leaves_out_nothing_that_came_since(checkpoints):
     again.run(again.has_seen(numbers))
 
 
+def test_a_record_says_which_shard_it_was_read_from(checkpoints):
+    model = StreamModel()
+    model.write(root(model), 1)
+    poller = Poller(model, checkpoints)
+    (record,) = next(iter(poller.source)).records
+    assert record.shard == root(model).id
+    assert record.as_now(None, 1).shard == root(model).id
+
+
 def test_a_record_that_cannot_be_decoded_is_delivered_with_its_number(checkpoints):
     model = StreamModel()
     get_records = model.get_records
