@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from ..app import App, choose
 from ..routing import Route
 from ..sources.lambda_event import LambdaBatch
+from ..telemetry.logs import request
 
 Handler: TypeAlias = Callable[[Any, Any], Any]
 
@@ -35,7 +36,8 @@ def handler_for(*routes: type[Route], events: Collection[str] = ()) -> Handler:
         service = app()
         batch = LambdaBatch(event, events)
         context = service.context.during(lambda_context)
-        report = service.dispatcher.dispatch(batch.records, batch.source, context, comes_again=batch.answers)
+        with request(getattr(lambda_context, "aws_request_id", "")):
+            report = service.dispatcher.dispatch(batch.records, batch.source, context, comes_again=batch.answers)
         return batch.answer(report) if batch.answers else None
 
     return handle
