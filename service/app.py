@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from threading import Event
 from types import TracebackType
@@ -25,6 +26,7 @@ from .sinks.search import SearchSink
 from .sources.checkpoints import Checkpoints, make_checkpoints
 from .sources.queues import QueueSource, dead_letter_queue
 from .sources.streams import StreamSource
+from .telemetry.emf import EmbeddedMetrics
 from .telemetry.logs import LoggingObserver, set_up_logs
 from .telemetry.metrics import Metrics
 
@@ -114,6 +116,14 @@ class App:
         """The messages that a queue has given up, until there are no more. Raises Halt."""
         actual = self.router.names.actual("queue", queue)
         return QueueSource(self.context, dead_letter_queue(self.context, actual), Event(), drains=True)
+
+    def invocation(self) -> AbstractContextManager[None]:
+        """What an invocation of a Lambda stands in: its metrics are written at its end, if they are wanted."""
+        settings = self.settings
+        if settings.metrics == "none" or (settings.metrics == "auto" and not settings.lambda_function):
+            return nullcontext()
+        function = settings.lambda_function or settings.group
+        return EmbeddedMetrics(self.metrics, settings.metrics_namespace, function).told()
 
     def _dispatcher(self, router: Router, hints: Hints) -> Dispatcher:
         return Dispatcher(

@@ -193,3 +193,15 @@ class Settings:
         env="LOG_FORMAT",
         choices=("auto", "text", "json"),
     )
+    metrics: str = setting(
+        "auto",
+        "what the Lambda handler writes for CloudWatch: emf (embedded metric format), none, or auto: emf on AWS",
+        env="STREAMDEX_METRICS",
+        choices=("auto", "none", "emf"),
+    )
+    metrics_namespace: str = setting(
+        "streamdex", "the CloudWatch namespace of the metrics", env="STREAMDEX_METRICS_NAMESPACE"
+    )
+    lambda_function: str = setting(
+        "", "the name of the Lambda function, which AWS Lambda sets", env="AWS_LAMBDA_FUNCTION_NAME"
+    )
