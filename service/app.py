@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from .context import Context
-from .dispatch import Dispatcher, Observers, Source
+from .dispatch import Dispatcher, Observer, Observers, Source
 from .dispatch.failures import reaching
 from .dispatch.hints import Hints
 from .lookups import Lookups
@@ -92,7 +92,7 @@ class App:
         self.router = Router(routes, Names(settings.names))
         self.letters = make_letters(self.context)
         self.metrics = Metrics()
-        self.observer = Observers(LoggingObserver(), self.metrics)
+        self.observer = Observers(LoggingObserver(), self.metrics, *_tracing(settings))
         self._search = SearchSink(self.context, mappings_of(self.router), self.observer)
         self._checkpoints: Checkpoints | None = None
         self._hints = Hints(Lookups(self.context), settings.hint_after, trusting)
@@ -207,6 +207,15 @@ class App:
     def _all_tables(self) -> Iterable[str]:
         for page in self.context.dynamodb.get_paginator("list_tables").paginate():
             yield from page["TableNames"]
+
+
+def _tracing(settings: Settings) -> list[Observer]:
+    """What traces, if that is wanted: else the SDK is not even imported. Raises SettingsError."""
+    if not settings.trace:
+        return []
+    from .telemetry.traces import TracingObserver, make_recorder
+
+    return [TracingObserver(make_recorder(settings))]
 
 
 def mappings_of(router: Router) -> dict[str, Mapping[str, object]]:

@@ -205,3 +205,13 @@ class Settings:
     lambda_function: str = setting(
         "", "the name of the Lambda function, which AWS Lambda sets", env="AWS_LAMBDA_FUNCTION_NAME"
     )
+    trace: bool = setting(
+        False, "whether batches are traced with AWS X-Ray, through the daemon", env="STREAMDEX_TRACE"
+    )
+    trace_rate: float = setting(
+        0.05,
+        "the share of batches that is traced beside the first of each second (a Lambda's are AWS's to choose)",
+        env="STREAMDEX_TRACE_RATE",
+        least=0,
+        most=1,
+    )
