@@ -91,7 +91,7 @@ class App:
         self.context = context or Context(settings)
         self.router = Router(routes, Names(settings.names))
         self.letters = make_letters(self.context)
-        self.metrics = Metrics()
+        self.metrics = Metrics(routes=[bound.name for bound in self.router.bound])
         self.observer = Observers(LoggingObserver(), self.metrics, *_tracing(settings))
         self._search = SearchSink(self.context, mappings_of(self.router), self.observer)
         self._checkpoints: Checkpoints | None = None

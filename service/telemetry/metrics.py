@@ -76,6 +76,10 @@ METRICS: Final = (
 )
 
 
+BY_SOURCE: Final = (GAPS, GAP_TIME, REDELIVERED, POISON)
+"""What is counted of each source from zero on: of a count that was never there the first rise is not seen."""
+
+
 @dataclass
 class Histogram:
     """How many values there were up to each bound, and above the last; and the sums of these."""
@@ -117,10 +121,13 @@ class Values:
 class Metrics(Observer):
     """Counts what it is told. Threads share it; a batch takes its lock once."""
 
-    def __init__(self, now: Callable[[], float] = time.time):
-        """`now` is the time in Unix seconds."""
+    def __init__(self, now: Callable[[], float] = time.time, routes: Iterable[str] = ()):
+        """`now` is the time in Unix seconds; `routes` are those whose dead letters are counted from zero on."""
         self.lock = Lock()
         self.values = Values()
+        self.values.add(RETRIES, 0.0)
+        for route in (*routes, ""):
+            self.values.add(LETTERS, 0.0, route)
         self._rejected: dict[str, float] = {}
         self._now = now
 

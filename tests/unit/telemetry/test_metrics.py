@@ -128,6 +128,16 @@ def test_letters_that_a_halt_leaves_are_counted_where_nothing_comes_again():
     assert told(metrics)["dead_letters_total['fakes:Items']"] == 1
 
 
+def test_what_an_alarm_waits_for_is_counted_from_zero_on():
+    metrics = Metrics(routes=["images:Images"])
+    numbers = told(metrics, SimpleNamespace(name="table t", lag=Lag))
+    assert numbers["dead_letters_total['images:Images']"] == numbers["dead_letters_total['']"] == 0
+    assert numbers["gaps_total['table t']"] == numbers["poison_messages_total['table t']"] == 0
+    assert numbers["retries_total[]"] == 0
+    metrics.lost("table t", "shard-1", 1.0, 2.0)
+    assert told(metrics, SimpleNamespace(name="table t", lag=Lag))["gaps_total['table t']"] == 1
+
+
 def test_every_metric_has_its_own_name_and_its_help():
     text = exposition(Metrics(), list).decode()
     for metric in METRICS:
