@@ -29,7 +29,7 @@ SECRETS = ("secret-ochre", "secret-umber", "secret-sienna")
 
 
 class Search:
-    """Answers each action, or the whole request, with `answer`, quoting the document as servers do."""
+    """Answers each action, or the whole request, with `answer`, and quotes the document as servers do."""
 
     def __init__(self, answer: Any = 200):
         self.answer = answer
@@ -46,8 +46,8 @@ class Search:
     def _item(self, line: str) -> Any:
         if self.answer == 200:
             return {"status": 200}
-        status, kind = self.answer
-        return {"status": status, "error": {"type": kind, "reason": f"failed with source[{line}]"}}
+        status, kind, *reason = self.answer
+        return {"status": status, "error": {"type": kind, "reason": "".join(reason) or f"failed: source[{line}]"}}
 
 
 def quoting(status: int) -> TransportError:
@@ -220,6 +220,20 @@ def test_what_the_search_server_quotes_stays_out_of_the_log(app, capsys, answer)
 def test_the_kind_of_a_refusal_is_told(app, capsys):
     app(Items, answer=(400, "mapper_parsing_exception")).dispatcher.dispatch(records(RAW), "table images")
     assert told(capsys)[1]["reason"] == "index items: mapper_parsing_exception"
+
+
+def test_a_mapping_conflict_is_told_in_words(app, capsys):
+    conflict = f"failed to parse field [n] of type [long] in document with id '{KEY}'. Preview: '{VALUE}'"
+    built = app(Items, answer=(400, "mapper_parsing_exception", conflict))
+    built.dispatcher.dispatch(records(RAW), "table images")
+    assert told(capsys)[1]["reason"] == "index items: mapping conflict: field n holds text, its mapping is long"
+
+
+def test_what_is_given_up_quotes_nothing(app, tmp_path, capsys):
+    app(raised(Retry)).dispatcher.dispatch(records(RAW), "lambda s3", comes_again=False)
+    (_, line) = told(capsys)
+    assert line["reason"] == "exhausted: test_secrecy:raised.<locals>.Raising INSERT of table images: Retry"
+    assert f"{KEY} has {VALUE}" in letters(tmp_path)
 
 
 def test_at_debug_the_whole_reason_is_told(app, capsys):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Barrier, Event, Thread
 from typing import Any, ClassVar
@@ -268,13 +270,13 @@ def test_a_throttled_request_is_marked_so(app, daemon, there):
 
 
 def test_a_batch_of_many_requests_comes_in_documents_that_fit_and_none_is_lost(app, daemon, there):
-    dispatch(app(Uploads(), dynamodb=Full(10_000)), *[s3_record(f"{n}.jpg") for n in range(300)])
+    dispatch(app(Uploads(), dynamodb=Full(10_000)), *[s3_record(f"{n}.jpg") for n in range(100)])
     documents = daemon.documents()
     batch = documents[-1]
     assert "type" not in batch
-    assert len(documents) > 100
+    assert len(documents) > 50
     found = [entity for document in documents for entity in entities(document)]
-    assert sum(entity["name"] == "table" for entity in found) == 300
+    assert sum(entity["name"] == "table" for entity in found) == 100
     known = {entity["id"] for entity in found}
     assert {document["parent_id"] for document in documents[:-1]} <= known
     assert {document["trace_id"] for document in documents} == {batch["trace_id"]}
@@ -356,9 +358,10 @@ def test_a_daemon_that_is_not_there_harms_nothing_and_is_not_told_of(app, monkey
 
 
 def test_traces_that_cannot_be_sent_are_told_once(app, monkeypatch, capsys):
-    monkeypatch.setattr("service.telemetry.traces.Once.told", False)
     monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", "255.255.255.255:2000")  # to all: the system refuses that
     built = app(log_level="WARNING", log_format="json")
+    (once,) = logging.getLogger("aws_xray_sdk.core.emitters.udp_emitter").filters
+    monkeypatch.setattr(once, "told", False)
     for name in "abc":
         assert dispatch(built, item(name)).undone == []
     (line,) = map(json.loads, capsys.readouterr().err.splitlines())
@@ -440,6 +443,24 @@ def test_a_step_is_nothing_where_nobody_wants_to_know_of_it(app):
     assert built.observer.step("batch", "table images", [1, 2]) is NOTHING
     assert Observers(LoggingObserver(), Metrics()).step("route", "r") is NOTHING
     assert Observer().step("request", "search") is NOTHING
+
+
+class Stepping(Observer):
+    def __init__(self) -> None:
+        self.steps: list[Any] = []
+
+    @contextmanager
+    def step(self, kind: str, name: str, of: Any = ()) -> Iterator[None]:
+        self.steps.append((kind, name, len(of)))
+        yield
+        self.steps.append(kind)
+
+
+def test_each_of_several_observers_that_want_to_know_of_steps_is_told():
+    one, other = Stepping(), Stepping()
+    with Observers(one, Metrics(), other).step("batch", "table images", [1, 2]):
+        assert one.steps == other.steps == [("batch", "table images", 2)]
+    assert one.steps[1:] == other.steps[1:] == ["batch"]
 
 
 def test_in_a_lambda_the_batch_is_a_part_of_the_invocation_s_segment(daemon):
