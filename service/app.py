@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from threading import Event
 from types import TracebackType
 from typing import Any, Self
 
 from .context import Context
-from .dispatch import Dispatcher, LetterStore, Observers, Source
+from .dispatch import Dispatcher, LetterStore, Observer, Observers, Source
 from .dispatch.failures import reaching
 from .dispatch.hints import Hints
 from .lookups import Lookups
@@ -26,6 +27,7 @@ from .sources.checkpoints import Checkpoints, make_checkpoints
 from .sources.listening import tables_of
 from .sources.queues import QueueSource, dead_letter_queue
 from .sources.streams import StreamSource
+from .telemetry.emf import EmbeddedMetrics
 from .telemetry.logs import LoggingObserver, set_up_logs
 from .telemetry.metrics import Metrics
 
@@ -92,8 +94,8 @@ class App:
         self.router = Router(routes, Names(settings.names))
         self.letters = make_letters(self.context)
         self._keeps = letters or self.letters
-        self.metrics = Metrics()
-        self.observer = Observers(LoggingObserver(), self.metrics)
+        self.metrics = Metrics(routes=[bound.name for bound in self.router.bound])
+        self.observer = Observers(LoggingObserver(), self.metrics, *_tracing(settings))
         self._search = SearchSink(self.context, mappings_of(self.router), self.observer)
         self._checkpoints: Checkpoints | None = None
         self._hints = Hints(Lookups(self.context), settings.hint_after, trusting)
@@ -134,6 +136,14 @@ class App:
         """The messages that a queue has given up, until there are no more. Raises Halt."""
         actual = self.router.names.actual("queue", queue)
         return QueueSource(self.context, dead_letter_queue(self.context, actual), Event(), drains=True)
+
+    def invocation(self) -> AbstractContextManager[None]:
+        """What an invocation of a Lambda stands in: its metrics are written at its end, if they are wanted."""
+        settings = self.settings
+        if settings.metrics == "none" or (settings.metrics == "auto" and not settings.lambda_function):
+            return nullcontext()
+        function = settings.lambda_function or settings.group
+        return EmbeddedMetrics(self.metrics, settings.metrics_namespace, function).told()
 
     def _dispatcher(self, router: Router, hints: Hints) -> Dispatcher:
         return Dispatcher(
@@ -195,6 +205,15 @@ class App:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _tracing(settings: Settings) -> list[Observer]:
+    """What traces, if that is wanted: else the SDK is not even imported. Raises SettingsError."""
+    if not settings.trace:
+        return []
+    from .telemetry.traces import TracingObserver, make_recorder
+
+    return [TracingObserver(make_recorder(settings))]
 
 
 def mappings_of(router: Router) -> dict[str, Mapping[str, object]]:

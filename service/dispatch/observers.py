@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from .contracts import Letter
 from .outcomes import Report
@@ -55,10 +55,17 @@ class Observer:
     def given_up(self, source: str, messages: int) -> None:
         """So many messages failed for the last time that their queue allows: its dead-letter queue has them."""
 
-    def step(self, kind: str, name: str) -> AbstractContextManager[None]:
-        """A part of the work, for as long as the `with` block lasts: a "batch", a "route" or a "request"."""
-        return nullcontext()
+    def step(self, kind: str, name: str, of: Sequence[Any] = ()) -> AbstractContextManager[None]:
+        """A part of the work, for as long as the `with` block lasts, and what it works on.
 
+        "decode": the raw records or messages of a source. "batch": the records of a source, which this thread has
+        decoded before. Within it "route": the tasks of a route; "request": nothing, of a sink.
+        """
+        return NOTHING
+
+
+NOTHING: Final = nullcontext()
+"""What a step is where nobody wants to know of it."""
 
 SILENT: Final = Observer()
 
@@ -67,11 +74,16 @@ class Observers(Observer):
     """Several observers that are told the same."""
 
     def __init__(self, *observers: Observer):
-        self._observers = list(observers)
+        self._observers: list[Observer] = []
+        self._steps: list[Callable[..., AbstractContextManager[None]]] = []
+        for observer in observers:
+            self.add(observer)
 
     def add(self, observer: Observer) -> None:
         """Has one more told, from now on."""
         self._observers.append(observer)
+        if type(observer).step is not Observer.step:
+            self._steps.append(observer.step)
 
     def dispatched(self, done: Dispatched) -> None:
         for observer in self._observers:
@@ -97,9 +109,12 @@ class Observers(Observer):
         for observer in self._observers:
             observer.given_up(source, messages)
 
+    def step(self, kind: str, name: str, of: Sequence[Any] = ()) -> AbstractContextManager[None]:
+        return self._all(kind, name, of) if self._steps else NOTHING
+
     @contextmanager
-    def step(self, kind: str, name: str) -> Iterator[None]:
+    def _all(self, kind: str, name: str, of: Sequence[Any]) -> Iterator[None]:
         with ExitStack() as stack:
-            for observer in self._observers:
-                stack.enter_context(observer.step(kind, name))
+            for step in self._steps:
+                stack.enter_context(step(kind, name, of))
             yield

@@ -199,3 +199,25 @@ class Settings:
         env="LOG_FORMAT",
         choices=("auto", "text", "json"),
     )
+    metrics: str = setting(
+        "auto",
+        "what the Lambda handler writes for CloudWatch: emf (embedded metric format), none, or auto: emf on AWS",
+        env="STREAMDEX_METRICS",
+        choices=("auto", "none", "emf"),
+    )
+    metrics_namespace: str = setting(
+        "streamdex", "the CloudWatch namespace of the metrics", env="STREAMDEX_METRICS_NAMESPACE"
+    )
+    lambda_function: str = setting(
+        "", "the name of the Lambda function, which AWS Lambda sets", env="AWS_LAMBDA_FUNCTION_NAME"
+    )
+    trace: bool = setting(
+        False, "whether batches are traced with AWS X-Ray, through the daemon", env="STREAMDEX_TRACE"
+    )
+    trace_rate: float = setting(
+        0.05,
+        "the share of batches that is traced beside the first of each second (a Lambda's are AWS's to choose)",
+        env="STREAMDEX_TRACE_RATE",
+        least=0,
+        most=1,
+    )

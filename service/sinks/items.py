@@ -60,16 +60,16 @@ class ItemSink:
     def _send(self, request: str, arguments: Mapping[str, Any]) -> None:
         """Sends a request, and tells how it went. Raises what boto3 raises."""
         began, status = time.monotonic(), NO_ANSWER
-        try:
-            with self._observer.step("request", "table"):
+        with self._observer.step("request", "table"):
+            try:
                 getattr(self._context.dynamodb, request)(**arguments)
-            status = OK
-        except Exception as error:
-            answer = getattr(error, "response", None) or {}
-            status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", NO_ANSWER)
-            raise
-        finally:
-            self._observer.requested(Request("table", 1, 0, time.monotonic() - began, status))
+                status = OK
+            except Exception as error:
+                answer = getattr(error, "response", None) or {}
+                status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", NO_ANSWER)
+                raise
+            finally:
+                self._observer.requested(Request("table", 1, 0, time.monotonic() - began, status))
 
     def _request(self, write: Write) -> tuple[str, dict[str, Any]]:
         """The name of boto3's method for a write, and its arguments. Raises Reject for a wrong item."""

@@ -9,7 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric as Family
 
 from ..dispatch import Source
-from .metrics import CHECKPOINT, LEFT, METRICS, UNREAD, Metric, Metrics
+from .metrics import BY_SOURCE, CHECKPOINT, LEFT, METRICS, UNREAD, Metric, Metrics
 
 PREFIX = "streamdex_"
 
@@ -35,6 +35,8 @@ class Collector:
                 self._metrics.values.put(UNREAD, lag.unread, source.name)
                 self._metrics.values.put(LEFT, lag.left / 60, source.name)
                 self._metrics.values.put(CHECKPOINT, lag.checkpoint, source.name)
+                for metric in BY_SOURCE:
+                    self._metrics.values.add(metric, 0.0, source.name)
             families = [self._family(metric) for metric in METRICS]
         return iter(families)
 

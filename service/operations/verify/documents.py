@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 
 from ...context import Context
+from ...dispatch import SILENT
 from ...dispatch.failures import reaching
 from ...dispatch.outcomes import Outcome
 from ...dispatch.planning import Task, ask, route
@@ -42,7 +42,7 @@ class Wanted:
 def wanted(records: Sequence[Record], router: Router, context: Context) -> tuple[list[Wanted], list[Task]]:
     """What the routes make of items; and the tasks of those that a route has nothing to write for, or rejects."""
     tasks = [task for task in route(records, router) if task.bound is not None]
-    ask(tasks, context, lambda kind, name: nullcontext())
+    ask(tasks, context, SILENT.step)
     found, failed = [], []
     for task in tasks:
         if not task.writes or not isinstance(task.seen, TableRecord) or task.bound is None:

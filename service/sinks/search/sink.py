@@ -155,17 +155,17 @@ class SearchSink:
     def _post(self, chunk: Chunk) -> Any:
         """Sends a request, and tells how it went. Raises what opensearch-py raises."""
         began, status = time.monotonic(), NO_ANSWER
-        try:
-            with self._observer.step("request", "search"):
+        with self._observer.step("request", "search"):
+            try:
                 answer = self._context.search.bulk(body=chunk.body)
-            status = OK
-        except Exception as error:
-            found = getattr(error, "status_code", None)  # a connection error's is the text N/A
-            status = found if isinstance(found, int) else NO_ANSWER
-            raise
-        finally:
-            seconds = time.monotonic() - began
-            self._observer.requested(Request("search", len(chunk.positions), chunk.size, seconds, status))
+                status = OK
+            except Exception as error:
+                found = getattr(error, "status_code", None)  # a connection error's is the text N/A
+                status = found if isinstance(found, int) else NO_ANSWER
+                raise
+            finally:
+                seconds = time.monotonic() - began
+                self._observer.requested(Request("search", len(chunk.positions), chunk.size, seconds, status))
         return answer
 
     def _learn(self, refused: Result, chunk: Chunk) -> Result:
@@ -190,7 +190,7 @@ def explained(result: Result, write: Write) -> Result:
     if result.outcome is not Outcome.REJECTED or not isinstance(write.action, Index):
         return result
     words = mapping_conflict(result.reason, write.action.document)
-    return replace(result, reason=f"index {write.target}: {words}") if words else result
+    return replace(result, reason=f"index {write.target}: {words}", told=None) if words else result
 
 
 def _refused(error: Exception) -> Result:

@@ -138,7 +138,9 @@ class ScanSource:
     def _begin(self, positions: Mapping[str, Checkpoint]) -> None:
         numbers = random.sample(range(self._total), self.workers)
         if self._total == self.workers:
-            numbers.sort()  # a share is another each time, and all of them are the same: they can be resumed
+            numbers.sort()
+        else:
+            positions = {}  # a share is another one each time: there is none to go on with
         self._segments = [Segment(number, positions.get(str(number))) for number in numbers]
         self._waiting = deque(segment for segment in self._segments if not segment.ended)
 

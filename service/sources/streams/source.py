@@ -71,7 +71,7 @@ class StreamBatch:
     def settle(self, report: Report) -> None:
         """Raises Halt where the checkpoint cannot be kept; the batch can then be settled again."""
         done = self._reader.settle(self.records, report)
-        self._from.back(self._turn, "" if done else report.results[report.undone[0]].reason)
+        self._from.back(self._turn, "" if done else report.results[report.undone[0]].summary)
 
 
 class StreamSource:

@@ -24,11 +24,12 @@ from hypothesis import strategies as st
 from stream_model import ModelShard, StreamModel
 
 from service.context import Context
-from service.dispatch import Lag, Outcome, Report, Result
+from service.dispatch import Lag, Observer, Outcome, Report, Result
 from service.errors import Halt, LeaseLost
 from service.settings import Settings
-from service.sources.checkpoints import ENDED, SqliteCheckpoints
+from service.sources.checkpoints import ENDED, TRIM_HORIZON, Checkpoint, SqliteCheckpoints
 from service.sources.streams import StreamSource
+from service.sources.streams.reader import ShardReader
 from service.sources.streams.schedule import Timing
 from service.telemetry.logs import LoggingObserver
 
@@ -333,6 +334,43 @@ def test_a_restart_after_latest_leaves_out_nothing_that_came_since(checkpoints):
     numbers = model.write(root(model), 2)
     again = Poller(model, checkpoints, start_at="LATEST")
     again.run(again.has_seen(numbers))
+
+
+def test_what_has_to_come_again_is_told_without_an_item_s_values(checkpoints, caplog):
+    model = StreamModel()
+    model.write(root(model), 1)
+    batch = next(iter(Poller(model, checkpoints).source))
+    batch.settle(Report([Result(Outcome.RETRY, "no such colour: indigo", told="KeyError")]))
+    (told,) = [record for record in caplog.records if record.message == "trying again"]
+    assert told.reason == "KeyError"
+
+
+class Steps(Observer):
+    def __init__(self) -> None:
+        self.decoded: list[Any] = []
+
+    def step(self, kind: str, name: str, of: Any = ()) -> Any:
+        self.decoded.append((kind, name, len(of)))
+        return super().step(kind, name, of)
+
+
+def test_decoding_is_a_step_where_there_is_something_to_decode(checkpoints):
+    model, steps = StreamModel(page=10), Steps()
+    model.write(root(model), 3)
+    at = Checkpoint(TRIM_HORIZON, model.now)
+    arn = model.streams[-1].arn
+    reader = ShardReader(model, arn, root(model).id, checkpoints, at=at, limit=10, observer=steps)
+    assert (len(reader.read()), len(reader.read())) == (3, 0)
+    assert steps.decoded == [("decode", "table images", 3)]
+
+
+def test_a_record_says_which_shard_it_was_read_from(checkpoints):
+    model = StreamModel()
+    model.write(root(model), 1)
+    poller = Poller(model, checkpoints)
+    (record,) = next(iter(poller.source)).records
+    assert record.shard == root(model).id
+    assert record.as_now(None, 1).shard == root(model).id
 
 
 def test_a_record_that_cannot_be_decoded_is_delivered_with_its_number(checkpoints):
