@@ -69,6 +69,10 @@ class Observers(Observer):
     def __init__(self, *observers: Observer):
         self._observers = observers
 
+    def add(self, *observers: Observer) -> None:
+        """Has others told too, from now on."""
+        self._observers += observers
+
     def dispatched(self, done: Dispatched) -> None:
         for observer in self._observers:
             observer.dispatched(done)
