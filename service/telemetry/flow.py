@@ -63,7 +63,7 @@ class Flow(Observer):
                 for old in [at for at in tally.by_second if at < second - WINDOW]:
                     del tally.by_second[old]
             for route, count in letters.items():
-                self._tallies[done.source, route].letters += count
+                self._tallies.setdefault((done.source, route), _Tally()).letters += count
 
     def strands(self) -> list[Strand]:
         """What has flowed, as of now."""

@@ -6,7 +6,7 @@ import itertools
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Final
@@ -98,7 +98,7 @@ class Recent(Observer):
 
     def _seen(self, source: str, task: Task, result: Result, now: float) -> Seen:
         record, number = task.record, next(self._numbers)
-        size = size_of(record.raw)
+        size = size_of(record)
         event, key = subject_of(record)
         writes = tuple(Written(type(w.action).__name__, w.target, w.id, w.version) for w in task.writes)
         return Seen(
@@ -132,13 +132,23 @@ class Ring(deque[Seen]):
             self._bytes -= self.popleft().size
 
 
-def size_of(value: Any) -> int:
-    """Bytes, about, of what a source delivered; it is not counted further than LARGEST."""
+def size_of(record: Record) -> int:
+    """Bytes, about, of a record as it came: as a stream says ("StreamRecord", DynamoDB Streams API Reference), or
+    counted, for what comes through a queue may say anything."""
+    if isinstance(record, TableRecord) and record.ordered:
+        said = record.raw["dynamodb"].get("SizeBytes")
+        if isinstance(said, int):
+            return said
+    return count(record.raw)
+
+
+def count(value: Any) -> int:
+    """Bytes, about, of any value; not further than LARGEST."""
     size, rest = 0, [value]
     while rest and size <= LARGEST:
         one = rest.pop()
         size += len(one) + 8 if isinstance(one, str | bytes | bytearray) else 16
-        if isinstance(one, Mapping):
+        if isinstance(one, dict):
             rest += one.keys()
             rest += one.values()
         elif isinstance(one, list | tuple | set | frozenset):
@@ -149,7 +159,7 @@ def size_of(value: Any) -> int:
 def subject_of(record: Record) -> tuple[str, str]:
     """The event and the key of a record, for a person; what the source calls it, where it cannot be read."""
     if isinstance(record, TableRecord):
-        keys = [v for typed in record.typed_keys.values() if isinstance(typed, Mapping) for v in typed.values()]
+        keys = [v for typed in record.typed_keys.values() if isinstance(typed, dict) for v in typed.values()]
         return record.event, " | ".join(map(str, keys))
     if isinstance(record, ObjectRecord):
         return record.event, f"{record.bucket}/{record.key}"

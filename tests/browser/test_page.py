@@ -127,7 +127,7 @@ def test_it_stands_still_while_it_is_paused_or_hidden(deploy, open_page):
     asked: list[str] = []
     page.clock.install()
     page.goto(url)
-    page.on("request", lambda request: asked.append(request.url))
+    page.on("request", lambda request: asked.append(request.url) if request.resource_type == "fetch" else None)
     page.get_by_role("button", name="Live").press("Enter")
     expect(page.get_by_role("button", name="Paused")).to_have_attribute("aria-pressed", "false")
     page.clock.run_for(20_000)

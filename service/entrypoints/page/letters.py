@@ -62,7 +62,10 @@ def views(state: State) -> Blueprint:
             look = look_through(state, Filter(**wanted))
         rows = look.rows[(number - 1) * PAGE : number * PAGE]
         last = max((len(look.rows) + PAGE - 1) // PAGE, 1)
-        return render_template("letters.html", look=look, rows=rows, wanted=wanted, number=number, last=last)
+        routes = sorted({*state.routes, wanted["route"], *(row.letter.route for row in look.rows)} - {""})
+        return render_template(
+            "letters.html", look=look, rows=rows, wanted=wanted, number=number, last=last, routes=routes
+        )
 
     @pages.get("/<name>")
     def letter(name: str) -> str:

@@ -7,10 +7,10 @@ from builders import s3_record, stream_record
 from fakes import Bench, Items, Truth
 
 from service.dispatch import Outcome, Result
-from service.records import Undecodable
+from service.records import TableRecord, Undecodable
 from service.records.serializer import typed
 from service.telemetry import recent
-from service.telemetry.recent import Recent, Written, size_of
+from service.telemetry.recent import Recent, Written, count, size_of
 
 REFUSED = Result(Outcome.REJECTED, "no", 400)
 
@@ -75,10 +75,17 @@ def test_an_id_is_no_other_record_s_in_another_process():
     assert len(ids) == 2
 
 
-def test_a_large_record_is_told_of_and_not_kept(monkeypatch):
+def sized(key: str, size: int):
+    """A record that holds so much, as its stream says."""
+    raw = stream_record(new={"id": key, "n": "x" * size})
+    raw["dynamodb"]["SizeBytes"] = size
+    return raw
+
+
+def test_a_large_record_is_told_of_and_not_kept():
     made, kept = bench(5)
-    made.dispatch(stream_record(new={"id": "small", "n": "x" * 60_000}))
-    made.dispatch(stream_record(new={"id": "large", "n": "x" * 70_000}))
+    made.dispatch(sized("small", 60_000))
+    made.dispatch(sized("large", 70_000))
     large, small = kept.records()
     assert (large.key, large.record) == ("large", None)
     assert small.record is not None
@@ -88,9 +95,16 @@ def test_all_that_is_kept_is_bounded_in_bytes(monkeypatch):
     monkeypatch.setattr(recent, "BYTES", 10_000)
     made, kept = bench(1000)
     for number in range(40):
-        made.dispatch(stream_record(new={"id": str(number), "n": "x" * 1000}))
-    assert 3 < len(kept.records()) < 10
+        made.dispatch(sized(str(number), 1000))
+    assert 3 < len(kept.records()) <= 10
     assert keys(kept)[0] == "39"
+
+
+def test_what_a_queue_s_message_says_of_its_size_is_not_believed():
+    for source in ({}, {"identifier": "m-1"}):
+        raw = sized("a", 70_000)
+        raw["dynamodb"]["SizeBytes"] = 1
+        assert (size_of(TableRecord(raw, **source)) > 70_000) is bool(source)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +112,7 @@ def test_all_that_is_kept_is_bounded_in_bytes(monkeypatch):
     [("x" * 10, 10), (b"x" * 10, 10), ({"a" * 5: ["b" * 5]}, 10), (None, 1), ({"n": {1, 2}}, 3)],
 )
 def test_the_size_of_anything_is_about_its_bytes(value, least):
-    assert least <= size_of(value) <= least + 200
+    assert least <= count(value) <= least + 200
 
 
 def test_the_size_of_what_is_huge_or_deep_is_not_counted_to_its_end():
@@ -106,7 +120,7 @@ def test_the_size_of_what_is_huge_or_deep_is_not_counted_to_its_end():
     for _ in range(200_000):
         deep = [deep]
     for value in ("x" * 10_000_000, ["x"] * 1_000_000, deep):
-        assert recent.LARGEST < size_of(value) < 2 * 10_000_000
+        assert recent.LARGEST < count(value) < 2 * 10_000_000
 
 
 def test_objects_and_what_cannot_be_read_are_named_too():

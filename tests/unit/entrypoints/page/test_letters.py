@@ -52,6 +52,7 @@ def test_the_list_says_why_and_of_what_the_latest_first(page):
 def test_it_is_filtered_by_route_and_reason(page):
     keep(page, stream_record(new={"id": "a"}))
     keep(page, s3_record("b.jpg"), route="images:Uploads", result=Result(Outcome.REJECTED, "no image"))
+    assert "<option>images:Uploads" in page.get("/letters")
     assert reasons(page.get("/letters?route=fakes:Items")) == ["mapping conflict: field n"]
     assert reasons(page.get("/letters?reason=image")) == ["no image"]
     assert "No dead letter is like this." in page.get("/letters?route=fakes:Items&reason=image")

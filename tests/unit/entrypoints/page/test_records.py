@@ -166,7 +166,9 @@ def test_an_index_that_cannot_be_asked_is_told_and_the_rest_is_shown(page, error
 
 def test_a_record_that_was_too_large_is_told_of_without_it(page, monkeypatch):
     monkeypatch.setattr(recent, "LARGEST", 1000)
-    page.dispatch(stream_record(new={"id": "a", "n": "x" * 2000}))
+    raw = stream_record(new={"id": "a", "n": "x" * 2000})
+    raw["dynamodb"]["SizeBytes"] = 2000
+    page.dispatch(raw)
     assert "It was too large to be kept here." in opened(page, "a")
 
 
