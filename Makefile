@@ -15,7 +15,7 @@ ROLLOVER ?= 0
 # The options that several targets take.
 OPTIONS = $(if $(FUNC),--func=$(FUNC)) $(RUN_ARGS)
 
-.PHONY: help run shim invoke test test-real test-faults endurance watch check format lock clean
+.PHONY: help run shim invoke test test-page test-real test-faults endurance watch check format lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ invoke: .venv/ready ## call the Lambda handler once on a recorded event (EVENT=f
 
 test: .venv/ready ## run the tests, the end-to-end ones on the embedded stand-ins
 	@$(PY) -m pytest -n 2 --cov --cov-report=term $(TEST_ARGS)
+
+test-page: .venv/ready ## run the tests of the service's page in a Chromium that is installed (CHROMIUM=/path/to/it)
+	@STREAMDEX_REQUIRE_BROWSER=1 $(PY) -m pytest tests/browser $(TEST_ARGS)
 
 test-real: .venv/ready ## run the contracts and the sample on real servers (Java and Maven needed)
 	@$(PY) -m pytest tests/real $(TEST_ARGS)

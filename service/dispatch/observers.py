@@ -76,14 +76,14 @@ class Observers(Observer):
     def __init__(self, *observers: Observer):
         self._observers: list[Observer] = []
         self._steps: list[Callable[..., AbstractContextManager[None]]] = []
-        for observer in observers:
-            self.add(observer)
+        self.add(*observers)
 
-    def add(self, observer: Observer) -> None:
-        """Has one more told, from now on."""
-        self._observers.append(observer)
-        if type(observer).step is not Observer.step:
-            self._steps.append(observer.step)
+    def add(self, *observers: Observer) -> None:
+        """Has others told too, from now on."""
+        for observer in observers:
+            self._observers.append(observer)
+            if type(observer).step is not Observer.step:
+                self._steps.append(observer.step)
 
     def dispatched(self, done: Dispatched) -> None:
         for observer in self._observers:

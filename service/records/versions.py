@@ -54,9 +54,9 @@ def second_of(version: int) -> int:
     return version >> 32
 
 
-def time_of_second(second: int) -> float:
-    """When that second was, in Unix seconds."""
-    return float(second + EPOCH)
+def time_of(version: int) -> float:
+    """The Unix time in whole seconds that the version of a stream record is of."""
+    return float(EPOCH + second_of(version))
 
 
 def _finest(sequence: int) -> int:

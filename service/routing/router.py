@@ -102,13 +102,15 @@ class Router:
             key=tuple(route.key) if isinstance(route, TableRoute) else (),
         )
 
-    def _of(self, kind: str, actual: str) -> Sequence[Candidate]:
+    def listening_to(self, kind: str, actual: str) -> list[BoundRoute]:
+        """The routes whose "table" or "bucket" this is, by the name that exists, in the order registered."""
         logical = self.names.logical(kind, actual)
-        return [
-            (bound, record_test(bound.route))
-            for bound in self.bound
-            if logical is not None and matches(getattr(bound.route, kind, ""), logical)
-        ]
+        if logical is None:
+            return []
+        return [bound for bound in self.bound if matches(getattr(bound.route, kind, ""), logical)]
+
+    def _of(self, kind: str, actual: str) -> Sequence[Candidate]:
+        return [(bound, record_test(bound.route)) for bound in self.listening_to(kind, actual)]
 
 
 def route_name(kind: type[Route]) -> str:

@@ -163,14 +163,31 @@ class Settings:
         least=1,
     )
     page_host: str = setting(
-        "127.0.0.1", "where the service's own pages are served; 0.0.0.0 in a container", env="STREAMDEX_PAGE_HOST"
+        "127.0.0.1", "where the service's own page is served; 0.0.0.0 in a container", env="STREAMDEX_PAGE_HOST"
     )
     page_port: int = setting(
         8080,
-        "the port of the service's own pages, /healthz and /readyz; 0 for none",
+        "the port of the service's own page, /healthz, /readyz and /metrics; 0 for none",
         env="STREAMDEX_PAGE_PORT",
         least=0,
         most=65535,
+    )
+    page_token: str = setting(
+        "",
+        "what the page and /metrics ask for; without it they answer to this machine alone",
+        env="STREAMDEX_PAGE_TOKEN",
+        secret=True,
+    )
+    page_hosts: tuple[str, ...] = setting(
+        (),
+        "the names under which browsers may reach the page, beside this machine's own (commas between them)",
+        env="STREAMDEX_PAGE_HOSTS",
+    )
+    page_redrive: bool = setting(
+        False, "whether dead letters can be delivered again from the page", env="STREAMDEX_PAGE_REDRIVE"
+    )
+    page_records: int = setting(
+        200, "the latest records that the page keeps", env="STREAMDEX_PAGE_RECORDS", least=1, most=10_000
     )
     stop_timeout: float = setting(
         3.0, "seconds that a stop waits for the batch in hand", env="STREAMDEX_STOP_TIMEOUT", least=0

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, TypeAlias
 
-from ...records.versions import MARGIN, second_of, time_of_second
+from ...records.versions import MARGIN, time_of
 
 ABSENT: Final = None
 """What stands for a field that is not there."""
@@ -67,7 +67,7 @@ def compare(
     fields = dict(differences(wanted, stored.source))
     if not versioned or stored.version is None:
         return (Kind.DIFFERENT, fields) if fields else None
-    if time_of_second(second_of(stored.version)) > now + MARGIN:
+    if time_of(stored.version) > now + MARGIN:
         return Kind.NEWER, fields
     if not fields:
         return None

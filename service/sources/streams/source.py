@@ -22,6 +22,7 @@ from .discovery import Stream
 from .listing import list_streams
 from .reader import ShardReader
 from .schedule import REAL, Schedule, Timing
+from .status import StreamStatus
 
 logger = logging.getLogger(__name__)
 
@@ -113,6 +114,13 @@ class StreamSource:
     def lag(self) -> Lag:
         stream = self._discovery.stream
         return stream.lag() if stream is not None and self.lease.token() else Lag()
+
+    def status(self) -> StreamStatus | None:
+        """Where reading the table's stream stands; None before the first look at it."""
+        stream = self._discovery.stream
+        if stream is None:
+            return None
+        return StreamStatus(stream.arn, bool(self.lease.token()), stream.status())
 
     def __iter__(self) -> Iterator[StreamBatch]:
         while (turn := self._schedule.take()) is not None:

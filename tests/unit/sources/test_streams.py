@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from threading import Event
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -31,6 +32,8 @@ from service.sources.checkpoints import ENDED, TRIM_HORIZON, Checkpoint, SqliteC
 from service.sources.streams import StreamSource
 from service.sources.streams.reader import ShardReader
 from service.sources.streams.schedule import Timing
+from service.sources.streams.status import CLOSED, READING, WAITING
+from service.sources.streams.status import ENDED as OVER
 from service.telemetry.logs import LoggingObserver
 
 DAY = 24 * 3600.0
@@ -645,3 +648,49 @@ def test_a_stand_by_is_not_behind(checkpoints):
     assert poller.source.lag().unread >= 600
     checkpoints.lease.token = lambda: 0
     assert poller.source.lag().unread == 0
+
+
+def states(poller: Poller) -> dict[str, str]:
+    status = poller.source.status()
+    assert status is not None
+    return {shard.id: shard.state for shard in status.shards}
+
+
+def test_where_reading_each_shard_stands_can_be_looked_at(checkpoints):
+    model = StreamModel(lag=300.0)
+    poller = Poller(model, checkpoints)
+    assert poller.source.status() is None
+    first = root(model)
+    numbers = model.write(first, 2)
+    poller.run(poller.has_seen(numbers))
+    (shard,) = poller.source.status().shards
+    assert (shard.id, shard.parent, shard.state) == (first.id, "", READING)
+    assert (int(shard.position), shard.time, shard.lag.unread) == (numbers[-1], model.now, 0.0)
+    (child,) = model.split(first, 1)
+    poller.run(lambda: states(poller) == {first.id: CLOSED})
+    (grandchild,) = model.split(child, 1)
+    poller.run(lambda: len(states(poller)) == 3)
+    status = poller.source.status()
+    assert (status.arn, status.leased) == (model.streams[-1].arn, True)
+    parents = {one.id: one.parent for one in status.shards}
+    assert parents == {first.id: "", child.id: first.id, grandchild.id: child.id}
+    poller.run(lambda: states(poller) == {first.id: OVER, child.id: OVER, grandchild.id: READING})
+
+
+def test_a_child_waits_for_its_parent(checkpoints):
+    model = StreamModel()
+    first = root(model)
+    model.write(first, 4)
+    (child,) = model.split(first, 1)
+    poller = Poller(model, checkpoints)
+    poller.run(lambda: bool(poller.seen))
+    assert states(poller) == {first.id: READING, child.id: WAITING}
+
+
+def test_a_process_that_lost_the_lease_says_that_another_reads(checkpoints):
+    model = StreamModel()
+    model.write(root(model))
+    poller = Poller(model, checkpoints)
+    poller.run(lambda: bool(poller.seen))
+    poller.source.lease = SimpleNamespace(token=lambda: 0)
+    assert not poller.source.status().leased
