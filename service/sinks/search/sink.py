@@ -92,9 +92,9 @@ class SearchSink:
                         found[index] = create_missing(self._context, index, self._mappings.get(index, {}))
             except Exception as error:
                 refused = _refused(error)
-                if refused.outcome is Outcome.REJECTED:  # no document is to blame
+                if refused.outcome is Outcome.REJECTED:
                     raise Halt(f"the index {index} cannot be created: {refused.reason}") from error
-                return {}, refused
+                return {}, replace(refused, status=None)  # no document is to blame
             self._targets |= {name: (target, now) for name, target in found.items()}
         return {name: self._targets[name][0] for name in names}, None
 
