@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import random
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
@@ -111,6 +113,37 @@ class Deployment:
 
     def rejected(self) -> list[dict[str, Any]]:
         return [json.loads(path.read_text()) for path in sorted(self.letters.glob("*.json"))]
+
+
+def fill(place: Deployment, size: int) -> None:
+    """Items i0000, i0001, … in the table."""
+    with place.items.batch_writer() as batch:
+        for number in range(size):
+            batch.put_item(Item={"id": f"i{number:04d}", "title": f"title {number}"})
+
+
+@contextmanager
+def changing(place: Deployment, family: str, size: int, pause: float = 0.0) -> Iterator[None]:
+    """Puts, changes and removes so many items of a family (`i` is that of `fill`) all the time."""
+    stopping, chance = Event(), random.Random(7)
+
+    def work() -> None:
+        for number in itertools.count(1):
+            if stopping.wait(pause):
+                break
+            key = {"id": f"{family}{chance.randrange(size):04d}"}
+            if chance.random() < 0.3:
+                place.items.delete_item(Key=key)
+            else:
+                place.items.put_item(Item={**key, "title": f"change {number}"})
+
+    thread = Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        thread.join()
 
 
 class Running:

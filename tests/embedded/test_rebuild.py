@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from threading import Event, Thread
 from typing import Any, ClassVar
 
 import pytest
-from deployments import Deployment, Running, ask, documents_of, eventually
+from deployments import Deployment, Running, ask, changing, documents_of, eventually, fill
 
 from routes.images import Images, ImageUploads
 from service.app import App
@@ -53,12 +51,6 @@ def do(app: App, advance: Any = lambda more: None, **what: Any) -> Rebuilt:
     return one
 
 
-def fill(deployment: Deployment, size: int) -> None:
-    with deployment.items.batch_writer() as batch:
-        for number in range(size):
-            batch.put_item(Item={"id": f"i{number:04d}", "title": f"title {number}"})
-
-
 def titles(deployment: Deployment, index: str = "") -> dict[str, str]:
     found = documents_of(deployment.search_url, index or deployment.index)
     return {name: document["title"] for name, document in found.items()}
@@ -66,28 +58,6 @@ def titles(deployment: Deployment, index: str = "") -> dict[str, str]:
 
 def truth(deployment: Deployment) -> dict[str, str]:
     return {item["id"]: item["title"] for item in deployment.items.scan()["Items"]}
-
-
-@contextmanager
-def writer(deployment: Deployment) -> Iterator[None]:
-    """Changes, removes and makes items all the time."""
-    stopping, chance = Event(), random.Random(3)
-
-    def work() -> None:
-        number = 0
-        while not stopping.wait(0.005):
-            number += 1
-            key = {"id": f"i{chance.randrange(60):04d}"}
-            if chance.random() < 0.3:
-                deployment.items.delete_item(Key=key)
-            else:
-                deployment.items.put_item(Item={**key, "title": f"change {number}"})
-
-    thread = Thread(target=work)
-    thread.start()
-    yield
-    stopping.set()
-    thread.join()
 
 
 class Reader:
@@ -125,7 +95,7 @@ def test_a_rebuild_while_the_table_changes_loses_nothing_and_no_search_misses_a_
     fill(running, 150)
     eventually(lambda: len(titles(running)), 150)
     still = {f"i{number:04d}" for number in range(100, 150)}
-    with writer(running), Reader(running, still) as reader:
+    with changing(running, "i", 60, pause=0.005), Reader(running, still) as reader:
         one = do(released, rebuild=True)
     assert one.words == f"{running.index}-000002 is in place of {running.index}-000001"
     assert reader.searches > 5

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import random
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from threading import Event, Lock, Thread
+from threading import Lock
 from typing import Any, ClassVar
 
 import pytest
-from deployments import Deployment, Running, ask, aws_client, eventually
+from deployments import Deployment, Running, ask, aws_client, changing, eventually, fill
 
 from routes.images import Images, ImageUploads
 from service import Index
@@ -27,12 +24,6 @@ from service.records.versions import stream_version
 from service.settings import Settings
 
 ALL, SCAN = Which(), Scan(segments=3)
-
-
-def fill(deployment: Deployment, size: int) -> None:
-    with deployment.items.batch_writer() as batch:
-        for number in range(size):
-            batch.put_item(Item={"id": f"i{number:04d}", "title": f"title {number}"})
 
 
 def load(app: App, **options: Any) -> Counter[str]:
@@ -98,30 +89,6 @@ def plant(deployment: Deployment, each: int) -> dict[str, set[str]]:
     return planted
 
 
-@contextmanager
-def writer(deployment: Deployment) -> Iterator[None]:
-    """Changes items all the time: puts, changes and removes."""
-    stopping, chance = Event(), random.Random(7)
-
-    def work() -> None:
-        number = 0
-        while not stopping.is_set():
-            number += 1
-            key = {"id": f"w{chance.randrange(40):04d}"}
-            if chance.random() < 0.3:
-                deployment.items.delete_item(Key=key)
-            else:
-                deployment.items.put_item(Item={**key, "title": f"change {number}"})
-
-    thread = Thread(target=work)
-    thread.start()
-    try:
-        yield
-    finally:
-        stopping.set()
-        thread.join()
-
-
 def test_a_backfill_loads_a_table_that_nobody_has_read_yet(deployment: Deployment) -> None:
     fill(deployment, 250)
     assert load(deployment.app) == {"applied": 250}
@@ -139,7 +106,7 @@ def test_what_is_loaded_is_dated_back_so_that_a_late_record_of_before_does_not_l
 
 def test_a_backfill_of_a_table_that_changes_all_the_time_ends_with_the_table(running: Deployment) -> None:
     fill(running, 100)
-    with writer(running):
+    with changing(running, "w", 40):
         for _ in range(3):
             load(running.app)
     truth = {item["id"]: item["title"] for item in running.items.scan()["Items"]}
@@ -198,7 +165,7 @@ def test_faults_are_found_and_mended_while_the_table_changes(running: Deployment
     eventually(lambda: len(running.documents()), 100)
     planted = plant(running, 5)
     planted["older"] |= planted.pop("newer")  # what was written just now is as new as the faults are
-    with writer(running):
+    with changing(running, "w", 40):
         found, told = compared(running.app, patience=3.0, repair=True)
     everything = {finding.id for finding, _ in told}
     assert everything == set().union(*planted.values())

@@ -13,7 +13,7 @@ from service.dispatch.outcomes import APPLIED, Outcome
 from service.dispatch.patience import Patience
 from service.errors import Halt
 from service.records import CREATED, Item, ObjectRecord, Record, TableRecord
-from service.routing import Document, Index, Route, Router, TableRoute
+from service.routing import Action, BucketRoute, DeleteItem, Document, Index, PutItem, Route, Router, TableRoute
 from service.sources.envelopes import unwrap
 
 
@@ -26,6 +26,19 @@ class Items(TableRoute):
 
     def document(self, item: Item) -> Document:
         return {"n": item.get("n")}
+
+
+class Uploads(BucketRoute):
+    """The same for objects: each makes an item."""
+
+    bucket: ClassVar = "images-in"
+    writes: ClassVar = {"table": "images"}
+
+    def created(self, upload: ObjectRecord, context: Context) -> list[Action]:
+        return [PutItem({"id": upload.key})]
+
+    def deleted(self, upload: ObjectRecord, context: Context) -> list[Action]:
+        return [DeleteItem({"id": upload.key})]
 
 
 NOW = 1_700_000_060.0

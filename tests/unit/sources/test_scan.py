@@ -220,24 +220,25 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         self.now += seconds
 
+    def spend(self, pace: ReadPace, seconds: float, units: float) -> None:
+        """A hundred pages that take so long and cost so much each."""
+        for _ in range(100):
+            pace.wait()
+            self.now += seconds
+            pace.spent(units)
+
 
 def test_reading_stays_within_the_units_that_are_allowed():
     clock = Clock()
     pace = ReadPace(50.0, clock, clock.sleep)
-    for _ in range(100):
-        pace.wait()
-        clock.now += 0.01
-        pace.spent(25.0)
+    clock.spend(pace, 0.01, 25.0)
     assert clock.now == pytest.approx(50.0, rel=0.03)
 
 
 def test_without_a_limit_a_throttled_table_gets_one_that_grows_again():
     clock = Clock()
     pace = ReadPace(0.0, clock, clock.sleep)
-    for _ in range(100):
-        pace.wait()
-        clock.now += 0.1
-        pace.spent(10.0)
+    clock.spend(pace, 0.1, 10.0)
     assert pace.rate == 0
     pace.throttled()
     slow = pace.rate

@@ -16,11 +16,10 @@ from typing import Any, ClassVar
 
 import pytest
 from builders import s3_record, stream_record
-from fakes import FakeQueue, Items, records
+from fakes import FakeQueue, Items, Uploads, records
 from search_model import SearchModel
 from xray import Daemon, checked, entities
 
-from service import BucketRoute, PutItem
 from service.app import App
 from service.context import Context
 from service.dispatch import Observer, Observers, Outcome
@@ -225,17 +224,6 @@ class Full:
         if self._most < 0:
             code = {"Code": "ThrottlingException", "Message": "slower"}
             raise ClientError({"Error": code, "ResponseMetadata": {"HTTPStatusCode": 429}}, "PutItem")
-
-
-class Uploads(BucketRoute):
-    bucket: ClassVar = "images-in"
-    writes: ClassVar = {"table": "images"}
-
-    def created(self, upload, context):
-        return [PutItem({"id": upload.key})]
-
-    def deleted(self, upload, context):
-        return []
 
 
 @pytest.fixture
