@@ -110,13 +110,11 @@ class App:
         """The same for one route alone (all, for ""); None for a route that is not registered."""
         if not route:
             return self.redriver
-        chosen = [bound.route for bound in self.router.bound if bound.name == route]
-        if not chosen:
-            return None
-        return self._dispatcher(Router(chosen, self.router.names), replace(self._hints, always=True))
+        chosen = [bound for bound in self.router.bound if bound.name == route]
+        return self.loader_of(chosen, hints=True) if chosen else None
 
     def loader_of(self, routes: Sequence[BoundRoute], hints: bool = False) -> Dispatcher:
-        """What dispatches the items of tables to some of the routes; with `hints` each is read as it is now."""
+        """What dispatches to some of the routes; with `hints` each record is only a hint."""
         router = Router([bound.route for bound in routes], self.router.names)
         return self._dispatcher(router, replace(self._hints, always=hints))
 

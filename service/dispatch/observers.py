@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 from .contracts import Letter
-from .outcomes import Report
+from .outcomes import Outcome, Report
 from .planning import Task
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Dispatched:
     """What became of a batch: of each record in `report`, of each record on each of its routes in `tasks`."""
 
@@ -21,6 +24,17 @@ class Dispatched:
     tasks: Sequence[Task]
     letters: Sequence[Letter]
     seconds: float
+
+    @cached_property
+    def ends(self) -> Counter[tuple[str, Outcome]]:
+        """How many records ended how on which route ("" without one); counted once for all who are told."""
+        return Counter((task.route, task.result.outcome) for task in self.tasks)
+
+
+OK: Final = 200
+
+NO_ANSWER: Final = 504
+"""As a gateway says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +76,22 @@ class Observer:
         decoded before. Within it "route": the tasks of a route; "request": nothing, of a sink.
         """
         return NOTHING
+
+    @contextmanager
+    def request(
+        self, sink: str, actions: int, size: int, status_of: Callable[[Exception], int | None]
+    ) -> Iterator[None]:
+        """A request that writes, for as long as the `with` block lasts; told then, by the status of its error."""
+        began, status = time.monotonic(), NO_ANSWER
+        with self.step("request", sink):
+            try:
+                yield
+                status = OK
+            except Exception as error:
+                status = status_of(error) or NO_ANSWER
+                raise
+            finally:
+                self.requested(Request(sink, actions, size, time.monotonic() - began, status))
 
 
 NOTHING: Final = nullcontext()

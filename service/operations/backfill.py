@@ -71,8 +71,7 @@ def backfill(
     Interrupted, it goes on where it stood the next time. Raises SettingsError, Halt and Unreachable.
     """
     found = Backfilled()
-    for name, routes in chosen(service, which).items():
-        load_tables(service, {name: routes}, scan, manner, job_of(routes), found, advance)
+    load_tables(service, chosen(service, which), scan, manner, job_of, found, advance)
     return found
 
 
@@ -81,11 +80,11 @@ def load_tables(
     tables: Mapping[str, Sequence[BoundRoute]],
     scan: Scan,
     manner: Manner,
-    job: str,
+    job_of: Callable[[Sequence[BoundRoute]], str],
     found: Backfilled,
     advance: Callable[[int], None],
 ) -> None:
-    """Loads the items of tables for some routes; `job` names the work, `found` is told of it."""
+    """Loads the items of tables for some routes; `job_of` names the work of some, `found` is told of it."""
 
     def told(report: Report) -> None:
         found.add(report)
@@ -101,7 +100,7 @@ def load_tables(
                 table,
                 scan.segments,
                 checkpoints,
-                job,
+                job_of(routes),
                 stopping,
                 ReadPace(scan.read_units, sleep=stopping.wait),
             )

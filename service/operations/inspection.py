@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+
+import orjson
 
 from ..context import Context
 from ..dispatch import Write
@@ -76,7 +77,7 @@ def document_of(write: Write) -> Any:
     if not isinstance(write.action, Index):
         return None
     try:
-        return json.loads(dump(write.action.document))
+        return orjson.loads(dump(write.action.document))
     except TypeError as error:
         raise ValueError(str(error)) from error
 

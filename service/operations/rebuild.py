@@ -12,28 +12,25 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..context import Context
 from ..dispatch import Letter
 from ..dispatch.failures import reaching
 from ..errors import SettingsError
 from ..routing import BoundRoute
 from ..settings import setting
 from ..sinks.search.indices import create, index_body
-from ..sinks.search.targets import ALSO, SEEN_FOR, Target, look
+from ..sinks.search.targets import ALSO, SEEN_FOR, Action, Target, add, change_aliases, look, remove
 from . import verify as verifying
 from .backfill import Backfilled, Manner, Scan, load_tables
+from .marks import BUILDING, BUILT, meta_of, put_state, state_of, uuid_of
 from .tables import Service, Which, chosen, fills_index
 
 logger = logging.getLogger(__name__)
 
 UNTIL_ALL_HAVE_SEEN: Final = 2 * SEEN_FOR
 """Seconds after which every writer goes by the aliases as they are now, and has sent what it had in hand."""
-
-BUILDING, BUILT = "building", "built"
 
 
 @dataclass(frozen=True)
@@ -92,15 +89,9 @@ def change(
     """
     found = chosen(service, which)
     for index in dict.fromkeys(bound.index for routes in found.values() for bound in routes):
-        with answered():
-            one = Rebuild(service, index, what, scan, manner, patience, advance)
-            yield one.run()
-
-
-@contextmanager
-def answered() -> Iterator[None]:
-    with reaching("the search server"):
-        yield
+        with reaching("the search server"):
+            done = Rebuild(service, index, what, scan, manner, patience, advance).run()
+        yield done
 
 
 class Rebuild:
@@ -142,7 +133,7 @@ class Rebuild:
         return self._rebuild(target, building, kept)
 
     def _rebuild(self, target: Target, building: Sequence[str], kept: Sequence[str]) -> Rebuilt:
-        routes = self._routes()
+        self._check_owners()
         if kept:
             raise SettingsError(f"{', '.join(kept)} was replaced and is kept: --drop-old or --rollback first")
         if not target.is_alias and not self._what.replace_index:
@@ -152,8 +143,8 @@ class Rebuild:
             )
         new = building[0] if building else self._create(target)
         self._sleep(UNTIL_ALL_HAVE_SEEN)
-        refused = self._load(new, routes)
-        if refused and not self._what.accept_refused:
+        refused = self._load(new)
+        if refused.reasons and not self._what.accept_refused:
             reasons = "; ".join(refused.reasons)
             return Rebuilt(
                 self._index, "", f"{new} is not in place: it refuses items: {reasons} (--accept-refused)"
@@ -166,19 +157,19 @@ class Rebuild:
         if found.left:
             left = ", ".join(f"{count} {kind}" for kind, count in sorted(found.left.items()))
             return Rebuilt(self._index, "", f"{new} is not in place: it differs from the table: {left}")
+        self._context.search.indices.refresh(index=new)  # else searches miss what was just written
         self._switch(target, new)
         unseen = "".join(f"; not verified: {name}: {reason}" for name, reason in found.unverifiable.items())
         return Rebuilt(self._index, new, f"{new} is in place of {target.live}{unseen}")
 
-    def _routes(self) -> list[BoundRoute]:
-        """Whoever fills the index. Raises SettingsError where a scan does not bring all of it back."""
+    def _check_owners(self) -> None:
+        """Raises SettingsError where a scan does not bring all of the index back."""
         owners = [bound for bound in self._service.router.bound if bound.index == self._index]
         strangers = [bound.name for bound in owners if not fills_index(bound)]
         if strangers:
             raise SettingsError(
                 f"{self._index} cannot be rebuilt: {', '.join(strangers)} fills it, and not with items of a scan"
             )
-        return owners
 
     def _create(self, target: Target) -> str:
         """Makes the new index a copy. What is left of a rebuild that failed is deleted."""
@@ -190,42 +181,33 @@ class Rebuild:
         mapping = self._service.mappings.get(self._index, {})
         body = index_body(self._context, {**mapping, "_meta": meta_of(mapping, BUILDING)})
         create(self._context, new, body)
-        self._alias(add(new, self._index + ALSO))
+        change_aliases(self._context, add(new, self._index + ALSO))
         return new
 
-    def _load(self, new: str, routes: Sequence[BoundRoute]) -> Refused | None:
-        """Scans the tables into the new index; what was refused, None for nothing."""
+    def _load(self, new: str) -> Refused:
+        """Scans the tables into the new index; what was refused."""
         refused = Refused()
         inside = self._service.into(self._index, new, refused)
-        names = {bound.name for bound in routes}
-        tables = {
-            table: [bound for bound in of if bound.name in names] for table, of in chosen(inside, Which()).items()
-        }
-        done = Backfilled()
         job = f"rebuild {uuid_of(self._context, new)}"
-        load_tables(
-            inside, {t: of for t, of in tables.items() if of}, self._scan, self._manner, job, done, self._advance
-        )
-        return refused if refused.reasons else None
+        tables = self._tables(inside, new)
+        load_tables(inside, tables, self._scan, self._manner, lambda _: job, Backfilled(), self._advance)
+        return refused
 
     def _verify(self, new: str) -> verifying.Verified:
         """Compares the new index with the tables, and mends it."""
         inside = self._service.into(self._index, new, Refused())
-        self._context.search.indices.refresh(index=new)
+        manner = verifying.Manner(repair=True)
         return verifying.Verification(
-            inside,
-            self._scan,
-            verifying.Manner(repair=True),
-            self._patience,
-            lambda finding, became: None,
-            self._advance,
-        ).run(
-            {
-                table: [bound for bound in of if bound.index == new]
-                for table, of in chosen(inside, Which()).items()
-                if any(bound.index == new for bound in of)
-            }
-        )
+            inside, self._scan, manner, self._patience, lambda finding, became: None, self._advance
+        ).run(self._tables(inside, new))
+
+    def _tables(self, inside: Service, new: str) -> dict[str, list[BoundRoute]]:
+        """The tables that fill the new index, each with its routes that do."""
+        found = {
+            table: [bound for bound in routes if bound.index == new]
+            for table, routes in chosen(inside, Which()).items()
+        }
+        return {table: routes for table, routes in found.items() if routes}
 
     def _switch(self, target: Target, new: str) -> None:
         """Puts the new index in place of the one that is searched, all at once. The old one becomes the copy."""
@@ -233,13 +215,13 @@ class Rebuild:
         put_state(self._context, new, BUILT)
         if not target.is_alias:
             gone = {"remove_index": {"index": old}}
-            self._alias(gone, add(new, self._index), remove(new, self._index + ALSO))
+            change_aliases(self._context, gone, add(new, self._index), remove(new, self._index + ALSO))
             return
-        moves: list[Mapping[str, Any]] = []
+        moves: list[Action] = []
         for alias, properties in self._aliases_of(old).items():
             if alias != self._index + ALSO:
                 moves += [remove(old, alias), add(new, alias, properties)]
-        self._alias(*moves, remove(new, self._index + ALSO), add(old, self._index + ALSO))
+        change_aliases(self._context, *moves, remove(new, self._index + ALSO), add(old, self._index + ALSO))
 
     def _rollback(self, target: Target, kept: Sequence[str]) -> Rebuilt:
         if not kept:
@@ -251,7 +233,7 @@ class Rebuild:
         """Deletes copies, once nobody writes to them any longer: a write would make an index of that name."""
         if not copies:
             return Rebuilt(self._index, target.live, nothing)
-        self._alias(*(remove(copy, self._index + ALSO) for copy in copies))
+        change_aliases(self._context, *(remove(copy, self._index + ALSO) for copy in copies))
         self._sleep(UNTIL_ALL_HAVE_SEEN)
         for copy in copies:
             self._context.search.indices.delete(index=copy)
@@ -260,42 +242,6 @@ class Rebuild:
     def _look(self) -> Target:
         return look(self._context, [self._index])[self._index]
 
-    def _alias(self, *actions: Mapping[str, Any]) -> None:
-        self._context.search.indices.update_aliases(body={"actions": list(actions)})
-
     def _aliases_of(self, index: str) -> Mapping[str, Any]:
         found: Mapping[str, Any] = self._context.search.indices.get_alias(index=index)[index]["aliases"]
         return found
-
-
-def add(index: str, alias: str, properties: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
-    return {"add": {"index": index, "alias": alias, **(properties or {})}}
-
-
-def remove(index: str, alias: str) -> Mapping[str, Any]:
-    return {"remove": {"index": index, "alias": alias}}
-
-
-def meta_of(mapping: Mapping[str, Any], state: str) -> dict[str, Any]:
-    """A mapping's own notes with the state of the index that has it."""
-    return {**mapping.get("_meta", {}), "streamdex": {"state": state}}
-
-
-def mapping_of(context: Context, index: str) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = context.search.indices.get_mapping(index=index)[index].get("mappings", {})
-    return found
-
-
-def state_of(context: Context, index: str) -> str:
-    """How far an index is that was made for a rebuild; "" for another."""
-    return str(mapping_of(context, index).get("_meta", {}).get("streamdex", {}).get("state", ""))
-
-
-def put_state(context: Context, index: str, state: str) -> None:
-    meta = meta_of(mapping_of(context, index), state)
-    context.search.indices.put_mapping(index=index, body={"_meta": meta})
-
-
-def uuid_of(context: Context, index: str) -> str:
-    """What tells an index from another that had its name before."""
-    return str(context.search.indices.get_settings(index=index)[index]["settings"]["index"]["uuid"])

@@ -32,7 +32,7 @@ class Service(Protocol):
         ...
 
     def loader_of(self, routes: Sequence[BoundRoute], hints: bool = False) -> Dispatcher:
-        """What dispatches the items of tables to some of the routes; with `hints` each is read as it is now."""
+        """What dispatches to some of the routes; with `hints` each record is only a hint."""
         ...
 
 

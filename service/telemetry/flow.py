@@ -53,10 +53,9 @@ class Flow(Observer):
 
     def dispatched(self, done: Dispatched) -> None:
         second = int(self._clock())
-        ends = Counter((task.route, task.result.outcome) for task in done.tasks)
         letters = Counter(letter.route for letter in done.letters)
         with self._lock:
-            for (route, outcome), count in ends.items():
+            for (route, outcome), count in done.ends.items():
                 tally = self._tallies.setdefault((done.source, route), _Tally())
                 tally.counts[outcome] += count
                 tally.by_second[second] += count

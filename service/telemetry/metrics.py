@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Final, TypeAlias
@@ -106,6 +106,10 @@ class Values:
     def put(self, metric: Metric, value: float, *labels: str) -> None:
         self.numbers.setdefault(metric, {})[labels] = value
 
+    def behind(self, source: str, lag: Lag) -> None:
+        self.put(UNREAD, lag.unread, source)
+        self.put(LEFT, lag.left / 60, source)
+
     def observe(self, metric: Metric, values: Iterable[float], *labels: str) -> None:
         by_labels = self.histograms.setdefault(metric, {})
         if labels not in by_labels:
@@ -140,31 +144,27 @@ class Metrics(Observer):
     def arrived(self, source: str, lag: Lag) -> None:
         """A batch was handed over by a source that cannot be asked how far it is behind."""
         with self.lock:
-            self.values.put(UNREAD, lag.unread, source)
-            self.values.put(LEFT, lag.left / 60, source)
+            self.values.behind(source, lag)
 
     def dispatched(self, done: Dispatched) -> None:
         now = self._now()
-        ends: Counter[tuple[str, Outcome]] = Counter()
         ages: dict[str, list[float]] = {}
         for task in done.tasks:
-            outcome = task.result.outcome
-            ends[task.route, outcome] += 1
-            if outcome is not Outcome.APPLIED or isinstance(task.record, Undecodable):
+            if task.result.outcome is not Outcome.APPLIED or isinstance(task.record, Undecodable):
                 continue
             if task.record.created is not None:
                 ages.setdefault(task.route, []).append(max(now - task.record.created, 0.0))
         letters = Counter(letter.route for letter in done.letters)
         with self.lock:
             values = self.values
-            for (route, outcome), count in ends.items():
+            for (route, outcome), count in done.ends.items():
                 values.add(RECORDS, count, route, outcome.name.lower())
             for route, seconds in ages.items():
                 values.observe(INDEXED, seconds, route)
             values.observe(BATCHES, [done.seconds], done.source)
             for route, count in letters.items():
                 values.add(LETTERS, count, route)
-            for route, run in self._runs(done, ends).items():
+            for route, run in self._runs(done).items():
                 values.put(IN_A_ROW, run, route)
 
     def retrying(self, tasks: int, reason: str, pause: float) -> None:
@@ -190,11 +190,10 @@ class Metrics(Observer):
         with self.lock:
             self.values.add(POISON, messages, source)
 
-    def _runs(self, done: Dispatched, ends: Mapping[tuple[str, Outcome], int]) -> dict[str, float]:
+    def _runs(self, done: Dispatched) -> dict[str, float]:
         """For each route of a batch, how many of its records were rejected since its last that was not."""
-        routes = {route for route, _ in ends}
-        runs = dict.fromkeys(routes, 0.0)
-        for route in {route for route, outcome in ends if outcome is Outcome.REJECTED}:
+        runs = dict.fromkeys((route for route, _ in done.ends), 0.0)
+        for route in {route for route, outcome in done.ends if outcome is Outcome.REJECTED}:
             runs[route] = self._rejected.get(route, 0.0)
             for task in done.tasks:
                 if task.route == route:

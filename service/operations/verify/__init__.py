@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .findings import Finding, Kind
-from .verify import Manner, Patience, Verification, Verified, verify
+from .manner import Manner, Patience
+from .verify import Verification, Verified, verify
 
 __all__ = ["Finding", "Kind", "Manner", "Patience", "Verification", "Verified", "verify"]

@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import orjson
-
 from ...context import Context
 from ...dispatch import SILENT
 from ...dispatch.failures import reaching
@@ -15,8 +13,8 @@ from ...dispatch.outcomes import Outcome
 from ...dispatch.planning import Task, ask, route
 from ...errors import Halt, StreamdexError
 from ...records import Record, TableRecord
-from ...routing import BoundRoute, Index, Router
-from ...sinks.search.body import dump
+from ...routing import BoundRoute, Router
+from ..inspection import document_of
 from .findings import Stored
 
 AT_ONCE: Final = 500
@@ -50,9 +48,8 @@ def wanted(records: Sequence[Record], router: Router, context: Context) -> tuple
             continue
         (write,) = task.writes
         try:
-            document = write.action.document if isinstance(write.action, Index) else None
-            source = None if document is None else orjson.loads(dump(document))
-        except (RecursionError, TypeError, ValueError):
+            source = document_of(write)
+        except (RecursionError, ValueError):
             failed.append(task)
             continue
         found.append(Wanted(task.bound, task.seen, write.target, write.id, source))

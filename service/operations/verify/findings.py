@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from ...records.versions import MARGIN, time_of
-
-ABSENT: Final = None
-"""What stands for a field that is not there."""
+from .. import inspection
+from ..inspection import ABSENT
 
 
 class Kind(StrEnum):
@@ -74,11 +73,10 @@ def compare(
     return (Kind.NEWER if stored.version > read else Kind.OLDER), fields
 
 
-def differences(wanted: Any, stored: Any, path: str = "") -> Iterator[tuple[str, tuple[Any, Any]]]:
-    """The fields that differ, by their dotted paths, each with both values; ABSENT for one that is not there."""
-    if isinstance(wanted, Mapping) and isinstance(stored, Mapping):
-        for name in [*wanted, *(name for name in stored if name not in wanted)]:
-            below = f"{path}.{name}" if path else name
-            yield from differences(wanted.get(name, ABSENT), stored.get(name, ABSENT), below)
-    elif wanted != stored or isinstance(wanted, bool) is not isinstance(stored, bool):
-        yield path, (wanted, stored)
+def differences(wanted: Any, stored: Any) -> Iterator[tuple[str, tuple[Any, Any]]]:
+    """The fields that differ, by their dotted paths, each with both values. None for one that is not there: to a
+    search a null is the same."""
+    for found in inspection.differences(wanted, stored):
+        there, held = (None if value is ABSENT else value for value in (found.wanted, found.held))
+        if there is not None or held is not None:
+            yield found.path, (there, held)

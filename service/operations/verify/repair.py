@@ -59,12 +59,13 @@ def _write(service: Service, faults: Sequence[Suspect], at: Sequence[int]) -> li
     by_route: dict[BoundRoute, list[int]] = {}
     for place, fault in enumerate(faults):
         by_route.setdefault(fault.bound, []).append(place)
+    tables = {fault.record.table for fault in faults}
+    dated = {table: stream_version(describe(service.context, table).now - MARGIN, None) for table in tables}
     for bound, group in by_route.items():
         records: list[TableRecord] = []
         for place in group:
             record = faults[place].record
-            now = describe(service.context, record.table).now
-            version = max(at[place], there[place].version or 0, stream_version(now - MARGIN, None))
+            version = max(at[place], there[place].version or 0, dated[record.table])
             records.append(keyed(record.source, typed(record.keys), version))
         report = service.loader_of([bound], hints=True).dispatch(records, "repair")
         results |= zip(group, report.results, strict=True)

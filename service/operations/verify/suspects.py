@@ -15,7 +15,7 @@ from ...lookups import Lookups
 from ...records import MODIFY, TableRecord
 from ...routing import BoundRoute, Router
 from .documents import Busy, Wanted, stored, wanted
-from .findings import Finding, Stored, Verdict, compare
+from .findings import Finding, Verdict, compare
 
 CHANGES: Final = 10
 """Times that an item may change while it is looked at, before it is left alone."""
@@ -35,6 +35,15 @@ class Suspect:
     image: Mapping[str, Any] | None
     since: float
     changes: int = 0
+
+
+@dataclass(frozen=True)
+class State:
+    """An item as it was just read (None if it is gone), the version of its document, and how that differs."""
+
+    image: Mapping[str, Any] | None
+    version: int | None
+    verdict: Verdict | None
 
 
 class Suspects:
@@ -77,10 +86,7 @@ class Suspects:
 
     def verdicts(self, suspects: Sequence[Suspect]) -> list[Verdict | None]:
         """How documents differ from their items at this moment; None for one that does not."""
-        with reaching("reading items as they are now"):
-            images = self._lookups.items([suspect.record for suspect in suspects])
-        states = self._states(suspects, images)
-        return [_verdict(suspect, *state) for suspect, state in zip(suspects, states, strict=True)]
+        return [state.verdict for state in self._see(suspects)]
 
     def _look(self) -> None:
         """Looks at each once more, after a pause."""
@@ -96,33 +102,30 @@ class Suspects:
 
     def _look_at(self, group: Sequence[Suspect]) -> list[Suspect]:
         """Those of which it is not clear yet."""
-        with reaching("reading items as they are now"):
-            images = self._lookups.items([suspect.record for suspect in group])
         rest, faults = [], []
-        for suspect, image, state in zip(group, images, self._states(group, images), strict=True):
-            differs = _verdict(suspect, *state)
-            if differs is None:
+        for suspect, state in zip(group, self._see(group), strict=True):
+            if state.verdict is None:
                 continue
             now = self._clock()
-            if image != suspect.image:
-                suspect.image, suspect.since = image, now
+            if state.image != suspect.image:
+                suspect.image, suspect.since = state.image, now
                 suspect.changes += 1
             if now - suspect.since < self._patience:
                 if suspect.changes < CHANGES:
                     rest.append(suspect)
                 continue
-            kind, fields = differs
-            bound, version = suspect.bound, state[1].version
-            found = Finding(kind, bound.index, suspect.id, bound.name, suspect.record.keys, fields, version)
+            kind, fields = state.verdict
+            bound = suspect.bound
+            found = Finding(kind, bound.index, suspect.id, bound.name, suspect.record.keys, fields, state.version)
             faults.append((found, suspect))
         if faults:
             self._told(faults)
         return rest
 
-    def _states(
-        self, group: Sequence[Suspect], images: Sequence[Mapping[str, Any] | None]
-    ) -> list[tuple[Mapping[str, Any] | None, Stored]]:
-        """What each document should be by its item as it was just read, and then what it is."""
+    def _see(self, group: Sequence[Suspect]) -> list[State]:
+        """Reads the items, and then the documents."""
+        with reaching("reading items as they are now"):
+            images = self._lookups.items([suspect.record for suspect in group])
         there = [
             suspect.record.as_now(image, suspect.record.version)
             for suspect, image in zip(group, images, strict=True)
@@ -131,13 +134,17 @@ class Suspects:
         makes, _ = wanted(there, self._router, self._context)
         sources = {(one.index, one.id): one.source for one in makes}
         places = [(suspect.bound.index, suspect.id) for suspect in group]
+        now = time.time()
         return [
-            (sources.get(place), found) for place, found in zip(places, stored(self._context, places), strict=True)
+            State(
+                image,
+                found.version,
+                compare(sources.get(place), found, suspect.record.version, now, suspect.bound.versioned),
+            )
+            for suspect, image, place, found in zip(
+                group, images, places, stored(self._context, places), strict=True
+            )
         ]
-
-
-def _verdict(suspect: Suspect, wants: Mapping[str, Any] | None, found: Stored) -> Verdict | None:
-    return compare(wants, found, suspect.record.version, time.time(), suspect.bound.versioned)
 
 
 def suspect_of(one: Wanted, now: float) -> Suspect:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 import time
 from collections import Counter
@@ -13,12 +12,11 @@ from threading import Event, Lock
 from typing import Final
 
 from ...dispatch import Batch, Outcome, Report, Result
-from ...errors import DecodeError, SettingsError
+from ...errors import DecodeError
 from ...records import INSERT, MODIFY, REMOVE
 from ...records.versions import MARGIN, stream_version
 from ...routing import BoundRoute, Router, TableRoute
 from ...routing.router import has_place
-from ...settings import setting
 from ...sources.checkpoints import Unkept
 from ...sources.scan import ScanSource, Table, describe
 from ...sources.scan.pace import ReadPace
@@ -27,42 +25,12 @@ from ..tables import Service, Which, chosen
 from ..work import work_off
 from .documents import ids, stored, wanted
 from .findings import Finding, Kind, compare
+from .manner import Manner
 from .repair import MENDED, delete_stray, repair
 from .seen import Seen
 from .suspects import Suspect, Suspects, keyed, suspect_of
 
 DONE: Final = Result(Outcome.SKIPPED, "verified")
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long what differs may be on its way."""
-
-    patience: float = setting(
-        30.0,
-        "seconds that a document may differ while its item does not change: the most that the service is behind",
-        env="STREAMDEX_PATIENCE",
-        least=0,
-    )
-
-
-@dataclass(frozen=True)
-class Manner:
-    """How a verification goes about it."""
-
-    repair: bool = setting(False, "mend what is found, and verify that", env="STREAMDEX_REPAIR")
-    sample: str = setting("100%", "how much of table and index is looked at, such as 1%", env="STREAMDEX_SAMPLE")
-
-    @property
-    def share(self) -> float:
-        """The sample as a number over 0, and 1 at the most. Raises SettingsError."""
-        try:
-            share = float(self.sample.removesuffix("%")) / (100 if self.sample.endswith("%") else 1)
-        except ValueError:
-            share = math.nan
-        if not 0 < share <= 1:
-            raise SettingsError(f"sample must be a share such as 1%, not {self.sample!r}")
-        return share
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from ...context import Context
 from ...dispatch import Observer, Result, Write
@@ -13,8 +13,9 @@ from ...dispatch.failures import describe
 from ...dispatch.outcomes import Outcome
 from ...errors import StreamdexError
 from .answers import result_of_item
-from .body import serialise
-from .targets import ALSO, Target, actions
+from .body import Chunk, chunks, serialise
+from .pace import Pace
+from .targets import ALSO, Target, change_aliases, remove
 
 logger = logging.getLogger(__name__)
 
@@ -78,38 +79,23 @@ class Copies:
 
     def _request(self, copy: str, writes: Sequence[Write]) -> list[Result]:
         self._context.check()
+        settings = self._context.settings
         found: dict[int, Result] = {}
         metas = {write.target: {"_index": copy} for write in writes}
-        lines = list(serialise(writes, metas, found, self._context.settings.document_bytes))
-        for group in self._groups(lines):
-            found |= self._post(copy, group)
+        lines = serialise(writes, metas, found, settings.document_bytes)
+        for chunk in chunks(lines, Pace(settings.bulk_actions, settings.bulk_bytes)):
+            found |= zip(chunk.positions, self._post(copy, chunk), strict=True)
         return [found[position] for position in range(len(writes))]
 
-    def _groups(self, lines: Sequence[tuple[int, bytes]]) -> Iterator[list[tuple[int, bytes]]]:
-        """Requests no larger than settings allow."""
-        settings = self._context.settings
-        group: list[tuple[int, bytes]] = []
-        size = 0
-        for position, line in lines:
-            if group and (size + len(line) > settings.bulk_bytes or len(group) >= settings.bulk_actions):
-                yield group
-                group, size = [], 0
-            group.append((position, line))
-            size += len(line)
-        if group:
-            yield group
-
-    def _post(self, copy: str, group: Sequence[tuple[int, bytes]]) -> dict[int, Result]:
+    def _post(self, copy: str, chunk: Chunk) -> list[Result]:
         try:
             with self._observer.step("request", "copy"):
-                answer = self._context.search.bulk(body=b"".join(line for _, line in group))
-            items: list[Any] = [item for one in answer["items"] for item in one.values()]
-            ends = [result_of_item(item, copy) for item in items]
+                answer = self._context.search.bulk(body=chunk.body)
+            return [result_of_item(item, copy) for one in answer["items"] for item in one.values()]
         except StreamdexError as error:
-            return {position: Result(Outcome.REJECTED, str(error)) for position, _ in group}
+            return [Result(Outcome.REJECTED, str(error))] * len(chunk.positions)
         except Exception as error:
-            return {position: Result(Outcome.RETRY, describe(error)) for position, _ in group}
-        return {position: end for (position, _), end in zip(group, ends, strict=True)}
+            return [Result(Outcome.RETRY, describe(error))] * len(chunk.positions)
 
     def _give_up(self, name: str, copy: str, reason: str) -> bool:
         """Has nobody write to a copy any longer; False where it is no copy any longer, as it is searched now."""
@@ -117,7 +103,7 @@ class Copies:
 
         self._failed[name, copy] = reason
         try:
-            self._context.search.indices.update_aliases(body=actions(("remove", copy, name + ALSO)))
+            change_aliases(self._context, remove(copy, name + ALSO))
         except NotFoundError:
             del self._failed[name, copy]
             return False

@@ -12,10 +12,13 @@ from .targets import Target, look
 def create_missing(context: Context, name: str, mapping: Mapping[str, Any]) -> Target:
     """Creates an index behind its alias, unless there is one; how it is then. Raises what opensearch-py raises."""
     target = look(context, [name])[name]
-    if target.live:
-        return target
-    create(context, target.next, {**index_body(context, mapping), "aliases": {name: {}}})
-    return look(context, [name])[name]
+    return target if target.live else create_behind(context, target, mapping)
+
+
+def create_behind(context: Context, target: Target, mapping: Mapping[str, Any]) -> Target:
+    """Creates an index behind an alias that is not there; how it is then. Raises what opensearch-py raises."""
+    create(context, target.next, {**index_body(context, mapping), "aliases": {target.name: {}}})
+    return look(context, [target.name])[target.name]
 
 
 def create(context: Context, index: str, body: Mapping[str, Any]) -> None:

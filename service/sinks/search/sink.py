@@ -10,23 +10,21 @@ from typing import Any
 import orjson
 
 from ...context import Context
-from ...dispatch import SILENT, Observer, Request, Result, Write
+from ...dispatch import SILENT, Observer, Result, Write
 from ...dispatch.failures import describe, result_of
+from ...dispatch.observers import NO_ANSWER
 from ...dispatch.outcomes import Outcome
 from ...errors import Halt
 from ...routing import Index
 from .answers import result_of_item, result_of_request
 from .body import Chunk, chunks, serialise
 from .copies import Copies
-from .indices import create_missing
+from .indices import create_behind
 from .pace import Pace
 from .targets import SEEN_FOR, Target, look
 from .values import mapping_conflict
 
-OK, BUSY, TOO_LARGE, BROKEN = 200, 429, 413, 500
-
-NO_ANSWER = 504
-"""As a gateway says it."""
+BUSY, TOO_LARGE, BROKEN = 429, 413, 500
 
 GONE = 404
 """The status of a result, and never that of a document that was not found, which is APPLIED."""
@@ -89,7 +87,7 @@ class SearchSink:
                 found = look(self._context, old)
                 for index in old:
                     if not found[index].live and self._context.settings.create_indices:
-                        found[index] = create_missing(self._context, index, self._mappings.get(index, {}))
+                        found[index] = create_behind(self._context, found[index], self._mappings.get(index, {}))
             except Exception as error:
                 refused = _refused(error)
                 if refused.outcome is Outcome.REJECTED:
@@ -154,19 +152,8 @@ class SearchSink:
 
     def _post(self, chunk: Chunk) -> Any:
         """Sends a request, and tells how it went. Raises what opensearch-py raises."""
-        began, status = time.monotonic(), NO_ANSWER
-        with self._observer.step("request", "search"):
-            try:
-                answer = self._context.search.bulk(body=chunk.body)
-                status = OK
-            except Exception as error:
-                found = getattr(error, "status_code", None)  # a connection error's is the text N/A
-                status = found if isinstance(found, int) else NO_ANSWER
-                raise
-            finally:
-                seconds = time.monotonic() - began
-                self._observer.requested(Request("search", len(chunk.positions), chunk.size, seconds, status))
-        return answer
+        with self._observer.request("search", len(chunk.positions), chunk.size, _status_of):
+            return self._context.search.bulk(body=chunk.body)
 
     def _learn(self, refused: Result, chunk: Chunk) -> Result:
         """The same result, once it is taken into account for what comes."""
@@ -191,6 +178,12 @@ def explained(result: Result, write: Write) -> Result:
         return result
     words = mapping_conflict(result.reason, write.action.document)
     return replace(result, reason=f"index {write.target}: {words}", told=None) if words else result
+
+
+def _status_of(error: Exception) -> int | None:
+    """The status of an answer; a connection error has a text in its place."""
+    found = getattr(error, "status_code", None)
+    return found if isinstance(found, int) else None
 
 
 def _refused(error: Exception) -> Result:

@@ -7,9 +7,9 @@ is searched, and `images--also` on those that get the same writes. Every writer 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from ...context import Context
 from ...errors import Halt
@@ -78,11 +78,18 @@ def target_of(name: str, indices: Mapping[str, Any]) -> Target:
     return Target(name, live, tuple(sorted(also)), tuple(sorted(taken)))
 
 
-def actions(*steps: tuple[str, str, str]) -> dict[str, Any]:
-    """The body of a change of aliases, all at once: ("add" or "remove", index, alias)."""
-    return {"actions": list(_actions(steps))}
+Action: TypeAlias = Mapping[str, Mapping[str, Any]]
+"""A part of a change of aliases."""
 
 
-def _actions(steps: Sequence[tuple[str, str, str]]) -> Iterator[dict[str, Any]]:
-    for verb, index, alias in steps:
-        yield {verb: {"index": index, "alias": alias}}
+def add(index: str, alias: str, properties: Mapping[str, Any] | None = None) -> Action:
+    return {"add": {"index": index, "alias": alias, **(properties or {})}}
+
+
+def remove(index: str, alias: str) -> Action:
+    return {"remove": {"index": index, "alias": alias}}
+
+
+def change_aliases(context: Context, *actions: Action) -> None:
+    """Carries the actions out, all at once. Raises what opensearch-py raises."""
+    context.search.indices.update_aliases(body={"actions": list(actions)})
