@@ -115,6 +115,14 @@ def result_of(error: Exception, doing: str) -> Result:
     return Result(Outcome.REJECTED, f"{reason}{place_of(error)}")
 
 
+def is_transient(error: Exception) -> bool:
+    """Whether what failed may succeed when it is tried again."""
+    try:
+        return result_of(error, "").outcome is Outcome.RETRY
+    except Halt:
+        return False
+
+
 @contextmanager
 def reaching(what: str) -> Iterator[None]:
     """Makes errors of the libraries in the block ours: Unreachable, or Halt. `what` is what was wanted."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 from ...dispatch import SILENT, Lag, Observer
 from ..checkpoints import ENDED, LATEST, TRIM_HORIZON, Checkpoint, Checkpoints
 from .lineage import may_end, readable, unrecorded
-from .listing import list_shards
+from .listing import ShardLister
 from .reader import RETENTION, ShardReader
 
 LAG: Final = 600.0
@@ -30,11 +30,15 @@ class Stream:
     now: Callable[[], float]
     observer: Observer = SILENT
     ended: bool = False
+    _lister: ShardLister = field(init=False)
     _at: dict[str, Checkpoint] | None = None
     _parents: dict[str, str] = field(default_factory=dict)
     _readers: dict[str, ShardReader] = field(default_factory=dict)
     _finished: dict[str, float] = field(default_factory=dict)
     _missed: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self._lister = ShardLister(self.client, self.arn)
 
     @property
     def waits(self) -> bool:
@@ -49,12 +53,14 @@ class Stream:
         """Takes note that a shard is read to its end."""
         self._finished.setdefault(reader.shard, self.now())
 
-    def discover(self) -> list[ShardReader]:
-        """Looks for shards; those that can be read now and could not before. Raises Halt, and what boto3 raises.
+    def discover(self) -> list[ShardReader] | None:
+        """Looks at a page of shards; after the last, those that can be read now and could not before, else None.
 
-        Only one thread may be in here at a time.
+        Only one thread may be in here at a time. Raises Halt, and what boto3 raises.
         """
-        listing = list_shards(self.client, self.arn)
+        listing = self._lister.next()
+        if listing is None:
+            return None
         if self._at is None:
             self._at = resumed(self.checkpoints.read(self.arn))
         for shard, position in unrecorded(listing.shards, self._at, self.start).items():
