@@ -6,9 +6,11 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from ...dispatch import SILENT, Lag, Observer
+from ...errors import Retry
 from ..checkpoints import ENDED, LATEST, TRIM_HORIZON, Checkpoint, Checkpoints
 from .lineage import may_end, readable, unrecorded
 from .listing import ShardLister
@@ -20,11 +22,15 @@ LAG: Final = 600.0
 
 @dataclass
 class Stream:
-    """One stream as it is known so far. `start` is where it is read from if nothing of it is recorded."""
+    """One stream as it is known so far, under the lease of a token.
+
+    `start` is where it is read from: if nothing of it is recorded, and only until a first look is.
+    """
 
     arn: str
     client: Any
     checkpoints: Checkpoints
+    token: int
     start: str
     limit: int
     now: Callable[[], float]
@@ -56,15 +62,17 @@ class Stream:
     def discover(self) -> list[ShardReader] | None:
         """Looks at a page of shards; after the last, those that can be read now and could not before, else None.
 
-        Only one thread may be in here at a time. Raises Halt, and what boto3 raises.
+        Only one thread may be in here at a time. Raises Halt, LeaseLost, Retry, and what boto3 raises.
         """
+        if self._at is None:
+            self._at = resumed(self.checkpoints.claim(self.arn, self.token))
+            self.start = TRIM_HORIZON if self._at else self.start
         listing = self._lister.next()
         if listing is None:
             return None
-        if self._at is None:
-            self._at = resumed(self.checkpoints.read(self.arn))
         for shard, position in unrecorded(listing.shards, self._at, self.start).items():
             self._record(shard, position)
+        self.start = TRIM_HORIZON
         self._parents |= {shard.id: shard.parent for shard in listing.shards}
         now = self.now()
         finished = {shard: now - when for shard, when in dict(self._finished).items()}  # other threads add to it
@@ -77,9 +85,12 @@ class Stream:
         return [self._open(s) for s in readable(positions, self._parents) if self._is_there(s)]
 
     def _record(self, shard: str, position: str) -> None:
+        """Keeps what is relied on from now on. Raises Retry where that has to wait."""
         assert self._at is not None
-        self._at[shard] = Checkpoint(position, self.now())
-        self.checkpoints.write(self.arn, shard, self._at[shard])
+        checkpoint = Checkpoint(position, self.now())
+        if not self.checkpoints.write(self.arn, shard, checkpoint, self.token):
+            raise Retry(f"shard {shard} could not be recorded")
+        self._at[shard] = checkpoint
 
     def _is_there(self, shard: str) -> bool:
         """Whether a shard without a reader gets one: it was listed once, or was missing from two listings.
@@ -97,7 +108,7 @@ class Stream:
             self.client,
             self.arn,
             shard,
-            self.checkpoints,
+            partial(self._keep, shard),
             at=self._at[shard],
             limit=self.limit,
             observer=self.observer,
@@ -106,13 +117,16 @@ class Stream:
         self._readers[shard] = reader
         return reader
 
+    def _keep(self, shard: str, checkpoint: Checkpoint) -> None:
+        self.checkpoints.write(self.arn, shard, checkpoint, self.token)
+
     def _forget(self, listed: set[str]) -> None:
         """Forgets shards that have ended and are no longer kept by the stream."""
         assert self._at is not None
         for shard, at in list(self._at.items()):
             if at.position == ENDED and shard not in listed and self.now() - (at.time or 0) > 2 * RETENTION:
                 del self._at[shard]
-                self.checkpoints.remove(self.arn, shard)
+                self.checkpoints.remove(self.arn, shard, self.token)
 
 
 def worst_lag(lags: Iterable[Lag]) -> Lag:

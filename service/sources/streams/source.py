@@ -71,7 +71,7 @@ class StreamBatch:
         check(self._from.lease, self._turn.token)
 
     def settle(self, report: Report) -> None:
-        """Raises Halt where the checkpoint cannot be kept; the batch can then be settled again."""
+        """Raises LeaseLost, and Halt where the checkpoint cannot be kept; the batch can then be settled again."""
         done = self._reader.settle(self.records, report)
         self._from.back(self._turn, len(self.records), "" if done else report.results[report.undone[0]].reason)
 
@@ -185,7 +185,7 @@ class StreamSource:
 
     def _discover(self, turn: Turn) -> None:
         """Looks for shards, and for the next stream once this one is at its end."""
-        stream = turn.stream = turn.stream or self._stream_after(None)
+        stream = turn.stream = turn.stream or self._stream_after(None, turn.token)
         try:
             found = stream.discover()
         except self._context.dynamodb_streams.exceptions.ResourceNotFoundException:
@@ -195,7 +195,7 @@ class StreamSource:
             turn.failures = 0
             self._schedule.put(turn, PAGES_APART)
             return
-        turn.stream = self._stream_after(stream) if stream.ended else stream
+        turn.stream = self._stream_after(stream, turn.token) if stream.ended else stream
         for reader in found:
             self._schedule.put(Turn(turn.token, reader, stream))
         with self._lock:
@@ -205,7 +205,7 @@ class StreamSource:
             pause = 0.0 if turn.stream.arn != stream.arn else often * (0.5 + self._chance() / 2)
             self._schedule.put(turn, pause)
 
-    def _stream_after(self, before: Stream | None) -> Stream:
+    def _stream_after(self, before: Stream | None, token: int) -> Stream:
         """The stream to read first, or next if there is one. Raises Halt, and what boto3 raises."""
         settings, client = self._context.settings, self._context.dynamodb_streams
         arns = list_streams(client, self._table) or [enabled_stream(self._context.dynamodb, self._table)]
@@ -224,6 +224,7 @@ class StreamSource:
             arns[0],
             client,
             self._checkpoints,
+            token,
             settings.start_at,
             settings.stream_batch_size,
             self._now,

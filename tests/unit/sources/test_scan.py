@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from email.utils import formatdate
 from threading import Event
 from typing import Any
@@ -114,6 +115,41 @@ def test_what_was_interrupted_goes_on_after_the_last_page_that_was_done(checkpoi
     assert again.resumed
     assert sorted(first + read(again)) == table.names
     assert again.complete
+
+
+class Follower:
+    """Checkpoints of a process that stands by until another is done, `meanwhile`."""
+
+    def __init__(self, checkpoints: Any, meanwhile: Callable[[], object]):
+        self.lease = self
+        self.claim, self.read = checkpoints.claim, checkpoints.read
+        self.write, self.remove = self._noting(checkpoints.write), self._noting(checkpoints.remove)
+        self.tokens: list[int] = []
+        self._steps = iter([lambda: 0, meanwhile])
+
+    def token(self) -> int:
+        step = next(self._steps, None)
+        return 7 if step is None else (step(), 0)[1]
+
+    def _noting(self, change: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(*arguments: Any) -> Any:
+            self.tokens.append(arguments[-1])
+            return change(*arguments)
+
+        return noted
+
+
+def test_who_takes_over_goes_on_where_the_other_stood_by_then_and_writes_under_its_own_lease(checkpoints):
+    table = FakeTable(10)
+    first = source_of(table, checkpoints, 1)
+    seen: list[str] = []
+    follower = Follower(checkpoints, lambda: seen.extend(read(first, 2)))
+    second = source_of(table, follower, 1)
+    assert len(seen) == 4
+    assert second.resumed
+    assert sorted(seen + read(second)) == table.names
+    second.forget()
+    assert set(follower.tokens) == {7}
 
 
 def test_a_page_that_was_not_settled_is_read_again(checkpoints):

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from itertools import pairwise
 from threading import Event
 from typing import Any
@@ -517,6 +518,51 @@ def test_a_stop_need_not_wait_for_the_pages_of_shards_that_are_left(checkpoints)
     assert len(model.described) == 3
 
 
+class Unwilling:
+    """Checkpoints that cannot be written the first times."""
+
+    def __init__(self, checkpoints: Any, failures: int):
+        self.lease, self.read, self.claim = checkpoints.lease, checkpoints.read, checkpoints.claim
+        self.remove = checkpoints.remove
+        self.failures = failures
+        self._write = checkpoints.write
+
+    def write(self, *arguments: Any) -> bool:
+        self.failures -= 1
+        return self.failures < 0 and self._write(*arguments)
+
+
+def test_nothing_is_read_from_the_end_of_a_stream_before_that_is_recorded(checkpoints):
+    """Else whoever goes on after a crash would begin at the end of then."""
+    model = StreamModel()
+    children = model.split(root(model), 4)
+    unwilling = Unwilling(checkpoints, failures=1000)
+    first = Poller(model, unwilling, start_at="LATEST")
+    first.run_for(60)
+    assert "GetShardIterator" not in model.calls
+    old = model.write(children[3], 1)
+    unwilling.failures = 3  # of the shards some are recorded and some are not
+    first.run_for(60)
+    assert len(checkpoints.read(model.streams[-1].arn)) == 5
+    numbers = [model.write(child, 1)[0] for child in children]
+    again = Poller(model, checkpoints, start_at="LATEST")
+    again.run(again.has_seen(numbers))
+    assert not set(old) & set(first.seen)
+
+
+def test_a_shard_counts_as_ended_only_once_that_could_be_recorded(checkpoints):
+    model = StreamModel()
+    numbers = model.write(root(model), 1)
+    unwilling = Unwilling(checkpoints, failures=0)
+    poller = Poller(model, unwilling)
+    poller.run(poller.has_seen(numbers))
+    (child,) = model.split(root(model), 1)
+    unwilling.failures = 5
+    poller.run(poller.has_seen(model.write(child, 1)))
+    assert position(checkpoints, model, root(model)) == ENDED
+    assert unwilling.failures < 0
+
+
 def test_several_threads_read_several_shards_at_once_and_each_in_its_order(checkpoints):
     model = StreamModel(page=1)
     shards = model.split(root(model), 3)
@@ -651,7 +697,8 @@ class Steered:
     def __init__(self, checkpoints: Any):
         self.now = 0
         self.lease = self
-        self.read, self.write, self.remove = checkpoints.read, checkpoints.write, checkpoints.remove
+        self.read, self.claim = checkpoints.read, checkpoints.claim
+        self.write, self.remove = checkpoints.write, checkpoints.remove
 
     def token(self) -> int:
         return self.now
@@ -669,6 +716,36 @@ def test_a_stand_by_reads_nothing_until_it_holds_the_lease_and_then_from_the_oth
     steered.now = 7
     stand_by.run(stand_by.has_seen(numbers))
     assert stand_by.seen == numbers
+
+
+class Noted:
+    """Checkpoints that take note of the tokens they are used with."""
+
+    def __init__(self, steered: Steered):
+        self.lease, self.read = steered, steered.read
+        self.tokens: list[tuple[str, int]] = []
+        for name in ("claim", "write", "remove"):
+            setattr(self, name, partial(self._note, name, getattr(steered, name)))
+
+    def _note(self, name: str, call: Callable[..., Any], *arguments: Any) -> Any:
+        self.tokens.append((name, arguments[-1]))
+        return call(*arguments)
+
+
+def test_a_stream_is_claimed_once_for_each_time_that_the_lease_is_had_and_written_with_its_token(checkpoints):
+    model = StreamModel()
+    steered = Steered(checkpoints)
+    noted = Noted(steered)
+    poller = Poller(model, noted)
+    for token in (7, 9):
+        steered.now = token
+        poller.run(poller.has_seen(model.write(root(model), 3)))
+        poller.run_for(100)
+        assert noted.tokens[0] == ("claim", token)
+        assert [name for name, _ in noted.tokens].count("claim") == 1
+        assert {used for _, used in noted.tokens} == {token}
+        assert len(noted.tokens) > 2
+        noted.tokens.clear()
 
 
 def test_what_was_in_hand_when_the_lease_was_lost_is_neither_written_nor_read_on(checkpoints):
