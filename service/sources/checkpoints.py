@@ -112,6 +112,9 @@ class SqliteCheckpoints:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
             self._connection.execute("PRAGMA journal_mode = WAL")
+            # Commits do not wait for the disk. They survive the process; if the power fails the file is whole, and
+            # some records are read again ("PRAGMA synchronous", SQLite).
+            self._connection.execute("PRAGMA synchronous = NORMAL")
             self._connection.execute(
                 "CREATE TABLE IF NOT EXISTS positions (grp TEXT, stream TEXT, shard TEXT, position TEXT,"
                 " time REAL, format INTEGER, PRIMARY KEY (grp, stream, shard))"
@@ -130,6 +133,8 @@ class SqliteCheckpoints:
     def write(self, stream: str, shard: str, checkpoint: Checkpoint, token: int) -> bool:
         row = (self._group, stream, shard, checkpoint.position, checkpoint.time, FORMAT)
         self._execute("INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?, ?, ?)", *row)
+        if checkpoint.position == LATEST:  # without it, what came since the stream was begun would be left out
+            self._execute("PRAGMA wal_checkpoint(FULL)")
         return True
 
     def remove(self, stream: str, shard: str, token: int) -> None:

@@ -14,7 +14,7 @@ from positions_model import PositionsModel
 from service.context import Context
 from service.errors import Halt, LeaseLost, SettingsError, Unreachable
 from service.settings import Settings
-from service.sources.checkpoints import ENDED, Checkpoint, SqliteCheckpoints, Unkept, make_checkpoints
+from service.sources.checkpoints import ENDED, LATEST, Checkpoint, SqliteCheckpoints, Unkept, make_checkpoints
 from service.sources.lease import TableLease
 from service.sources.table_checkpoints import TableCheckpoints
 from service.sources.timing import Timing
@@ -99,6 +99,26 @@ def test_a_file_that_cannot_be_written_halts_with_the_remedy(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(Halt, match="STREAMDEX_CHECKPOINTS"):
         SqliteCheckpoints(tmp_path / "file" / "c.sqlite", "g")
+
+
+def test_a_stream_that_was_begun_at_its_end_is_known_to_be_even_if_the_power_fails(tmp_path):
+    """The file is whole without its log, which holds the rest: what is not yet on the disk."""
+    store = SqliteCheckpoints(tmp_path / "c.sqlite", "g")
+    write(store, "stream", "shard", LATEST)
+    write(store, "stream", "shard", "17")
+    (tmp_path / "copy.sqlite").write_bytes((tmp_path / "c.sqlite").read_bytes())
+    store.close()
+    copy = SqliteCheckpoints(tmp_path / "copy.sqlite", "g")
+    assert copy.read("stream")["shard"].position == LATEST
+    copy.close()
+
+
+def test_a_checkpoint_in_a_file_does_not_wait_for_the_disk(tmp_path):
+    store = SqliteCheckpoints(tmp_path / "c.sqlite", "g")
+    normal = 1
+    assert store._execute("PRAGMA synchronous") == [(normal,)]
+    assert store._execute("PRAGMA journal_mode") == [("wal",)]
+    store.close()
 
 
 def test_a_table_that_cannot_be_reached_at_the_start_is_told():
