@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
@@ -125,20 +126,25 @@ class TableCheckpoints:
     def _create_missing(self) -> None:
         try:
             with reaching(f"the table {self._table} for checkpoints"):
-                self._dynamodb.describe_table(TableName=self._table)
+                table = self._dynamodb.describe_table(TableName=self._table)["Table"]
+            if table.get("TableStatus") != "CREATING":
+                return
         except self._dynamodb.exceptions.ResourceNotFoundException:
-            self._dynamodb.create_table(
-                TableName=self._table,
-                AttributeDefinitions=[
-                    {"AttributeName": name, "AttributeType": "S"} for name in ("stream", "shard")
-                ],
-                KeySchema=[
-                    {"AttributeName": "stream", "KeyType": "HASH"},
-                    {"AttributeName": "shard", "KeyType": "RANGE"},
-                ],
-                BillingMode="PAY_PER_REQUEST",
-            )
-            self._dynamodb.get_waiter("table_exists").wait(TableName=self._table)
+            with suppress(self._dynamodb.exceptions.ResourceInUseException):  # another of the group was faster
+                self._create()
+        waiter = self._dynamodb.get_waiter("table_exists")
+        waiter.wait(TableName=self._table, WaiterConfig={"Delay": 2, "MaxAttempts": 100})
+
+    def _create(self) -> None:
+        self._dynamodb.create_table(
+            TableName=self._table,
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("stream", "shard")],
+            KeySchema=[
+                {"AttributeName": "stream", "KeyType": "HASH"},
+                {"AttributeName": "shard", "KeyType": "RANGE"},
+            ],
+            BillingMode="PAY_PER_REQUEST",
+        )
 
 
 def checkpoints_of(rows: Sequence[Row]) -> dict[str, Checkpoint]:

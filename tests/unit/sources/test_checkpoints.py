@@ -156,6 +156,32 @@ def test_a_table_is_made_where_it_is_missing(mocked_dynamodb):
     assert mocked_dynamodb.list_tables()["TableNames"] == ["positions"]
 
 
+@pytest.mark.parametrize("status", ["missing", "CREATING"])
+def test_a_table_that_another_process_is_making_is_waited_for(mocked_dynamodb, status):
+    describe, waited = mocked_dynamodb.describe_table, []
+
+    def describe_first(**arguments):
+        """What the other does comes after this look."""
+        settings = Settings(checkpoints="dynamodb://positions")
+        mocked_dynamodb.describe_table = describe
+        make_checkpoints(Context(settings, dynamodb=mocked_dynamodb), "g", competes=False)
+        if status == "missing":
+            raise mocked_dynamodb.exceptions.ResourceNotFoundException({"Error": {}}, "DescribeTable")
+        return {"Table": {"TableStatus": status}}
+
+    def get_waiter(name):
+        waited.append(name)
+        return waiter(name)
+
+    waiter, mocked_dynamodb.describe_table = mocked_dynamodb.get_waiter, describe_first
+    mocked_dynamodb.get_waiter = get_waiter
+    store = make_checkpoints(
+        Context(Settings(checkpoints="dynamodb://positions"), dynamodb=mocked_dynamodb), "g", competes=False
+    )
+    assert waited == ["table_exists"] * 2
+    assert store.read("stream") == {}
+
+
 def test_a_checkpoint_that_could_not_be_written_now_stops_nothing_and_one_that_never_can_halts(caplog):
     model = PositionsModel()
     store = store_of(model, 1)
