@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
-import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from threading import Event
-from types import FrameType
 
 from ..app import App
 from ..dispatch import Source
 from ..errors import SettingsError, StreamdexError
-from .health import Health, HealthPages
+from .health import Health
+from .pages import make_pages
+from .serving import Serving
+from .signals import stops
 from .workers import Worker
 
 logger = logging.getLogger(__name__)
@@ -26,11 +27,14 @@ def run(app: App, stopping: Event | None = None, started: Callable[[Sequence[Sou
     is told the sources. Raises SettingsError when there is nothing to read, or no port for the pages.
     """
     stopping = stopping or Event()
+    if app.settings.on_gap == "verify":
+        from ..operations.gaps import GapRepair
+
+        app.observer.add(GapRepair(app, app.settings.stall_after))
     sources = app.sources(stopping)
     if not sources:
         raise SettingsError("nothing to read: no route has a table, and READ_QUEUE names no queue")
-    previous = {number: signal.signal(number, _stops(stopping)) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
+    with stops(stopping):
         exits = app.settings.on_halt == "exit"
         workers = [
             Worker(source, app.dispatcher, app.context, stopping, exits)
@@ -46,24 +50,14 @@ def run(app: App, stopping: Event | None = None, started: Callable[[Sequence[Sou
             while not stopping.wait(1.0):
                 pass  # in steps, so that a signal is noticed on every platform
             return _finish(workers, app.settings.stop_timeout)
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 def _pages(health: Health, app: App) -> AbstractContextManager[object]:
-    """The health pages, if there is a port for them. Raises SettingsError."""
+    """The service's own pages, if there is a port for them. Raises SettingsError."""
     settings = app.settings
     if not settings.page_port:
         return nullcontext()
-    return HealthPages(health, app.metrics, settings.page_host, settings.page_port)
-
-
-def _stops(stopping: Event) -> Callable[[int, FrameType | None], None]:
-    def stop(number: int, frame: FrameType | None) -> None:
-        stopping.set()
-
-    return stop
+    return Serving(make_pages(app, health), settings.page_host, settings.page_port)
 
 
 def _finish(workers: Sequence[Worker], timeout: float) -> int:

@@ -6,26 +6,20 @@ import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
 from typing import Any, Final, Protocol
-
-import orjson
 
 from ..context import Context
 from ..dispatch import Dispatched, Letter, Observer, Outcome, Result, Write
-from ..dispatch.failures import result_of
 from ..dispatch.outcomes import APPLIED, STALE
 from ..dispatch.planning import Task
-from ..errors import Halt
+from ..errors import Unreachable
 from ..records import Undecodable
 from ..records.serializer import typed
 from ..routing import Index
-from ..sinks.search.answers import reason_of
 from ..sinks.search.body import serialise
-from .differences import Fields, Stored, compare
-
-AT_ONCE: Final = 100
-"""Documents that are asked for in one request."""
+from ..sinks.search.targets import Target
+from .documents import Stored, stored
+from .inspection import Difference, differences, document_of
 
 MISSING: Final = "missing"
 CHANGED: Final = "changed"
@@ -54,7 +48,7 @@ class Finding:
     version: int | None = None
     there: int | None = None
     content: Any = None
-    fields: Fields = dataclasses.field(default_factory=dict)
+    fields: Sequence[Difference] = ()
     reason: str = ""
     superseded: bool = False
 
@@ -131,8 +125,7 @@ class Actions:
     def write(self, writes: Sequence[Write]) -> list[Result]:
         """What the sink would refuse before it is sent is rejected; all else counts as written."""
         results: dict[int, Result] = {}
-        for position, _ in serialise(writes, results, self._most_bytes):
-            results[position] = APPLIED
+        results |= dict.fromkeys(sendable(writes, results, self._most_bytes), APPLIED)
         return [results[position] for position in range(len(writes))]
 
     def findings(self, write: Write, result: Result, route: str) -> Iterator[Finding]:
@@ -157,19 +150,17 @@ class Differences:
 
     def write(self, writes: Sequence[Write]) -> list[Result]:
         results: dict[int, Result] = {}
-        lines = serialise(writes, results, self._most_bytes)
-        while some := dict(islice(lines, AT_ONCE)):
-            try:
-                stored = self._read([writes[position] for position in some])
-            except Exception as error:
-                # Without a status: nothing is given up for what a server that is only read from says.
-                failed = replace(result_of(error, "reading the index"), status=None)
-                results.update(dict.fromkeys(some, failed))
-                continue
-            for (position, line), there in zip(some.items(), stored, strict=True):
-                finding = difference(writes[position], line, there)
-                self._found[writes[position]] = finding
-                results[position] = STALE if finding.what == OLDER else APPLIED
+        meant = sendable(writes, results, self._most_bytes)
+        places = [(writes[position].target, writes[position].id) for position in meant]
+        try:
+            held = stored(self._context, places, missing=True)
+        except Unreachable as error:
+            # Without a status: nothing is given up for what a server that is only read from says.
+            return [results.get(position, Result(Outcome.RETRY, str(error))) for position in range(len(writes))]
+        for position, there in zip(meant, held, strict=True):
+            finding = difference(writes[position], there)
+            self._found[writes[position]] = finding
+            results[position] = STALE if finding.what == OLDER else APPLIED
         return [results[position] for position in range(len(writes))]
 
     def findings(self, write: Write, result: Result, route: str) -> Iterator[Finding]:
@@ -179,33 +170,24 @@ class Differences:
         elif not write.id:
             yield Finding(NOT_COMPARED, route, write.target)
 
-    def _read(self, writes: Sequence[Write]) -> list[Stored | None]:
-        """What the index holds of each, as it is this moment. Raises Halt, and what opensearch-py raises."""
-        wanted = [{"_index": write.target, "_id": write.id} for write in writes]
-        answer = self._context.search.mget(body={"docs": wanted})
-        return [stored(found) for found in answer["docs"]]
+
+def sendable(writes: Sequence[Write], results: dict[int, Result], most_bytes: int) -> list[int]:
+    """The positions of what would be sent; what would be refused gets its result instead."""
+    metas = {write.target: Target(write.target, write.target).meta for write in writes}
+    return [position for position, _ in serialise(writes, metas, results, most_bytes)]
 
 
-def stored(found: Mapping[str, Any]) -> Stored | None:
-    """A document of an answer; None for one that is not there. Raises Halt for an index that cannot be read."""
-    error = found.get("error")
-    if isinstance(error, Mapping) and error.get("type") != "index_not_found_exception":
-        raise Halt(f"the index {found.get('_index')} cannot be read: {reason_of(error)}")
-    return Stored(found.get("_source") or {}, found.get("_version")) if found.get("found") else None
-
-
-def difference(write: Write, line: bytes, there: Stored | None) -> Finding:
-    """How an index differs from a write, of which `line` is what would be sent."""
-    version = there.version if there else None
-    fields: Fields = {}
-    if there and write.version is not None and version is not None and write.version < version:
+def difference(write: Write, there: Stored) -> Finding:
+    """How an index differs from a write."""
+    fields: Sequence[Difference] = ()
+    if there.version is not None and write.version is not None and write.version < there.version:
         what = OLDER
     elif isinstance(write.action, Index):
-        fields = compare(there.source if there else {}, orjson.loads(line.split(b"\n")[1]))
-        what = MISSING if there is None else CHANGED if fields else UNCHANGED
+        fields = tuple(differences(document_of(write), there.source or {}))
+        what = MISSING if there.source is None else CHANGED if fields else UNCHANGED
     else:
-        what = DELETED if there else UNCHANGED
-    return Finding(what, "", write.target, write.id, write.version, version, fields=fields)
+        what = UNCHANGED if there.source is None else DELETED
+    return Finding(what, "", write.target, write.id, write.version, there.version, fields=fields)
 
 
 def content_of(write: Write) -> Any:

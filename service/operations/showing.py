@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from ..sinks.letters.envelope import portable
 from ..sinks.search.body import dump
 from ..telemetry.logs import one_line
-from .differences import ABSENT, Fields
+from .inspection import ABSENT, Difference
 from .rehearsal import Finding
 
 LONGEST: Final = 160
@@ -26,13 +26,14 @@ def words_of(finding: Finding) -> Iterator[str]:
     note = "(superseded in its batch)" if finding.superseded else ""
     parts = [finding.what, place, version.lstrip(", "), finding.route, content, note, finding.reason]
     yield "  ".join(plain(part) for part in parts if part)
-    for path, (old, new) in finding.fields.items():
-        if old is ABSENT:
-            yield f"  + {plain(path)}: {shown(new)}"
-        elif new is ABSENT:
-            yield f"  - {plain(path)}: {shown(old)}"
+    for field in finding.fields:
+        path = plain(field.path)
+        if field.held is ABSENT:
+            yield f"  + {path}: {shown(field.wanted)}"
+        elif field.wanted is ABSENT:
+            yield f"  - {path}: {shown(field.held)}"
         else:
-            yield f"  ~ {plain(path)}: {shown(old)} -> {shown(new)}"
+            yield f"  ~ {path}: {shown(field.held)} -> {shown(field.wanted)}"
 
 
 def value_of(finding: Finding) -> dict[str, Any]:
@@ -45,11 +46,9 @@ def value_of(finding: Finding) -> dict[str, Any]:
     return found
 
 
-def _pairs(fields: Fields) -> dict[str, dict[str, Any]]:
-    return {
-        path: {name: value for name, value in (("old", old), ("new", new)) if value is not ABSENT}
-        for path, (old, new) in fields.items()
-    }
+def _pairs(fields: Sequence[Difference]) -> dict[str, dict[str, Any]]:
+    pairs = {field.path: (("old", field.held), ("new", field.wanted)) for field in fields}
+    return {path: {name: value for name, value in pair if value is not ABSENT} for path, pair in pairs.items()}
 
 
 def shown(value: Any) -> str:

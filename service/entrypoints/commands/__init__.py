@@ -12,6 +12,8 @@ MODULES: Final[Mapping[str, str]] = {
     "run": "run",
     "record": "record",
     "replay": "replay",
+    "backfill": "backfill",
+    "verify": "verify",
     "dead-letters": "dead_letters",
     "settings": "settings",
 }

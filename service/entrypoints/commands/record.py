@@ -9,12 +9,12 @@ from pathlib import Path
 from threading import Event, Timer
 
 from ...app import App, Chosen
-from ...dispatch.failures import reaching
-from ...errors import Halt, SettingsError
-from ...sinks.recordings import Masks, RecordingFile
+from ...errors import SettingsError
+from ...sinks.recordings import RecordingFile
+from ...sources.scan import describe
 from ..progress import progress
 from ..signals import stops
-from .command import Command, Output, counted, tell
+from .command import Command, Output, counted, quietly, tell
 
 
 def record_stream(chosen: Chosen) -> int:
@@ -25,9 +25,10 @@ def record_stream(chosen: Chosen) -> int:
         raise SettingsError("record needs --table=NAME and --out=FILE")
     stopping = Event()
     # Whoever starts it is there to mend what is wrong: it ends instead of waiting.
-    with App(replace(chosen.settings, on_halt="exit"), chosen.routes) as app:
+    with App(replace(quietly(chosen), on_halt="exit"), chosen.routes) as app:
         masks = app.masks
-        check_table(app, tap.table, masks)
+        table = describe(app.context, app.router.names.existing("table", tap.table))
+        masks.check(table.keys, f"table {table.name}")
         timer = Timer(tap.seconds, stopping.set)
         silent = chosen.configuration.build(Output).json
         with (
@@ -38,23 +39,11 @@ def record_stream(chosen: Chosen) -> int:
             if tap.seconds:
                 timer.start()
             try:
-                count = record(app.tap(tap.table, stopping), file, masks, stopping, tap.records, told)
+                count = record(app.tap(table.name, stopping), file, masks, stopping, tap.records, told)
             finally:
                 timer.cancel()
     tell(chosen, {"records": count, "file": tap.out}, f"{counted(count)} in {tap.out}")
     return 0
-
-
-def check_table(app: App, table: str, masks: Masks) -> None:
-    """Raises SettingsError where masks would hide the table's key, and Halt where there is no table."""
-    actual = app.router.names.existing("table", table)
-    dynamodb = app.context.dynamodb
-    with reaching(f"table {actual}"):
-        try:
-            schema = dynamodb.describe_table(TableName=actual)["Table"]["KeySchema"]
-        except dynamodb.exceptions.ResourceNotFoundException as error:
-            raise Halt(f"the table {actual} does not exist: correct --table, or map its name in names") from error
-    masks.check([part["AttributeName"] for part in schema], f"table {actual}")
 
 
 def open_file(out: str) -> RecordingFile:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...app import App, Chosen
 from ...errors import SettingsError
-from ...settings import Settings
 from ..progress import progress
-from .command import Command, Output, counted, tell
+from .command import Command, Output, counted, quietly, tell
 
 if TYPE_CHECKING:
     from ...operations.rehearsal import Finding, Rehearsal
@@ -26,7 +24,7 @@ def replay_recording(chosen: Chosen) -> int:
 
     mode, which = chosen.configuration.build(Mode), chosen.configuration.build(Selection)
     pace = Pace(speed_of(mode.speed))
-    with App(settings_of(chosen), chosen.routes) as app:
+    with App(quietly(chosen), chosen.routes) as app:
         rehearsal = rehearsal_of(app, mode, show(chosen))
         dispatcher = app.replayer(mode.route, mode.current, rehearsal)
         takes = which.test(app.router.names)
@@ -38,16 +36,6 @@ def replay_recording(chosen: Chosen) -> int:
                 recordings.read(told), dispatcher, takes=takes, one_route=bool(mode.route), pace=pace
             )
     return summarise(chosen, replayed, rehearsal)
-
-
-def settings_of(chosen: Chosen) -> Settings:
-    """On a terminal the bar takes the place of the lines about batches."""
-    settings = chosen.settings
-    return (
-        replace(settings, log_level="WARNING")
-        if sys.stderr.isatty() and settings.log_level == "INFO"
-        else settings
-    )
 
 
 def rehearsal_of(app: App, mode: Mode, show: Callable[[Finding], None]) -> Rehearsal | None:

@@ -11,7 +11,7 @@ from threading import Lock
 from typing import Final
 
 from ...dispatch import Dispatched, Observer
-from ...dispatch.failures import describe
+from ...dispatch.failures import describe, name_of
 from ...records import Record
 from ...settings import Settings
 from .files import RecordingFile
@@ -104,7 +104,8 @@ class Recorder(Observer):
         with suppress(OSError):
             self._series.close()
         if not self._failing:
-            logger.warning("records are not recorded", extra={"reason": describe(error), "missing": self.missing})
+            reason = describe(error) if isinstance(error, OSError) else name_of(error)
+            logger.warning("records are not recorded", extra={"reason": reason, "missing": self.missing})
         self._failing = True
 
 

@@ -10,7 +10,7 @@ from ...dispatch import SILENT, Lag, Observer, Report
 from ...errors import DecodeError
 from ...records import Record, TableRecord, Undecodable
 from ...records.tables import table_of
-from ..checkpoints import LATEST, TRIM_HORIZON, Checkpoint, Checkpoints
+from ..checkpoints import LATEST, TRIM_HORIZON, Checkpoint
 
 RETENTION: Final = 24 * 3600.0
 """Seconds that a stream keeps its records ("DynamoDB Streams", Amazon DynamoDB Developer Guide)."""
@@ -27,20 +27,20 @@ class ShardReader:
         client: Any,
         stream: str,
         shard: str,
-        checkpoints: Checkpoints,
+        keep: Callable[[Checkpoint], object],
         *,
         at: Checkpoint,
         limit: int,
         observer: Observer = SILENT,
         now: Callable[[], float] = time.time,
     ):
-        """`at` is where it stands, `limit` the most records of one page."""
+        """`keep` writes a checkpoint, `at` is where it stands, `limit` the most records of one page."""
         self.shard = shard
         self.at = at
         self.finished = False
         self._client = client
         self._stream = stream
-        self._checkpoints = checkpoints
+        self._keep = keep
         self._limit = limit
         self._observer = observer
         self._now = now
@@ -77,7 +77,7 @@ class ShardReader:
             return []
         self._iterator = answer.get("NextShardIterator")
         self._closed = self._iterator is None
-        records = [to_record(raw, self._stream) for raw in answer["Records"]]
+        records = self._decode(answer["Records"])
         if records or self._closed:
             self._tell_lost(records)
         self.finished = self._closed and not records
@@ -87,7 +87,7 @@ class ShardReader:
         return records
 
     def settle(self, records: Sequence[Record], report: Report) -> bool:
-        """Moves on past the records that are done; whether that was all of them. Raises Halt.
+        """Moves on past the records that are done; whether that was all of them. Raises Halt, LeaseLost.
 
         The first that is not comes again, with everything after it: a shard is read in order.
         """
@@ -98,10 +98,16 @@ class ShardReader:
             self._again = records[done].identifier
         if done:
             self.at = Checkpoint(records[done - 1].identifier, time_of(records[:done]) or self.at.time)
-            self._checkpoints.write(self._stream, self.shard, self.at)
+            self._keep(self.at)
             self._unread_since, self._renewed = self.at.time, self._now()
         self.finished = self._closed and not undone
         return not undone
+
+    def _decode(self, raws: Sequence[Mapping[str, Any]]) -> list[Record]:
+        if not raws:
+            return []
+        with self._observer.step("decode", f"table {table_of(self._stream)}", raws):
+            return [to_record(raw, self._stream, self.shard) for raw in raws]
 
     def _current(self) -> str:
         if self._iterator is None:
@@ -146,10 +152,10 @@ class ShardReader:
         self._lost_since = None
 
 
-def to_record(raw: Mapping[str, Any], stream: str) -> Record:
+def to_record(raw: Mapping[str, Any], stream: str, shard: str) -> Record:
     """A record of `get_records`; an Undecodable with its sequence number where it cannot be read."""
     try:
-        return TableRecord(raw, source=stream)
+        return TableRecord(raw, source=stream, shard=shard)
     except DecodeError as error:
         number = raw.get("dynamodb", {}).get("SequenceNumber", "")
         return Undecodable(raw, str(error), stream, number)

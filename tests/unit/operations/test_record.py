@@ -15,9 +15,10 @@ from service.errors import Halt
 from service.operations.record import record
 from service.settings import Settings
 from service.sinks.recordings import Masks, RecordingFile
-from service.sources.checkpoints import Checkpoint, MemoryCheckpoints, SqliteCheckpoints
+from service.sources.checkpoints import Checkpoint, SqliteCheckpoints, Unkept
 from service.sources.streams import StreamSource
-from service.sources.streams.schedule import Timing
+from service.sources.streams.pacing import GATHERING
+from service.sources.timing import Timing
 
 NO_MASKS = Masks()
 
@@ -35,7 +36,7 @@ class Tapped:
     def run(self, most: int = 0, masks: Masks = NO_MASKS) -> int:
         context = Context(Settings(**self._settings), dynamodb=self.model, dynamodb_streams=self.model)
         timing = Timing(lambda: self.model.now, lambda: self.model.now, self._wait, lambda: 0.5)
-        source = StreamSource(context, "images", MemoryCheckpoints(), self.stopping, timing=timing)
+        source = StreamSource(context, "images", Unkept(), self.stopping, timing=timing)
         file = RecordingFile(self.path)
         try:
             return record(source, file, masks, self.stopping, most)
@@ -68,12 +69,13 @@ def test_all_that_the_stream_has_is_recorded_parents_before_children(model, tmp_
     assert sorted(tapped.numbers()) == numbers
 
 
-def test_it_ends_after_so_many_records_to_the_number(model, tmp_path):
+@pytest.mark.parametrize(("most", "rest"), [(1, 0.0), (3, GATHERING)])  # of two pages the second is waited for
+def test_it_ends_at_once_after_so_many_records_to_the_number(model, tmp_path, most, rest):
     model.write(model.living()[0], 5)
     tapped, began = Tapped(model, tmp_path), model.now
-    assert tapped.run(most=3) == 3
-    assert model.now == began
-    assert tapped.numbers() == [1, 2, 3]
+    assert tapped.run(most=most) == most
+    assert model.now == pytest.approx(began + rest, abs=1e-3)
+    assert tapped.numbers() == list(range(1, most + 1))
 
 
 def test_from_latest_on_only_what_is_new_is_recorded(model, tmp_path):
@@ -106,7 +108,7 @@ def test_the_positions_of_a_group_are_neither_read_nor_written(model, tmp_path):
     model.write(shard, 4)
     kept = SqliteCheckpoints(tmp_path / "checkpoints.sqlite", "streamdex")
     arn = model.streams[0].arn
-    kept.write(arn, shard.id, Checkpoint("000000000000000000002", model.now))
+    kept.write(arn, shard.id, Checkpoint("000000000000000000002", model.now), token=1)
     tapped = Tapped(model, tmp_path, checkpoints=str(tmp_path / "checkpoints.sqlite"))
     assert tapped.run() == 4
     assert {name: at.position for name, at in kept.read(arn).items()} == {shard.id: "000000000000000000002"}
@@ -131,15 +133,6 @@ def test_a_file_that_cannot_be_written_ends_it_with_what_is_wrong(model, tmp_pat
             raise OSError(28, "No space left on device")
 
     context = Context(Settings(), dynamodb=model, dynamodb_streams=model)
-    source = StreamSource(context, "images", MemoryCheckpoints(), Event())
+    source = StreamSource(context, "images", Unkept(), Event())
     with pytest.raises(Halt, match=r"full\.jsonl cannot be written: No space left"):
         record(source, Full(), NO_MASKS, Event())  # type: ignore[arg-type]
-
-
-def test_what_a_tap_remembers_of_a_shard_can_be_forgotten():
-    kept = MemoryCheckpoints()
-    kept.write("arn", "shard", Checkpoint("1", 1.0))
-    kept.remove("arn", "shard")
-    kept.remove("other", "shard")
-    assert kept.read("arn") == {}
-    kept.close()

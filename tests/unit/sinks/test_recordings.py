@@ -87,7 +87,7 @@ def from_boto3(**images: Any) -> TableRecord:
         "dynamodb": change,
         "userIdentity": {"PrincipalId": "dynamodb.amazonaws.com", "Type": "Service"},
     }
-    found = to_record(raw, stream_arn())
+    found = to_record(raw, stream_arn(), "shardId-1")
     assert isinstance(found, TableRecord)
     return found
 
