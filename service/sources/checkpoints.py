@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -189,15 +190,16 @@ class TableCheckpoints:
             with reaching(f"the table {self._table} for checkpoints"):
                 self._dynamodb.describe_table(TableName=self._table)
         except self._dynamodb.exceptions.ResourceNotFoundException:
-            self._dynamodb.create_table(
-                TableName=self._table,
-                AttributeDefinitions=[
-                    {"AttributeName": name, "AttributeType": "S"} for name in ("stream", "shard")
-                ],
-                KeySchema=[
-                    {"AttributeName": "stream", "KeyType": "HASH"},
-                    {"AttributeName": "shard", "KeyType": "RANGE"},
-                ],
-                BillingMode="PAY_PER_REQUEST",
-            )
-            self._dynamodb.get_waiter("table_exists").wait(TableName=self._table)
+            with suppress(self._dynamodb.exceptions.ResourceInUseException):  # another process was faster
+                self._dynamodb.create_table(
+                    TableName=self._table,
+                    AttributeDefinitions=[
+                        {"AttributeName": name, "AttributeType": "S"} for name in ("stream", "shard")
+                    ],
+                    KeySchema=[
+                        {"AttributeName": "stream", "KeyType": "HASH"},
+                        {"AttributeName": "shard", "KeyType": "RANGE"},
+                    ],
+                    BillingMode="PAY_PER_REQUEST",
+                )
+        self._dynamodb.get_waiter("table_exists").wait(TableName=self._table)

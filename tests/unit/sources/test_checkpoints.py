@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -87,6 +88,23 @@ def test_a_table_is_made_where_it_is_missing(open_store):
         again = open_store()
         again.write("s", "s", Checkpoint("1", 1.0))
         assert store.read("s") == {"s": Checkpoint("1", 1.0)}
+
+
+def test_of_processes_that_start_at_once_each_finds_the_table(mocked_dynamodb):
+    class Racing:
+        """Says that there is no table, which another process has made by the time it is asked for one."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(mocked_dynamodb, name)
+
+        def describe_table(self, **_: Any) -> Any:
+            raise mocked_dynamodb.exceptions.ResourceNotFoundException({}, "DescribeTable")
+
+    settings = Settings(checkpoints="dynamodb://positions")
+    make_checkpoints(Context(settings, dynamodb=mocked_dynamodb)).close()
+    store = make_checkpoints(Context(settings, dynamodb=Racing()))
+    assert store.read("s") == {}
+    store.close()
 
 
 def test_a_checkpoint_that_could_not_be_written_now_stops_nothing_and_one_that_never_can_halts(open_store, caplog):
