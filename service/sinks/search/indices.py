@@ -13,16 +13,18 @@ def create_missing(context: Context, index: str, mapping: Mapping[str, Any]) -> 
 
     It remembers the versions of deleted documents for longer than OpenSearch's default of a minute
     (`index.gc_deletes`), and takes text that looks like a date for text unless the mapping says otherwise.
-    Raises what opensearch-py raises.
+    Raises LeaseLost, and what opensearch-py raises.
     """
     from opensearchpy.exceptions import RequestError
 
+    context.check()
     if context.search.indices.exists(index=index):
         return False
     body = {
         "settings": {"index": {"gc_deletes": context.settings.gc_deletes}},
         "mappings": {"date_detection": False, **mapping},
     }
+    context.check()
     try:
         context.search.indices.create(index=index, body=body)
     except RequestError as error:

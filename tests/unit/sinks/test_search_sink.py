@@ -35,6 +35,7 @@ class Client:
     def __init__(self, refuse=lambda ids: None, exists: bool = True, create=lambda: None):
         self.requests: list[list[str]] = []
         self.bodies: list[bytes] = []
+        self.looked_for: list[str] = []
         self.created: list[tuple[str, Any]] = []
         self._refuse = refuse
         self.indices = self
@@ -42,6 +43,7 @@ class Client:
         self._create = create
 
     def exists(self, index: str) -> bool:
+        self.looked_for.append(index)
         return self._exists
 
     def create(self, index: str, body: Any) -> None:
@@ -339,14 +341,16 @@ def test_a_server_that_is_down_is_not_asked_again_and_again_for_one_batch():
     assert len(client.requests) == 3
 
 
-def test_each_request_is_asked_for_before_it_is_sent():
-    client, left = Client(), [True, False]
+@pytest.mark.parametrize("lasts", range(4))
+def test_each_request_is_asked_for_before_it_is_sent(lasts):
+    client, left = Client(exists=False), iter(range(lasts))
 
     def check() -> None:
-        if not left.pop(0):
+        if next(left, None) is None:
             raise LeaseLost("taken over")
 
     context = Context(Settings(bulk_actions=1), search=client)
     with context.guarded(check), pytest.raises(LeaseLost):
         SearchSink(context, {}).write([write("a"), write("b")])
-    assert client.requests == [["a"]]
+    sent = [*client.looked_for, *(name for name, _ in client.created), *client.requests]
+    assert sent == ["items", "items", ["a"]][:lasts]
