@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import uuid
 from collections.abc import Sequence
 from threading import Event, Thread
 from typing import Any, Self
@@ -102,7 +103,8 @@ def make_queue(place: Deployment, fifo: bool = False) -> str:
 class Pipe(Companion):
     """EventBridge Pipes: each record of the table's stream becomes a message, in the form that AWS gives it.
 
-    A standard queue gets them in another order, some of them twice; a FIFO queue each item in a group of its own.
+    A standard queue gets them in another order; a FIFO queue in theirs, each item in a group of its own. Some come
+    again later, after more than a queue remembers.
     """
 
     def __init__(self, place: Deployment, queue: str, chance: random.Random):
@@ -128,11 +130,13 @@ class Pipe(Companion):
             iterator = answer["NextShardIterator"]
             coming = [body_of(record, self._stream, first) for record in answer["Records"]]
             self.bodies += coming
-            waiting += coming
-            if not self._fifo:
-                waiting += [body for body in coming if self._chance.random() < 0.3]
-                self._chance.shuffle(waiting)
-            staying = 15 if coming and not (self._fifo or last) else 0
+            waiting += [body for body in coming if self._chance.random() < 0.3]
+            if self._fifo:
+                self.send(coming)
+            else:
+                waiting += coming
+            self._chance.shuffle(waiting)
+            staying = 15 if coming and not last else 0
             self.send(waiting[staying:])
             del waiting[staying:]
 
@@ -155,10 +159,8 @@ class Pipe(Companion):
     def _entry(self, number: int, body: dict[str, Any]) -> dict[str, Any]:
         entry = {"Id": str(number), "MessageBody": json.dumps(body)}
         if self._fifo:
-            entry |= {
-                "MessageGroupId": body["dynamodb"]["Keys"]["id"]["S"],
-                "MessageDeduplicationId": body["eventID"],
-            }
+            group = body["dynamodb"]["Keys"]["id"]["S"]
+            entry |= {"MessageGroupId": group, "MessageDeduplicationId": str(uuid.uuid4())}
         return entry
 
 
