@@ -12,10 +12,12 @@ HISTORIES ?= 3000
 KILLS ?= 25
 PAUSES ?= 20
 CHANGES ?= 1500
+RECORDS ?= 1000000
+ROLLOVER ?= 0
 # The options that several targets take.
 OPTIONS = $(if $(FUNC),--func=$(FUNC)) $(RUN_ARGS)
 
-.PHONY: help run shim invoke test test-real test-faults watch check format lock clean
+.PHONY: help run shim invoke test test-page test-real test-faults endurance watch check format lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +35,9 @@ invoke: .venv/ready ## call the Lambda handler once on a recorded event (EVENT=f
 test: .venv/ready ## run the tests, the end-to-end ones on the embedded stand-ins
 	@$(PY) -m pytest -n 2 --cov --cov-report=term $(TEST_ARGS)
 
+test-page: .venv/ready ## run the tests of the service's page in a Chromium that is installed (CHROMIUM=/path/to/it)
+	@STREAMDEX_REQUIRE_BROWSER=1 $(PY) -m pytest tests/browser $(TEST_ARGS)
+
 test-real: .venv/ready ## run the contracts and the sample on real servers (Java and Maven needed)
 	@$(PY) -m pytest tests/real $(TEST_ARGS)
 
@@ -44,6 +49,9 @@ test-faults: .venv/ready ## run faults, kills, pauses and bad input at length (F
 		$(PY) -m pytest -n 6 -q --show-capture=no tests/unit/dispatch/test_bad_input.py \
 		tests/unit/dispatch/test_faults_of_aws.py tests/unit/sources/test_streams.py tests/embedded/test_faults.py \
 		$(TEST_ARGS)
+
+endurance: .venv/ready ## run RECORDS (1000000) through the container on real servers: memory, files, threads stay flat
+	@$(PY) -m tests.endurance --records=$(RECORDS) --rollover=$(ROLLOVER)
 
 watch: .venv/ready ## rerun the unit tests that a save affects
 	@$(PY) -m pytest_watcher . --now --delay 0.2 --patterns '**/*.py' --ignore-patterns '**/.venv/**' --runner .venv/bin/pytest --testmon -q tests/unit
@@ -60,7 +68,7 @@ format: .venv/ready ## format the code and mend what can be mended
 
 lock: ## renew requirements.lock from pyproject.toml
 	@$(PYTHON) -m venv build/uv && build/uv/bin/python -m pip install --quiet uv
-	@build/uv/bin/uv pip compile pyproject.toml --quiet --upgrade --extra images --group shim --group dev \
+	@build/uv/bin/uv pip compile pyproject.toml --quiet --upgrade --extra images --extra operations --group shim --group dev \
 		--universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 		--output-file requirements.lock
 

@@ -21,6 +21,7 @@ from service.errors import SettingsError, StreamdexError
 from service.routing import BucketRoute
 from service.settings import Settings
 from service.settings.options import hide_password
+from service.settings.reading import Usage
 
 from .probes import free_port, is_taken
 from .provision import UPLOADS, provision
@@ -129,7 +130,7 @@ def run_command(name: str, words: Sequence[str]) -> int:
         if name not in COMMANDS:
             raise SettingsError(f"python -m infra.shim takes one of {', '.join(COMMANDS)}")
         command, operands = COMMANDS[name]
-        return command(choose(arguments=words, operands=operands, program=f"python -m infra.shim {name}"))
+        return command(choose(arguments=words, operands=operands, usage=Usage(f"python -m infra.shim {name}")))
     except StreamdexError as error:
         print(f"streamdex: {error}", file=sys.stderr)
         return error.exit_code

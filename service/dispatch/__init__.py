@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from .contracts import Batch, Letter, LetterStore, Observer, Sink, Source, Write
+from .contracts import Batch, Lag, Letter, LetterStore, Sink, Source, Write
 from .dispatcher import Dispatcher
+from .observers import SILENT, Dispatched, Observer, Observers, Request
 from .outcomes import Outcome, Report, Result
 
 __all__ = [
+    "SILENT",
     "Batch",
+    "Dispatched",
     "Dispatcher",
+    "Lag",
     "Letter",
     "LetterStore",
     "Observer",
+    "Observers",
     "Outcome",
     "Report",
+    "Request",
     "Result",
     "Sink",
     "Source",

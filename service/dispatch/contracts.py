@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -54,18 +55,6 @@ class LetterStore(Protocol):
         ...
 
 
-class Observer(Protocol):
-    """Who is told what happened: logs, metrics, traces."""
-
-    def dispatched(self, source: str, report: Report, letters: Sequence[Letter], seconds: float) -> None:
-        """A batch of the named source is done."""
-        ...
-
-    def retrying(self, tasks: int, reason: str, pause: float) -> None:
-        """So many tasks are tried again after a pause in seconds; the reason is the first one's."""
-        ...
-
-
 class Batch(Protocol):
     """Records delivered together, and the way to tell their source what became of them."""
 
@@ -85,6 +74,19 @@ class Batch(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How far a source is behind, in seconds.
+
+    `unread` is the age of the oldest record that is not done, as far as it is known; 0 with nothing to read.
+    `left` is the time until that record is lost, `checkpoint` the age of the oldest position that is not renewed.
+    """
+
+    unread: float = 0.0
+    left: float = math.inf
+    checkpoint: float = 0.0
+
+
 class Source(Protocol):
     """Where batches come from.
 
@@ -98,6 +100,10 @@ class Source(Protocol):
     @property
     def trouble(self) -> str:
         """Why some of it cannot be read until somebody mends it; "" while all can."""
+        ...
+
+    def lag(self) -> Lag:
+        """How far it is behind."""
         ...
 
     def __iter__(self) -> Iterator[Batch]: ...

@@ -13,8 +13,9 @@ from types import FrameType
 from ..app import App
 from ..dispatch import Source
 from ..errors import SettingsError, StreamdexError
-from ..settings import Settings
-from .health import Health, HealthPages
+from .health import Health
+from .pages import make_pages
+from .serving import Serving
 from .workers import Worker
 
 logger = logging.getLogger(__name__)
@@ -27,6 +28,10 @@ def run(app: App, stopping: Event | None = None, started: Callable[[Sequence[Sou
     is told the sources. Raises SettingsError when there is nothing to read, or no port for the pages.
     """
     stopping = stopping or Event()
+    if app.settings.on_gap == "verify":
+        from ..operations.gaps import GapRepair
+
+        app.observer.add(GapRepair(app, app.settings.stall_after))
     sources = app.sources(stopping)
     if not sources:
         raise SettingsError("nothing to read: READ_QUEUE names no queue, and no table's stream is to be read")
@@ -38,7 +43,7 @@ def run(app: App, stopping: Event | None = None, started: Callable[[Sequence[Sou
             for source in sources
             for _ in range(source.workers)
         ]
-        with _pages(Health(workers, app.settings.stall_after), app.settings):
+        with _pages(Health(workers, app.settings.stall_after), app):
             for worker in workers:
                 worker.start()
             if started:
@@ -52,9 +57,12 @@ def run(app: App, stopping: Event | None = None, started: Callable[[Sequence[Sou
             signal.signal(number, handler)
 
 
-def _pages(health: Health, settings: Settings) -> AbstractContextManager[object]:
-    """The health pages, if there is a port for them. Raises SettingsError."""
-    return HealthPages(health, settings.page_host, settings.page_port) if settings.page_port else nullcontext()
+def _pages(health: Health, app: App) -> AbstractContextManager[object]:
+    """The service's own pages, if there is a port for them. Raises SettingsError."""
+    settings = app.settings
+    if not settings.page_port:
+        return nullcontext()
+    return Serving(make_pages(app, health), settings.page_host, settings.page_port)
 
 
 def _stops(stopping: Event) -> Callable[[int, FrameType | None], None]:

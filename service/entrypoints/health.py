@@ -1,19 +1,11 @@
-"""Whether the container is alive, and whether it can do its work: `/healthz` and `/readyz`."""
+"""Whether the container is alive and can do its work."""
 
 from __future__ import annotations
 
-import json
-import logging
-from collections.abc import Mapping, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from types import TracebackType
-from typing import Any, Self
+from collections.abc import Sequence
 
-from ..errors import SettingsError
+from ..dispatch import Source
 from .workers import Worker
-
-logger = logging.getLogger(__name__)
 
 
 class Health:
@@ -38,69 +30,13 @@ class Health:
             found[worker.name] = found.get(worker.name) or self._trouble(worker)
         return found
 
+    def read(self) -> list[Source]:
+        """The sources, each once."""
+        return list({worker.source.name: worker.source for worker in self._workers}.values())
+
     def _trouble(self, worker: Worker) -> str:
         if not worker.is_alive():
             return "ended"
         if worker.busy_for() > self._stall_after:
             return f"one batch for {worker.busy_for():.0f} s"
         return worker.halted or worker.source.trouble
-
-
-class HealthPages:
-    """Serves the pages, until the `with` block ends."""
-
-    def __init__(self, health: Health, host: str, port: int):
-        """Raises SettingsError where the port cannot be had."""
-        try:
-            self._server = ThreadingHTTPServer((host, port), handler_of(health))
-        except OSError as error:
-            reason = f"port {port} of {host} cannot be had ({error.strerror})"
-            raise SettingsError(f"{reason}: STREAMDEX_PAGE_PORT names another, 0 none") from error
-        self._server.daemon_threads = True
-        self._thread = Thread(target=self._server.serve_forever, name="health pages", daemon=True)
-
-    @property
-    def port(self) -> int:
-        return int(self._server.server_address[1])
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-
-def handler_of(health: Health) -> type[BaseHTTPRequestHandler]:
-    pages = {"/healthz": health.alive, "/readyz": health.ready}
-
-    class Handler(BaseHTTPRequestHandler):
-        timeout = 10  # seconds that a client may take over its request
-
-        def do_GET(self) -> None:
-            page = pages.get(self.path.partition("?")[0])
-            if page is None:
-                self._answer(404, {"pages": list(pages)})
-            else:
-                good = page()
-                self._answer(200 if good else 503, {"ok": good, "sources": health.sources()})
-
-        do_HEAD = do_GET  # noqa: N815  # the name that http.server looks for
-
-        def log_message(self, *_: Any) -> None:
-            """Pages are asked for every few seconds: that is nothing to log."""
-
-        def _answer(self, status: int, body: Mapping[str, Any]) -> None:
-            text = json.dumps(body).encode() + b"\n"
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(text)
-
-    return Handler

@@ -21,6 +21,16 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
+class Usage:
+    """What help says of a program beyond its options: an example of its words, and what stands at the end."""
+
+    program: str = "streamdex"
+    summary: str = ""
+    example: str = ""
+    ending: str = ""
+
+
+@dataclass(frozen=True)
 class Shown:
     """A setting as a person is shown it: secrets masked."""
 
@@ -74,14 +84,16 @@ def read_configuration(
     operands: Sequence[str] = (),
     strict: bool = True,
     narrowed: bool = False,
-    program: str = "streamdex",
+    own: Sequence[type] = (),
+    usage: Usage = Usage(),  # it cannot change
 ) -> Configuration:
     """The values of all settings of the classes given.
 
     `arguments` are command line options; a Lambda passes none, so `sys.argv` is never read for it. `operands`
-    are the names of the words that have to stand among them (one or more for a name that ends in S). With
-    `strict=False` unknown options and keys are left for a second reading, once the routes are known; where FUNC
-    has `narrowed` these, a key that they do not have is only told.
+    are the names of the words that have to stand among them (one or more for a name that ends in S, one or none
+    for one that ends in ?). Help lists the options of the classes `own` first. With `strict=False` unknown
+    options and keys are left for a second reading, once the routes are known; where FUNC has `narrowed` these, a
+    key that they do not have is only told.
     Raises SettingsError for an unknown option or key and for a bad value, naming it.
     """
     options = collect(declaring)
@@ -91,10 +103,10 @@ def read_configuration(
         for alias in option.declared.aliases:
             if alias.upper() in environ and option.env not in environ:
                 environ[option.env], aliases[option.env] = environ[alias.upper()], alias.upper()
-    parser = make_parser(options, program, nested_yaml(options, strict, narrowed))
+    parser = make_parser(options, nested_yaml(options, strict, narrowed), own, operands, usage)
     if strict:
         for operand in operands:
-            parser.add_argument(operand, nargs="+" if operand.endswith("S") else None)
+            parser.add_argument(operand, nargs={"S": "+", "?": "?"}.get(operand[-1]), help=argparse.SUPPRESS)
         namespace, unknown = parser.parse_known_args(list(arguments), env_vars=environ)
         if unknown:
             parser.error(f"unknown option: {', '.join(name + like(name, options) for name in names_of(unknown))}")
@@ -102,7 +114,7 @@ def read_configuration(
         namespace, _ = parser.parse_known_args(list(arguments), env_vars=environ, ignore_help_args=True)
     values = {name: getattr(namespace, name) for name in options}
     given = [getattr(namespace, operand) for operand in operands] if strict else []
-    given = [word for words in given for word in ([words] if isinstance(words, str) else words)]
+    given = [word for words in given for word in ([words] if isinstance(words, str) else words or ())]
     return Configuration(values, find_origins(parser, options, arguments, aliases), options, given)
 
 
@@ -135,24 +147,37 @@ def like(name: str, options: Mapping[str, Option]) -> str:
     return f" (did you mean {close[0]}?)" if close else ""
 
 
-def make_parser(options: Mapping[str, Option], program: str, file_parser: type) -> Parser:
+def make_parser(
+    options: Mapping[str, Option],
+    file_parser: type,
+    own: Sequence[type],
+    operands: Sequence[str],
+    usage: Usage,
+) -> Parser:
+    words = " ".join([usage.program, *operands, "[options]"])
     parser = Parser(
-        prog=program,
+        prog=usage.program,
+        usage=words,
+        description=usage.summary,
+        epilog=f"Example: {usage.program} {usage.example}\n\n{usage.ending}".replace("%", "%%"),
         allow_abbrev=False,
         add_help=False,  # a value such as -hunter2 would be taken for -h
         add_env_var_help=False,
         add_config_file_help=False,
         default_config_files=list(DEFAULT_FILES),
         config_file_parser_class=file_parser,
-        formatter_class=argparse.HelpFormatter,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    narrow = parser.add_argument_group("options of this command") if own else parser
+    wide = parser.add_argument_group("settings of the service and its routes")
+    owners = {kind.__name__ for kind in own}
     parser.add_argument("--help", action="help", help="show this list")
     parser.add_argument(
         "--config", "--const-path", "--const_path", is_config_file=True, help="a configuration file (YAML)"
     )
     for option in options.values():
         default = f", default {masked(option, option.default)}" if masked(option, option.default) else ""
-        parser.add_argument(
+        (narrow if option.owner in owners else wide).add_argument(
             *option.flags,
             dest=option.name,
             env_var=option.env,

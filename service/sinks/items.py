@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ..context import Context
-from ..dispatch import Result, Write
+from ..dispatch import SILENT, Observer, Result, Write
 from ..dispatch.failures import result_of
 from ..dispatch.outcomes import APPLIED, BLOCKED, STALE, Outcome
 from ..errors import Halt, Reject
@@ -28,8 +28,9 @@ class ItemSink:
     nothing: it is STALE. Where the source gives no sequencer the write is unconditional.
     """
 
-    def __init__(self, context: Context):
+    def __init__(self, context: Context, observer: Observer = SILENT):
         self._context = context
+        self._observer = observer
         self._keys: dict[str, tuple[str, ...]] = {}
 
     def write(self, writes: Sequence[Write]) -> list[Result]:
@@ -48,11 +49,15 @@ class ItemSink:
     def _write_one(self, write: Write) -> Result:
         self._context.check()
         try:
-            request, arguments = self._request(write)
-            getattr(self._context.dynamodb, request)(**arguments)
+            self._send(*self._request(write))
         except Exception as error:
             return self._failed(error, write)
         return APPLIED
+
+    def _send(self, request: str, arguments: Mapping[str, Any]) -> None:
+        """Sends a request, and tells how it went. Raises what boto3 raises."""
+        with self._observer.request("table", 1, 0, _status_of):
+            getattr(self._context.dynamodb, request)(**arguments)
 
     def _request(self, write: Write) -> tuple[str, dict[str, Any]]:
         """The name of boto3's method for a write, and its arguments. Raises Reject for a wrong item."""
@@ -76,7 +81,7 @@ class ItemSink:
         return "update_item", _with_condition(arguments, sequencer)
 
     def _failed(self, error: Exception, write: Write) -> Result:
-        answer = getattr(error, "response", None) or {}  # botocore's connection errors have one that is None
+        answer = _answer_of(error)
         code = answer.get("Error", {}).get("Code", "")
         if code == "ConditionalCheckFailedException":
             return STALE
@@ -90,6 +95,16 @@ class ItemSink:
             schema = self._context.dynamodb.describe_table(TableName=table)["Table"]["KeySchema"]
             self._keys[table] = tuple(part["AttributeName"] for part in schema)
         return self._keys[table]
+
+
+def _answer_of(error: Exception) -> Mapping[str, Any]:
+    """What AWS has answered; botocore's connection errors have an answer that is None."""
+    return getattr(error, "response", None) or {}
+
+
+def _status_of(error: Exception) -> int | None:
+    status: int | None = _answer_of(error).get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return status
 
 
 def _typed(item: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from threading import Event, Lock
 from typing import Any
 
 from ..context import Context
-from ..dispatch import Report
+from ..dispatch import SILENT, Lag, Observer, Report
 from ..dispatch.failures import reaching, result_of
 from ..dispatch.outcomes import Outcome
 from ..errors import Halt, Unreachable
@@ -23,28 +25,63 @@ from .visibility import Visibility
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Queue:
+    """A queue as it exists: for how long it keeps a message that was delivered from others, and any message at
+    all, in seconds, and how often it delivers one before that goes to its dead-letter queue."""
+
+    sqs: Any
+    url: str
+    visibility: float
+    retention: float
+    deliveries: float
+
+
+def find_queue(context: Context, name: str) -> Queue:
+    """Raises Halt for a queue that does not exist, and what boto3 raises."""
+    url = url_of(context.sqs, name)
+    wanted = ["VisibilityTimeout", "MessageRetentionPeriod", "RedrivePolicy"]
+    found = context.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=wanted)["Attributes"]
+    policy = json.loads(found.get("RedrivePolicy", "{}"))
+    return Queue(
+        context.sqs,
+        url,
+        visibility=max(float(found["VisibilityTimeout"]), 1.0),
+        retention=float(found.get("MessageRetentionPeriod", math.inf)),
+        deliveries=float(policy.get("maxReceiveCount", math.inf)),
+    )
+
+
+def deliveries(message: Mapping[str, Any]) -> int:
+    """How often a message was delivered, this time included."""
+    return int(message.get("Attributes", {}).get("ApproximateReceiveCount", 1))
+
+
 class QueueBatch:
     """The records of some messages. A message is deleted once all that it held is done."""
 
     def __init__(
         self,
         source: str,
-        sqs: Any,
-        url: str,
+        queue: Queue,
         messages: Sequence[Mapping[str, Any]],
         visibility: Visibility,
         since: float,
+        observer: Observer,
     ):
         """`since` is when the messages were asked for, by the clock of `visibility`."""
         self.source = source
-        self._sqs = sqs
-        self._url = url
+        self._queue = queue
+        self._observer = observer
         self._messages = messages
         self._visibility = visibility
         self._hold = visibility.hold([message["ReceiptHandle"] for message in messages], since)
-        self.records: Sequence[Record] = [
-            record for message in messages for record in unwrap_text(message["Body"], message["MessageId"], source)
-        ]
+        with observer.step("decode", source, messages):
+            self.records: Sequence[Record] = [
+                record
+                for message in messages
+                for record in unwrap_text(message["Body"], message["MessageId"], source)
+            ]
 
     def time_left(self) -> float:
         return self._hold.time_left()
@@ -66,11 +103,14 @@ class QueueBatch:
         if failures:  # they come again, which changes nothing
             logger.warning("messages not deleted", extra={"queue": self.source, "failures": failures})
         self._visibility.release(self._hold)
+        spent = sum(1 for m in self._messages if m not in done and deliveries(m) >= self._queue.deliveries)
+        if spent:
+            self._observer.given_up(self.source, spent)
 
     def _delete(self, entries: list[dict[str, str]]) -> str:
         """What went wrong, in words. Raises Halt where it would every time."""
         try:
-            answer = self._sqs.delete_message_batch(QueueUrl=self._url, Entries=entries)
+            answer = self._queue.sqs.delete_message_batch(QueueUrl=self._queue.url, Entries=entries)
         except Exception as error:
             result = result_of(error, f"{self.source}: deleting messages")
             if result.outcome is not Outcome.RETRY:
@@ -108,17 +148,28 @@ class QueueSource:
         stopping: Event,
         clock: Callable[[], float] = time.monotonic,
         drains: bool = False,
+        observer: Observer = SILENT,
     ):
         self.name = f"queue {queue}"
         self.workers = context.settings.queue_workers
         self._context = context
-        self._queue = queue
+        self._named = queue
         self._stopping = stopping
         self._clock = clock
         self._drains = drains
+        self._observer = observer
         self._lock = Lock()
-        self._visibility: Visibility | None = None
+        self._opened: tuple[Queue, Visibility] | None = None
+        self._oldest: float | None = None
         self.trouble = ""
+
+    def lag(self) -> Lag:
+        """By the oldest of the messages that came last: more is not known of a queue."""
+        oldest, opened = self._oldest, self._opened
+        if oldest is None or opened is None:
+            return Lag()
+        unread = max(time.time() - oldest, 0.0)
+        return Lag(unread, max(opened[0].retention - unread, 0.0))
 
     def __iter__(self) -> Iterator[QueueBatch]:
         try:
@@ -128,28 +179,34 @@ class QueueSource:
             raise
 
     def _batches(self) -> Iterator[QueueBatch]:
-        with reaching(self.name):
-            url = url_of(self._context.sqs, self._queue)
-        visibility = self._kept_invisible(url)
+        queue, visibility = self._open()
         pause = Pause(self.name, self._stopping)
         while not self._stopping.is_set():
             asked = self._clock()
-            messages = self._receive(url, pause)
+            messages = self._receive(queue.url, pause)
             if messages:
-                yield QueueBatch(self.name, self._context.sqs, url, messages, visibility, asked)
+                yield QueueBatch(self.name, queue, messages, visibility, asked, self._observer)
             elif messages is not None and self._drains:
                 self._stopping.set()
 
-    def _kept_invisible(self, url: str) -> Visibility:
-        """What keeps messages from being delivered again while they are worked on; one for all threads."""
+    def _open(self) -> tuple[Queue, Visibility]:
+        """The queue, and what keeps its messages from being delivered again while they are worked on; one for all
+        threads."""
         with self._lock, reaching(self.name):
-            if self._visibility is None:
-                sqs = self._context.sqs
-                answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])
-                seconds = float(answer["Attributes"]["VisibilityTimeout"])
-                self._visibility = Visibility(sqs, url, max(seconds, 1.0), self._stopping, self._clock)
-                self._visibility.start()
-            return self._visibility
+            if self._opened is None:
+                queue = find_queue(self._context, self._named)
+                visibility = Visibility(queue.sqs, queue.url, queue.visibility, self._stopping, self._clock)
+                visibility.start()
+                self._opened = queue, visibility
+            return self._opened
+
+    def _look_at(self, messages: Sequence[Mapping[str, Any]]) -> None:
+        """Takes note of how old the messages are, and tells how many came before."""
+        sent = [m["Attributes"]["SentTimestamp"] for m in messages if "SentTimestamp" in m.get("Attributes", {})]
+        self._oldest = min(map(float, sent)) / 1000 if sent else None
+        again = sum(1 for message in messages if deliveries(message) > 1)
+        if again:
+            self._observer.redelivered(self.name, again)
 
     def _receive(self, url: str, pause: Pause) -> Sequence[Mapping[str, Any]] | None:
         """Messages, if there are any; None where the queue could not be asked. Raises Halt."""
@@ -170,6 +227,7 @@ class QueueSource:
         pause.reset()
         self.trouble = ""
         messages: Sequence[Mapping[str, Any]] = answer.get("Messages", [])
+        self._look_at(messages)
         if not messages and not settings.poll_wait:
             self._stopping.wait(settings.poll_interval)
         return messages

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import itertools
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from deployments import DEADLINE, Deployment, eventually
+from deployments import DEADLINE, Deployment, ServiceProcess, eventually
 
 
-class Container(subprocess.Popen[bytes]):
-    """The service in a process of its own; what it says is in `log`."""
+class Container(ServiceProcess):
+    """The service, with the names and the folders of a deployment."""
 
     _numbers = itertools.count()
 
     def __init__(self, place: Deployment, folder: Path, **settings: str):
         names = ",".join(f"{name}={actual}" for name, actual in place.settings.names.items())
-        environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("STREAMDEX_", "COV_"))},
+        its = {
             "AWS_ENDPOINT_URL": place.aws_url,
             "AWS_ENDPOINT_URL_DYNAMODB": place.settings.aws_endpoint_url_dynamodb or place.aws_url,
             "AWS_ENDPOINT_URL_DYNAMODB_STREAMS": place.settings.aws_endpoint_url_dynamodb_streams or place.aws_url,
@@ -36,19 +32,8 @@ class Container(subprocess.Popen[bytes]):
             "STREAMDEX_DEAD_LETTERS": str(place.letters),
             "STREAMDEX_STREAM_BATCH_SIZE": "50",
             "STREAMDEX_PAGE_PORT": "0",
-            **settings,
         }
-        self.log = folder / f"output-{next(self._numbers)}"
-        with self.log.open("wb") as output:
-            super().__init__(
-                [sys.executable, "-m", "service", "run"], env=environment, stdout=output, stderr=output
-            )
-
-    def times_said(self, event: str) -> int:
-        return self.log.read_text().count(f'"event": "{event}"')
-
-    def has_said(self, event: str) -> bool:
-        return self.times_said(event) > 0
+        super().__init__(folder / f"output-{next(self._numbers)}", {**its, **settings})
 
 
 def stop(*containers: Container) -> None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
-from ...dispatch import Report
+from ...dispatch import SILENT, Lag, Observer, Report
 from ...errors import DecodeError
 from ...records import Record, TableRecord, Undecodable
-from ..checkpoints import LATEST, TRIM_HORIZON, Checkpoint, Checkpoints
+from ...records.tables import table_of
+from ..checkpoints import LATEST, TRIM_HORIZON, Checkpoint
 
-logger = logging.getLogger(__name__)
+RETENTION: Final = 24 * 3600.0
+"""Seconds that a stream keeps its records ("DynamoDB Streams", Amazon DynamoDB Developer Guide)."""
 
 
 class ShardReader:
@@ -27,25 +27,37 @@ class ShardReader:
         client: Any,
         stream: str,
         shard: str,
-        checkpoints: Checkpoints,
+        keep: Callable[[Checkpoint], object],
         *,
         at: Checkpoint,
         limit: int,
+        observer: Observer = SILENT,
         now: Callable[[], float] = time.time,
     ):
-        """`at` is where it stands, `limit` the most records of one page."""
+        """`keep` writes a checkpoint, `at` is where it stands, `limit` the most records of one page."""
         self.shard = shard
         self.at = at
         self.finished = False
         self._client = client
         self._stream = stream
-        self._checkpoints = checkpoints
+        self._keep = keep
         self._limit = limit
+        self._observer = observer
         self._now = now
         self._iterator: str | None = None
         self._again: str | None = None
         self._closed = False
         self._lost_since: float | None = None
+        self._unread_since: float | None = at.time
+        self._renewed = now()
+
+    def lag(self) -> Lag:
+        """How far the shard is behind."""
+        now = self._now()
+        if self._unread_since is None or self.finished:
+            return Lag()
+        unread = max(now - self._unread_since, 0.0)
+        return Lag(unread, max(RETENTION - unread, 0.0), now - self._renewed)
 
     def read(self) -> list[Record]:
         """The next records; none where there are none yet. Raises what boto3 raises.
@@ -65,14 +77,17 @@ class ShardReader:
             return []
         self._iterator = answer.get("NextShardIterator")
         self._closed = self._iterator is None
-        records = [to_record(raw, self._stream) for raw in answer["Records"]]
+        records = self._decode(answer["Records"])
         if records or self._closed:
             self._tell_lost(records)
         self.finished = self._closed and not records
+        self._unread_since = time_of(records[:1]) or self.at.time if records else None
+        if not records:
+            self._renewed = self._now()
         return records
 
     def settle(self, records: Sequence[Record], report: Report) -> bool:
-        """Moves on past the records that are done; whether that was all of them. Raises Halt.
+        """Moves on past the records that are done; whether that was all of them. Raises Halt, LeaseLost.
 
         The first that is not comes again, with everything after it: a shard is read in order.
         """
@@ -83,9 +98,16 @@ class ShardReader:
             self._again = records[done].identifier
         if done:
             self.at = Checkpoint(records[done - 1].identifier, time_of(records[:done]) or self.at.time)
-            self._checkpoints.write(self._stream, self.shard, self.at)
+            self._keep(self.at)
+            self._unread_since, self._renewed = self.at.time, self._now()
         self.finished = self._closed and not undone
         return not undone
+
+    def _decode(self, raws: Sequence[Mapping[str, Any]]) -> list[Record]:
+        if not raws:
+            return []
+        with self._observer.step("decode", f"table {table_of(self._stream)}", raws):
+            return [to_record(raw, self._stream, self.shard) for raw in raws]
 
     def _current(self) -> str:
         if self._iterator is None:
@@ -124,25 +146,16 @@ class ShardReader:
 
     def _tell_lost(self, records: Sequence[Record]) -> None:
         """Says within which times changes may have been missed."""
-        if self._lost_since is None:
-            return
-        logger.error(
-            "records lost: the stream no longer has them; what was written to the table within these times and not"
-            " since may be missing or old in its indices: write such items again",
-            extra={
-                "stream": self._stream,
-                "shard": self.shard,
-                "since": iso(self._lost_since),
-                "until": iso(time_of(records[:1]) or self._now()),
-            },
-        )
+        if self._lost_since is not None:
+            until = time_of(records[:1]) or self._now()
+            self._observer.lost(f"table {table_of(self._stream)}", self.shard, self._lost_since, until)
         self._lost_since = None
 
 
-def to_record(raw: Mapping[str, Any], stream: str) -> Record:
+def to_record(raw: Mapping[str, Any], stream: str, shard: str) -> Record:
     """A record of `get_records`; an Undecodable with its sequence number where it cannot be read."""
     try:
-        return TableRecord(raw, source=stream)
+        return TableRecord(raw, source=stream, shard=shard)
     except DecodeError as error:
         number = raw.get("dynamodb", {}).get("SequenceNumber", "")
         return Undecodable(raw, str(error), stream, number)
@@ -152,7 +165,3 @@ def time_of(records: Sequence[Record]) -> float | None:
     """When the last of the records was made, as far as they say."""
     times = [r.created for r in records if isinstance(r, TableRecord) and r.created is not None]
     return times[-1] if times else None
-
-
-def iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

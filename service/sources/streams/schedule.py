@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import time
-from collections.abc import Callable
 from threading import Condition, Event
 from typing import Final, Generic, TypeVar
+
+from ..timing import REAL, Timing
 
 Job = TypeVar("Job")
 
@@ -15,22 +15,13 @@ LONGEST_WAIT: Final = 0.5
 """Seconds after which a thread that waits looks whether it is to stop."""
 
 
-def wait_for(condition: Condition, seconds: float) -> None:
-    condition.wait(seconds)
-
-
 class Schedule(Generic[Job]):
     """A job that was taken is nobody else's until it is put back."""
 
-    def __init__(
-        self,
-        stopping: Event,
-        clock: Callable[[], float] = time.monotonic,
-        wait: Callable[[Condition, float], None] = wait_for,
-    ):
+    def __init__(self, stopping: Event, timing: Timing = REAL):
         self._stopping = stopping
-        self._clock = clock
-        self._wait = wait
+        self._clock = timing.clock
+        self._wait = timing.wait
         self._changed = Condition()
         self._numbers = itertools.count()
         self._due: list[tuple[float, int, Job]] = []

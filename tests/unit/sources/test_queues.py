@@ -10,71 +10,21 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from builders import lambda_event, s3_record
-from fakes import raising
+from fakes import FakeQueue, raising
 
 from service.context import Context
-from service.dispatch import Outcome, Report, Result
+from service.dispatch import SILENT, Observer, Outcome, Report, Result
 from service.errors import Halt, Unreachable
 from service.settings import Settings
 from service.sources.queues import QueueSource
 from service.sources.visibility import Visibility
 
 
-class NoQueue(Exception):
-    pass
-
-
-class FakeQueue:
-    class exceptions:
-        QueueDoesNotExist = NoQueue
-
-    def __init__(self, *bodies: Any, groups: dict[int, str] | None = None, missing: bool = False):
-        self.messages = [
-            {
-                "MessageId": f"m{n}",
-                "ReceiptHandle": f"r{n}",
-                "Body": body if isinstance(body, str) else json.dumps(body),
-                "Attributes": {"MessageGroupId": groups[n]} if groups else {},
-            }
-            for n, body in enumerate(bodies)
-        ]
-        self.deleted: list[str] = []
-        self.trouble: list[Exception] = []
-        self.undeletable = False
-        self.put_off: list[tuple[str, int]] = []
-        self.unmovable: list[Any] = []
-        self._missing = missing
-
-    def get_queue_url(self, QueueName: str) -> Any:
-        if self._missing:
-            raise NoQueue
-        return {"QueueUrl": f"http://x/{QueueName}"}
-
-    def get_queue_attributes(self, **_: Any) -> Any:
-        return {"Attributes": {"VisibilityTimeout": "30"}}
-
-    def change_message_visibility_batch(self, QueueUrl: str, Entries: list[dict[str, Any]]) -> Any:
-        self.put_off += [(entry["ReceiptHandle"], entry["VisibilityTimeout"]) for entry in Entries]
-        return {"Failed": self.unmovable}
-
-    def receive_message(self, **arguments: Any) -> Any:
-        if self.trouble:
-            raise self.trouble.pop(0)
-        taken, self.messages = self.messages, []
-        return {"Messages": taken} if taken else {}
-
-    def delete_message_batch(self, QueueUrl: str, Entries: list[dict[str, str]]) -> Any:
-        if self.undeletable:
-            return {"Failed": Entries}
-        self.deleted += [entry["ReceiptHandle"] for entry in Entries]
-        return {}
-
-
-def settle(queue: FakeQueue, *outcomes: Outcome) -> list[Any]:
+def settle(queue: FakeQueue, *outcomes: Outcome, observer: Observer = SILENT) -> list[Any]:
     """Receives one batch, settles it with these outcomes, and gives its records."""
     stopping = Event()
     context = Context(Settings(poll_interval=0, poll_wait=0), sqs=queue)
-    source = QueueSource(context, "q", stopping)
+    source = QueueSource(context, "q", stopping, observer=observer)
     for batch in source:
         stopping.set()
         batch.settle(Report([Result(outcome) for outcome in outcomes]))
@@ -193,7 +143,7 @@ class Held:
         clock = self.now.__getitem__
         source = QueueSource(Context(Settings(), sqs=self.queue), "q", self.stopping, clock=lambda: clock(0))
         self.batch = next(iter(source))
-        self.visibility = source._visibility
+        _, self.visibility = source._open()
 
 
 @pytest.fixture
@@ -263,3 +213,46 @@ def test_a_queue_says_what_troubles_it_until_it_can_be_read_again():
     next(iter(source))
     assert source.trouble == ""
     stopping.set()
+
+
+class Heard(Observer):
+    def __init__(self) -> None:
+        self.again: list[tuple[str, int]] = []
+        self.spent: list[tuple[str, int]] = []
+
+    def redelivered(self, source: str, messages: int) -> None:
+        self.again.append((source, messages))
+
+    def given_up(self, source: str, messages: int) -> None:
+        self.spent.append((source, messages))
+
+
+@pytest.mark.parametrize(
+    ("received", "again", "spent"), [("1", [], []), ("2", [("queue q", 2)], []), ("3", [("queue q", 2)], [1])]
+)
+def test_messages_that_come_again_and_those_that_fail_for_the_last_time_are_told(received, again, spent):
+    queue, heard = FakeQueue(event("a"), event("b"), ApproximateReceiveCount=received), Heard()
+    queue.attributes["RedrivePolicy"] = json.dumps({"deadLetterTargetArn": "arn:x:dlq", "maxReceiveCount": 3})
+    settle(queue, Outcome.APPLIED, Outcome.RETRY, observer=heard)
+    assert heard.again == again
+    assert [count for _, count in heard.spent] == spent
+
+
+def test_without_a_redrive_policy_no_message_is_ever_given_up():
+    queue, heard = FakeQueue(event("a"), ApproximateReceiveCount="999"), Heard()
+    settle(queue, Outcome.RETRY, observer=heard)
+    assert heard.spent == []
+
+
+def test_a_queue_is_as_far_behind_as_the_oldest_message_that_came():
+    sent = str(int((time.time() - 600) * 1000))
+    queue, stopping = FakeQueue(event("a"), SentTimestamp=sent), Event()
+    queue.attributes["MessageRetentionPeriod"] = "3600"
+    source = QueueSource(Context(Settings(poll_wait=0), sqs=queue), "q", stopping, drains=True)
+    assert source.lag().unread == 0
+    batches = iter(source)
+    next(batches)
+    assert 600 <= source.lag().unread < 660
+    assert 2940 < source.lag().left <= 3000
+    assert list(batches) == []
+    assert source.lag().unread == 0

@@ -1,0 +1,25 @@
+"""The subcommands of `python -m service`: one module each, which has a `COMMAND`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Final
+
+from .command import Command
+
+MODULES: Final[Mapping[str, str]] = {
+    "run": "run",
+    "replay": "replay",
+    "backfill": "backfill",
+    "verify": "verify",
+    "dead-letters": "dead_letters",
+    "settings": "settings",
+}
+"""The module of each command, in the order that help lists them."""
+
+
+def command_of(name: str) -> Command:
+    """What a command is; imported when it is asked for. Raises KeyError for none."""
+    found: Command = import_module(f".{MODULES[name]}", __package__).COMMAND
+    return found

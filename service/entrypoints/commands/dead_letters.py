@@ -1,0 +1,56 @@
+"""`dead-letters`: what could not succeed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from ...app import App, Chosen
+from ...errors import SettingsError
+from .command import Command, Output, tell
+
+
+def dead_letters(chosen: Chosen) -> int:
+    from ...operations import letters
+
+    (action,) = chosen.configuration.operands
+    which = chosen.configuration.build(letters.Filter)
+    as_json = chosen.configuration.build(Output).json
+    with App(chosen.settings, chosen.routes) as app:
+        if action == "list":
+            for kept in letters.chosen(app.letters, which):
+                summary = {name: value for name, value in vars(kept).items() if name != "record"}
+                tell(chosen, summary, f"{kept.id}  {kept.time}  {kept.route or '-'}  {kept.reason}")
+        elif action == "show":
+            for kept in letters.chosen(app.letters, which):
+                print(json.dumps(vars(kept), indent=None if as_json else 2))
+        elif action == "redrive":
+            queue = chosen.configuration.build(letters.Elsewhere).queue
+            if queue:
+                ends = letters.redrive_queue(app.dead_letters_of(queue), app.redriver)
+            else:
+                ends = letters.redrive(app.letters, which, app.dispatcher_of)
+            words = ", ".join(f"{count} {name}" for name, count in sorted(ends.items())) or "no letters"
+            tell(chosen, ends, words)
+            return 0 if set(ends) <= {"applied", "stale", "skipped"} else 1
+        elif action == "purge":
+            removed = letters.purge(app.letters, which)
+            tell(chosen, {"removed": removed}, f"{removed} removed")
+        else:
+            raise SettingsError(f"dead-letters takes list, show, redrive or purge, not {action!r}")
+    return 0
+
+
+def options() -> Sequence[type]:
+    from ...operations.letters import Elsewhere, Filter
+
+    return [Filter, Elsewhere, Output]
+
+
+COMMAND = Command(
+    dead_letters,
+    "list, show, redrive or purge what could not succeed; redrive --queue=NAME takes an SQS queue's own",
+    example="redrive --route=images:Images --since=2026-11-01",
+    operands=("ACTION",),
+    options=options,
+)

@@ -1,0 +1,94 @@
+"""How far a long command is: a bar on a terminal, plain lines elsewhere; both on standard error."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any, Final
+
+EVERY: Final = 10.0
+"""Seconds between two plain lines."""
+
+
+@contextmanager
+def progress(
+    what: str, unit: str, total: int | None = None, silent: bool = False
+) -> Iterator[Callable[[int], None]]:
+    """Gives a function that is told how many more are done; several threads may call it.
+
+    `unit` is what is counted, in the plural; `total` how many there are, as far as that is known. Nothing is shown
+    where it is `silent`.
+    """
+    if silent:
+        yield lambda more: None
+    elif sys.stderr.isatty() and (bar := _bar()) is not None:
+        with bar:
+            task = bar.add_task(what, total=total, unit=unit)
+            yield lambda more: bar.advance(task, more)
+    else:
+        lines = Lines(what, unit, total, lambda line: print(line, file=sys.stderr, flush=True))
+        yield lines.advance
+        lines.end()
+
+
+class Lines:
+    """Progress in lines, one every ten seconds and one at the end."""
+
+    def __init__(
+        self,
+        what: str,
+        unit: str,
+        total: int | None,
+        write: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self._what, self._unit, self._total = what, unit, total
+        self._write = write
+        self._clock = clock
+        self._lock = Lock()
+        self._done = 0
+        self._began = self._told = clock()
+
+    def advance(self, more: int) -> None:
+        with self._lock:
+            self._done += more
+            now = self._clock()
+            if now - self._told >= EVERY:
+                self._told = now
+                self._write(self._line(now))
+
+    def end(self) -> None:
+        self._write(self._line(self._clock()))
+
+    def _line(self, now: float) -> str:
+        seconds = now - self._began
+        rate = self._done / seconds if seconds > 0 else 0.0
+        parts = [f"{self._done:,} {self._unit}", f"{rate:,.0f}/s"]
+        if self._total and rate and self._done < self._total:
+            parts.append(f"{(self._total - self._done) / rate:.0f} s left")
+        return f"{self._what}: {', '.join(parts)}"
+
+
+def _bar() -> Any:
+    """A bar of rich; None where that is not installed (pip install streamdex[operations])."""
+    try:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+    except ImportError:
+        return None
+
+    class Speed(ProgressColumn):
+        def render(self, task: Task) -> str:
+            return f"{task.speed:,.0f}/s" if task.speed else ""
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f} {task.fields[unit]}"),
+        Speed(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )

@@ -1,0 +1,203 @@
+"""What is counted and measured: the one list, and the values so far.
+
+How they get out is another room's: `/metrics` for Prometheus, embedded metric format for CloudWatch.
+"""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Final, TypeAlias
+
+from ..dispatch import Dispatched, Lag, Observer, Outcome, Request
+from ..records import Undecodable
+
+Labels: TypeAlias = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric: its name, its labels, what it says. A histogram has the upper `bounds` of its buckets."""
+
+    name: str
+    help: str
+    labels: Labels = ()
+    bounds: tuple[float, ...] = ()
+    gauge: bool = False
+
+
+FAST: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+SLOW: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0, 43_200.0)
+
+RECORDS: Final = Metric("records", "Records by route and by how they ended.", ("route", "outcome"))
+INDEXED: Final = Metric(
+    "indexed_seconds", "Seconds from the change of an item or object to its write.", ("route",), SLOW
+)
+BATCHES: Final = Metric("batch_seconds", "Seconds that batches took.", ("source",), FAST)
+RETRIES: Final = Metric("retries", "Records that were tried again within their batch.")
+REQUESTS: Final = Metric("requests", "Requests that write, by the status of their answer.", ("sink", "status"))
+SENT: Final = Metric("request_bytes", "Bytes of requests that write.", ("sink",))
+LATENCY: Final = Metric("request_seconds", "Seconds that sinks took to answer.", ("sink",), FAST)
+LETTERS: Final = Metric("dead_letters", "Records kept as dead letters.", ("route",))
+IN_A_ROW: Final = Metric("rejects_in_a_row", "Records rejected since the last good one.", ("route",), gauge=True)
+GAPS: Final = Metric("gaps", "Times that a stream no longer had the records to be read next.", ("source",))
+GAP_TIME: Final = Metric("gap_seconds", "Seconds of changes that may have been missed.", ("source",))
+REDELIVERED: Final = Metric("redelivered_messages", "Messages that had come before.", ("source",))
+POISON: Final = Metric("poison_messages", "Messages that failed for the last time allowed.", ("source",))
+UNREAD: Final = Metric("unread_age_seconds", "Age of the oldest record that is not done.", ("source",), gauge=True)
+LEFT: Final = Metric(
+    "expires_in_minutes", "Minutes until the oldest record that is not done is lost.", ("source",), gauge=True
+)
+CHECKPOINT: Final = Metric(
+    "checkpoint_age_seconds", "Age of the oldest position that is not renewed.", ("source",), gauge=True
+)
+
+METRICS: Final = (
+    RECORDS,
+    INDEXED,
+    BATCHES,
+    RETRIES,
+    REQUESTS,
+    SENT,
+    LATENCY,
+    LETTERS,
+    IN_A_ROW,
+    GAPS,
+    GAP_TIME,
+    REDELIVERED,
+    POISON,
+    UNREAD,
+    LEFT,
+    CHECKPOINT,
+)
+
+
+BY_SOURCE: Final = (GAPS, GAP_TIME, REDELIVERED, POISON)
+"""What is counted of each source from zero on: of a count that was never there the first rise is not seen."""
+
+
+@dataclass
+class Histogram:
+    """How many values there were up to each bound, and above the last; and the sums of these."""
+
+    counts: list[int]
+    sums: list[float]
+
+    @property
+    def sum(self) -> float:
+        return sum(self.sums)
+
+
+@dataclass
+class Values:
+    """The values of all metrics so far."""
+
+    numbers: dict[Metric, dict[Labels, float]] = field(default_factory=dict)
+    histograms: dict[Metric, dict[Labels, Histogram]] = field(default_factory=dict)
+
+    def add(self, metric: Metric, amount: float, *labels: str) -> None:
+        found = self.numbers.setdefault(metric, {})
+        found[labels] = found.get(labels, 0.0) + amount
+
+    def put(self, metric: Metric, value: float, *labels: str) -> None:
+        self.numbers.setdefault(metric, {})[labels] = value
+
+    def behind(self, source: str, lag: Lag) -> None:
+        self.put(UNREAD, lag.unread, source)
+        self.put(LEFT, lag.left / 60, source)
+
+    def observe(self, metric: Metric, values: Iterable[float], *labels: str) -> None:
+        by_labels = self.histograms.setdefault(metric, {})
+        if labels not in by_labels:
+            size = len(metric.bounds) + 1
+            by_labels[labels] = Histogram([0] * size, [0.0] * size)
+        histogram = by_labels[labels]
+        for value in values:
+            bucket = bisect_left(metric.bounds, value)
+            histogram.counts[bucket] += 1
+            histogram.sums[bucket] += value
+
+
+class Metrics(Observer):
+    """Counts what it is told. Threads share it; a batch takes its lock once."""
+
+    def __init__(self, now: Callable[[], float] = time.time, routes: Iterable[str] = ()):
+        """`now` is the time in Unix seconds; `routes` are those whose dead letters are counted from zero on."""
+        self.lock = Lock()
+        self.values = Values()
+        self.values.add(RETRIES, 0.0)
+        for route in (*routes, ""):
+            self.values.add(LETTERS, 0.0, route)
+        self._rejected: dict[str, float] = {}
+        self._now = now
+
+    def take(self) -> Values:
+        """The values since they were last taken, which begin anew; rejects in a row go on being counted."""
+        with self.lock:
+            taken, self.values = self.values, Values()
+            return taken
+
+    def arrived(self, source: str, lag: Lag) -> None:
+        """A batch was handed over by a source that cannot be asked how far it is behind."""
+        with self.lock:
+            self.values.behind(source, lag)
+
+    def dispatched(self, done: Dispatched) -> None:
+        now = self._now()
+        ages: dict[str, list[float]] = {}
+        for task in done.tasks:
+            if task.result.outcome is not Outcome.APPLIED or isinstance(task.record, Undecodable):
+                continue
+            if task.record.created is not None:
+                ages.setdefault(task.route, []).append(max(now - task.record.created, 0.0))
+        letters = Counter(letter.route for letter in done.letters)
+        with self.lock:
+            values = self.values
+            for (route, outcome), count in done.ends.items():
+                values.add(RECORDS, count, route, outcome.name.lower())
+            for route, seconds in ages.items():
+                values.observe(INDEXED, seconds, route)
+            values.observe(BATCHES, [done.seconds], done.source)
+            for route, count in letters.items():
+                values.add(LETTERS, count, route)
+            for route, run in self._runs(done).items():
+                values.put(IN_A_ROW, run, route)
+
+    def retrying(self, tasks: int, reason: str, pause: float) -> None:
+        with self.lock:
+            self.values.add(RETRIES, tasks)
+
+    def requested(self, request: Request) -> None:
+        with self.lock:
+            self.values.add(REQUESTS, 1, request.sink, str(request.status))
+            self.values.add(SENT, request.size, request.sink)
+            self.values.observe(LATENCY, [request.seconds], request.sink)
+
+    def lost(self, source: str, shard: str, since: float, until: float) -> None:
+        with self.lock:
+            self.values.add(GAPS, 1, source)
+            self.values.add(GAP_TIME, max(until - since, 0.0), source)
+
+    def redelivered(self, source: str, messages: int) -> None:
+        with self.lock:
+            self.values.add(REDELIVERED, messages, source)
+
+    def given_up(self, source: str, messages: int) -> None:
+        with self.lock:
+            self.values.add(POISON, messages, source)
+
+    def _runs(self, done: Dispatched) -> dict[str, float]:
+        """For each route of a batch, how many of its records were rejected since its last that was not."""
+        runs = dict.fromkeys((route for route, _ in done.ends), 0.0)
+        for route in {route for route, outcome in done.ends if outcome is Outcome.REJECTED}:
+            runs[route] = self._rejected.get(route, 0.0)
+            for task in done.tasks:
+                if task.route == route:
+                    rejected = task.result.outcome is Outcome.REJECTED
+                    runs[route] = runs[route] + 1 if rejected else 0.0
+        self._rejected.update(runs)
+        return runs
