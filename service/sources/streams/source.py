@@ -139,6 +139,8 @@ class StreamSource:
             self._halted.pop(turn, None)
             if batch:
                 yield batch
+                if turn.token != self.lease.token():  # it may never have been settled
+                    self._give_up(turn)
             del batch  # what was read is not kept while there is nothing to read
 
     def _is_valid(self, turn: Turn) -> bool:
@@ -146,11 +148,19 @@ class StreamSource:
         token = self.lease.token()
         if turn.token == token != 0:
             return True
-        self._halted.pop(turn, None)
         if turn is self._discovery:
+            self._halted.pop(turn, None)
             turn.token, turn.stream = token, None
             self._schedule.put(turn, 0.0 if token else STAND_BY)
+        else:
+            self._give_up(turn)
         return False
+
+    def _give_up(self, turn: Turn) -> None:
+        """Leaves a shard to whoever holds the lease now, and looks at once who that is."""
+        self._halted.pop(turn, None)
+        with self._lock:
+            self._schedule.hasten(self._discovery, 0.0)
 
     def back(self, turn: Turn, size: int, failure: str = "") -> None:
         """Ends a turn that gave `size` records; `failure` is why what was read has to come again."""
@@ -211,8 +221,8 @@ class StreamSource:
             turn.failures = 0
             turn.idle = turn.idle + 1 if stream.waits else 0
             often = min(SOON * 2**turn.idle, REDISCOVERY) if turn.idle else REDISCOVERY
-            pause = 0.0 if turn.stream.arn != stream.arn else often * (0.5 + self._chance() / 2)
-            self._schedule.put(turn, pause)
+            at_once = turn.stream.arn != stream.arn or turn.token != self.lease.token()
+            self._schedule.put(turn, 0.0 if at_once else often * (0.5 + self._chance() / 2))
 
     def _stream_after(self, before: Stream | None, token: int) -> Stream:
         """The stream to read first, or next if there is one. Raises Halt, and what boto3 raises."""

@@ -11,7 +11,7 @@ import random
 import time
 import weakref
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
@@ -63,7 +63,6 @@ class Poller:
             observer=LoggingObserver(),
             timing=Timing(lambda: model.now, lambda: model.now, self._wait, lambda: 0.5),
         )
-        self._batches: Iterator[Any] | None = None
 
     def run(self, until: Callable[[], bool], within: float = 3600.0) -> None:
         """Reads until something is so, for so many seconds of the model's clock at the most."""
@@ -82,6 +81,11 @@ class Poller:
             if until():
                 return
         assert until(), "stuck"
+
+    def wait_for(self, seconds: float) -> None:
+        """Stops whoever iterates the source once so long has gone by."""
+        self._until, self._patience = lambda: False, self.model.now + seconds
+        self._stopping.clear()
 
     def run_for(self, seconds: float) -> None:
         """Reads for so long."""
@@ -830,6 +834,25 @@ def test_what_was_in_hand_when_the_lease_was_lost_is_neither_written_nor_read_on
     poller.source.back(batch._turn, len(batch.records))
     poller.run(poller.has_seen(numbers))
     assert poller.seen == numbers
+
+
+def test_a_process_that_has_the_lease_again_reads_on_at_once(checkpoints):
+    model = StreamModel()
+    steered = Steered(checkpoints)
+    steered.now = 1
+    poller = Poller(model, steered)
+    poller.run(poller.has_seen(model.write(root(model), 2)))
+    numbers = model.write(root(model), 2)
+    batches = iter(poller.source)
+    poller.wait_for(10.0)
+    assert next(batches)
+    steered.now = 2
+    batch = next(batches)
+    assert [int(record.identifier) for record in batch.records] == numbers
+    batch.settle(Report([Result(Outcome.APPLIED)] * 2))
+    steered.now = 3
+    numbers = model.write(root(model), 2)
+    poller.run(poller.has_seen(numbers), within=10.0)
 
 
 def test_a_table_is_as_far_behind_as_the_shard_that_is_most_behind(checkpoints):
