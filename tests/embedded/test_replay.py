@@ -72,11 +72,12 @@ def everything(running: Deployment, event, tmp_path, monkeypatch) -> str:
 
 
 def state_of(running: Deployment) -> Callable[[], Any]:
-    """What a look at table, index and all other indices finds."""
+    """What a look at table, index, all other indices and aliases finds."""
     return lambda: (
         sorted(map(str, running.items.scan()["Items"])),
         running.documents(),
-        sorted(ask("GET", f"{running.search_url}/_mapping")),
+        ask("GET", f"{running.search_url}/_mapping"),
+        ask("GET", f"{running.search_url}/_alias"),
     )
 
 
@@ -121,6 +122,23 @@ def test_a_diff_says_what_a_replay_then_changes(running: Deployment, event, else
     capsys.readouterr()
     assert main(["replay", path, "--diff"]) == 0
     assert "5 records: 3 unchanged" in capsys.readouterr().out
+
+
+def test_while_an_index_is_rebuilt_a_replay_writes_to_both_and_a_diff_reads_the_one_that_is_searched(
+    running: Deployment, event, elsewhere, tmp_path, capsys
+):
+    path = write(tmp_path, event, "jsonl")
+    searched, copy = f"{elsewhere}-000001", f"{elsewhere}-000002"
+    for index, alias in ((searched, elsewhere), (copy, f"{elsewhere}--also")):
+        ask("PUT", f"{running.search_url}/{index}", {"aliases": {alias: {}}})
+    ask("PUT", f"{running.search_url}/{copy}/_doc/a", {"title": "copied"})
+    with read_only(running.search_url) as server:
+        assert main(["replay", path, "--diff", f"--search-url={server.url}"]) == 1
+    assert server.refused == []
+    assert f"missing  {elsewhere}/a  " in capsys.readouterr().out
+    assert main(["replay", path]) == 0
+    assert documents_of(running.search_url, searched) == running.documents()
+    assert documents_of(running.search_url, copy) == running.documents()
 
 
 def test_a_diff_tells_what_is_older_than_the_index(running: Deployment, event, tmp_path, capsys, monkeypatch):

@@ -74,7 +74,7 @@ class ReadOnly:
         if (index, name) not in self.documents:
             return {**place, "found": False}
         version, document = self.documents[index, name]
-        return {**place, "found": True, "_version": version, "_source": document}
+        return {**place, "found": True, "_version": version, **({} if document is None else {"_source": document})}
 
 
 class Rehearsed:
@@ -309,6 +309,19 @@ def test_an_index_that_cannot_be_read_halts():
     search = ReadOnly()
     search.broken = "index_closed_exception"
     with pytest.raises(Halt, match="texts cannot be read: so it is"):
+        Rehearsed(search=search).dispatch(change("a", n=1))
+
+
+def test_an_address_that_leads_to_no_search_server_halts():
+    error = TransportError(404, "not_found", {"error": "no such page"})
+    with pytest.raises(Halt, match="answered 404: no such page"):
+        Rehearsed(search=ReadOnly(error)).dispatch(change("a", n=1))
+
+
+def test_an_index_that_keeps_no_documents_cannot_be_compared():
+    search = ReadOnly()
+    search.put("a", 1, None)
+    with pytest.raises(Halt, match="texts keeps no _source"):
         Rehearsed(search=search).dispatch(change("a", n=1))
 
 

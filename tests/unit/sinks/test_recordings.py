@@ -37,6 +37,7 @@ from service.records.serializer import typed
 from service.settings import Settings
 from service.settings.options import options_of
 from service.sinks.recordings import Masks, Recorder, RecordingFile, lines_of
+from service.sinks.recordings import recorder as recorder_module
 from service.sinks.recordings.files import whole_members
 from service.sources.envelopes import unwrap, unwrap_text
 from service.sources.streams.reader import to_record
@@ -442,6 +443,16 @@ def test_files_of_others_in_the_folder_are_left_alone(tmp_path):
     assert sum(path.read_text() == "mine" for path in tmp_path.iterdir()) == 3
 
 
+def test_what_is_told_of_a_record_that_cannot_be_recorded_quotes_nothing_of_it(tmp_path, caplog, monkeypatch):
+    def failing(records: Any, masks: Any) -> Any:
+        raise ValueError("value-indigo")
+
+    monkeypatch.setattr(recorder_module, "lines_of", failing)
+    recorder = Recorder(recording_to(tmp_path), NO_MASKS)
+    recorder.dispatched(dispatched(1))
+    assert [record.reason for record in caplog.records] == ["ValueError"]
+
+
 def test_a_recording_that_cannot_be_written_stops_nothing_and_is_told_once(tmp_path, caplog):
     folder = tmp_path / "rec"
     folder.write_text("a file stands in the way")
@@ -455,6 +466,7 @@ def test_a_recording_that_cannot_be_written_stops_nothing_and_is_told_once(tmp_p
     assert recorder.missing == 3
     told = [(record.levelname, record.message, record.missing) for record in caplog.records]
     assert told == [("WARNING", "records are not recorded", 1), ("WARNING", "the recording is not whole", 3)]
+    assert "File exists" in caplog.records[0].reason
 
 
 def test_a_recorder_that_fails_does_not_change_the_outcome_of_a_batch(tmp_path):
