@@ -23,12 +23,10 @@ from .settings import Settings
 from .settings.reading import Configuration, Usage, read_configuration
 from .sinks.items import ItemSink
 from .sinks.letters import make_letters
-from .sinks.recordings import Masks, Recorder
 from .sinks.search import SearchSink
 from .sources.checkpoints import Checkpoints, Unkept, make_checkpoints
 from .sources.listening import tables_of
 from .sources.queues import QueueSource, dead_letter_queue
-from .sources.recording import Recordings
 from .sources.streams import StreamSource
 from .telemetry.emf import EmbeddedMetrics
 from .telemetry.logs import LoggingObserver, set_up_logs
@@ -36,6 +34,8 @@ from .telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
     from .operations.rehearsal import Rehearsal
+    from .sinks.recordings import Masks, Recorder
+    from .sources.recording import Recordings
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ class App:
         self.letters = make_letters(self.context)
         self._keeps = letters or self.letters
         self.metrics = Metrics(routes=[bound.name for bound in self.router.bound])
-        self._recorders = [Recorder(settings, self.masks)] if recording and settings.record_to else []
+        self._recorders = self._recording() if recording and settings.record_to else []
         self.observer = Observers(LoggingObserver(), self.metrics, *_tracing(settings), *self._recorders)
         self._search = SearchSink(self.context, mappings_of(self.router), self.observer)
         self._checkpoints: Checkpoints | None = None
@@ -139,6 +139,8 @@ class App:
 
     def recordings(self, wheres: Sequence[str], table: str = "") -> Recordings:
         """The recordings under some names; of which `table`, as it exists, a lone file of an export is."""
+        from .sources.recording import Recordings
+
         return Recordings(wheres, self.context, table, self.router.key_of)
 
     def tap(self, table: str, stopping: Event) -> StreamSource:
@@ -148,10 +150,18 @@ class App:
     @property
     def masks(self) -> Masks:
         """What recordings leave out. Raises SettingsError where that is in the key of a route's table."""
+        from .sinks.recordings import Masks
+
         masks = Masks(self.settings.record_mask)
         for bound in self.router.bound:
             masks.check(bound.key, f"the table of {bound.name}")
         return masks
+
+    def _recording(self) -> list[Recorder]:
+        """What records what is dispatched. Raises SettingsError."""
+        from .sinks.recordings import Recorder
+
+        return [Recorder(self.settings, self.masks)]
 
     def _router_of(self, route: str) -> Router | None:
         """All routes, for "", or one of them alone; None for one that is not registered."""
