@@ -8,12 +8,13 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from threading import Event
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from .context import Context
 from .dispatch import Dispatcher, LetterStore, Observer, Observers, Source
 from .dispatch.failures import reaching
 from .dispatch.hints import Hints
+from .errors import SettingsError
 from .lookups import Lookups
 from .routing import BoundRoute, BucketRoute, Names, Route, Router
 from .routing.loading import load_routes
@@ -23,13 +24,18 @@ from .settings.reading import Configuration, Usage, read_configuration
 from .sinks.items import ItemSink
 from .sinks.letters import make_letters
 from .sinks.search import SearchSink
-from .sources.checkpoints import Checkpoints, make_checkpoints
+from .sources.checkpoints import Checkpoints, Unkept, make_checkpoints
 from .sources.listening import tables_of
 from .sources.queues import QueueSource, dead_letter_queue
 from .sources.streams import StreamSource
 from .telemetry.emf import EmbeddedMetrics
 from .telemetry.logs import LoggingObserver, set_up_logs
 from .telemetry.metrics import Metrics
+
+if TYPE_CHECKING:
+    from .operations.rehearsal import Rehearsal
+    from .sinks.recordings import Masks, Recorder
+    from .sources.recording import Recordings
 
 logger = logging.getLogger(__name__)
 
@@ -84,10 +90,11 @@ class App:
         routes: Sequence[Route],
         context: Context | None = None,
         *,
-        trusting: bool = False,
         letters: LetterStore | None = None,
+        recording: bool = False,
     ):
-        """`trusting` takes records at their word, as a recording's are. `letters` keep what cannot succeed."""
+        """`letters` keep what cannot succeed. With `recording` what is dispatched is recorded where `record_to`
+        says. Raises SettingsError."""
         set_up_logs(settings)
         self.settings = settings
         self.context = context or Context(settings)
@@ -95,23 +102,73 @@ class App:
         self.letters = make_letters(self.context)
         self._keeps = letters or self.letters
         self.metrics = Metrics(routes=[bound.name for bound in self.router.bound])
-        self.observer = Observers(LoggingObserver(), self.metrics, *_tracing(settings))
+        self._recorders = self._recording() if recording and settings.record_to else []
+        self.observer = Observers(LoggingObserver(), self.metrics, *_tracing(settings), *self._recorders)
         self._search = SearchSink(self.context, mappings_of(self.router), self.observer)
         self._checkpoints: Checkpoints | None = None
-        self._hints = Hints(Lookups(self.context), settings.hint_after, trusting)
+        self._hints = Hints(Lookups(self.context), settings.hint_after)
         self.dispatcher = self._dispatcher(self.router, self._hints)
 
-    @property
-    def redriver(self) -> Dispatcher:
-        """What dispatches to all routes and takes each record for a hint."""
-        return self._dispatcher(self.router, replace(self._hints, always=True))
-
     def dispatcher_of(self, route: str) -> Dispatcher | None:
-        """The same for one route alone (all, for ""); None for a route that is not registered."""
+        """What dispatches to one route alone (all, for ""), each record a hint; None for one not registered."""
+        router = self._router_of(route)
+        return self._dispatcher(router, replace(self._hints, always=True)) if router else None
+
+    def replayer(self, route: str = "", current: bool = False, rehearsal: Rehearsal | None = None) -> Dispatcher:
+        """What dispatches a recording, to one route alone if it is named.
+
+        Records are taken at their word, or with `current` for hints. A `rehearsal` stands for all that is written
+        to: then nothing is. Raises SettingsError for a route that is not registered.
+        """
+        router = self._router_of(route)
+        if router is None:
+            names = ", ".join(bound.name for bound in self.router.bound)
+            raise SettingsError(f"there is no route {route!r}; there are {names}")
+        hints = replace(self._hints, trusting=not current, always=current)
+        if rehearsal is None:
+            return self._dispatcher(router, hints)
+        return Dispatcher(
+            router,
+            search=rehearsal.search,
+            table=rehearsal.table,
+            letters=rehearsal,
+            observer=rehearsal,
+            hints=replace(hints, trusting=True),  # there is nothing written that could be overtaken
+            context=self.context,
+        )
+
+    def recordings(self, wheres: Sequence[str], table: str = "") -> Recordings:
+        """The recordings under some names; of which `table`, as it exists, a lone file of an export is."""
+        from .sources.recording import Recordings
+
+        return Recordings(wheres, self.context, table, self.router.key_of)
+
+    def tap(self, table: str, stopping: Event) -> StreamSource:
+        """The stream of a table, as that exists; where it is read to is not kept."""
+        return StreamSource(self.context, table, Unkept(), stopping, observer=LoggingObserver())
+
+    @property
+    def masks(self) -> Masks:
+        """What recordings leave out. Raises SettingsError where that is in the key of a route's table."""
+        from .sinks.recordings import Masks
+
+        masks = Masks(self.settings.record_mask)
+        for bound in self.router.bound:
+            masks.check(bound.key, f"the table of {bound.name}")
+        return masks
+
+    def _recording(self) -> list[Recorder]:
+        """What records what is dispatched. Raises SettingsError."""
+        from .sinks.recordings import Recorder
+
+        return [Recorder(self.settings, self.masks)]
+
+    def _router_of(self, route: str) -> Router | None:
+        """All routes, for "", or one of them alone; None for one that is not registered."""
         if not route:
-            return self.redriver
-        chosen = [bound for bound in self.router.bound if bound.name == route]
-        return self.loader_of(chosen, hints=True) if chosen else None
+            return self.router
+        chosen = [bound.route for bound in self.router.bound if bound.name == route]
+        return Router(chosen, self.router.names) if chosen else None
 
     def loader_of(self, routes: Sequence[BoundRoute], hints: bool = False) -> Dispatcher:
         """What dispatches to some of the routes; with `hints` each record is only a hint."""
@@ -191,6 +248,8 @@ class App:
     def close(self) -> None:
         if self._checkpoints is not None:
             self._checkpoints.close()
+        for recorder in self._recorders:
+            recorder.close()
         self.context.close()
 
     def __enter__(self) -> Self:

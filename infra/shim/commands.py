@@ -33,7 +33,10 @@ INVOKE_MILLISECONDS = 900_000  # the longest that a Lambda may run
 
 def run_service(chosen: Chosen) -> int:
     """Finds or starts the surroundings, creates what the routes need, and runs the container."""
-    with find_or_start(chosen.settings) as world, App(with_a_page(wired(chosen, world)), chosen.routes) as app:
+    with (
+        find_or_start(chosen.settings) as world,
+        App(with_a_page(wired(chosen, world)), chosen.routes, recording=True) as app,
+    ):
         notes = provision_if_emulated(app, world)
         return run(app, started=lambda sources: print(first_screen(app, world, notes), flush=True))
 

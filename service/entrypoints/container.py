@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import logging
-import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from threading import Event
-from types import FrameType
 
 from ..app import App
 from ..dispatch import Source
@@ -16,6 +14,7 @@ from ..errors import SettingsError, StreamdexError
 from .health import Health
 from .pages import make_pages
 from .serving import Serving
+from .signals import stops
 from .workers import Worker
 
 logger = logging.getLogger(__name__)
@@ -35,8 +34,7 @@ def run(app: App, stopping: Event | None = None, started: Callable[[Sequence[Sou
     sources = app.sources(stopping)
     if not sources:
         raise SettingsError("nothing to read: READ_QUEUE names no queue, and no table's stream is to be read")
-    previous = {number: signal.signal(number, _stops(stopping)) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
+    with stops(stopping):
         exits = app.settings.on_halt == "exit"
         workers = [
             Worker(source, app.dispatcher, app.context, stopping, exits)
@@ -52,9 +50,6 @@ def run(app: App, stopping: Event | None = None, started: Callable[[Sequence[Sou
             while not stopping.wait(1.0):
                 pass  # in steps, so that a signal is noticed on every platform
             return _finish(workers, app.settings.stop_timeout)
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 def _pages(health: Health, app: App) -> AbstractContextManager[object]:
@@ -63,13 +58,6 @@ def _pages(health: Health, app: App) -> AbstractContextManager[object]:
     if not settings.page_port:
         return nullcontext()
     return Serving(make_pages(app, health), settings.page_host, settings.page_port)
-
-
-def _stops(stopping: Event) -> Callable[[int, FrameType | None], None]:
-    def stop(number: int, frame: FrameType | None) -> None:
-        stopping.set()
-
-    return stop
 
 
 def _finish(workers: Sequence[Worker], timeout: float) -> int:

@@ -1,51 +1,113 @@
-"""Runs a recording through the routes, as if its records came from their sources."""
+"""Runs recordings through the routes, as if their records came from their sources."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import TypeAlias
 
 from ..dispatch import Dispatcher, Report
 from ..errors import Unreachable
+from ..records import Change, Record, Undecodable
+from ..settings import setting
 from ..sources.recording import Recording
+from .pace import Pace
+
+Takes: TypeAlias = Callable[[Change], bool]
+"""Whether a record is meant."""
+
+
+@dataclass(frozen=True)
+class Mode:
+    """What a replay does with the records."""
+
+    route: str = setting("", "only this route runs (module:Class)", env="STREAMDEX_REPLAY_ROUTE")
+    current: bool = setting(
+        False,
+        "each record is only a hint: what is there now is read, and that is written",
+        env="STREAMDEX_REPLAY_CURRENT",
+    )
+    dry_run: bool = setting(False, "show what would be written, and write nothing", env="STREAMDEX_REPLAY_DRY_RUN")
+    diff: bool = setting(
+        False,
+        "show what would change in the index, field by field, and write nothing",
+        env="STREAMDEX_REPLAY_DIFF",
+    )
+    speed: str = setting(
+        "max", "max, or how many times faster than recorded: 1x, 10x", env="STREAMDEX_REPLAY_SPEED"
+    )
 
 
 @dataclass
 class Replayed:
-    """What became of a recording: how many records had each outcome, and which had no route."""
+    """What became of recordings: how many records had each outcome, and which had no route.
 
+    Of what was `filtered` out, so many could not be read: nobody knows whether they were meant. With `one_route`
+    the records of others count as filtered out.
+    """
+
+    one_route: bool = False
     counts: Counter[str] = field(default_factory=Counter)
     unrouted: Counter[str] = field(default_factory=Counter)
+    filtered: int = 0
+    unreadable: int = 0
 
     @property
     def records(self) -> int:
+        """How many were dispatched."""
         return self.counts.total()
 
     def add(self, report: Report) -> None:
-        self.counts.update(report.counts())
-        self.unrouted.update(result.reason for result in report.results if result.unrouted)
+        results = report.results
+        if self.one_route:
+            results = [result for result in results if not result.unrouted]
+            self.filtered += len(report.results) - len(results)
+        self.counts.update(Report(results).counts())
+        self.unrouted.update(result.reason for result in results if result.unrouted)
 
     @property
     def complete(self) -> bool:
         """Whether every record was taken by a route and none was rejected."""
-        return not self.unrouted and not self.counts["rejected"]
+        return not self.unrouted and not self.counts["rejected"] and not self.unreadable
 
 
-def replay(recordings: Iterable[Recording], dispatcher: Dispatcher) -> Replayed:
-    """Dispatches every record of each recording once. Replaying again is safe: versions keep whatever is newer.
+def replay(
+    recordings: Iterable[Recording],
+    dispatcher: Dispatcher,
+    *,
+    takes: Takes | None = None,
+    one_route: bool = False,
+    pace: Pace | None = None,
+) -> Replayed:
+    """Dispatches records of each recording, all or those that are taken, in order and once.
 
-    Raises Unreachable when what may succeed later still failed after the setting `retry_time`, and Halt.
+    Replaying again is safe: versions keep whatever is newer. Raises Unreachable when what may succeed later still
+    failed after the setting `retry_time`, and Halt.
     """
-    replayed = Replayed()
+    pace = pace or Pace()
+    replayed = Replayed(one_route)
     for batch in chain.from_iterable(recordings):
-        report = dispatcher.dispatch(batch.records, batch.source)
-        replayed.add(Report([result for result in report.results if result.outcome.done]))
-        if report.undone:
-            reason = report.results[report.undone[0]].reason
-            raise Unreachable(
-                f"{len(report.undone)} records could not be written ({reason});"
-                f" {replayed.records} are done: replay again later"
-            )
+        for part in pace.parts(batch.records if takes is None else chosen(batch.records, takes, replayed)):
+            report = dispatcher.dispatch(part, batch.source)
+            replayed.add(Report([result for result in report.results if result.outcome.done]))
+            if report.undone:
+                reason = report.results[report.undone[0]].reason
+                raise Unreachable(
+                    f"{len(report.undone)} records could not be written ({reason});"
+                    f" {replayed.records} are done: replay again later"
+                )
     return replayed
+
+
+def chosen(records: Iterable[Record], takes: Takes, replayed: Replayed) -> list[Record]:
+    """Those that are meant; the others are counted."""
+    found: list[Record] = []
+    for record in records:
+        if not isinstance(record, Undecodable) and takes(record):
+            found.append(record)
+            continue
+        replayed.filtered += 1
+        replayed.unreadable += isinstance(record, Undecodable)
+    return found

@@ -40,6 +40,10 @@ class Names:
             )
         return logical
 
+    def existing(self, kind: str, name: str) -> str:
+        """What exists under a name that a person gave: a logical one, or its own."""
+        return name if self.logical(kind, name) not in (None, name) else self.actual(kind, name)
+
     def logical(self, kind: str, actual: str) -> str | None:
         """The logical name of what exists; None where its own name stands for something else."""
         found = self._logical.get((kind, actual))

@@ -85,6 +85,11 @@ class Router:
             found = self._by_bucket[record.bucket] = self._of("bucket", record.bucket)
         return found
 
+    def key_of(self, table: str) -> tuple[str, ...]:
+        """The key attributes of a table, as its routes declare them; none where it has no route."""
+        candidates = self._by_table.get(table) or self._of("table", table)
+        return next((bound.key for bound, _ in candidates), ())
+
     def _bind(self, route: Route) -> BoundRoute:
         kind = type(route)
         source = route.table if isinstance(route, TableRoute) else getattr(route, "bucket", "")

@@ -16,6 +16,9 @@ from .declaration import Declared
 
 MASK = "********"
 
+TRUE = frozenset({"true", "yes", "on", "1"})
+FALSE = frozenset({"false", "no", "off", "0"})
+
 RESERVED = ("config", "const_path", "help")
 """Names of options that are no settings."""
 
@@ -129,12 +132,13 @@ def to_float(text: str) -> float:
 
 
 def to_bool(text: str) -> bool:
-    word = text.strip().lower()
-    if word in ("true", "yes", "on", "1"):
-        return True
-    if word in ("false", "no", "off", "0"):
-        return False
-    raise ValueError(text)
+    if not is_bool(text):
+        raise ValueError(text)
+    return text.strip().lower() in TRUE
+
+
+def is_bool(text: str) -> bool:
+    return text.strip().lower() in TRUE | FALSE
 
 
 def to_tuple(text: str) -> tuple[str, ...]:

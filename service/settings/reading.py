@@ -5,15 +5,16 @@ from __future__ import annotations
 import argparse
 import difflib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, NoReturn, TypeVar
 
 import configargparse
 
 from ..errors import SettingsError
 from .files import nested_yaml
-from .options import Option, collect, converter, masked, options_of, shown_value
+from .options import Option, collect, converter, is_bool, masked, options_of, shown_value
 
 DEFAULT_FILES = ("const.yml", "config/streamdex.yml")
 
@@ -97,6 +98,7 @@ def read_configuration(
     Raises SettingsError for an unknown option or key and for a bad value, naming it.
     """
     options = collect(declaring)
+    arguments = list(spelled_out(arguments, options))
     environ = without_empty(os.environ if environment is None else environment)
     aliases: dict[str, str] = {}
     for option in options.values():
@@ -116,6 +118,13 @@ def read_configuration(
     given = [getattr(namespace, operand) for operand in operands] if strict else []
     given = [word for words in given for word in ([words] if isinstance(words, str) else words or ())]
     return Configuration(values, find_origins(parser, options, arguments, aliases), options, given)
+
+
+def spelled_out(arguments: Sequence[str], options: Mapping[str, Option]) -> Iterator[str]:
+    """A switch without a value says true, and the word behind it is not its value: `--json FILE`."""
+    switches = {flag for option in options.values() if option.type is bool for flag in option.flags}
+    for word, following in zip_longest(arguments, arguments[1:], fillvalue=""):
+        yield f"{word}=true" if word in switches and not is_bool(following) else word
 
 
 def without_empty(environment: Mapping[str, str]) -> dict[str, str]:

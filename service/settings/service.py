@@ -209,6 +209,26 @@ class Settings:
         "where dead letters go that are too large for a queue: s3://BUCKET/PREFIX",
         env="STREAMDEX_DEAD_LETTERS_LARGE",
     )
+    record_to: str = setting(
+        "",
+        "where the container records what it dispatches: a folder, or a file NAME.jsonl or NAME.jsonl.gz, which"
+        " gets a number; nowhere without it",
+        env="STREAMDEX_RECORD_TO",
+    )
+    record_bytes: int = setting(
+        64 * 1024 * 1024,
+        "bytes after which the container begins another file of its recording",
+        env="STREAMDEX_RECORD_BYTES",
+        least=1024,
+    )
+    record_files: int = setting(
+        8, "files of its recording that the container keeps", env="STREAMDEX_RECORD_FILES", least=1
+    )
+    record_mask: tuple[str, ...] = setting(
+        (),
+        "attributes whose values no recording holds (commas between them; a.b is b in the map a)",
+        env="STREAMDEX_RECORD_MASK",
+    )
     log_level: str = setting(
         "INFO",
         "the least level that is logged",

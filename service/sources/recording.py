@@ -1,25 +1,31 @@
-"""A file of recorded records: JSON lines, or one Lambda event, however it is laid out."""
+"""Recordings: JSON lines, Lambda events, dead letters and exports of tables, plain or gzip, on disk or in S3."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from itertools import chain, islice
-from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, Final
 
+from ..context import Context
 from ..dispatch import Report
-from ..errors import SettingsError, UnknownEvent
+from ..errors import DecodeError, SettingsError, UnknownEvent
 from ..records import Record, Undecodable
 from .envelopes import unwrap
+from .exports import Export, KeysOf, beside, data_files, is_line, is_manifest, of_table, record_of
+from .places import STANDARD_INPUT, Place, standard_input, store_of
 
-_BEGINNING = 10
+_BEGINNING: Final = 10
 """Lines that are looked at to tell JSON lines, of which some may be broken, from one document."""
 
-_LARGEST_EVENT = 64 * 1024 * 1024
-"""Bytes."""
+_LARGEST_EVENT: Final = 64 * 1024 * 1024
+"""Bytes, also of one line: what is longer is read in pieces."""
+
+_BATCH_BYTES: Final = 4 * 1024 * 1024
+"""Bytes of text that make a batch, however few records they hold."""
 
 
 @dataclass(frozen=True)
@@ -37,43 +43,71 @@ class Recording:
     """Batches of at most `size` records, read as they are asked for: memory does not grow with the file.
 
     A line that holds nothing known is an Undecodable named by file and line. Raises SettingsError for a file
-    that cannot be read.
+    that cannot be read, and for one with lines of an export of which nobody says the table.
     """
 
-    def __init__(self, path: str | Path, size: int = 1000):
-        self._path = Path(path)
+    def __init__(
+        self,
+        place: Place,
+        export: Export | None = None,
+        keys_of: KeysOf = lambda table: (),
+        told: Callable[[int], None] = lambda more: None,
+        size: int = 1000,
+    ):
+        """`export` is what the file is of, if it is of one; `told` hears how many more bytes were read."""
+        self._place = place
+        self._export = export
+        self._keys_of = keys_of
+        self._told = told
         self._size = size
-        self.name = f"recording {self._path.name}"
+        self.name = f"recording {place.name}"
 
     def __iter__(self) -> Iterator[RecordedBatch]:
         batch: list[Record] = []
-        for record in self.records():
+        weight = 0
+        for record, size in self._weighed():
             batch.append(record)
-            if len(batch) >= self._size:
+            weight += size
+            if len(batch) >= self._size or weight >= _BATCH_BYTES:
                 yield RecordedBatch(self.name, batch)
-                batch = []
+                batch, weight = [], 0
         if batch:
             yield RecordedBatch(self.name, batch)
 
     def records(self) -> Iterator[Record]:
         """Every record of the file, in its order."""
-        try:
-            with self._path.open("rb") as file:
-                for number, text in documents(file):
-                    yield from self._read(text, number)
-        except OSError as error:
-            raise SettingsError(f"the recording {self._path} cannot be read: {error.strerror}") from error
+        return (record for record, _ in self._weighed())
+
+    def _weighed(self) -> Iterator[tuple[Record, int]]:
+        """Each record with the bytes that were read for it."""
+        with self._place.open(self._told) as file:
+            for number, text in documents(file):
+                size = len(text)
+                for record in self._read(text, number):
+                    yield record, size
+                    size = 0
+            if file.error:
+                reason = f"{self._place.name}: the rest cannot be decompressed: {file.error}"
+                yield Undecodable("", reason, self.name, self._place.name), 0
 
     def _read(self, text: bytes, line: int) -> Iterator[Record]:
-        where = f"{self._path.name}:{line}"
+        where = f"{self._place.name}:{line}"
         try:
-            for record in unwrap(json.loads(text)):
+            payload = json.loads(text)
+            for record in self._exported(payload) if is_line(payload) else unwrap(payload):
                 yield self._named(record, where)
-        except UnknownEvent as error:
+        except (DecodeError, UnknownEvent) as error:
             yield Undecodable(text.decode(errors="replace"), f"{where}: {error}", self.name, where)
         except (ValueError, RecursionError) as error:
             reason = f"{where}: not JSON: {error}"
             yield Undecodable(text.decode(errors="replace"), reason, self.name, where)
+
+    def _exported(self, line: Any) -> Iterator[Record]:
+        if self._export is None:
+            raise SettingsError(
+                f"{self._place.where} holds items of an export and does not say of which table: --table=NAME does"
+            )
+        yield record_of(line, self._export, self._keys_of)
 
     def _named(self, record: Record, where: str) -> Record:
         """The record; one that cannot be read and does not say what it is called is named by its line."""
@@ -84,24 +118,76 @@ class Recording:
         )
 
 
+@dataclass(frozen=True)
+class Recordings:
+    """The recordings under some names: files, folders, `s3://BUCKET/KEY`, `s3://BUCKET/PREFIX/`, `-`.
+
+    They are looked for as they are asked for. Raises SettingsError where there are none.
+    """
+
+    wheres: Sequence[str]
+    context: Context
+    table: str = ""
+    """Of which table, as it exists, lines of an export are where nothing else says it."""
+    keys_of: KeysOf = lambda table: ()
+
+    def read(self, told: Callable[[int], None] = lambda more: None) -> Iterator[Recording]:
+        """`told` hears how many more bytes were read."""
+        named = of_table(self.table) if self.table else None
+        for place, export in chain.from_iterable(files_of(where, self.context) for where in self.wheres):
+            yield Recording(place, export or named, self.keys_of, told)
+
+    def size(self) -> int | None:
+        """The bytes of all of them; None where that is not known."""
+        places = chain.from_iterable(files_of(where, self.context) for where in self.wheres)
+        sizes = [place.size for place, _ in places]
+        return None if None in sizes else sum(size for size in sizes if size)
+
+
+def files_of(where: str, context: Context) -> Iterator[tuple[Place, Export | None]]:
+    """The files under one name; of an export those that its manifest tells of."""
+    if where == STANDARD_INPUT:
+        yield standard_input(), None
+        return
+    store, path = store_of(where, context)
+    one = store.at(path)
+    if one is not None:
+        yield from data_files(store, one) if is_manifest(one) else [(one, beside(store, one))]
+        return
+    exported: set[str] = set()
+    for manifest in filter(is_manifest, store.below(path)):
+        for place, export in data_files(store, manifest):
+            exported.add(place.path)
+            yield place, export
+    for place in store.below(path):
+        if place.path not in exported and not is_beside_the_point(place):
+            yield place, beside(store, place)
+
+
+def is_beside_the_point(place: Place) -> bool:
+    """Whether a file of a folder holds no records: hidden, unfinished, or about an export's files."""
+    return place.name.startswith((".", "_", "manifest-"))
+
+
 def documents(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
     """The JSON documents of a file with the numbers of their lines: each line one, or all lines together.
 
     The file is read once, so that it may be a pipe. A Lambda event has 6 MB at most ("Lambda quotas"): what is
     larger by far is read line by line unseen.
     """
-    beginning = list(islice(file, _BEGINNING))
+    lines = iter(partial(file.readline, _LARGEST_EVENT), b"")
+    beginning = list(islice(lines, _BEGINNING))
     first = next((line for line in beginning if line.strip()), b"")
     if not first or is_json(first):
-        yield from numbered(chain(beginning, file))
+        yield from numbered(chain(beginning, lines))
         return
     rest = file.read(_LARGEST_EVENT)
     whole = b"".join(beginning) + rest
     if len(rest) < _LARGEST_EVENT and (is_json(whole) or not any(map(is_json, beginning))):
         yield 1, whole
         return
-    whole += file.readline()
-    yield from numbered(chain(BytesIO(whole), file))
+    whole += file.readline(_LARGEST_EVENT)
+    yield from numbered(chain(BytesIO(whole), lines))
 
 
 def numbered(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:

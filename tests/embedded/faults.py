@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from search_model import parse
@@ -52,6 +52,9 @@ ERRORS = {
     "items blocked": (403, "cluster_block_exception"),
     "items without index": (404, "index_not_found_exception"),
 }
+
+
+Server = TypeVar("Server", bound=http.server.ThreadingHTTPServer)
 
 
 class FaultyServer(http.server.ThreadingHTTPServer):
@@ -201,7 +204,13 @@ def failure(name: str, fault: str) -> dict[str, Any]:
 
 @contextmanager
 def faulty(upstream: str, choose: Callable[[], str], chance: random.Random) -> Iterator[FaultyServer]:
-    server = FaultyServer(upstream, choose, chance)
+    with serving(FaultyServer(upstream, choose, chance)) as server:
+        yield server
+
+
+@contextmanager
+def serving(server: Server) -> Iterator[Server]:
+    """Answers in a thread of its own, until the block ends."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

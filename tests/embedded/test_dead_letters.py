@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from builders import stream_arn, stream_record
-from deployments import Deployment, aws_client, documents_of, eventually
+from deployments import Deployment, ask, aws_client, documents_of, eventually
 
 from routes.images import Images, ImageUploads
 from service.app import App
@@ -160,6 +160,16 @@ def test_a_redrive_after_the_route_was_mended_writes_what_is_there_now(
     documents = documents_of(deployment.search_url, deployment.index)
     assert {name: document["title"] for name, document in documents.items()} == {"changed": "new", "fine": "old"}
     assert list(app.letters.letters()) == []
+
+
+def test_a_redrive_also_writes_to_an_index_that_is_being_rebuilt(app: App, deployment: Deployment, monkeypatch):
+    monkeypatch.setattr(Strict, "broken", False)
+    copy = f"{deployment.index}-000002"
+    ask("PUT", f"{deployment.search_url}/{copy}", {"aliases": {f"{deployment.index}--also": {}}})
+    with App(app.settings, [Strict()]) as later:  # the other would still go by what it has seen
+        redrive(later.letters, Filter(), later.dispatcher_of)
+    found = documents_of(deployment.search_url, copy)
+    assert {name: document["title"] for name, document in found.items()} == {"changed": "new"}
 
 
 def test_a_redrive_of_what_is_still_broken_keeps_the_letter(app: App):

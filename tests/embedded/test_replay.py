@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from deployments import Deployment, aws_client, documents_of, eventually
+from builders import s3_record
+from deployments import PICTURE, Deployment, ask, aws_client, documents_of, eventually
+from read_only import read_only
 
 from service.entrypoints.cli import main
 from service.entrypoints.lambda_handler import handler_for
@@ -46,6 +49,124 @@ def elsewhere(running: Deployment, monkeypatch, tmp_path) -> str:
     monkeypatch.setenv("FUNC", "images")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     return index
+
+
+@pytest.fixture
+def everything(running: Deployment, event, tmp_path, monkeypatch) -> str:
+    """A recording with changes, uploads, what has no route and what cannot be read; the tables can be reached."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", running.aws_url)
+    names = ",".join(f"{name}={actual}" for name, actual in running.settings.names.items())
+    monkeypatch.setenv("STREAMDEX_NAMES", names)
+    monkeypatch.setenv("STREAMDEX_DEAD_LETTERS", str(tmp_path / "none"))
+    running.s3.put_object(Bucket=running.bucket, Key="d", Body=PICTURE.read_bytes())
+    eventually(lambda: "d" in running.documents(), True)
+    uploads = [
+        s3_record("d", bucket=running.bucket),
+        s3_record("a", "ObjectRemoved:Delete", bucket=running.bucket),
+    ]
+    stranger = json.loads(json.dumps(event["Records"][0]).replace(running.table, "users"))
+    path = tmp_path / "everything.jsonl"
+    lines = [*event["Records"], *uploads, stranger, {"eventSource": "aws:kinesis"}]
+    path.write_text("\n".join(map(json.dumps, lines)) + "\n{broken")
+    return str(path)
+
+
+def state_of(running: Deployment) -> Callable[[], Any]:
+    """What a look at table, index, all other indices and aliases finds."""
+    return lambda: (
+        sorted(map(str, running.items.scan()["Items"])),
+        running.documents(),
+        ask("GET", f"{running.search_url}/_mapping"),
+        ask("GET", f"{running.search_url}/_alias"),
+    )
+
+
+@pytest.mark.parametrize("index", ["its own", "none yet"])
+def test_a_rehearsal_writes_nothing(running: Deployment, everything, index, tmp_path, capsys):
+    look = state_of(running)
+    before = look()
+    names = {**running.settings.names, **({"index/images": f"{running.index}-new"} if index == "none yet" else {})}
+    for words in (["--dry-run"], ["--diff"], ["--dry-run", "--current"], ["--diff", "--current"]):
+        with read_only(running.search_url) as server:
+            words += [f"--search-url={server.url}", "--names", ",".join(f"{n}={a}" for n, a in names.items())]
+            assert main(["replay", everything, *words]) == 1
+        assert server.refused == []
+        assert (server.reads > 0) == ("--diff" in words)
+        assert look() == before
+        assert not (tmp_path / "none").exists()
+        out, err = capsys.readouterr()
+        assert "10 records: " in out
+        assert "rejected" in out
+        assert "nothing was written" in err
+
+
+def test_what_lets_only_reads_through_refuses_a_replay(running: Deployment, everything, capsys):
+    with read_only(running.search_url) as server:
+        assert main(["replay", everything, f"--search-url={server.url}", "--route=images:Images"]) == 3
+    assert "POST /_bulk" in server.refused
+
+
+def test_a_diff_says_what_a_replay_then_changes(running: Deployment, event, elsewhere, tmp_path, capsys):
+    path = write(tmp_path, event, "jsonl")
+    index = f"{running.search_url}/{elsewhere}"
+    ask("PUT", f"{index}/_doc/a?version=1&version_type=external", {"title": "old", "metadata": {}, "gone": 1})
+    ask("PUT", f"{index}/_doc/c?version=1&version_type=external", {"title": "C"})
+    assert main(["replay", path, "--diff"]) == 1
+    out = capsys.readouterr().out
+    assert f"changed  {elsewhere}/a  " in out
+    assert '  ~ title: "old" -> "A"' in out
+    assert "  - gone: 1" in out
+    assert f"missing  {elsewhere}/b  " in out
+    assert f"would be deleted  {elsewhere}/c  " in out
+    assert main(["replay", path]) == 0
+    capsys.readouterr()
+    assert main(["replay", path, "--diff"]) == 0
+    assert "5 records: 3 unchanged" in capsys.readouterr().out
+
+
+def test_while_an_index_is_rebuilt_a_replay_writes_to_both_and_a_diff_reads_the_one_that_is_searched(
+    running: Deployment, event, elsewhere, tmp_path, capsys
+):
+    path = write(tmp_path, event, "jsonl")
+    searched, copy = f"{elsewhere}-000001", f"{elsewhere}-000002"
+    for index, alias in ((searched, elsewhere), (copy, f"{elsewhere}--also")):
+        ask("PUT", f"{running.search_url}/{index}", {"aliases": {alias: {}}})
+    ask("PUT", f"{running.search_url}/{copy}/_doc/a", {"title": "copied"})
+    with read_only(running.search_url) as server:
+        assert main(["replay", path, "--diff", f"--search-url={server.url}"]) == 1
+    assert server.refused == []
+    assert f"missing  {elsewhere}/a  " in capsys.readouterr().out
+    assert main(["replay", path]) == 0
+    assert documents_of(running.search_url, searched) == running.documents()
+    assert documents_of(running.search_url, copy) == running.documents()
+
+
+def test_a_diff_tells_what_is_older_than_the_index(running: Deployment, event, tmp_path, capsys, monkeypatch):
+    running.items.put_item(Item={"id": "a", "title": "newest"})
+    eventually(lambda: running.documents()["a"]["title"], "newest")
+    monkeypatch.setenv("SEARCH_URL", running.search_url)
+    names = ",".join(f"{name}={actual}" for name, actual in running.settings.names.items())
+    assert main(["replay", write(tmp_path, event, "json"), "--diff", f"--names={names}"]) == 0
+    assert f"older than what is there  {running.index}/a  " in capsys.readouterr().out
+
+
+def test_a_replay_of_what_is_there_now_does_not_bring_back_what_was(
+    running: Deployment, event, elsewhere, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", running.aws_url)
+    running.items.put_item(Item={"id": "a", "title": "newest"})
+    running.items.delete_item(Key={"id": "b"})
+    eventually(lambda: sorted(running.documents()), ["a"])
+    assert main(["replay", write(tmp_path, event, "jsonl"), "--current"]) == 0
+    assert documents_of(running.search_url, elsewhere) == running.documents()
+    assert running.documents()["a"]["title"] == "newest"
+
+
+def test_a_filter_replays_only_what_is_meant(running: Deployment, event, elsewhere, tmp_path, capsys):
+    path = write(tmp_path, event, "jsonl")
+    assert main(["replay", path, "--key=id=b", "--table=images", "--route=images:Images"]) == 0
+    assert list(documents_of(running.search_url, elsewhere)) == ["b"]
+    assert "2 records: 1 applied, 3 filtered out, 1 stale" in capsys.readouterr().out
 
 
 def write(tmp_path: Path, event: dict[str, Any], form: str) -> str:

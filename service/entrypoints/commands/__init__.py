@@ -10,6 +10,7 @@ from .command import Command
 
 MODULES: Final[Mapping[str, str]] = {
     "run": "run",
+    "record": "record",
     "replay": "replay",
     "backfill": "backfill",
     "verify": "verify",

@@ -27,7 +27,9 @@ def dead_letters(chosen: Chosen) -> int:
         elif action == "redrive":
             queue = chosen.configuration.build(letters.Elsewhere).queue
             if queue:
-                ends = letters.redrive_queue(app.dead_letters_of(queue), app.redriver)
+                ends = letters.redrive_queue(
+                    app.dead_letters_of(queue), app.loader_of(app.router.bound, hints=True)
+                )
             else:
                 ends = letters.redrive(app.letters, which, app.dispatcher_of)
             words = ", ".join(f"{count} {name}" for name, count in sorted(ends.items())) or "no letters"

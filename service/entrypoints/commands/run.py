@@ -9,7 +9,7 @@ from .command import Command
 def run_container(chosen: Chosen) -> int:
     from ..container import run
 
-    with App(chosen.settings, chosen.routes) as app:
+    with App(chosen.settings, chosen.routes, recording=True) as app:
         return run(app)
 
 

@@ -1,4 +1,4 @@
-"""Documents: what items should make, and what the index holds."""
+"""Documents: what items should make, and which ones an index holds."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from ...dispatch import SILENT
 from ...dispatch.failures import reaching
 from ...dispatch.outcomes import Outcome
 from ...dispatch.planning import Task, ask, route
-from ...errors import Halt, StreamdexError
+from ...errors import StreamdexError
 from ...records import Record, TableRecord
 from ...routing import BoundRoute, Router
 from ..inspection import document_of
-from .findings import Stored
 
-AT_ONCE: Final = 500
-"""Documents that are asked for in one request."""
+PAGE: Final = 1000
+"""Ids of one answer."""
 
 SCROLL: Final = "5m"
 
@@ -63,27 +62,6 @@ class Busy(StreamdexError):
     """What is needed cannot be had for now."""
 
 
-def stored(context: Context, places: Sequence[tuple[str, str]]) -> list[Stored]:
-    """The documents at (index, id), as they are now. Raises Halt for an index that is missing, and Unreachable."""
-    found: list[Stored] = []
-    for begin in range(0, len(places), AT_ONCE):
-        page = [{"_index": index, "_id": name} for index, name in places[begin : begin + AT_ONCE]]
-        with reaching("the search server"):
-            answer = context.search.mget(body={"docs": page})
-        found += [_stored(one) for one in answer["docs"]]
-    return found
-
-
-def _stored(answer: Mapping[str, Any]) -> Stored:
-    if "error" in answer:
-        raise Halt(f"the index {answer.get('_index')} cannot be read: {answer['error'].get('reason')}")
-    if not answer.get("found"):
-        return Stored()
-    if "_source" not in answer:
-        raise Halt(f"the index {answer.get('_index')} keeps no _source: there is nothing to verify it by")
-    return Stored(answer.get("_version"), answer["_source"])
-
-
 def ids(context: Context, index: str) -> Iterator[list[str]]:
     """The ids of all documents that an index had when this began. Raises Halt and Unreachable."""
     search = context.search
@@ -91,7 +69,7 @@ def ids(context: Context, index: str) -> Iterator[list[str]]:
         search.indices.refresh(index=index)
         answer = search.search(
             index=index,
-            body={"sort": ["_doc"], "_source": False, "size": 2 * AT_ONCE, "query": {"match_all": {}}},
+            body={"sort": ["_doc"], "_source": False, "size": PAGE, "query": {"match_all": {}}},
             params={"scroll": SCROLL},
         )
     try:

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from ...records.versions import MARGIN, time_of
 from .. import inspection
+from ..documents import Stored
 from ..inspection import ABSENT
 
 
@@ -25,14 +26,6 @@ class Kind(StrEnum):
     """The document differs, or has a version of a time to come, which keeps out all changes until then."""
     DIFFERENT = "different"
     """The document differs, in an index that keeps no versions to tell more by."""
-
-
-@dataclass(frozen=True)
-class Stored:
-    """A document as the index has it; `version` is None where it has none."""
-
-    version: int | None = None
-    source: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

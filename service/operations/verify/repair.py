@@ -14,8 +14,8 @@ from ...records.serializer import typed
 from ...records.versions import MARGIN, stream_version
 from ...routing import BoundRoute, Router
 from ...sources.scan import describe
+from ..documents import stored
 from ..tables import Service
-from .documents import stored
 from .findings import Kind, Verdict
 from .suspects import Suspect, Suspects, keyed
 

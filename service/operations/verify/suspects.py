@@ -14,7 +14,8 @@ from ...errors import Retry
 from ...lookups import Lookups
 from ...records import MODIFY, TableRecord
 from ...routing import BoundRoute, Router
-from .documents import Busy, Wanted, stored, wanted
+from ..documents import stored
+from .documents import Busy, Wanted, wanted
 from .findings import Finding, Verdict, compare
 
 CHANGES: Final = 10

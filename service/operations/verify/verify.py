@@ -21,9 +21,10 @@ from ...sources.checkpoints import Unkept
 from ...sources.scan import ScanSource, Table, describe
 from ...sources.scan.pace import ReadPace
 from ..backfill import Scan
+from ..documents import stored
 from ..tables import Service, Which, chosen
 from ..work import work_off
-from .documents import ids, stored, wanted
+from .documents import ids, wanted
 from .findings import Finding, Kind, compare
 from .manner import Manner
 from .repair import MENDED, delete_stray, repair

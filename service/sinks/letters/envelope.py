@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 FORMAT: Final = 1
 
-_OPTIONS: Final = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_INDENT_2
+_OPTIONS: Final = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME
 
 _DEEPEST: Final = 100
 """Levels of nesting that are kept as they are; an item of DynamoDB has 32 at most."""
@@ -115,12 +115,12 @@ def letter_id(record: Record, route: str) -> str:
     return hashlib.sha256(b"\0".join([source, said, route.encode()])).hexdigest()[:32]
 
 
-def portable(value: Any) -> bytes:
-    """JSON of anything a source delivers. Raises nothing: a letter is the last chance."""
+def portable(value: Any, layout: int = orjson.OPT_INDENT_2) -> bytes:
+    """JSON of anything a source delivers, in a `layout` of orjson. Raises nothing: a letter is the last chance."""
     try:
-        return orjson.dumps(value, _plain, _OPTIONS)
+        return orjson.dumps(value, _plain, _OPTIONS | layout)
     except TypeError:  # an integer over 64 bits, half of a surrogate pair, nesting without end
-        return orjson.dumps(_tamed(value), _plain, _OPTIONS)
+        return orjson.dumps(_tamed(value), _plain, _OPTIONS | layout)
 
 
 def _plain(value: Any) -> Any:

@@ -243,3 +243,18 @@ def test_a_class_that_is_no_dataclass_has_no_settings(read):
 def test_a_setting_that_is_on_or_off_needs_no_value_to_be_on(arguments, environment, value):
     found = read_configuration(Settings, arguments=arguments, environment=environment).build(Settings)
     assert found.create_indices is value
+
+
+@pytest.mark.parametrize(
+    ("words", "ready"),
+    [
+        (["--ready", "recording.jsonl"], True),
+        (["recording.jsonl", "--ready"], True),
+        (["--ready", "no", "recording.jsonl"], False),
+        (["--ready=no", "recording.jsonl"], False),
+        (["--ready", "--count=2", "recording.jsonl"], True),
+    ],
+)
+def test_the_word_behind_a_switch_is_its_value_only_if_it_can_be(read, words, ready):
+    found = read(*words, classes=(Sample,), operands=("FILES",))
+    assert (found.build(Sample).ready, found.operands) == (ready, ["recording.jsonl"])

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.operations.documents import Stored
 from service.operations.verify import seen as seen_module
-from service.operations.verify.findings import Kind, Stored, compare, differences
+from service.operations.verify.findings import Kind, compare, differences
 from service.operations.verify.seen import Seen
 from service.records.versions import stream_version
 

@@ -1,0 +1,24 @@
+"""Ctrl-C and SIGTERM as a wish to stop."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event
+from types import FrameType
+
+
+@contextmanager
+def stops(stopping: Event) -> Iterator[None]:
+    """Within the block SIGINT and SIGTERM set `stopping`; the handlers before are given back."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopping.set()
+
+    previous = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

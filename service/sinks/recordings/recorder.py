@@ -1,0 +1,118 @@
+"""The container's own recording: what it has dispatched, in a few files of bounded size."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from threading import Lock
+from typing import Final
+
+from ...dispatch import Dispatched, Observer
+from ...dispatch.failures import describe, name_of
+from ...records import Record
+from ...settings import Settings
+from .files import RecordingFile
+from .lines import lines_of
+from .masks import Masks
+
+logger = logging.getLogger(__name__)
+
+SUFFIXES: Final = (".jsonl.gz", ".jsonl")
+NAME: Final = "records"
+
+
+class Series:
+    """Numbered files, of which the last is appended to and the oldest is removed."""
+
+    def __init__(self, where: str, most_bytes: int, most_files: int):
+        """`where` is a folder, or a file `NAME.jsonl` or `NAME.jsonl.gz`, whose name gets the numbers."""
+        path = Path(where)
+        self._suffix = next((suffix for suffix in SUFFIXES if path.name.endswith(suffix)), "")
+        self._folder = path.parent if self._suffix else path
+        self._name = path.name.removesuffix(self._suffix) if self._suffix else NAME
+        self._suffix = self._suffix or SUFFIXES[-1]
+        self._most_bytes = most_bytes
+        self._most_files = most_files
+        self._file: RecordingFile | None = None
+
+    def append(self, text: bytes) -> None:
+        """Adds whole lines to the last file, or to a new one if that is full. Raises OSError."""
+        if self._file is None:
+            numbers = sorted(self._files())
+            self._file = RecordingFile(self._path(numbers[-1] if numbers else 1))
+        if self._file.size >= self._most_bytes:
+            self._next()
+        self._file.append(text)
+
+    def close(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
+
+    def _next(self) -> None:
+        numbers = sorted(self._files())
+        for number in numbers[: len(numbers) + 1 - self._most_files]:
+            self._path(number).unlink(missing_ok=True)
+        self.close()
+        self._file = RecordingFile(self._path(numbers[-1] + 1))
+
+    def _files(self) -> list[int]:
+        form = re.compile(rf"{re.escape(self._name)}-(\d{{8,}}){re.escape(self._suffix)}")
+        found = (form.fullmatch(path.name) for path in self._folder.glob("*"))
+        return [int(match[1]) for match in found if match]
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{self._name}-{number:08d}{self._suffix}"
+
+
+class Recorder(Observer):
+    """Records what is done, in the order of each shard. What comes again is recorded when it is done.
+
+    A recording that cannot be written stops nothing: that is told once, and how many records it lacks at the end.
+    """
+
+    def __init__(self, settings: Settings, masks: Masks):
+        self.missing = 0
+        self._series = Series(settings.record_to, settings.record_bytes, settings.record_files)
+        self._masks = masks
+        self._lock = Lock()
+        self._failing = False
+
+    def dispatched(self, done: Dispatched) -> None:
+        records = done_records(done)
+        with self._lock:
+            try:
+                text = b"".join(lines_of(records, self._masks))
+                if text:
+                    self._series.append(text)
+            except Exception as error:  # whatever it is: the stream goes on
+                self._fail(len(records), error)
+            else:
+                self._failing = False
+
+    def close(self) -> None:
+        with self._lock:
+            self._series.close()
+            if self.missing:
+                logger.warning("the recording is not whole", extra={"missing": self.missing})
+
+    def _fail(self, records: int, error: Exception) -> None:
+        self.missing += records
+        with suppress(OSError):
+            self._series.close()
+        if not self._failing:
+            reason = describe(error) if isinstance(error, OSError) else name_of(error)
+            logger.warning("records are not recorded", extra={"reason": reason, "missing": self.missing})
+        self._failing = True
+
+
+def done_records(done: Dispatched) -> Sequence[Record]:
+    """Each record of a batch that does not come again, once, in its order."""
+    found: dict[int, Record] = {}
+    for task in done.tasks:
+        if done.report.results[task.position].outcome.done:
+            found[task.position] = task.record
+    return [found[position] for position in sorted(found)]
