@@ -13,11 +13,11 @@ from deployments import DEADLINE, Deployment, ServiceProcess, eventually
 
 
 class Container(ServiceProcess):
-    """The service, with the names and the folders of a deployment."""
+    """The service, with the names and the folders of a deployment; it is started in `within`."""
 
     _numbers = itertools.count()
 
-    def __init__(self, place: Deployment, folder: Path, **settings: str):
+    def __init__(self, place: Deployment, folder: Path, within: Path | None = None, **settings: str):
         names = ",".join(f"{name}={actual}" for name, actual in place.settings.names.items())
         its = {
             "AWS_ENDPOINT_URL": place.aws_url,
@@ -33,7 +33,7 @@ class Container(ServiceProcess):
             "STREAMDEX_STREAM_BATCH_SIZE": "50",
             "STREAMDEX_PAGE_PORT": "0",
         }
-        super().__init__(folder / f"output-{next(self._numbers)}", {**its, **settings})
+        super().__init__(folder / f"output-{next(self._numbers)}", {**its, **settings}, within)
 
 
 def stop(*containers: Container) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from routes.images import Images
@@ -11,15 +11,21 @@ from service.records.tables import deserializer
 from service.sinks.search.body import dump
 from tests.embedded.deployments import ask
 
+IMAGE: Final = Images().document
 PAGE: Final = 500
 SHOWN: Final = 5
 
 
-def differences(dynamodb: Any, table: str, search_url: str, index: str) -> tuple[int, list[str]]:
-    """How many items there are, and what is not as it should be, in words; the first few of it."""
+def differences(
+    dynamodb: Any, table: str, search_url: str, index: str, document: Callable[[Any], Any] = IMAGE
+) -> tuple[int, list[str]]:
+    """How many items there are, and what is not as it should be, in words; the first few of it.
+
+    `document` makes what an item should be in the index.
+    """
     items = 0
     found: list[str] = []
-    for wanted in documents(dynamodb, table):
+    for wanted in documents(dynamodb, table, document):
         items += len(wanted)
         found += different(wanted, search_url, index)
     ask("POST", f"{search_url}/{index}/_refresh")
@@ -40,12 +46,12 @@ def different(wanted: Mapping[str, Any], search_url: str, index: str) -> Iterato
             yield f"{name} is another in the index than in the table"
 
 
-def documents(dynamodb: Any, table: str) -> Iterator[dict[str, Any]]:
+def documents(dynamodb: Any, table: str, document: Callable[[Any], Any]) -> Iterator[dict[str, Any]]:
     """The document of each item of the table by its id, a page at a time."""
     pages = dynamodb.get_paginator("scan").paginate(
         TableName=table, ConsistentRead=True, PaginationConfig={"PageSize": PAGE}
     )
     for page in pages:
         items = map(deserializer().item, page["Items"])
-        if made := {item["id"]: json.loads(dump(Images().document(item))) for item in items}:
+        if made := {item["id"]: json.loads(dump(document(item))) for item in items}:
             yield made
