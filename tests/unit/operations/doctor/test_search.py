@@ -1,0 +1,267 @@
+"""What is wrong with the search server and its indices is named, with a remedy, and nothing beside it."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from planted import HEALTH, NOW, SETTINGS, Clinic, index_of
+
+from routes.images import Images
+from service.context import Context
+from service.errors import SettingsError
+from service.operations.doctor import ERROR, NOTE, WARNING, Patient, diagnose
+from service.operations.doctor.cluster import creates
+from service.operations.doctor.settings import seconds_of
+
+SERVER = "search server http://search"
+
+
+def answer(path: str, value: Any) -> Callable[[Clinic], None]:
+    def plant(clinic: Clinic) -> None:
+        clinic.search.answers[path] = value
+
+    return plant
+
+
+def status(number: int, request: str = "GET /") -> Callable[[Clinic], None]:
+    def plant(clinic: Clinic) -> None:
+        clinic.search.statuses[request] = number
+
+    return plant
+
+
+def setting(name: str, value: Any) -> Callable[[Clinic], None]:
+    """Has the cluster set so."""
+    return lambda clinic: clinic.search.answers[SETTINGS]["persistent"].update({name: value})
+
+
+def health(**counts: int) -> Callable[[Clinic], None]:
+    return lambda clinic: clinic.search.answers[HEALTH].update(counts)
+
+
+def index(**settings: Any) -> Callable[[Clinic], None]:
+    return answer("/images", index_of("images", **settings))
+
+
+def mapping(**properties: Any) -> Callable[[Clinic], None]:
+    """Has the index with other fields; None drops one."""
+
+    def plant(clinic: Clinic) -> None:
+        found = index_of("images")
+        fields = {**Images.mapping["properties"], **properties}
+        found["images"]["mappings"]["properties"] = {n: field for n, field in fields.items() if field is not None}
+        clinic.search.answers["/images"] = found
+
+    return plant
+
+
+def alias(*says: bool | None) -> Callable[[Clinic], None]:
+    """Has the name lead to as many indices, which say so of themselves as the one that is written."""
+
+    def plant(clinic: Clinic) -> None:
+        behind: dict[str, Any] = {}
+        for number, said in enumerate(says, 1):
+            behind |= index_of(f"images-{number}")
+            behind[f"images-{number}"]["aliases"] = {"images": {} if said is None else {"is_write_index": said}}
+        clinic.search.answers["/images"] = behind
+
+    return plant
+
+
+def both(*plants: Callable[[Clinic], Any]) -> Callable[[Clinic], None]:
+    def plant(clinic: Clinic) -> None:
+        for one in plants:
+            one(clinic)
+
+    return plant
+
+
+MANY = {f"f{number}": {"type": "keyword", "fields": {"text": {"type": "text"}}} for number in range(400)}
+
+PLANTED: list[tuple[str, Callable[[Clinic], Any], tuple[str, str, str], str]] = [
+    ("something else at the address", answer("/", {"hello": 1}), ("endpoints", SERVER, ERROR), "no OpenSearch"),
+    ("a page at the address", answer("/", "<html>"), ("endpoints", SERVER, ERROR), "no OpenSearch"),
+    ("a path that leads nowhere", answer("/", None), ("endpoints", SERVER, ERROR), "(404) is no OpenSearch"),
+    ("a server that is not well", status(503), ("endpoints", SERVER, ERROR), "503"),
+    ("no credentials", status(401), ("credentials", SERVER, ERROR), "refuses the service's credentials (401)"),
+    (
+        "credentials that may do nothing",
+        both(status(403), status(403, "POST /_bulk")),
+        ("credentials", SERVER, ERROR),
+        "refuses the service's credentials (403)",
+    ),
+    ("a user who may only write", status(403), ("permissions", SERVER, NOTE), "not looked at"),
+    (
+        "settings that are not shown",
+        status(403, f"GET {SETTINGS}"),
+        ("permissions", SERVER, NOTE),
+        "not looked at",
+    ),
+    (
+        "a server that makes indices by itself",
+        setting("action.auto_create_index", "true"),
+        ("index", SERVER, WARNING),
+        "if images is deleted",
+    ),
+    ("a read-only server", setting("cluster.blocks.read_only", "true"), ("limits", SERVER, ERROR), "no writes"),
+    ("as many shards as there may be", health(active_shards=799), ("limits", SERVER, WARNING), "800 of the 1000"),
+    (
+        "an index that is missing, and nobody to make it",
+        both(answer("/images", None), lambda clinic: clinic.change(create_indices=False)),
+        ("index", "index images", ERROR),
+        "does not exist",
+    ),
+    (
+        "a write block",
+        index(blocks={"write": "true"}),
+        ("index", "index images", ERROR),
+        "index.blocks.write is set",
+    ),
+    (
+        "a disk that was full",
+        index(blocks={"read_only_allow_delete": "true"}),
+        ("index", "index images", ERROR),
+        "read_only_allow_delete",
+    ),
+    ("an index that forgets soon", index(gc_deletes="60s"), ("index", "index images", ERROR), "after 60s"),
+    ("an index that forgets at once", index(gc_deletes="-1"), ("index", "index images", ERROR), "after -1"),
+    (
+        "an index that forgets when records are doubted",
+        index(gc_deletes="1800s"),
+        ("index", "index images", ERROR),
+        "1800 s (hint_after)",
+    ),
+    (
+        "a field of another type",
+        mapping(title={"type": "keyword"}, metadata={"properties": {}}),
+        ("mapping", "index images", ERROR),
+        "title is keyword, not text; metadata is object, not flat_object",
+    ),
+    ("a field that is not there", mapping(caption=None), ("mapping", "index images", WARNING), "caption"),
+    (
+        "as many fields as there may be",
+        mapping(**MANY),
+        ("limits", "index images", WARNING),
+        "805 of the 1000 fields",
+    ),
+    (
+        "an alias without an index that is written",
+        alias(None, None),
+        ("alias", "alias images", ERROR),
+        "images-1, images-2",
+    ),
+    ("an alias that may not be written", alias(False), ("alias", "alias images", ERROR), "no index behind it"),
+    ("an alias that is written by chance", alias(None), ("alias", "alias images", WARNING), "with a second index"),
+]
+
+
+@pytest.mark.parametrize(("plant", "expected", "words"), [p[1:] for p in PLANTED], ids=[p[0] for p in PLANTED])
+def test_each_fault_is_named_alone(clinic: Clinic, plant, expected, words):
+    plant(clinic)
+    (found,) = clinic.findings()
+    assert (found.topic, found.subject, found.severity) == expected
+    assert words in found.problem
+    assert found.remedy
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        answer("/images", None),  # the service makes it
+        alias(True),
+        alias(False, True),
+        setting("action.auto_create_index", "-images,+*"),
+        index(gc_deletes="1801s"),
+        health(active_shards=798),
+    ],
+)
+def test_what_is_as_it_should_be_is_not_mentioned(clinic: Clinic, plant):
+    plant(clinic)
+    assert clinic.findings() == []
+
+
+def test_the_index_that_is_written_is_the_one_that_is_looked_at(clinic: Clinic):
+    alias(False, True)(clinic)
+    clinic.search.answers["/images"]["images-1"]["settings"]["index"]["gc_deletes"] = "60s"
+    assert clinic.findings() == []
+    clinic.search.answers["/images"]["images-2"]["settings"]["index"]["gc_deletes"] = "60s"
+    assert [found.subject for found in clinic.findings()] == ["index images-2"]
+
+
+@pytest.mark.parametrize(
+    ("value", "made"),
+    [
+        ("true", True),
+        ("false", False),
+        ("-images,+*", False),
+        ("+*,-images", True),
+        ("logs-*", False),
+        ("+im*", True),
+        ("images", True),
+    ],
+)
+def test_the_first_pattern_that_matches_says_whether_an_index_is_made(value, made):
+    assert creates(value, "images") is made
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("1h", 3600), ("90s", 90), ("2d", 172800), ("5m", 300), ("1500ms", 1.5), ("60 s", 60)]
+)
+def test_times_of_opensearch_are_read(text, seconds):
+    assert seconds_of(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1", "h", "1 fortnight"])
+def test_what_is_no_time_is_refused(text):
+    with pytest.raises(SettingsError):
+        seconds_of(text)
+
+
+def alone(clinic: Clinic, **settings: Any) -> list[Any]:
+    """What is found with a search client of the service's own."""
+    clinic.change(**settings)
+    with Context(clinic.settings, **vars(clinic.clients)) as context:
+        return list(diagnose(Patient(context, clinic.router, lambda: NOW)))
+
+
+def test_an_address_that_is_not_set_is_named(clinic: Clinic):
+    (found,) = alone(clinic, search_url="")
+    assert (found.topic, found.subject) == ("endpoints", "search server")
+    assert "SEARCH_URL is not set" in found.problem
+
+
+def test_a_server_that_does_not_answer_is_asked_once_and_named_once(clinic: Clinic):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://user:secret@127.0.0.1:{free.getsockname()[1]}"
+        (found,) = alone(clinic, search_url=url)
+    assert found.topic == "endpoints"
+    assert "does not answer" in found.problem
+    assert "secret" not in json.dumps(vars(found))
+
+
+@pytest.mark.parametrize(("ahead", "severity"), [(61, WARNING), (-120, WARNING), (301, ERROR)])
+def test_a_clock_that_is_off_is_named(clinic: Clinic, ahead, severity):
+    clinic.search.ahead = ahead
+    (found,) = clinic.findings()
+    assert (found.topic, found.subject, found.severity) == ("clock", SERVER, severity)
+    assert f"{abs(ahead)} s {'ahead of' if ahead > 0 else 'behind'}" in found.problem
+
+
+@pytest.mark.parametrize("ahead", [-59, 59])
+def test_a_clock_that_is_about_right_is_not_mentioned(clinic: Clinic, ahead):
+    clinic.search.ahead = ahead
+    assert clinic.findings() == []
+
+
+def test_a_check_that_fails_itself_is_named_and_the_others_go_on(clinic: Clinic):
+    clinic.search.answers[HEALTH]["active_shards"] = "many"
+    index(gc_deletes="60s")(clinic)
+    failed, forgetful = clinic.findings()
+    assert (failed.topic, failed.subject) == ("doctor", "check of cluster")
+    assert "ValueError" in failed.problem
+    assert forgetful.subject == "index images"
