@@ -40,6 +40,7 @@ class AnswersOfSearch:
         }
         self.statuses: dict[str, int] = {}
         self.ahead = 0.0
+        self.trouble: Exception | None = None
         self.asked: list[str] = []
         self.transport = self
 
@@ -48,6 +49,8 @@ class AnswersOfSearch:
 
     def perform_request(self, method: str, path: str, ignore: Any) -> tuple[int, dict[str, str], str]:
         self.asked.append(f"{method} {path}")
+        if self.trouble:
+            raise self.trouble
         date = formatdate(NOW + self.ahead, usegmt=True)
         body = self.answers.get(path) if method == "GET" else {"error": "no body"}
         status = self.statuses.get(f"{method} {path}", 404 if body is None else 200 if method == "GET" else 400)

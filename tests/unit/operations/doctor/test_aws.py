@@ -180,7 +180,7 @@ class Reading(TableRoute):
         return [Index({"then": record.old, "now": record.new})]
 
     def remove(self, record: TableRecord, context: Context) -> list[Action]:
-        return [Delete() for image in [record.old] if image is not None]
+        return [Delete() for _ in range(1) if record.old is not None]
 
 
 class Blind(Reading):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from opensearchpy.exceptions import ConnectionTimeout, SSLError
 from planted import HEALTH, NOW, SETTINGS, Clinic, index_of
 
 from routes.images import Images
@@ -234,7 +235,21 @@ def test_an_address_that_is_not_set_is_named(clinic: Clinic):
     assert "SEARCH_URL is not set" in found.problem
 
 
-def test_a_server_that_does_not_answer_is_asked_once_and_named_once(clinic: Clinic):
+def test_a_server_that_does_not_answer_is_asked_once(clinic: Clinic):
+    clinic.search.trouble = ConnectionTimeout("TIMEOUT", "timed out", TimeoutError())
+    (found,) = clinic.findings()
+    assert found.problem == "it does not answer: timed out"
+    assert clinic.search.asked == ["GET /"]
+
+
+def test_a_certificate_that_is_not_trusted_is_named_with_what_to_set(clinic: Clinic):
+    clinic.search.trouble = SSLError("N/A", "self-signed certificate", OSError())
+    (found,) = clinic.findings()
+    assert "its certificate is not trusted: self-signed" in found.problem
+    assert "SEARCH_CA_CERTS" in found.remedy
+
+
+def test_an_address_where_nothing_listens_is_named_without_its_password(clinic: Clinic):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://user:secret@127.0.0.1:{free.getsockname()[1]}"
