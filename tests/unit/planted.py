@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
+from botocore.exceptions import EndpointConnectionError
 from faulty_aws import Body, error
 
 from infra.shim.provision import provision
@@ -67,32 +68,38 @@ NOW = 1_800_000_000.0
 
 
 class Clients:
-    """boto3's clients of moto, made once; `answers` are statuses and codes of operations such as s3.HeadObject."""
+    """boto3's clients of moto, made once.
+
+    `answers` are statuses and codes of operations such as s3.HeadObject; a status of 0 is no answer at all.
+    """
 
     def __init__(self) -> None:
         self.answers: dict[str, tuple[int, str]] = {}
+        self.ahead = 0.0
         # boto3 would ask for a stream at an address with the account in it, which moto does not stand for
         config = Config(account_id_endpoint_mode="disabled", retries={"total_max_attempts": 1})
         secrets = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
         for service in ("dynamodb", "dynamodb_streams", "s3", "sqs", "opensearchserverless"):
             client = boto3.client(service.replace("_", ""), region_name="us-east-1", config=config, **secrets)
             client.meta.events.register_first("before-send", self._answer)
-            # moto dates its answers by the real clock, which is not what these tests are about
-            client.meta.events.register("after-call", undated)
+            client.meta.events.register("after-call", self._date)
             setattr(self, service, client)
 
     def _answer(self, request: Any, event_name: str, **_: Any) -> AWSResponse | None:
         operation = event_name.partition(".")[2]
         if operation not in self.answers:
             return None
+        if not self.answers[operation][0]:
+            raise EndpointConnectionError(endpoint_url=request.url)
         form = "s3" if operation.startswith("s3.") else "dynamodb"
         text = b"" if request.method == "HEAD" else error(form, *self.answers[operation])[1]
         headers = {"Content-Length": str(len(text))}
         return AWSResponse(request.url, self.answers[operation][0], headers, Body(text))
 
-
-def undated(parsed: Any, **_: Any) -> None:
-    parsed.get("ResponseMetadata", {}).get("HTTPHeaders", {}).pop("date", None)
+    def _date(self, parsed: Any, **_: Any) -> None:
+        """moto dates its answers by the real clock."""
+        headers = parsed.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+        headers["date"] = formatdate(NOW + self.ahead, usegmt=True)
 
 
 class Clinic:
@@ -101,6 +108,7 @@ class Clinic:
     def __init__(self, folder: Path, clients: Clients):
         self.clients = clients
         self.clients.answers.clear()
+        self.clients.ahead = 0.0
         self.search = AnswersOfSearch()
         self.settings = replace(
             Settings(),
@@ -110,7 +118,7 @@ class Clinic:
             dead_letters=str(folder / "letters"),
             checkpoints=str(folder / "checkpoints.sqlite"),
         )
-        made = {name: client for name, client in vars(clients).items() if name != "answers"}
+        made = {name: client for name, client in vars(clients).items() if name not in ("answers", "ahead")}
         self.context = Context(self.settings, search=self.search, **made)
         self.serve(Images(), ImageUploads())
         provision(App(replace(self.settings, create_indices=False), [Images(), ImageUploads()], self.context))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from ...dispatch.failures import describe
-from . import buckets, cluster, indices, letters, permissions, queues, serverless, settings, tables
+from . import buckets, cluster, indices, permissions, queues, serverless, settings, stores, tables
 from .findings import ERROR, NOTE, WARNING, Finding, Trouble
 from .owner import owner_of
 from .patient import Patient
@@ -21,7 +21,7 @@ CHECKS: Final[Sequence[Callable[[Patient], Iterator[Finding]]]] = (
     tables.check,
     buckets.check,
     queues.check,
-    letters.check,
+    stores.check,
     permissions.check,
     lambda patient: patient.clock.findings(),  # by what all others were answered
 )

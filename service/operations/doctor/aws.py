@@ -70,8 +70,9 @@ class Aws:
         never asks: to be refused that is only a note. Raises Trouble for all else.
         """
         where = hide_password(endpoint_of(self._context.settings, service)) or "AWS"
-        if where in self._silent:
-            raise Trouble(self._silent[where])
+        place = service if where == "AWS" else where  # there each service has an endpoint of its own
+        if place in self._silent:
+            raise Trouble(self._silent[place])
         name = request
         try:
             client = getattr(self._context, service)
@@ -87,7 +88,7 @@ class Aws:
                 return None
             finding = self._finding(error, code, f"{service} at {where}", subject, name, extra)
             if finding.topic == "endpoints":
-                self._silent[where] = finding
+                self._silent[place] = finding
             raise Trouble(finding) from error
         self._hear(where, answer)
         return answer

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from ...routing import BucketRoute
 from .findings import Finding, each
-from .letters import POSITIONS, PROBE
 from .patient import Patient
 from .queues import attributes_of
+from .stores import POSITIONS, PROBE
 from .tables import described, key_of
 
 VALUES: Final[Mapping[str, Any]] = {"S": PROBE, "N": "0", "B": PROBE.encode()}

@@ -267,6 +267,13 @@ def test_a_clock_that_is_off_is_named(clinic: Clinic, ahead, severity):
     assert f"{abs(ahead)} s {'ahead of' if ahead > 0 else 'behind'}" in found.problem
 
 
+@pytest.mark.parametrize("ahead", [-400, 400])
+def test_a_clock_of_aws_that_is_off_is_named_once(clinic: Clinic, ahead):
+    clinic.clients.ahead = ahead
+    (found,) = clinic.findings()
+    assert (found.topic, found.subject, found.severity) == ("clock", "AWS", ERROR)
+
+
 @pytest.mark.parametrize("ahead", [-59, 59])
 def test_a_clock_that_is_about_right_is_not_mentioned(clinic: Clinic, ahead):
     clinic.search.ahead = ahead

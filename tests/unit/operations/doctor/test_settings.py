@@ -11,7 +11,7 @@ from planted import NOW, Clinic
 
 from service.context import Context
 from service.operations.doctor import ERROR, NOTE, WARNING, Patient, diagnose
-from service.operations.doctor.letters import PROBE
+from service.operations.doctor.stores import PROBE
 
 CONTRADICTIONS: list[tuple[dict[str, Any], tuple[str, str], str]] = [
     ({"gc_deletes": "30m"}, ("hint_after", ERROR), "1800 s"),
@@ -144,6 +144,19 @@ def test_an_endpoint_that_does_not_answer_is_named_once_for_each_service(clinic:
     (found,) = own_clients(clinic)
     assert found.topic == "endpoints"
     assert closed in found.subject
+
+
+def test_one_service_of_aws_that_is_out_of_reach_keeps_no_other_from_being_looked_at(clinic: Clinic):
+    """As from a network that has no way to it."""
+    clinic.clients.answers["sqs.GetQueueUrl"] = (0, "")
+    clinic.deny("dynamodb.BatchGetItem")
+    clinic.deny("s3.HeadObject")
+    found = [(finding.topic, finding.subject) for finding in clinic.findings()]
+    assert found == [
+        ("endpoints", "sqs at AWS"),
+        ("permissions", "table images"),
+        ("permissions", "bucket images-in"),
+    ]
 
 
 @pytest.mark.parametrize(("name", "topic"), [("dead_letters", "dead letters"), ("checkpoints", "checkpoints")])
