@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
@@ -27,7 +28,8 @@ HEALTH = "/_cluster/health"
 
 
 class AnswersOfSearch:
-    """What a search server answers to GET, by path; a test changes it. Anything else is not found."""
+    """What a search server answers to GET, by path, and for its `indices`; a test changes it. Anything else is not
+    found."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Any] = {
@@ -37,8 +39,8 @@ class AnswersOfSearch:
                 "defaults": {"action.auto_create_index": "true", "cluster.max_shards_per_node": "1000"},
             },
             HEALTH: {"number_of_data_nodes": 1, "active_shards": 2, "unassigned_shards": 1},
-            "/images": index_of("images"),
         }
+        self.indices: dict[str, Any] = {"images-000001": index_of(images={})}
         self.statuses: dict[str, int] = {}
         self.ahead = 0.0
         self.trouble: Exception | None = None
@@ -53,15 +55,34 @@ class AnswersOfSearch:
         if self.trouble:
             raise self.trouble
         date = formatdate(NOW + self.ahead, usegmt=True)
-        body = self.answers.get(path) if method == "GET" else {"error": "no body"}
+        body = self._get(path) if method == "GET" else {"error": "no body"}
         status = self.statuses.get(f"{method} {path}", 404 if body is None else 200 if method == "GET" else 400)
         return status, {"Date": date}, body if isinstance(body, str) else json.dumps(body)
 
+    def _get(self, path: str) -> Any:
+        if path in self.answers:
+            return self.answers[path]
+        name, _, what = path[1:].partition("/")
+        if what == "_alias" and name.endswith("*"):
+            begins = (name[:-1],)
+            fits = {n: [n, *of["aliases"]] for n, of in self.indices.items()}
+            return {
+                n: {"aliases": self.indices[n]["aliases"]}
+                for n in fits
+                if any(a.startswith(begins) for a in fits[n])
+            }
+        names = name.split(",")
+        return {n: self.indices[n] for n in names} if not what and {*names} <= {*self.indices} else None
 
-def index_of(name: str, **settings: Any) -> dict[str, Any]:
-    """An index as GET shows it, made by the service for the sample application."""
-    mappings = {"date_detection": False, **Images.mapping}
-    return {name: {"aliases": {}, "mappings": mappings, "settings": {"index": {"gc_deletes": "1h", **settings}}}}
+
+def index_of(state: str = "", settings: Mapping[str, Any] | None = None, **aliases: Any) -> dict[str, Any]:
+    """An index as GET shows it, made by the service for the sample application; `state` is that of a rebuild."""
+    notes = {"_meta": {"streamdex": {"state": state}}} if state else {}
+    return {
+        "aliases": {name.replace("__", "--"): properties for name, properties in aliases.items()},
+        "mappings": {"date_detection": False, **Images.mapping, **notes},
+        "settings": {"index": {"gc_deletes": "1h", **(settings or {})}},
+    }
 
 
 NOW = 1_800_000_000.0

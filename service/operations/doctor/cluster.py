@@ -40,7 +40,7 @@ def _see(server: SearchServer) -> None:
     """Raises Trouble for what is no search server, cannot be looked at, or takes no requests of the service."""
     status, body = server.request("GET", "/")
     if status == 403 and server.request("POST", "/_bulk")[0] not in (401, 403):  # refused for having no body
-        raise server.over(server.hidden(status))
+        raise Trouble(server.hidden(status))
     if status in (401, 403):
         raise server.over(server.refused(status))
     if status >= 500 or status == 429:
@@ -60,16 +60,17 @@ def _blocks(patient: Patient, settings: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _auto_create(patient: Patient, settings: Mapping[str, Any]) -> Iterator[Finding]:
+    """Only documents can require an alias; deletions, and all writes while there are copies, make an index."""
     value = str(settings.get("action.auto_create_index", "false"))
-    made = sorted(index for index in patient.indices() if creates(value, index))
+    made = sorted(name for name in patient.indices() if creates(value, name) or creates(value, f"{name}-000001"))
     if made:
-        forbidden = ",".join([*(f"-{index}" for index in made), "+*"])
+        forbidden = ",".join([*(f"-{name},-{name}-0*" for name in made), "+*"])
         yield Finding(
             "index",
             patient.search.name,
             f"it creates missing indices by itself (action.auto_create_index={value}): if {', '.join(made)} is"
-            " deleted while the service runs, the next write makes it anew without the routes' mapping and with"
-            " gc_deletes of a minute",
+            " deleted while the service runs, the next deletion of a document makes it anew, without an alias, the"
+            " routes' mapping, and with gc_deletes of a minute",
             f'PUT /_cluster/settings {{"persistent": {{"action.auto_create_index": "{forbidden}"}}}}',
             WARNING,
         )

@@ -8,7 +8,9 @@ from urllib.parse import quote
 
 from ...errors import SettingsError
 from ...routing import BoundRoute
-from .findings import ERROR, WARNING, Finding, each
+from ...sinks.search.targets import target_of
+from .aliases import check_alias, check_missing, check_rebuilds, listed, strays
+from .findings import ERROR, Finding, each
 from .mappings import check_fields, check_mapping
 from .patient import Patient
 from .settings import seconds_of
@@ -23,50 +25,22 @@ def check(patient: Patient) -> Iterator[Finding]:
     yield from each(lambda found: _index(patient, *found), patient.indices().items())
 
 
-def _index(patient: Patient, index: str, routes: Sequence[BoundRoute]) -> Iterator[Finding]:
-    behind = patient.search.get(f"/{quote(index, safe='')}", needed=patient.serverless)
-    if behind is None:
-        if not patient.settings.create_indices:
-            problem = "it does not exist, and the service does not create indices (create_indices)"
-            remedy = "create it with the routes' mapping, or set STREAMDEX_CREATE_INDICES=true"
-            yield Finding("index", f"index {index}", problem, remedy)
+def _index(patient: Patient, name: str, routes: Sequence[BoundRoute]) -> Iterator[Finding]:
+    indices = listed(patient, name)
+    unwritable = list(check_alias(name, indices))
+    if unwritable:
+        yield from unwritable
         return
-    yield from _alias(index, behind)
-    written = write_index(index, behind)
-    if written is not None:
-        yield from _written(patient, written, behind[written], routes)
-
-
-def write_index(name: str, behind: Mapping[str, Any]) -> str | None:
-    """The index that a write to a name goes to; None where the server refuses such a write.
-
-    `behind` is what GET answers: the index of this name, or those that are behind an alias.
-    """
-    if name in behind:
-        return name
-    chosen = [index for index in behind if _says(name, behind[index]) is True]
-    if not chosen and len(behind) == 1 and _says(name, *behind.values()) is None:
-        chosen = list(behind)
-    return chosen[0] if len(chosen) == 1 else None
-
-
-def _says(alias: str, index: Mapping[str, Any]) -> bool | None:
-    """Whether an index is the one that is written through an alias; None where it does not say."""
-    said: bool | None = index.get("aliases", {}).get(alias, {}).get("is_write_index")
-    return said
-
-
-def _alias(name: str, behind: Mapping[str, Any]) -> Iterator[Finding]:
-    if name in behind:
+    target = target_of(name, indices)
+    if not target.live:
+        yield from check_missing(patient, target)
         return
-    indices, written = ", ".join(sorted(behind)), write_index(name, behind)
-    example = f'{{"add": {{"index": "{sorted(behind)[-1]}", "alias": "{name}", "is_write_index": true}}}}'
-    remedy = f'POST /_aliases {{"actions": [{example}]}}'
-    if written is None:
-        yield Finding("alias", f"alias {name}", f"no index behind it takes writes (there are {indices})", remedy)
-    elif _says(name, behind[written]) is None:
-        problem = f"{indices} is written only because it is alone behind it: with a second index all writes fail"
-        yield Finding("alias", f"alias {name}", problem, remedy, WARNING)
+    stray = strays(target, indices)
+    wanted = ",".join((target.live, *target.also, *stray))
+    described = patient.search.get(f"/{quote(wanted, safe=',')}")
+    if described is not None:  # else one has gone meanwhile
+        yield from check_rebuilds(target, stray, described, routes)
+        yield from _written(patient, target.live, described[target.live], routes)
 
 
 def _written(

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...routing import BoundRoute
+from ..tables import fills_index
 from .cluster import FULL
 from .findings import ERROR, WARNING, Finding
 
@@ -22,7 +23,7 @@ def check_mapping(index: str, mapping: Mapping[str, Any], bound: BoundRoute) -> 
             "mapping",
             f"index {index}",
             f"it is not as {bound.name} declares it: {'; '.join(other)}",
-            "a field's type stays: make a new index with the route's mapping, fill it, and move the name to it",
+            f"a field's type stays: {_renewal(bound)}",
             ERROR,
         )
     missing = [path for path in declared if path not in there]
@@ -39,6 +40,12 @@ def check_mapping(index: str, mapping: Mapping[str, Any], bound: BoundRoute) -> 
         problem = f"its mapping has dynamic={found}, and {bound.name} declares {said}"
         remedy = f'PUT /{index}/_mapping {{"dynamic": "{said}"}}'
         yield Finding("mapping", f"index {index}", problem, remedy, WARNING)
+
+
+def _renewal(bound: BoundRoute) -> str:
+    if fills_index(bound):
+        return f"`python -m service backfill --route={bound.name} --rebuild` makes a new index"
+    return "make a new index with the route's mapping, fill it, and move the alias to it"
 
 
 def check_fields(index: str, mapping: Mapping[str, Any], most: int) -> Iterator[Finding]:

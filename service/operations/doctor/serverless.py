@@ -11,7 +11,8 @@ from .patient import Patient
 
 SEE: Final = (
     "see that it is SEARCH (aws opensearchserverless batch-get-collection), and that its data access policy gives"
-    " the service aoss:DescribeIndex, aoss:CreateIndex and aoss:WriteDocument"
+    " the service aoss:DescribeIndex, aoss:CreateIndex and aoss:WriteDocument for its indices, and for aliases"
+    " aoss:DescribeCollectionItems, aoss:CreateCollectionItems and aoss:UpdateCollectionItems"
 )
 
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from opensearchpy.exceptions import ConnectionTimeout, SSLError
 from planted import HEALTH, NOW, SETTINGS, Clinic, index_of
 
 from routes.images import Images
+from service.app import choose
 from service.context import Context
+from service.entrypoints.commands import command_of
 from service.errors import SettingsError
 from service.operations.doctor import ERROR, NOTE, WARNING, Patient, diagnose
 from service.operations.doctor.cluster import creates
 from service.operations.doctor.settings import seconds_of
+from service.records import ObjectRecord
+from service.routing import Action, BucketRoute, Index
 
 SERVER = "search server http://search"
 
@@ -45,32 +50,38 @@ def health(**counts: int) -> Callable[[Clinic], None]:
 
 
 def index(**settings: Any) -> Callable[[Clinic], None]:
-    return answer("/images", index_of("images", **settings))
+    return indices({"images-000001": index_of(settings=settings, images={})})
+
+
+def indices(there: dict[str, Any]) -> Callable[[Clinic], None]:
+    """Has these indices there, and no others."""
+
+    def plant(clinic: Clinic) -> None:
+        clinic.search.indices = there
+
+    return plant
+
+
+def beside(name: str, state: str = "", **aliases: Any) -> Callable[[Clinic], None]:
+    """Has an index beside the one that is searched."""
+    return lambda clinic: clinic.search.indices.update({name: index_of(state, **aliases)})
 
 
 def mapping(**properties: Any) -> Callable[[Clinic], None]:
     """Has the index with other fields; None drops one."""
 
     def plant(clinic: Clinic) -> None:
-        found = index_of("images")
         fields = {**Images.mapping["properties"], **properties}
-        found["images"]["mappings"]["properties"] = {n: field for n, field in fields.items() if field is not None}
-        clinic.search.answers["/images"] = found
+        there = {name: field for name, field in fields.items() if field is not None}
+        clinic.search.indices["images-000001"]["mappings"]["properties"] = there
 
     return plant
 
 
 def alias(*says: bool | None) -> Callable[[Clinic], None]:
     """Has the name lead to as many indices, which say so of themselves as the one that is written."""
-
-    def plant(clinic: Clinic) -> None:
-        behind: dict[str, Any] = {}
-        for number, said in enumerate(says, 1):
-            behind |= index_of(f"images-{number}")
-            behind[f"images-{number}"]["aliases"] = {"images": {} if said is None else {"is_write_index": said}}
-        clinic.search.answers["/images"] = behind
-
-    return plant
+    said = [{} if one is None else {"is_write_index": one} for one in says]
+    return indices({f"images-{number:06d}": index_of(images=of) for number, of in enumerate(said, 1)})
 
 
 def both(*plants: Callable[[Clinic], Any]) -> Callable[[Clinic], None]:
@@ -112,51 +123,93 @@ PLANTED: list[tuple[str, Callable[[Clinic], Any], tuple[str, str, str], str]] = 
     ("as many shards as there may be", health(active_shards=799), ("limits", SERVER, WARNING), "800 of the 1000"),
     (
         "an index that is missing, and nobody to make it",
-        both(answer("/images", None), lambda clinic: clinic.change(create_indices=False)),
+        both(indices({}), lambda clinic: clinic.change(create_indices=False)),
         ("index", "index images", ERROR),
         "does not exist",
     ),
     (
         "a write block",
         index(blocks={"write": "true"}),
-        ("index", "index images", ERROR),
+        ("index", "index images-000001", ERROR),
         "index.blocks.write is set",
     ),
     (
         "a disk that was full",
         index(blocks={"read_only_allow_delete": "true"}),
-        ("index", "index images", ERROR),
+        ("index", "index images-000001", ERROR),
         "read_only_allow_delete",
     ),
-    ("an index that forgets soon", index(gc_deletes="60s"), ("index", "index images", ERROR), "after 60s"),
-    ("an index that forgets at once", index(gc_deletes="-1"), ("index", "index images", ERROR), "after -1"),
+    ("an index that forgets soon", index(gc_deletes="60s"), ("index", "index images-000001", ERROR), "after 60s"),
+    ("an index that forgets at once", index(gc_deletes="-1"), ("index", "index images-000001", ERROR), "after -1"),
     (
         "an index that forgets when records are doubted",
         index(gc_deletes="1800s"),
-        ("index", "index images", ERROR),
+        ("index", "index images-000001", ERROR),
         "1800 s (hint_after)",
     ),
     (
         "a field of another type",
         mapping(title={"type": "keyword"}, metadata={"properties": {}}),
-        ("mapping", "index images", ERROR),
+        ("mapping", "index images-000001", ERROR),
         "title is keyword, not text; metadata is object, not flat_object",
     ),
-    ("a field that is not there", mapping(caption=None), ("mapping", "index images", WARNING), "caption"),
+    ("a field that is not there", mapping(caption=None), ("mapping", "index images-000001", WARNING), "caption"),
     (
         "as many fields as there may be",
         mapping(**MANY),
-        ("limits", "index images", WARNING),
+        ("limits", "index images-000001", WARNING),
         "805 of the 1000 fields",
     ),
     (
         "an alias without an index that is written",
         alias(None, None),
         ("alias", "alias images", ERROR),
-        "images-1, images-2",
+        "images-000001, images-000002",
+    ),
+    (
+        "an alias of two that are written",
+        alias(True, True),
+        ("alias", "alias images", ERROR),
+        "no index behind it",
     ),
     ("an alias that may not be written", alias(False), ("alias", "alias images", ERROR), "no index behind it"),
-    ("an alias that is written by chance", alias(None), ("alias", "alias images", WARNING), "with a second index"),
+    (
+        "an index whose alias is gone",
+        indices({"images-000003": index_of()}),
+        ("alias", "alias images", ERROR),
+        "the next write makes images-000004",
+    ),
+    (
+        "an index whose alias is gone, and nobody to make another",
+        both(indices({"images-000003": index_of()}), lambda clinic: clinic.change(create_indices=False)),
+        ("alias", "alias images", ERROR),
+        "images-000003 could be behind it",
+    ),
+    ("an index that is no alias", indices({"images": index_of()}), ("alias", "index images", WARNING), "no alias"),
+    (
+        "a rebuild that nobody ended",
+        beside("images-000002", "building", images__also={}),
+        ("rebuild", "index images-000002", WARNING),
+        "a new images that is being filled, or was given up",
+    ),
+    (
+        "a rebuild that has failed",
+        beside("images-000002", "building"),
+        ("rebuild", "index images-000002", WARNING),
+        "a rebuild of images has failed",
+    ),
+    (
+        "an index that was replaced, and is kept",
+        beside("images-000000", "built", images__also={}),
+        ("rebuild", "index images-000000", WARNING),
+        "replaced by images-000001 and is kept",
+    ),
+    (
+        "an index that nobody uses",
+        beside("images-000000"),
+        ("rebuild", "index images-000000", WARNING),
+        "no writes, and no search",
+    ),
 ]
 
 
@@ -172,10 +225,13 @@ def test_each_fault_is_named_alone(clinic: Clinic, plant, expected, words):
 @pytest.mark.parametrize(
     "plant",
     [
-        answer("/images", None),  # the service makes it
+        indices({}),  # the service makes it
+        indices({"products": index_of(images={})}),
+        beside("images-000002", old={}),  # somebody's own
+        beside("images-thumbnails"),
         alias(True),
         alias(False, True),
-        setting("action.auto_create_index", "-images,+*"),
+        setting("action.auto_create_index", "-images,-images-0*,+*"),
         index(gc_deletes="1801s"),
         health(active_shards=798),
     ],
@@ -185,12 +241,69 @@ def test_what_is_as_it_should_be_is_not_mentioned(clinic: Clinic, plant):
     assert clinic.findings() == []
 
 
+@pytest.mark.parametrize(
+    ("plant", "commands"),
+    [
+        (indices({"images": index_of()}), ["--rebuild --replace-index"]),
+        (beside("images-000002", "building", images__also={}), ["--rebuild", "--abandon"]),
+        (beside("images-000002", "building"), ["--rebuild"]),
+        (beside("images-000000", "built", images__also={}), ["--drop-old", "--rollback"]),
+        (mapping(title={"type": "keyword"}), ["--rebuild"]),
+    ],
+)
+def test_remedies_are_commands_that_can_be_run(clinic: Clinic, plant, commands):
+    plant(clinic)
+    (found,) = clinic.findings()
+    told = re.findall(r"`python -m service (.*?)`", found.remedy)
+    assert told == [f"backfill --route=images:Images {options}" for options in commands]
+    for words in told:
+        name, *options = words.split()
+        choose(*command_of(name).options(), arguments=options)  # raises for an option that is not there
+
+
+class Uploads(BucketRoute):
+    bucket: ClassVar = "images-in"
+    index: ClassVar = "images"
+
+    def created(self, upload: ObjectRecord, context: Context) -> list[Action]:
+        return [Index({"key": upload.key})]
+
+
+def test_an_index_that_no_scan_fills_gets_its_alias_otherwise(clinic: Clinic):
+    clinic.serve(Uploads())
+    indices({"images": index_of()})(clinic)
+    (found,) = [finding for finding in clinic.findings() if finding.topic == "alias"]
+    assert "/_reindex" in found.remedy
+    assert "backfill" not in found.remedy
+
+
 def test_the_index_that_is_written_is_the_one_that_is_looked_at(clinic: Clinic):
     alias(False, True)(clinic)
-    clinic.search.answers["/images"]["images-1"]["settings"]["index"]["gc_deletes"] = "60s"
+    clinic.search.indices["images-000001"]["settings"]["index"]["gc_deletes"] = "60s"
     assert clinic.findings() == []
-    clinic.search.answers["/images"]["images-2"]["settings"]["index"]["gc_deletes"] = "60s"
-    assert [found.subject for found in clinic.findings()] == ["index images-2"]
+    clinic.search.indices["images-000002"]["settings"]["index"]["gc_deletes"] = "60s"
+    assert [found.subject for found in clinic.findings()] == ["index images-000002"]
+
+
+def test_an_index_that_goes_while_it_is_looked_at_is_left_alone(clinic: Clinic):
+    clinic.search.answers["/images-000001"] = None
+    assert clinic.findings() == []
+
+
+def test_a_user_who_may_only_do_what_the_service_does_still_learns_of_aliases(clinic: Clinic):
+    status(403)(clinic)
+    status(403, "GET /images-000001")(clinic)
+    assert [finding.severity for finding in clinic.findings()] == [NOTE]
+    alias(False)(clinic)
+    assert [(finding.topic, finding.severity) for finding in clinic.findings()] == [
+        ("permissions", NOTE),
+        ("alias", ERROR),
+    ]
+    status(403, "GET /images*/_alias")(clinic)
+    assert [(finding.topic, finding.severity) for finding in clinic.findings()] == [
+        ("permissions", NOTE),
+        ("credentials", ERROR),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -286,4 +399,4 @@ def test_a_check_that_fails_itself_is_named_and_the_others_go_on(clinic: Clinic)
     failed, forgetful = clinic.findings()
     assert (failed.topic, failed.subject) == ("doctor", "check of cluster")
     assert "ValueError" in failed.problem
-    assert forgetful.subject == "index images"
+    assert forgetful.subject == "index images-000001"

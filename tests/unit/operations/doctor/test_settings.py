@@ -90,7 +90,7 @@ def test_a_collection_whose_type_is_not_told_is_a_note_that_says_what_to_see(cli
 @pytest.mark.usefixtures("credentials")
 def test_a_collection_that_does_not_let_the_service_look_is_an_error(clinic: Clinic):
     clinic.change(**COLLECTION)
-    clinic.search.statuses["GET /images"] = 403
+    clinic.search.statuses["GET /images*/_alias"] = 403
     assert ("credentials", ERROR) in [(f.topic, f.severity) for f in clinic.findings()]
 
 
