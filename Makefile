@@ -10,6 +10,8 @@ FAULT_RUNS ?= 200
 BAD_INPUTS ?= 10000
 HISTORIES ?= 3000
 KILLS ?= 25
+PAUSES ?= 20
+CHANGES ?= 1500
 RECORDS ?= 1000000
 ROLLOVER ?= 0
 # The options that several targets take.
@@ -39,8 +41,10 @@ test-page: .venv/ready ## run the tests of the service's page in a Chromium that
 test-real: .venv/ready ## run the contracts and the sample on real servers (Java and Maven needed)
 	@$(PY) -m pytest tests/real $(TEST_ARGS)
 
-test-faults: .venv/ready ## run faults, kills, bad input and stories of streams at length (FAULT_RUNS KILLS BAD_INPUTS HISTORIES)
+test-faults: .venv/ready ## run faults, kills, pauses and bad input at length (FAULT_RUNS KILLS PAUSES CHANGES BAD_INPUTS HISTORIES)
 	@STREAMDEX_KILLS=$(KILLS) $(PY) -m pytest -q --show-capture=no tests/embedded/test_kill.py $(TEST_ARGS)
+	@STREAMDEX_PAUSES=$(PAUSES) STREAMDEX_CHANGES=$(CHANGES) $(PY) -m pytest -n 2 -q --show-capture=no \
+		tests/embedded/test_pause.py tests/embedded/test_order.py tests/embedded/test_scale_out.py $(TEST_ARGS)
 	@STREAMDEX_FAULT_RUNS=$(FAULT_RUNS) STREAMDEX_BAD_INPUT_EXAMPLES=$(BAD_INPUTS) STREAMDEX_HISTORIES=$(HISTORIES) \
 		$(PY) -m pytest -n 6 -q --show-capture=no tests/unit/dispatch/test_bad_input.py \
 		tests/unit/dispatch/test_faults_of_aws.py tests/unit/sources/test_streams.py tests/embedded/test_faults.py \

@@ -167,7 +167,7 @@ class App:
             QueueSource(self.context, self.router.names.actual("queue", queue), stopping, observer=self.observer)
             for queue in self.settings.read_queue
         ]
-        tables = self.tables()
+        tables = self.tables() if self.settings.read_streams else []
         if tables:
             with reaching("checkpoints"):
                 self._checkpoints = make_checkpoints(self.context, self.settings.group)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from .errors import SettingsError
@@ -12,6 +12,12 @@ LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1", "localhost.localstack.
 
 SERVICES = ("dynamodb", "dynamodb_streams", "s3", "sqs")
 """The services of AWS that are used, as settings name them."""
+
+CONNECTIONS: Final = 256
+"""Connections to one server that are kept for the next request: as many as threads may read one table or queue.
+
+They are opened one by one, when all that there are are in use. Beyond this number each request has one of its own.
+"""
 
 STAND_IN_REGION = "us-east-1"
 STAND_IN_KEY = "streamdex"
@@ -73,6 +79,7 @@ def make_aws_client(settings: Settings, service: str) -> Any:
     config = Config(
         connect_timeout=5,
         read_timeout=30,
+        max_pool_connections=CONNECTIONS,
         retries={"mode": "standard", "max_attempts": 3},
         # A bucket's name in the host's name does not resolve on a laptop, and no proxy leads back to it.
         s3={"addressing_style": "path"} if local else {},
@@ -100,6 +107,7 @@ def make_search_client(settings: Settings) -> Any:
         "timeout": settings.search_timeout,
         "max_retries": 0,
         "retry_on_timeout": False,
+        "pool_maxsize": CONNECTIONS,
         "connection_class": Urllib3HttpConnection,
     }
     if urlsplit(settings.search_url).scheme == "https":

@@ -92,13 +92,14 @@ class Dispatcher:
         return report
 
     def _store_rejected(self, tasks: Sequence[Task]) -> list[Letter]:
-        """Keeps what can never succeed as dead letters, and gives these. Raises Halt."""
+        """Keeps what can never succeed as dead letters, and gives these. Raises Halt, and LeaseLost."""
         letters = [
             Letter(task.record, task.route, task.result)
             for task in tasks
             if task.result.outcome is Outcome.REJECTED
         ]
         if letters:
+            self._context.check()
             self._letters.store(letters)
         return letters
 

@@ -122,6 +122,14 @@ def _outcome_of(error: Exception, reason: str) -> tuple[Outcome, int | None]:
     return Outcome.REJECTED, None
 
 
+def is_transient(error: Exception) -> bool:
+    """Whether what failed may succeed when it is tried again."""
+    try:
+        return result_of(error, "").outcome is Outcome.RETRY
+    except Halt:
+        return False
+
+
 @contextmanager
 def reaching(what: str) -> Iterator[None]:
     """Makes errors of the libraries in the block ours: Unreachable, or Halt. `what` is what was wanted."""

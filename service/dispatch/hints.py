@@ -6,11 +6,15 @@ A record is a hint when its version cannot be trusted to settle what is newer:
 - it has no usable time or sequencer;
 - it came unordered (through a queue) and is older than `hint_after`: OpenSearch may have forgotten the version of
   a deleted document by then (`index.gc_deletes`, and at once when a shard moves);
-- its write met another version of the same second, or it came unordered with a sequence number of a form that was
-  never seen: the order within a second rests on that form, which AWS does not promise;
+- it came in the order of its shard, and its write met another version of the same second; or it came unordered,
+  with a sequence number of a form that was never seen: the order of versions within a second rests on that form,
+  which AWS does not promise;
 - it tells of an object from which items are made, or it came unordered and its route writes items: DeleteItem
   leaves no trace of what it was made from;
 - it tells that an object was deleted, of which other versions may be there.
+
+A record of a shard that met a newer version, and tells of what is no longer there, writes nothing: the one that
+brings what is there is still to come. So nobody sees a document run ahead and go back.
 
 What is written where versions do not tell what is newer (within a second that was settled by reading, or in an
 index that keeps no versions) is looked at again afterwards: of two that read and write at the same time the last
@@ -24,11 +28,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from ..records import CREATED, DELETED, ObjectRecord, Record, TableRecord, Undecodable
+from ..errors import DecodeError
+from ..records import CREATED, DELETED, REMOVE, ObjectRecord, Record, TableRecord, Undecodable
 from ..records.versions import UNORDERED, second_of
 from ..routing import BoundRoute
 from .failures import result_of
-from .outcomes import Outcome, Result
+from .outcomes import STALE, Outcome, Result
 from .planning import Task
 
 ROUNDS: Final = 4
@@ -101,7 +106,10 @@ class Hints:
 
     def _look_at_items(self, tasks: Sequence[Task]) -> None:
         for task, now in self._read(tasks):
-            _see(task, now)
+            if not self.always and _is_past(task, now):
+                task.results = [STALE]
+            else:
+                _see(task, now)
 
     def _overtaken(self, tasks: Sequence[Task]) -> list[Task]:
         """Those of the tasks whose item is no longer what was written, ready to be tried again."""
@@ -180,10 +188,32 @@ def _may_be_overtaken(task: Task) -> bool:
 
 def _may_be_newer(task: Task, conflict: int) -> bool:
     """Whether a record that met a higher version may tell of something newer all the same."""
-    if task.record.version == UNORDERED:  # type: ignore[union-attr]  # what could not be decoded is never written
+    record = task.record
+    if record.version == UNORDERED:  # type: ignore[union-attr]  # what could not be decoded is never written
         return True
-    version = task.record.version if task.at is None else task.at  # type: ignore[union-attr]
-    return isinstance(task.record, TableRecord) and second_of(version) == second_of(conflict)
+    if not isinstance(record, TableRecord):
+        return False
+    version = record.version if task.at is None else task.at
+    # A queue's versions are relied on where they pass, and so they are where they do not.
+    relied_on = record.ranked and not record.ordered and task.seen is record
+    return second_of(version) == second_of(conflict) and not relied_on
+
+
+def _is_past(task: Task, now: TableRecord) -> bool:
+    """Whether a record of a shard met a newer version, and tells of what is no longer there.
+
+    Then one that is still to come brings what is there. Written now, at the version that was found, it would be
+    taken back by the records in between, for everybody to see.
+    """
+    record, bound = task.record, task.bound
+    if task.at is None or bound is None or bound.fetch or not isinstance(record, TableRecord):
+        return False
+    if not record.ordered or record.version == UNORDERED or (record.event != REMOVE and not record.has_new):
+        return False
+    try:
+        return record.new != now.new
+    except DecodeError:  # that is for its route to say
+        return False
 
 
 def _lacks_image(record: TableRecord | ObjectRecord, bound: BoundRoute) -> bool:

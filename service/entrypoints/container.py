@@ -34,7 +34,7 @@ def run(app: App, stopping: Event | None = None, started: Callable[[Sequence[Sou
         app.observer.add(GapRepair(app, app.settings.stall_after))
     sources = app.sources(stopping)
     if not sources:
-        raise SettingsError("nothing to read: no route has a table, and READ_QUEUE names no queue")
+        raise SettingsError("nothing to read: READ_QUEUE names no queue, and no table's stream is to be read")
     previous = {number: signal.signal(number, _stops(stopping)) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         exits = app.settings.on_halt == "exit"

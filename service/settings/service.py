@@ -88,6 +88,11 @@ class Settings:
     read_queue: tuple[str, ...] = setting(
         (), "the SQS queues to read, by name (commas between them)", env="READ_QUEUE"
     )
+    read_streams: bool = setting(
+        True,
+        "whether the streams of the routes' tables are read; false where a queue brings what is in them",
+        env="STREAMDEX_READ_STREAMS",
+    )
     poll_batch_size: int = setting(
         10, "messages taken from a queue at once", env="POLL_BATCH_SIZE", least=1, most=10
     )

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import sqlite3
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final, Protocol
 
 from ..context import Context
-from ..dispatch.failures import reaching, result_of
-from ..dispatch.outcomes import Outcome
-from ..errors import Halt, LeaseLost, SettingsError
-from .lease import Lease, TableLease, Unshared
-
-logger = logging.getLogger(__name__)
+from ..errors import Halt, SettingsError
+from .lease import Lease, Unshared
 
 FORMAT: Final = 2
 
@@ -40,21 +34,32 @@ class Checkpoint:
 
 
 class Checkpoints(Protocol):
-    """How far a group has read the shards of its streams, and the lease of whoever may read them."""
+    """How far a group has read the shards of its streams, and the lease of whoever may read them.
+
+    `token` is that of the lease under which something was read. Under an earlier one than the lease has by now, or
+    than the position was claimed with, nothing is changed: LeaseLost.
+    """
 
     @property
     def lease(self) -> Lease: ...
 
     def read(self, stream: str) -> dict[str, Checkpoint]:
-        """What is recorded of a stream, by shard. Raises Halt when it cannot be read, and what boto3 raises."""
+        """What is recorded of a stream, by shard, for who only looks. Raises Halt, and what boto3 raises."""
         ...
 
-    def write(self, stream: str, shard: str, checkpoint: Checkpoint) -> None:
-        """Keeps how far a shard is read. Raises Halt when it cannot."""
+    def claim(self, stream: str, token: int) -> dict[str, Checkpoint]:
+        """What is recorded of a stream, by shard, once nobody with an earlier token can change it any longer.
+
+        Raises Halt, LeaseLost, and what boto3 raises.
+        """
         ...
 
-    def remove(self, stream: str, shard: str) -> None:
-        """Forgets a shard. Raises Halt when it cannot."""
+    def write(self, stream: str, shard: str, checkpoint: Checkpoint, token: int) -> bool:
+        """Keeps how far a shard is read; False if it cannot for now. Raises Halt where it never can, LeaseLost."""
+        ...
+
+    def remove(self, stream: str, shard: str, token: int) -> None:
+        """Forgets a shard, or does so another time. Raises Halt where it never can, LeaseLost."""
         ...
 
     def close(self) -> None:
@@ -69,6 +74,8 @@ def make_checkpoints(context: Context, group: str, competes: bool = True) -> Che
     if not separator:
         return SqliteCheckpoints(where, group)
     if kind == "dynamodb" and name:
+        from .table_checkpoints import TableCheckpoints
+
         return TableCheckpoints(context, name, group, context.settings.lease_time, competes)
     raise SettingsError(f"checkpoints must be a file or dynamodb://TABLE, not {where!r}")
 
@@ -81,10 +88,13 @@ class Unkept:
     def read(self, stream: str) -> dict[str, Checkpoint]:
         return {}
 
-    def write(self, stream: str, shard: str, checkpoint: Checkpoint) -> None:
-        pass
+    def claim(self, stream: str, token: int) -> dict[str, Checkpoint]:
+        return {}
 
-    def remove(self, stream: str, shard: str) -> None:
+    def write(self, stream: str, shard: str, checkpoint: Checkpoint, token: int) -> bool:
+        return True
+
+    def remove(self, stream: str, shard: str, token: int) -> None:
         pass
 
     def close(self) -> None:
@@ -102,6 +112,9 @@ class SqliteCheckpoints:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
             self._connection.execute("PRAGMA journal_mode = WAL")
+            # Commits do not wait for the disk. They survive the process; if the power fails the file is whole, and
+            # some records are read again ("PRAGMA synchronous", SQLite).
+            self._connection.execute("PRAGMA synchronous = NORMAL")
             self._connection.execute(
                 "CREATE TABLE IF NOT EXISTS positions (grp TEXT, stream TEXT, shard TEXT, position TEXT,"
                 " time REAL, format INTEGER, PRIMARY KEY (grp, stream, shard))"
@@ -114,11 +127,17 @@ class SqliteCheckpoints:
         rows = self._execute(columns, self._group, stream)
         return {shard: Checkpoint(position, time) for shard, position, time in rows}
 
-    def write(self, stream: str, shard: str, checkpoint: Checkpoint) -> None:
+    def claim(self, stream: str, token: int) -> dict[str, Checkpoint]:
+        return self.read(stream)
+
+    def write(self, stream: str, shard: str, checkpoint: Checkpoint, token: int) -> bool:
         row = (self._group, stream, shard, checkpoint.position, checkpoint.time, FORMAT)
         self._execute("INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?, ?, ?)", *row)
+        if checkpoint.position == LATEST:  # without it, what came since the stream was begun would be left out
+            self._execute("PRAGMA wal_checkpoint(FULL)")
+        return True
 
-    def remove(self, stream: str, shard: str) -> None:
+    def remove(self, stream: str, shard: str, token: int) -> None:
         where = "DELETE FROM positions WHERE grp = ? AND stream = ? AND shard = ?"
         self._execute(where, self._group, stream, shard)
 
@@ -132,91 +151,3 @@ class SqliteCheckpoints:
     def close(self) -> None:
         with self._lock:
             self._connection.close()
-
-
-class TableCheckpoints:
-    """A DynamoDB table with the string keys `stream` (of a group) and `shard`; it is created if it is missing."""
-
-    def __init__(self, context: Context, table: str, group: str, lease_time: float, competes: bool = True):
-        self._dynamodb = context.dynamodb
-        self._table = table
-        self._group = group
-        self._create_missing()
-        self.lease: TableLease = TableLease(self._dynamodb, table, group, lease_time)
-        if competes:
-            self.lease.start()
-
-    def read(self, stream: str) -> dict[str, Checkpoint]:
-        found: dict[str, Checkpoint] = {}
-        query = self._dynamodb.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression="stream = :stream",
-            ExpressionAttributeValues={":stream": self._key(stream, "")["stream"]},
-            ConsistentRead=True,
-        )
-        for page in query:
-            for item in page["Items"]:
-                found[item["shard"]["S"]] = Checkpoint(item["position"]["S"], float(item["time"]["N"]))
-        return found
-
-    def write(self, stream: str, shard: str, checkpoint: Checkpoint) -> None:
-        item = self._key(stream, shard) | {
-            "position": {"S": checkpoint.position},
-            "time": {"N": str(checkpoint.time)},
-            "format": {"N": str(FORMAT)},
-        }
-        self._change(shard, {"Put": {"TableName": self._table, "Item": item}})
-
-    def remove(self, stream: str, shard: str) -> None:
-        self._change(shard, {"Delete": {"TableName": self._table, "Key": self._key(stream, shard)}})
-
-    def _change(self, shard: str, change: Mapping[str, Any]) -> None:
-        """Makes a change if the lease is this process's: in one transaction, for it can be lost at any moment."""
-        held = {
-            "TableName": self._table,
-            "Key": self.lease.key,
-            "ConditionExpression": "#owner = :owner",
-            "ExpressionAttributeNames": {"#owner": "owner"},
-            "ExpressionAttributeValues": {":owner": {"S": self.lease.owner}},
-        }
-        try:
-            self._dynamodb.transact_write_items(TransactItems=[{"ConditionCheck": held}, change])
-        except self._dynamodb.exceptions.TransactionCanceledException as error:
-            codes = [reason.get("Code") for reason in error.response.get("CancellationReasons", [])]
-            if "ConditionalCheckFailed" in codes:
-                raise LeaseLost(f"the checkpoint of {shard} is another poller's to write") from error
-            self._later(shard, f"the transaction was cancelled: {codes}")
-        except Exception as error:
-            result = result_of(error, f"the checkpoint of {shard} in table {self._table}")
-            if result.outcome is not Outcome.RETRY:
-                raise Halt(result.reason) from error
-            self._later(shard, result.reason)
-
-    def _later(self, shard: str, reason: str) -> None:
-        """The next checkpoint covers this one; until then a restart would read some records again."""
-        logger.warning("checkpoint not written", extra={"shard": shard, "reason": reason})
-
-    def close(self) -> None:
-        """Releases the lease; the client is the context's to close."""
-        self.lease.release()
-
-    def _key(self, stream: str, shard: str) -> dict[str, dict[str, str]]:
-        return {"stream": {"S": f"{self._group}|{stream}"}, "shard": {"S": shard}}
-
-    def _create_missing(self) -> None:
-        try:
-            with reaching(f"the table {self._table} for checkpoints"):
-                self._dynamodb.describe_table(TableName=self._table)
-        except self._dynamodb.exceptions.ResourceNotFoundException:
-            self._dynamodb.create_table(
-                TableName=self._table,
-                AttributeDefinitions=[
-                    {"AttributeName": name, "AttributeType": "S"} for name in ("stream", "shard")
-                ],
-                KeySchema=[
-                    {"AttributeName": "stream", "KeyType": "HASH"},
-                    {"AttributeName": "shard", "KeyType": "RANGE"},
-                ],
-                BillingMode="PAY_PER_REQUEST",
-            )
-            self._dynamodb.get_waiter("table_exists").wait(TableName=self._table)

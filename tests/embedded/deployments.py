@@ -184,5 +184,8 @@ class ServiceProcess(subprocess.Popen[bytes]):
                 stderr=output,
             )
 
-    def has_said(self, word: str) -> bool:
-        return f'"event": "{word}"' in self.log.read_text()
+    def times_said(self, event: str) -> int:
+        return self.log.read_text().count(f'"event": "{event}"')
+
+    def has_said(self, event: str) -> bool:
+        return self.times_said(event) > 0

@@ -40,6 +40,12 @@ FAULTS = (
 POISON, BROKEN = "poison", "broken"
 """Ids: a request with the first is a 400 without items, the item of the second a 500; both for ever."""
 
+HELD = ("lost", "refused late", "applied late", "answered late")
+"""What becomes of a bulk request that is held. Of the last only the answer is held."""
+
+HOP = ("accept-encoding", "connection", "content-length", "host")
+"""Headers that are between a client and this proxy alone."""
+
 ERRORS = {
     "items 429": (429, "rejected_execution_exception"),
     "items 503": (503, "unavailable_shards_exception"),
@@ -49,7 +55,11 @@ ERRORS = {
 
 
 class FaultyServer(http.server.ThreadingHTTPServer):
-    """Forwards to `upstream`; `choose` names the fault of each bulk request, or "" for none."""
+    """Forwards to `upstream`; `choose` names the fault of each bulk request, or "" for none.
+
+    Nothing gets through while `open` is not set. A bulk request that is held sets `holding`, waits for `going_on`,
+    and sets `over` when only its answer is left to be read.
+    """
 
     daemon_threads = True
 
@@ -59,7 +69,11 @@ class FaultyServer(http.server.ThreadingHTTPServer):
         self.choose = choose
         self.chance = chance
         self.faults: list[str] = []
+        self.requests = 0
         self.lock = threading.Lock()
+        self.open = threading.Event()
+        self.open.set()
+        self.holding, self.going_on, self.over = threading.Event(), threading.Event(), threading.Event()
 
     @property
     def url(self) -> str:
@@ -75,6 +89,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        with self.server.lock:
+            self.server.requests += 1
+        self.server.open.wait()
         if self.path.startswith("/_bulk"):
             self._bulk(body)
         else:
@@ -94,6 +111,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self._answer(
                 400, b'{"error":{"type":"illegal_argument_exception","reason":"one of you"},"status":400}'
             )
+        elif fault in HELD:
+            self._hold(body, actions, fault)
         elif fault in ("401", "429", "503"):
             self._answer(int(fault), b'{"error":"busy"}')
         elif fault == "413" and len(actions) > 1:
@@ -132,10 +151,25 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 time.sleep(2 * TIMEOUT)
             self._answer(200, text)
 
+    def _hold(self, body: bytes, actions: list[tuple[str, bytes]], fault: str) -> None:
+        busy = {"items": [failure(name, "items 429") for name, _ in actions]}
+        answer = (200, json.dumps(busy).encode()) if fault == "refused late" else None
+        if fault == "answered late":
+            answer = self._forward(body)
+        self.server.holding.set()
+        self.server.going_on.wait()
+        if fault == "lost":
+            self._reset()
+        else:
+            self._answer(*(answer or self._forward(body)))
+            self.wfile.flush()
+        self.server.over.set()
+
     def _forward(self, body: bytes) -> tuple[int, bytes]:
         upstream = http.client.HTTPConnection(self.server.upstream.netloc, timeout=30)
         with contextlib.closing(upstream):
-            upstream.request(self.command, self.path, body, {"Content-Type": "application/json"})
+            headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP}
+            upstream.request(self.command, self.path, body, headers)
             answer = upstream.getresponse()
             return answer.status, answer.read()
 

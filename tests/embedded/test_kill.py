@@ -5,18 +5,16 @@ STREAMDEX_KILLS sets how often; the heavier tier kills more.
 
 from __future__ import annotations
 
-import itertools
 import os
 import random
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
 
-from deployments import PICTURE, Deployment, ServiceProcess, ask, eventually
+from containers import Container, ended_after, indexed, stop, truth
+from deployments import PICTURE, Deployment, ask, eventually
 
 KILLS = int(os.environ.get("STREAMDEX_KILLS", "3"))
 
@@ -61,36 +59,6 @@ class Reader(Thread):
                 self.seen.append(int(found["_source"]["title"]))
 
 
-class Container(ServiceProcess):
-    """The service, with the names and the folders of a deployment."""
-
-    _numbers = itertools.count()
-
-    def __init__(self, place: Deployment, folder: Path, **settings: str):
-        names = ",".join(f"{name}={actual}" for name, actual in place.settings.names.items())
-        its = {
-            "AWS_ENDPOINT_URL": place.aws_url,
-            "SEARCH_URL": place.search_url,
-            "READ_QUEUE": place.queue,
-            "POLL_INTERVAL": "0.05",
-            "STREAMDEX_POLL_WAIT": "0",
-            "STREAMDEX_NAMES": names,
-            "STREAMDEX_CHECKPOINTS": str(folder / "positions.sqlite"),
-            "STREAMDEX_DEAD_LETTERS": str(place.letters),
-            "STREAMDEX_STREAM_BATCH_SIZE": "50",
-            "STREAMDEX_PAGE_PORT": "0",
-        }
-        super().__init__(folder / f"output-{next(self._numbers)}", {**its, **settings})
-
-
-def truth(place: Deployment) -> dict[str, Any]:
-    return {item["id"]: item.get("title", "") for item in place.items.scan()["Items"]}
-
-
-def indexed(place: Deployment) -> dict[str, Any]:
-    return {name: document.get("title", "") for name, document in place.documents().items()}
-
-
 def is_settled(place: Deployment, queue: str) -> bool:
     """Whether no upload waits and the index is the table."""
     names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
@@ -123,7 +91,7 @@ def kill_and_settle(place: Deployment, folder: Path, containers: int, **settings
     chance = random.Random(KILLS)
     started = [Container(place, folder, **settings) for _ in range(containers)]
     running = list(started)
-    try:
+    with ended_after(running):
         with traffic(place, chance) as (url, reader):
             for _ in range(KILLS):
                 time.sleep(chance.uniform(0.5, 3.0))
@@ -135,15 +103,7 @@ def kill_and_settle(place: Deployment, folder: Path, containers: int, **settings
                 running[running.index(victim)] = started[-1]
             eventually(lambda: len(set(reader.seen)) > KILLS, True)
         eventually(lambda: is_settled(place, url), True)
-        # The last that was started may still be importing, and then a signal ends it at once.
-        eventually(lambda: all(container.has_said("reading") for container in running), True)
-        for container in running:
-            container.send_signal(signal.SIGTERM)
-        assert [container.wait(20) for container in running] == [0] * containers
-    finally:
-        for container in running:
-            container.kill()
-            container.wait()
+        stop(*running)
     assert indexed(place) == truth(place)
     assert reader.seen == sorted(reader.seen)
     assert place.rejected() == []

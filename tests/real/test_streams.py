@@ -6,7 +6,8 @@ import threading
 import time
 
 import pytest
-from test_stream_contract import *  # noqa: F403  # the very tests that the embedded server passes
+from test_checkpoints_contract import *  # noqa: F403  # the very tests that the embedded server passes
+from test_stream_contract import *  # noqa: F403
 from test_stream_contract import Table
 
 

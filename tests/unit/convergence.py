@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
@@ -95,6 +95,39 @@ class ForgetfulIndex(IndexModel):
         return super()._write(write)
 
 
+class WatchedIndex(IndexModel):
+    """An index that keeps what it knows of deleted documents, and somebody who sees all states of each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: dict[str, list[Any]] = {}
+
+    def _write(self, write: Write) -> Result:
+        result = super()._write(write)
+        document = self.documents.get((write.target, write.id))
+        self.seen.setdefault(write.id, []).append(document and document["n"])
+        return result
+
+    def assert_in_order(self, history: Sequence[Change]) -> None:
+        """No document went back to what it was before."""
+        for key, seen in self.seen.items():
+            states = [None, *[None if c.removes else c.number for c in history if c.key == key]]
+            assert follows(seen, states), f"{key} went back: {seen} of {states}"
+
+
+def follows(seen: Iterable[Any], states: Iterable[Any]) -> bool:
+    """Whether what somebody has seen, one after the other, was there in this order."""
+    coming = iter(states)
+    now = next(coming)
+    for one in seen:
+        while now != one:
+            try:
+                now = next(coming)
+            except StopIteration:
+                return False
+    return True
+
+
 class World:
     """A table with its history, an index, and the dispatcher between them."""
 
@@ -158,15 +191,23 @@ def check(case: Case, documents: Callable[[], Mapping[str, Any]] | None = None, 
 
 
 @st.composite
-def histories(draw: st.DrawFn, bad: bool = False, gaps: Sequence[int] = (0, 0, 1, 60, 900, 4000)) -> list[Change]:
-    """`gaps` are the seconds that can lie between two changes.
+def histories(
+    draw: st.DrawFn,
+    bad: bool = False,
+    gaps: Sequence[int] = (0, 0, 1, 60, 900, 4000),
+    most: int = 8,
+    ranked: bool | None = None,
+) -> list[Change]:
+    """Up to `most` changes; `gaps` are the seconds that can lie between two.
 
-    With `bad` items all sequence numbers are as AWS gives them: reading finds an item only as it is now, and where
-    that is bad, what of older ones the index keeps is open.
+    `ranked` says whether all sequence numbers are as AWS gives them, or none; without it that is drawn. With `bad`
+    items they are: reading finds an item only as it is now, and where that is bad, what of older ones the index
+    keeps is open.
     """
     time, changes = START, []
-    ranked = bad or draw(st.booleans())
-    for number in range(draw(st.integers(1, 8))):
+    if ranked is None:
+        ranked = bad or draw(st.booleans())
+    for number in range(draw(st.integers(1, most))):
         time += draw(st.sampled_from(gaps))
         change = Change(
             number, time, draw(st.sampled_from(KEYS)), draw(st.booleans()), bad=bad and draw(st.booleans())
@@ -227,9 +268,8 @@ def queue_cases(draw: st.DrawFn, **options: Any) -> Case:
 
 
 @st.composite
-def shard_cases(draw: st.DrawFn, bad: bool = False) -> Case:
-    """A history, and its stream as a shard is read: in order, from any earlier place again, however late."""
-    history = draw(histories(bad))
+def readings(draw: st.DrawFn, history: Sequence[Change]) -> list[Delivery]:
+    """A stream as a shard is read: in order, from any earlier place again, however late."""
     now, position = float(history[-1].time), 0
     deliveries: list[Delivery] = []
     while position < len(history):
@@ -240,7 +280,27 @@ def shard_cases(draw: st.DrawFn, bad: bool = False) -> Case:
         now += draw(st.sampled_from([0.0, 1.0, 5000.0]))
         if len(deliveries) < 8 and draw(st.booleans()):
             position = draw(st.integers(0, min(position, len(history))))
-    return draw(cases_of(history, deliveries))
+    return deliveries
+
+
+@st.composite
+def shard_cases(draw: st.DrawFn, bad: bool = False) -> Case:
+    """A history and the readings of its stream."""
+    history = draw(histories(bad))
+    return draw(cases_of(history, draw(readings(history))))
+
+
+def is_removed_twice_at_once(history: Sequence[Change]) -> bool:
+    """Whether some item was removed twice within one second."""
+    removals = [(change.key, change.time) for change in history if change.removes]
+    return len(set(removals)) < len(removals)
+
+
+@st.composite
+def undisturbed_cases(draw: st.DrawFn) -> Case:
+    """The same, of numbers as AWS gives them, with nothing from elsewhere and no state twice within one second."""
+    history = draw(histories(ranked=True).filter(lambda drawn: not is_removed_twice_at_once(drawn)))
+    return history, draw(readings(history))
 
 
 @st.composite

@@ -9,10 +9,13 @@ source", "How Lambda processes records from stream and queue-based event sources
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from zlib import crc32
+
+from turns import Turns
 
 Event = Any
 Function = Callable[[Event], Any]
@@ -40,7 +43,7 @@ class StreamMapping:
     """Delivers the records of one shard. Times and ages are in seconds, of a clock that is only counted.
 
     `retries` and `oldest` of None mean for ever. `destination` is told of what is given up: Lambda sends the
-    first and the last sequence number there, never the records.
+    first and the last sequence number there, never the records. `lanes` is the ParallelizationFactor.
     """
 
     function: Function
@@ -55,18 +58,14 @@ class StreamMapping:
     invocations: int = 0
     now: float = 0.0
 
-    def run(self, records: Sequence[Any], chance: random.Random) -> None:
-        """Delivers all; records of one key in order, those of different lanes in any."""
+    def run(self, records: Sequence[Any], turns: Turns) -> None:
+        """Delivers all; records of one key in order, those of different lanes at the same time."""
         lanes: list[list[Any]] = [[] for _ in range(self.lanes)]
         for record in records:
             lanes[crc32(str(record["dynamodb"]["Keys"]).encode()) % self.lanes].append(record)
-        working = [self._work(lane) for lane in lanes]
-        while working:
-            lane = chance.choice(working)
-            if next(lane, None) is None:
-                working.remove(lane)
+        turns.run([partial(self._work, lane) for lane in lanes])
 
-    def _work(self, records: Sequence[Any]) -> Iterator[bool]:
+    def _work(self, records: Sequence[Any]) -> None:
         position = 0
         while position < len(records):
             batch = self._batch(records[position:])
@@ -74,7 +73,6 @@ class StreamMapping:
             pieces = [(batch, 0)]
             while pieces:
                 pieces = [*self._invoke(*pieces[0]), *pieces[1:]]
-                yield True
 
     def _batch(self, records: Sequence[Any]) -> Sequence[Any]:
         """What has come when the batch is full or the window over."""

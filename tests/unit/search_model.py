@@ -32,6 +32,8 @@ class SearchModel:
         self.choose = choose
         self.documents: dict[str, Any] = {}
         self.versions: dict[str, int] = {}
+        self.seen: dict[str, list[Any]] = {}
+        """What each document was, one after the other; None while it was not there."""
         self.indices = SimpleNamespace(get_alias=lambda index: {index.rstrip("*"): {}})
 
     def bulk(self, body: bytes) -> Any:
@@ -62,6 +64,7 @@ class SearchModel:
                 kind: {"status": 409, "error": {"type": "version_conflict_engine_exception", "reason": reason}}
             }
         self.versions[name] = version
+        self.seen.setdefault(name, []).append(json.loads(rest) if kind == "index" else None)
         if kind == "index":
             self.documents[name] = json.loads(rest)
             return {kind: {"status": 200}}

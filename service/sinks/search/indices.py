@@ -10,7 +10,10 @@ from .targets import Target, look
 
 
 def create_missing(context: Context, name: str, mapping: Mapping[str, Any]) -> Target:
-    """Creates an index behind its alias, unless there is one; how it is then. Raises what opensearch-py raises."""
+    """Creates an index behind its alias, unless there is one; how it is then.
+
+    Raises Halt, LeaseLost, and what opensearch-py raises.
+    """
     target = look(context, [name])[name]
     return target if target.live else create_behind(context, target, mapping)
 
@@ -22,9 +25,10 @@ def create_behind(context: Context, target: Target, mapping: Mapping[str, Any]) 
 
 
 def create(context: Context, index: str, body: Mapping[str, Any]) -> None:
-    """Creates an index, unless another process was faster. Raises what opensearch-py raises."""
+    """Creates an index, unless another process was faster. Raises LeaseLost, and what opensearch-py raises."""
     from opensearchpy.exceptions import RequestError
 
+    context.check()
     try:
         context.search.indices.create(index=index, body=body)
     except RequestError as error:

@@ -57,10 +57,11 @@ class Target:
 
 
 def look(context: Context, names: Iterable[str]) -> dict[str, Target]:
-    """How indices are at this moment. Raises Halt, and what opensearch-py raises."""
+    """How indices are at this moment. Raises Halt, LeaseLost, and what opensearch-py raises."""
     found: dict[str, Target] = {}
     ordered = sorted(names)
     for group in (ordered[place : place + AT_ONCE] for place in range(0, len(ordered), AT_ONCE)):
+        context.check()
         indices = context.search.indices.get_alias(index=",".join(f"{name}*" for name in group))
         found |= {name: target_of(name, indices) for name in group}
     return found

@@ -82,6 +82,7 @@ class ScanSource:
         pace: ReadPace,
         share: float = 1.0,
     ):
+        """Waits for the lease of the checkpoints. Raises Halt, LeaseLost, and what boto3 raises."""
         self.name = f"scan of table {table.name}"
         self.workers = segments
         self.trouble = ""
@@ -95,7 +96,8 @@ class ScanSource:
         self._total = math.ceil(segments / share)
         self._segments: list[Segment] = []
         self._waiting: deque[Segment] = deque()
-        self._begin(checkpoints.read(self._job))
+        self._token = self._wait_for_lease()
+        self._begin(checkpoints.claim(self._job, self._token))
 
     @property
     def resumed(self) -> bool:
@@ -117,23 +119,22 @@ class ScanSource:
     def forget(self) -> None:
         """Has the next scan of this job begin anew."""
         for segment in self._segments:
-            self.checkpoints.remove(self._job, segment.name)
+            self.checkpoints.remove(self._job, segment.name, self._token)
 
     def move_on(self, segment: Segment) -> None:
         """The page in hand is done."""
         segment.after = segment.next
         segment.ended = segment.after is None
         position = ENDED if segment.after is None else key_to(segment.after)
-        self.checkpoints.write(self._job, segment.name, Checkpoint(position, self._now))
+        self.checkpoints.write(self._job, segment.name, Checkpoint(position, self._now), self._token)
 
     def __iter__(self) -> Iterator[ScanBatch]:
-        token = self._wait_for_lease()
         while not self._stopping.is_set():
             try:
                 segment = self._waiting.popleft()
             except IndexError:
                 return
-            yield from self._read(segment, token)
+            yield from self._read(segment)
 
     def _begin(self, positions: Mapping[str, Checkpoint]) -> None:
         numbers = random.sample(range(self._total), self.workers)
@@ -152,7 +153,7 @@ class ScanSource:
             self._stopping.wait(0.2)
         return 0
 
-    def _read(self, segment: Segment, token: int) -> Iterator[ScanBatch]:
+    def _read(self, segment: Segment) -> Iterator[ScanBatch]:
         """The pages of a segment, until its end. Raises Halt."""
         pause = Pause(f"{self.name}, segment {segment.name}", self._stopping)
         while not self._stopping.is_set() and not segment.ended:
@@ -160,7 +161,7 @@ class ScanSource:
             if records is None:
                 continue
             if records:
-                yield ScanBatch(self, segment, token, records)
+                yield ScanBatch(self, segment, self._token, records)
             else:
                 self.move_on(segment)
 

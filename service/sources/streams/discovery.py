@@ -6,12 +6,14 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from ...dispatch import SILENT, Lag, Observer
+from ...errors import Retry
 from ..checkpoints import ENDED, LATEST, TRIM_HORIZON, Checkpoint, Checkpoints
 from .lineage import may_end, readable, unrecorded
-from .listing import list_shards
+from .listing import ShardLister
 from .reader import RETENTION, ShardReader
 from .status import CLOSED, READING, UNLISTED, WAITING, ShardStatus
 from .status import ENDED as DONE
@@ -22,21 +24,29 @@ LAG: Final = 600.0
 
 @dataclass
 class Stream:
-    """One stream as it is known so far. `start` is where it is read from if nothing of it is recorded."""
+    """One stream as it is known so far, under the lease of a token.
+
+    `start` is where it is read from: if nothing of it is recorded, and only until a first look is.
+    """
 
     arn: str
     client: Any
     checkpoints: Checkpoints
+    token: int
     start: str
     limit: int
     now: Callable[[], float]
     observer: Observer = SILENT
     ended: bool = False
+    _lister: ShardLister = field(init=False)
     _at: dict[str, Checkpoint] | None = None
     _parents: dict[str, str] = field(default_factory=dict)
     _readers: dict[str, ShardReader] = field(default_factory=dict)
     _finished: dict[str, float] = field(default_factory=dict)
     _missed: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self._lister = ShardLister(self.client, self.arn)
 
     @property
     def waits(self) -> bool:
@@ -56,16 +66,20 @@ class Stream:
         """Takes note that a shard is read to its end."""
         self._finished.setdefault(reader.shard, self.now())
 
-    def discover(self) -> list[ShardReader]:
-        """Looks for shards; those that can be read now and could not before. Raises Halt, and what boto3 raises.
+    def discover(self) -> list[ShardReader] | None:
+        """Looks at a page of shards; after the last, those that can be read now and could not before, else None.
 
-        Only one thread may be in here at a time.
+        Only one thread may be in here at a time. Raises Halt, LeaseLost, Retry, and what boto3 raises.
         """
-        listing = list_shards(self.client, self.arn)
         if self._at is None:
-            self._at = resumed(self.checkpoints.read(self.arn))
+            self._at = resumed(self.checkpoints.claim(self.arn, self.token))
+            self.start = TRIM_HORIZON if self._at else self.start
+        listing = self._lister.next()
+        if listing is None:
+            return None
         for shard, position in unrecorded(listing.shards, self._at, self.start).items():
             self._record(shard, position)
+        self.start = TRIM_HORIZON
         self._parents |= {shard.id: shard.parent for shard in listing.shards}
         now = self.now()
         finished = {shard: now - when for shard, when in dict(self._finished).items()}  # other threads add to it
@@ -78,9 +92,12 @@ class Stream:
         return [self._open(s) for s in readable(positions, self._parents) if self._is_there(s)]
 
     def _record(self, shard: str, position: str) -> None:
+        """Keeps what is relied on from now on. Raises Retry where that has to wait."""
         assert self._at is not None
-        self._at[shard] = Checkpoint(position, self.now())
-        self.checkpoints.write(self.arn, shard, self._at[shard])
+        checkpoint = Checkpoint(position, self.now())
+        if not self.checkpoints.write(self.arn, shard, checkpoint, self.token):
+            raise Retry(f"shard {shard} could not be recorded")
+        self._at[shard] = checkpoint
 
     def _status(self, shard: str, at: Mapping[str, Checkpoint], reader: ShardReader | None) -> ShardStatus:
         parent = self._parents.get(shard, "")
@@ -110,7 +127,7 @@ class Stream:
             self.client,
             self.arn,
             shard,
-            self.checkpoints,
+            partial(self._keep, shard),
             at=self._at[shard],
             limit=self.limit,
             observer=self.observer,
@@ -118,6 +135,9 @@ class Stream:
         )
         self._readers[shard] = reader
         return reader
+
+    def _keep(self, shard: str, checkpoint: Checkpoint) -> None:
+        self.checkpoints.write(self.arn, shard, checkpoint, self.token)
 
     def _forget(self, listed: set[str]) -> None:
         """Forgets shards that have ended and are no longer kept by the stream."""
@@ -127,7 +147,7 @@ class Stream:
                 del self._at[shard]
                 self._parents.pop(shard, None)
                 self._missed.pop(shard, None)
-                self.checkpoints.remove(self.arn, shard)
+                self.checkpoints.remove(self.arn, shard, self.token)
 
 
 def worst_lag(lags: Iterable[Lag]) -> Lag:

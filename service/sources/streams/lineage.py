@@ -13,7 +13,7 @@ from .listing import Shard
 
 
 def unrecorded(listed: Sequence[Shard], recorded: Collection[str], start: str) -> dict[str, str]:
-    """The positions of shards that turn up: the setting's `start` if none is recorded, else their beginning.
+    """The positions of shards that turn up: `start`, which is their beginning once a first look is recorded.
 
     What turns up later was born while the stream was read, wherever that began. A stream that is read from LATEST
     on has nothing more to give in shards that are closed.
@@ -22,7 +22,7 @@ def unrecorded(listed: Sequence[Shard], recorded: Collection[str], start: str) -
     for shard in listed:
         if shard.id in recorded:
             continue
-        if recorded or start == TRIM_HORIZON:
+        if start == TRIM_HORIZON:
             positions[shard.id] = TRIM_HORIZON
         else:
             positions[shard.id] = ENDED if shard.closed else LATEST

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...dispatch.failures import is_transient, reaching
+from ...errors import Halt
+
 
 @dataclass(frozen=True, slots=True)
 class Shard:
@@ -39,16 +42,47 @@ def list_streams(client: Any, table: str) -> list[str]:
         page = {"ExclusiveStartStreamArn": answer["LastEvaluatedStreamArn"]}
 
 
-def list_shards(client: Any, stream: str) -> Listing:
-    """All shards of a stream, page after page ("DescribeStream", DynamoDB Streams API Reference)."""
-    shards: list[Shard] = []
-    page: dict[str, str] = {}
-    while True:
-        description = client.describe_stream(StreamArn=stream, **page)["StreamDescription"]
-        shards += map(_shard, description["Shards"])
-        if not description.get("LastEvaluatedShardId"):
-            return Listing(shards, description.get("StreamStatus") == "DISABLED")
-        page = {"ExclusiveStartShardId": description["LastEvaluatedShardId"]}
+def enabled_stream(dynamodb: Any, table: str) -> str:
+    """The ARN of a table's stream, as the table says. Raises Halt where there is none, and Unreachable."""
+    with reaching(f"table {table}"):
+        try:
+            description = dynamodb.describe_table(TableName=table)["Table"]
+        except dynamodb.exceptions.ResourceNotFoundException as error:
+            raise Halt(f"the table {table} does not exist: create it, or map its name in names") from error
+    if not description.get("LatestStreamArn") or not description.get("StreamSpecification"):
+        raise Halt(f"the table {table} has no stream: enable one with NEW_AND_OLD_IMAGES")
+    return str(description["LatestStreamArn"])
+
+
+class ShardLister:
+    """Lists the shards of a stream, a page at a time ("DescribeStream", DynamoDB Streams API Reference)."""
+
+    def __init__(self, client: Any, stream: str):
+        self._client = client
+        self._stream = stream
+        self._shards: list[Shard] = []
+        self._page: dict[str, str] = {}
+
+    def next(self) -> Listing | None:
+        """Asks for the next page: all shards if it was the last, and the one after that is the first again.
+
+        A page that was throttled, or did not come for another reason that may pass, is asked for again the next
+        time. Raises what boto3 raises.
+        """
+        try:
+            answer = self._client.describe_stream(StreamArn=self._stream, **self._page)
+        except Exception as error:
+            if not is_transient(error):
+                self._shards, self._page = [], {}
+            raise
+        description = answer["StreamDescription"]
+        self._shards += map(_shard, description["Shards"])
+        if description.get("LastEvaluatedShardId"):
+            self._page = {"ExclusiveStartShardId": description["LastEvaluatedShardId"]}
+            return None
+        listing = Listing(self._shards, description.get("StreamStatus") == "DISABLED")
+        self._shards, self._page = [], {}
+        return listing
 
 
 def _shard(listed: Any) -> Shard:

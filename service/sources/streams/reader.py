@@ -10,7 +10,7 @@ from ...dispatch import SILENT, Lag, Observer, Report
 from ...errors import DecodeError
 from ...records import Record, TableRecord, Undecodable
 from ...records.tables import table_of
-from ..checkpoints import LATEST, TRIM_HORIZON, Checkpoint, Checkpoints
+from ..checkpoints import LATEST, TRIM_HORIZON, Checkpoint
 
 RETENTION: Final = 24 * 3600.0
 """Seconds that a stream keeps its records ("DynamoDB Streams", Amazon DynamoDB Developer Guide)."""
@@ -27,20 +27,20 @@ class ShardReader:
         client: Any,
         stream: str,
         shard: str,
-        checkpoints: Checkpoints,
+        keep: Callable[[Checkpoint], object],
         *,
         at: Checkpoint,
         limit: int,
         observer: Observer = SILENT,
         now: Callable[[], float] = time.time,
     ):
-        """`at` is where it stands, `limit` the most records of one page."""
+        """`keep` writes a checkpoint, `at` is where it stands, `limit` the most records of one page."""
         self.shard = shard
         self.at = at
         self.finished = False
         self._client = client
         self._stream = stream
-        self._checkpoints = checkpoints
+        self._keep = keep
         self._limit = limit
         self._observer = observer
         self._now = now
@@ -87,7 +87,7 @@ class ShardReader:
         return records
 
     def settle(self, records: Sequence[Record], report: Report) -> bool:
-        """Moves on past the records that are done; whether that was all of them. Raises Halt.
+        """Moves on past the records that are done; whether that was all of them. Raises Halt, LeaseLost.
 
         The first that is not comes again, with everything after it: a shard is read in order.
         """
@@ -98,7 +98,7 @@ class ShardReader:
             self._again = records[done].identifier
         if done:
             self.at = Checkpoint(records[done - 1].identifier, time_of(records[:done]) or self.at.time)
-            self._checkpoints.write(self._stream, self.shard, self.at)
+            self._keep(self.at)
             self._unread_since, self._renewed = self.at.time, self._now()
         self.finished = self._closed and not undone
         return not undone

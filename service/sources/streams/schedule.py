@@ -4,34 +4,15 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import random
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from threading import Condition, Event
 from typing import Final, Generic, TypeVar
+
+from ..timing import REAL, Timing
 
 Job = TypeVar("Job")
 
 LONGEST_WAIT: Final = 0.5
 """Seconds after which a thread that waits looks whether it is to stop."""
-
-
-def wait_for(condition: Condition, seconds: float) -> None:
-    condition.wait(seconds)
-
-
-@dataclass(frozen=True)
-class Timing:
-    """The clock of pauses, the time of day in Unix seconds, and chance: a test has its own."""
-
-    clock: Callable[[], float] = time.monotonic
-    now: Callable[[], float] = time.time
-    wait: Callable[[Condition, float], None] = wait_for
-    chance: Callable[[], float] = random.random
-
-
-REAL: Final = Timing()
 
 
 class Schedule(Generic[Job]):

@@ -11,17 +11,19 @@ from typing import Final
 
 from ...context import Context
 from ...dispatch import SILENT, Lag, Observer, Report
-from ...dispatch.failures import reaching, result_of
+from ...dispatch.failures import result_of
 from ...dispatch.outcomes import Outcome
 from ...errors import Halt, LeaseLost
 from ...records import Record
 from ..checkpoints import LATEST, Checkpoints
 from ..lease import check
 from ..pauses import pause_after, tell
+from ..timing import REAL, Timing
 from .discovery import Stream
-from .listing import list_streams
+from .listing import enabled_stream, list_streams
+from .pacing import SHORTEST, after_nothing, after_records
 from .reader import ShardReader
-from .schedule import REAL, Schedule, Timing
+from .schedule import Schedule
 from .status import StreamStatus
 
 logger = logging.getLogger(__name__)
@@ -35,8 +37,8 @@ SOON: Final = 1.0
 STAND_BY: Final = 1.0
 """Seconds between two looks whether this process holds the lease."""
 
-SHORTEST: Final = 0.05
-"""Seconds, about, before a shard that gave nothing, or failed, is read again; longer each time."""
+PAGES_APART: Final = 0.1
+"""Seconds between two pages of shards: ten a second are allowed ("DescribeStream", Streams API Reference)."""
 
 
 @dataclass(eq=False)
@@ -70,9 +72,9 @@ class StreamBatch:
         check(self._from.lease, self._turn.token)
 
     def settle(self, report: Report) -> None:
-        """Raises Halt where the checkpoint cannot be kept; the batch can then be settled again."""
+        """Raises LeaseLost, and Halt where the checkpoint cannot be kept; the batch can then be settled again."""
         done = self._reader.settle(self.records, report)
-        self._from.back(self._turn, "" if done else report.results[report.undone[0]].summary)
+        self._from.back(self._turn, len(self.records), "" if done else report.results[report.undone[0]].summary)
 
 
 class StreamSource:
@@ -137,6 +139,8 @@ class StreamSource:
             self._halted.pop(turn, None)
             if batch:
                 yield batch
+                if turn.token != self.lease.token():  # it may never have been settled
+                    self._give_up(turn)
             del batch  # what was read is not kept while there is nothing to read
 
     def _is_valid(self, turn: Turn) -> bool:
@@ -144,21 +148,32 @@ class StreamSource:
         token = self.lease.token()
         if turn.token == token != 0:
             return True
-        self._halted.pop(turn, None)
         if turn is self._discovery:
+            self._halted.pop(turn, None)
             turn.token, turn.stream = token, None
             self._schedule.put(turn, 0.0 if token else STAND_BY)
+        else:
+            self._give_up(turn)
         return False
 
-    def back(self, turn: Turn, failure: str = "") -> None:
-        """Ends a turn; `failure` is why what was read has to come again."""
+    def _give_up(self, turn: Turn) -> None:
+        """Leaves a shard to whoever holds the lease now, and looks at once who that is."""
+        self._halted.pop(turn, None)
+        with self._lock:
+            self._schedule.hasten(self._discovery, 0.0)
+
+    def back(self, turn: Turn, size: int, failure: str = "") -> None:
+        """Ends a turn that gave `size` records; `failure` is why what was read has to come again."""
         if turn.reader is not None and turn.reader.finished:
             self._finish(turn)
         elif failure:
             self._later(turn, failure)
         else:
             turn.failures = turn.idle = 0
-            self._schedule.put(turn)
+            assert turn.reader is not None
+            settings, age = self._context.settings, turn.reader.lag().unread
+            rest = after_records(size, settings.stream_batch_size, age, settings.poll_interval)
+            self._schedule.put(turn, rest)
 
     def _take(self, turn: Turn) -> StreamBatch | None:
         """Does what it is the turn of."""
@@ -176,8 +191,7 @@ class StreamSource:
             return None
         turn.failures = 0
         turn.idle += 1
-        pause = SHORTEST * 2 ** min(turn.idle, 10)
-        self._schedule.put(turn, min(pause, self._context.settings.poll_interval))
+        self._schedule.put(turn, after_nothing(turn.idle, self._context.settings.poll_interval))
         return None
 
     def _finish(self, turn: Turn) -> None:
@@ -190,26 +204,30 @@ class StreamSource:
 
     def _discover(self, turn: Turn) -> None:
         """Looks for shards, and for the next stream once this one is at its end."""
-        stream = turn.stream or self._stream_after(None)
+        stream = turn.stream = turn.stream or self._stream_after(None, turn.token)
         try:
             found = stream.discover()
         except self._context.dynamodb_streams.exceptions.ResourceNotFoundException:
             turn.stream = None  # the table was deleted, and may have been made anew
             raise
-        turn.stream = self._stream_after(stream) if stream.ended else stream
+        if found is None:
+            turn.failures = 0
+            self._schedule.put(turn, PAGES_APART)
+            return
+        turn.stream = self._stream_after(stream, turn.token) if stream.ended else stream
         for reader in found:
             self._schedule.put(Turn(turn.token, reader, stream))
         with self._lock:
             turn.failures = 0
             turn.idle = turn.idle + 1 if stream.waits else 0
             often = min(SOON * 2**turn.idle, REDISCOVERY) if turn.idle else REDISCOVERY
-            pause = 0.0 if turn.stream.arn != stream.arn else often * (0.5 + self._chance() / 2)
-            self._schedule.put(turn, pause)
+            at_once = turn.stream.arn != stream.arn or turn.token != self.lease.token()
+            self._schedule.put(turn, 0.0 if at_once else often * (0.5 + self._chance() / 2))
 
-    def _stream_after(self, before: Stream | None) -> Stream:
+    def _stream_after(self, before: Stream | None, token: int) -> Stream:
         """The stream to read first, or next if there is one. Raises Halt, and what boto3 raises."""
         settings, client = self._context.settings, self._context.dynamodb_streams
-        arns = list_streams(client, self._table) or [self._enabled()]
+        arns = list_streams(client, self._table) or [enabled_stream(self._context.dynamodb, self._table)]
         if before is not None:
             later = arns[arns.index(before.arn) + 1 :] if before.arn in arns else arns
             if not later:
@@ -221,21 +239,16 @@ class StreamSource:
             arns = later
         elif settings.start_at == LATEST:
             arns = [arn for arn in arns[:-1] if self._checkpoints.read(arn)] + arns[-1:]
-        limit = settings.stream_batch_size
-        return Stream(arns[0], client, self._checkpoints, settings.start_at, limit, self._now, self._observer)
-
-    def _enabled(self) -> str:
-        """The ARN of the table's stream. Raises Halt where there is none."""
-        with reaching(self.name):
-            dynamodb = self._context.dynamodb
-            try:
-                description = dynamodb.describe_table(TableName=self._table)["Table"]
-            except dynamodb.exceptions.ResourceNotFoundException as error:
-                reason = f"the table {self._table} does not exist: create it, or map its name in names"
-                raise Halt(reason) from error
-        if not description.get("LatestStreamArn") or not description.get("StreamSpecification"):
-            raise Halt(f"the table {self._table} has no stream: enable one with NEW_AND_OLD_IMAGES")
-        return str(description["LatestStreamArn"])
+        return Stream(
+            arns[0],
+            client,
+            self._checkpoints,
+            token,
+            settings.start_at,
+            settings.stream_batch_size,
+            self._now,
+            self._observer,
+        )
 
     def _failed(self, turn: Turn, error: Exception) -> None:
         """Has a turn tried again later. Raises Halt where halts are to end the service."""

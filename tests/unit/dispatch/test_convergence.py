@@ -6,14 +6,25 @@ reads from a model of the table, under a virtual clock. Then each part that this
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from convergence import Case, ForgetfulIndex, check, live_cases, queue_cases, shard_cases
+from convergence import (
+    Case,
+    ForgetfulIndex,
+    WatchedIndex,
+    check,
+    live_cases,
+    queue_cases,
+    run,
+    shard_cases,
+    undisturbed_cases,
+)
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from service.dispatch import Result, Write, collapse
+from service.dispatch import Result, Write, collapse, hints
 from service.dispatch.hints import Hints
 from service.dispatch.outcomes import APPLIED, SUPERSEDED
 from service.records import tables
@@ -32,22 +43,34 @@ def test_however_a_shard_is_read_the_index_ends_equal_to_the_table(case):
     check(case)
 
 
+def goes_never_back(case: Case) -> None:
+    index = WatchedIndex()
+    run(case, index=index)
+    index.assert_in_order(case[0])
+
+
+@settings(max_examples=500)
+@given(undisturbed_cases())
+def test_however_a_shard_is_read_nobody_sees_a_document_go_back(case):
+    goes_never_back(case)
+
+
 @settings(max_examples=500)
 @given(shard_cases(bad=True))
 def test_where_the_index_refuses_an_item_what_it_took_before_stays(case):
     check(case)
 
 
-def fails(cases: st.SearchStrategy[Case], **options: Any) -> None:
-    """The property does not hold: some case is found that ends with another index."""
+def fails(cases: st.SearchStrategy[Case], holds: Callable[..., None] = check, **options: Any) -> None:
+    """The property does not hold: some case is found that ends with another index, or goes back."""
 
     @settings(max_examples=20_000, database=None, phases=[Phase.generate], deadline=None)
     @given(cases)
-    def holds(case):
-        check(case, **options)
+    def search(case):
+        holds(case, **options)
 
     with pytest.raises(AssertionError):
-        holds()
+        search()
 
 
 def test_without_versions_it_does_not_hold(monkeypatch):
@@ -92,6 +115,11 @@ def test_without_the_fall_back_to_what_was_superseded_it_does_not_hold(monkeypat
 def test_without_reading_what_conflicts_within_a_second_it_does_not_hold(monkeypatch):
     monkeypatch.setattr(Hints, "_unsettled", lambda self, task: False)
     fails(shard_cases())
+
+
+def test_if_what_is_past_is_written_as_it_is_now_somebody_sees_it_go_back(monkeypatch):
+    monkeypatch.setattr(hints, "_is_past", lambda task, now: False)
+    fails(undisturbed_cases(), goes_never_back)
 
 
 def test_without_reading_what_comes_unordered_and_unranked_it_does_not_hold(monkeypatch):

@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 
 import pytest
 from builders import s3_record, stream_arn, stream_record
-from fakes import Bench, records
+from fakes import Bench, raising, records
 
 from service import BucketRoute, Delete, DeleteItem, Index, PutItem, Reject, Retry, Skip, TableRoute
+from service.context import Context
 from service.dispatch import Outcome
-from service.errors import Halt
+from service.errors import Halt, LeaseLost
 
 
 class Items(TableRoute):
@@ -244,6 +245,14 @@ def test_documents_of_another_number_than_items_are_rejected():
             return []
 
     assert Bench(Short()).outcomes(item("a"), item("b")) == ["REJECTED", "REJECTED"]
+
+
+def test_a_dead_letter_is_left_to_the_one_that_took_over():
+    context = Context()
+    bench = Bench(Items(), context=context)
+    with context.guarded(raising(LeaseLost("taken over"))), pytest.raises(LeaseLost):
+        bench.dispatch(stream_record(new={"id": "a", "raise": True}))
+    assert bench.letters.letters == []
 
 
 def test_nothing_is_acknowledged_when_dead_letters_cannot_be_kept():

@@ -109,11 +109,61 @@ def test_a_record_without_a_time_that_meets_a_version_is_written_at_that_version
 
 
 def test_a_conflict_within_a_second_is_settled_by_reading_at_the_version_that_was_found():
-    bench = Bench(Items(), truth=truth(a=9))
+    bench = Bench(Items(), truth=truth(a=1))
     bench.dispatch(record(number=2))
     assert bench.outcomes(record(number=1)) == ["APPLIED"]
-    assert bench.documents == {"a": {"n": 9}}
+    assert bench.documents == {"a": {"n": 1}}
     assert bench.index.versions["items", "a"] == stream_version(1_700_000_000, 2 * 10**20)
+
+
+@pytest.mark.parametrize("now", [{"a": 9}, {}])
+def test_a_conflict_of_what_is_no_longer_there_is_left_to_the_record_that_is_still_to_come(now):
+    bench = Bench(Items(), truth=truth(**now))
+    bench.dispatch(record(number=2))
+    assert bench.outcomes(record(number=1)) == ["STALE"]
+    assert bench.documents == {"a": {"n": 2}}
+
+
+def test_a_conflict_without_an_image_to_compare_is_settled_by_reading():
+    class Titles(Items):
+        def modify(self, record, context):
+            return [Index({"n": record.new and record.new["n"]})]
+
+        insert = modify
+
+    bench = Bench(Titles(), truth=truth(a=9))
+    bench.dispatch(record(number=2))
+    bench.dispatch(stream_record("MODIFY", keys={"id": "a"}, sequence=f"{10**20}"))
+    assert bench.documents == {"a": {"n": 9}}
+
+
+def test_a_conflict_of_a_record_that_cannot_be_read_is_settled_by_reading():
+    class Keys(Items):
+        def modify(self, record, context):
+            return [Index({"id": record.keys["id"]})]
+
+        insert = modify
+
+    bench = Bench(Keys(), truth=truth(a=9))
+    bench.dispatch(record(number=2))
+    odd = record(number=1)
+    odd["dynamodb"]["NewImage"]["n"] = {"?": "1"}
+    assert bench.outcomes(odd) == ["APPLIED"]
+
+
+def test_a_conflict_within_a_second_in_a_queue_is_stale_and_costs_no_read():
+    bench = Bench(Items(), truth=truth(a=9))
+    bench.dispatch(sqs_message(record(number=2)))
+    assert bench.outcomes(sqs_message(record(number=1))) == ["STALE"]
+    assert bench.documents == {"a": {"n": 2}}
+    assert bench.truth.reads == []
+
+
+def test_a_conflict_of_what_was_read_is_settled_by_reading_again():
+    bench = Bench(Items(), truth=truth(a=9))
+    bench.dispatch(record(number=2, created=HOUR_AGO))
+    assert bench.outcomes(sqs_message(record(number=1, created=HOUR_AGO))) == ["APPLIED"]
+    assert bench.documents == {"a": {"n": 9}}
 
 
 def unranked(number: int, low: int, **rest: Any) -> Any:
@@ -184,7 +234,7 @@ def test_plain_redelivery_costs_no_read():
 def test_what_keeps_meeting_newer_versions_is_left_to_its_source():
     base = stream_version(1_700_000_000, 0)
     newer = [Result(Outcome.STALE, "newer", 409, base + number) for number in range(2, 20)]
-    bench = Bench(Items(), truth=truth(a=9), forced={"a": newer})
+    bench = Bench(Items(), truth=truth(a=1), forced={"a": newer})
     assert bench.outcomes(record()) == ["RETRY"]
 
 

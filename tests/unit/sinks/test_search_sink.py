@@ -35,6 +35,7 @@ class Client:
     def __init__(self, refuse=lambda ids: None, exists: bool = True, create=lambda: None):
         self.requests: list[list[str]] = []
         self.bodies: list[bytes] = []
+        self.looks: list[str] = []
         self.created: list[tuple[str, Any]] = []
         self._refuse = refuse
         self.indices = self
@@ -42,6 +43,7 @@ class Client:
         self._create = create
 
     def get_alias(self, index: str) -> Any:
+        self.looks.append(index)
         return {"items-000001": {"aliases": {"items": {}}}} if self._exists else {}
 
     def create(self, index: str, body: Any) -> None:
@@ -344,14 +346,16 @@ def test_a_server_that_is_down_is_not_asked_again_and_again_for_one_batch():
     assert len(client.requests) == 3
 
 
-def test_each_request_is_asked_for_before_it_is_sent():
-    client, left = Client(), [True, False]
+@pytest.mark.parametrize("lasts", range(5))
+def test_each_request_is_asked_for_before_it_is_sent(lasts):
+    client, left = Client(exists=False), iter(range(lasts))
 
     def check() -> None:
-        if not left.pop(0):
+        if next(left, None) is None:
             raise LeaseLost("taken over")
 
     context = Context(Settings(bulk_actions=1), search=client)
     with context.guarded(check), pytest.raises(LeaseLost):
         SearchSink(context, {}).write([write("a"), write("b")])
-    assert client.requests == [["a"]]
+    sent = [len(client.looks), len(client.created), len(client.requests)]
+    assert sent == [[0, 0, 0], [1, 0, 0], [1, 1, 0], [2, 1, 0], [2, 1, 1]][lasts]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from email.utils import formatdate
 from threading import Event
 from typing import Any
@@ -16,7 +17,7 @@ from service.context import Context
 from service.dispatch import Outcome, Report, Result
 from service.errors import Halt
 from service.records.versions import MARGIN, stream_version
-from service.sources.checkpoints import SqliteCheckpoints
+from service.sources.checkpoints import SqliteCheckpoints, Unkept
 from service.sources.scan import ScanSource, Table
 from service.sources.scan.pace import ReadPace
 from service.sources.scan.source import key_from, key_to
@@ -116,6 +117,41 @@ def test_what_was_interrupted_goes_on_after_the_last_page_that_was_done(checkpoi
     assert again.complete
 
 
+class Follower:
+    """Checkpoints of a process that stands by until another is done, `meanwhile`."""
+
+    def __init__(self, checkpoints: Any, meanwhile: Callable[[], object]):
+        self.lease = self
+        self.claim, self.read = checkpoints.claim, checkpoints.read
+        self.write, self.remove = self._noting(checkpoints.write), self._noting(checkpoints.remove)
+        self.tokens: list[int] = []
+        self._steps = iter([lambda: 0, meanwhile])
+
+    def token(self) -> int:
+        step = next(self._steps, None)
+        return 7 if step is None else (step(), 0)[1]
+
+    def _noting(self, change: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(*arguments: Any) -> Any:
+            self.tokens.append(arguments[-1])
+            return change(*arguments)
+
+        return noted
+
+
+def test_who_takes_over_goes_on_where_the_other_stood_by_then_and_writes_under_its_own_lease(checkpoints):
+    table = FakeTable(10)
+    first = source_of(table, checkpoints, 1)
+    seen: list[str] = []
+    follower = Follower(checkpoints, lambda: seen.extend(read(first, 2)))
+    second = source_of(table, follower, 1)
+    assert len(seen) == 4
+    assert second.resumed
+    assert sorted(seen + read(second)) == table.names
+    second.forget()
+    assert set(follower.tokens) == {7}
+
+
 def test_a_page_that_was_not_settled_is_read_again(checkpoints):
     table = FakeTable(4)
     next(iter(source_of(table, checkpoints, 1)))
@@ -187,9 +223,10 @@ def test_a_missing_permission_halts(checkpoints):
         read(source_of(table, checkpoints, 1))
 
 
-def test_a_share_reads_about_so_much_and_other_items_each_time(checkpoints):
+def test_a_share_reads_about_so_much_and_other_items_each_time():
+    """Nobody goes on from it: else what both draw would be read once."""
     table = FakeTable(1000)
-    first, second = (sorted(read(source_of(table, checkpoints, 4, share=0.1))) for _ in range(2))
+    first, second = (sorted(read(source_of(table, Unkept(), 4, share=0.1))) for _ in range(2))
     assert len(first) == len(second) == 100
     assert first != second
 

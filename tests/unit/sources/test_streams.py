@@ -11,9 +11,11 @@ import random
 import time
 import weakref
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
+from itertools import pairwise
 from threading import Event
 from types import SimpleNamespace
 from typing import Any
@@ -31,9 +33,9 @@ from service.settings import Settings
 from service.sources.checkpoints import ENDED, TRIM_HORIZON, Checkpoint, SqliteCheckpoints
 from service.sources.streams import StreamSource
 from service.sources.streams.reader import ShardReader
-from service.sources.streams.schedule import Timing
 from service.sources.streams.status import CLOSED, READING, WAITING
 from service.sources.streams.status import ENDED as OVER
+from service.sources.timing import Timing
 from service.telemetry.logs import LoggingObserver
 
 DAY = 24 * 3600.0
@@ -61,7 +63,6 @@ class Poller:
             observer=LoggingObserver(),
             timing=Timing(lambda: model.now, lambda: model.now, self._wait, lambda: 0.5),
         )
-        self._batches: Iterator[Any] | None = None
 
     def run(self, until: Callable[[], bool], within: float = 3600.0) -> None:
         """Reads until something is so, for so many seconds of the model's clock at the most."""
@@ -80,6 +81,11 @@ class Poller:
             if until():
                 return
         assert until(), "stuck"
+
+    def wait_for(self, seconds: float) -> None:
+        """Stops whoever iterates the source once so long has gone by."""
+        self._until, self._patience = lambda: False, self.model.now + seconds
+        self._stopping.clear()
 
     def run_for(self, seconds: float) -> None:
         """Reads for so long."""
@@ -376,6 +382,15 @@ def test_a_record_says_which_shard_it_was_read_from(checkpoints):
     assert record.as_now(None, 1).shard == root(model).id
 
 
+def test_a_shard_that_is_born_while_nobody_reads_is_read_from_its_beginning_also_after_latest(checkpoints):
+    model = StreamModel()
+    Poller(model, checkpoints, start_at="LATEST").run_for(10)
+    (child,) = model.split(root(model), 1)
+    numbers = model.write(child, 2)
+    again = Poller(model, checkpoints, start_at="LATEST")
+    again.run(again.has_seen(numbers))
+
+
 def test_a_record_that_cannot_be_decoded_is_delivered_with_its_number(checkpoints):
     model = StreamModel()
     get_records = model.get_records
@@ -415,19 +430,20 @@ def test_forbidden_calls_halt(checkpoints):
 
 
 def test_an_idle_stream_is_asked_less_and_less_often_and_a_busy_one_at_once(checkpoints):
-    model = StreamModel()
-    poller = Poller(model, checkpoints, poll_interval=2.0)
+    model = StreamModel(page=10)
+    poller = Poller(model, checkpoints, poll_interval=2.0, stream_batch_size=10)
     poller.run_for(60)
     asked = model.calls.count("GetRecords")
     assert 25 < asked < 45
     before = model.now
-    poller.run(poller.has_seen(model.write(root(model), 100)), within=10)
+    poller.run(poller.has_seen(model.write(root(model), 1000)), within=10)
     assert model.now - before < 3
 
 
 def test_what_was_read_is_let_go_while_another_thread_has_the_turn(checkpoints):
     model = StreamModel(page=2)
     model.write(root(model), 4)
+    model.now += 60  # a shard that is behind is read on at once
     poller = Poller(model, checkpoints)
     another, taken, began = iter(poller.source), [], model.now
 
@@ -441,11 +457,178 @@ def test_what_was_read_is_let_go_while_another_thread_has_the_turn(checkpoints):
     poller.run(let_go, within=10)
 
 
+class Trickle(Poller):
+    """A shard that is written to every hundredth of a second, and a sink that needs no time."""
+
+    def _wait(self, condition: Any, seconds: float) -> None:
+        end = self.model.now + seconds
+        while self.model.now < end:
+            super()._wait(condition, min(end - self.model.now, 0.01))
+            self.model.write(root(self.model), 1)
+
+
+@pytest.mark.parametrize(("poll_interval", "asked"), [(0.5, 10), (0.05, 20)])
+def test_a_shard_that_gives_little_at_once_is_left_to_gather_more(checkpoints, poll_interval, asked):
+    """For as long as an idle one at the most."""
+    model = StreamModel(page=1000)
+    poller = Trickle(model, checkpoints, poll_interval=poll_interval)
+    poller.run_for(100)
+    assert model.calls.count("GetRecords") == pytest.approx(100 * asked, rel=0.1)
+    assert len(poller.seen) == pytest.approx(100 / 0.01, rel=0.05)
+
+
+def test_pages_that_are_not_small_and_those_of_a_shard_that_is_behind_are_read_on_at_once(checkpoints):
+    for page, age in ((10, 0.0), (2, 60.0)):
+        model = StreamModel(page=page)
+        poller = Poller(model, checkpoints, stream_batch_size=100, poll_interval=3.0)
+        poller.run_for(10)
+        numbers = model.write(root(model), 300)
+        model.now += age
+        before = model.now
+        poller.run(poller.has_seen(numbers), within=30)
+        assert model.now - before <= 3.01
+
+
+def test_a_write_after_a_pause_is_seen_with_the_next_look_and_those_after_it_soon(checkpoints):
+    model = StreamModel()
+    poller = Poller(model, checkpoints, poll_interval=1.0)
+    poller.run_for(30)
+    for _ in range(3):
+        before = model.now
+        poller.run(poller.has_seen(model.write(root(model), 1)), within=5)
+        assert model.now - before <= 1.01
+        before = model.now
+        poller.run(poller.has_seen(model.write(root(model), 1)), within=5)
+        assert model.now - before <= 0.11
+        poller.run_for(30)
+
+
 def test_listing_stays_far_below_the_limits_of_aws(checkpoints):
     model = StreamModel()
     Poller(model, checkpoints).run_for(3600)
     assert 50 < model.calls.count("DescribeStream") < 150
     assert model.calls.count("ListStreams") == 1
+
+
+class Described(StreamModel):
+    """A stream that takes note of when its shards were listed, and from which on."""
+
+    def __init__(self, shards: int, page: int):
+        super().__init__(page=page)
+        self.described: list[tuple[float, str]] = []
+        self.children = self.split(root(self), shards)
+
+    def describe_stream(self, StreamArn: str, ExclusiveStartShardId: str = "") -> Any:
+        self.described.append((self.now, ExclusiveStartShardId))
+        return super().describe_stream(StreamArn, ExclusiveStartShardId)
+
+
+def test_pages_of_shards_are_asked_for_at_the_rate_that_aws_allows_while_others_are_read(checkpoints):
+    model = Described(shards=99, page=2)
+    poller = Poller(model, checkpoints)
+    poller.run_for(0.5)
+    assert 4 <= len(model.described) <= 6
+    poller.run(poller.has_seen([model.write(child, 1)[0] for child in model.children]))
+    pages = model.described[:50]
+    assert len({place for _, place in pages}) == 50
+    times = [at for at, _ in pages]
+    assert min(after - before for before, after in pairwise(times)) > 0.099
+    assert 4.8 <= times[-1] - times[0] <= 6
+    model.described.clear()
+    number = model.write(model.children[0], 1)
+    poller.run(lambda: len(model.described) > 3, within=200)  # the next look is under way
+    poller.run(poller.has_seen(number), within=0.5)
+    assert len(model.described) < 40
+
+
+def test_a_page_of_shards_that_was_throttled_is_asked_for_again_and_not_those_before_it(checkpoints):
+    model = Described(shards=20, page=2)
+    poller = Poller(model, checkpoints)
+    poller.run(lambda: len(model.described) == 5)
+    model.throttled = 3
+    poller.run(poller.has_seen([model.write(child, 1)[0] for child in model.children]))
+    places = [place for _, place in model.described[:14]]
+    assert places[5:9] == [places[5]] * 4
+    assert len(set(places)) == 11
+
+
+def test_a_page_of_shards_that_is_refused_is_not_insisted_on(checkpoints):
+    """What comes after a shard that is gone by now, for instance: then all are listed anew."""
+    model = Described(shards=20, page=2)
+    poller = Poller(model, checkpoints)
+    poller.run(lambda: len(model.described) == 5)
+    describe, refused = model.describe_stream, []
+
+    def refuse(StreamArn: str, ExclusiveStartShardId: str = "") -> Any:
+        if not refused:
+            refused.append(ExclusiveStartShardId)
+            raise ClientError({"Error": {"Code": "ValidationException"}}, "DescribeStream")
+        return describe(StreamArn, ExclusiveStartShardId)
+
+    model.describe_stream = refuse
+    poller.run(poller.has_seen([model.write(child, 1)[0] for child in model.children]))
+    assert refused != [""]
+    assert model.described[5][1] == ""
+
+
+def test_a_stop_need_not_wait_for_the_pages_of_shards_that_are_left(checkpoints):
+    model = Described(shards=99, page=2)
+    context = Context(Settings(), dynamodb=model, dynamodb_streams=model)
+    stopping = Event()
+
+    def wait(condition: Any, seconds: float) -> None:
+        model.now += seconds
+        if len(model.described) == 3:
+            stopping.set()
+
+    timing = Timing(lambda: model.now, lambda: model.now, wait)
+    assert list(StreamSource(context, "images", checkpoints, stopping, timing=timing)) == []
+    assert len(model.described) == 3
+
+
+class Unwilling:
+    """Checkpoints that cannot be written the first times."""
+
+    def __init__(self, checkpoints: Any, failures: int):
+        self.lease, self.read, self.claim = checkpoints.lease, checkpoints.read, checkpoints.claim
+        self.remove = checkpoints.remove
+        self.failures = failures
+        self._write = checkpoints.write
+
+    def write(self, *arguments: Any) -> bool:
+        self.failures -= 1
+        return self.failures < 0 and self._write(*arguments)
+
+
+def test_nothing_is_read_from_the_end_of_a_stream_before_that_is_recorded(checkpoints):
+    """Else whoever goes on after a crash would begin at the end of then."""
+    model = StreamModel()
+    children = model.split(root(model), 4)
+    unwilling = Unwilling(checkpoints, failures=1000)
+    first = Poller(model, unwilling, start_at="LATEST")
+    first.run_for(60)
+    assert "GetShardIterator" not in model.calls
+    old = model.write(children[3], 1)
+    unwilling.failures = 3  # of the shards some are recorded and some are not
+    first.run_for(60)
+    assert len(checkpoints.read(model.streams[-1].arn)) == 5
+    numbers = [model.write(child, 1)[0] for child in children]
+    again = Poller(model, checkpoints, start_at="LATEST")
+    again.run(again.has_seen(numbers))
+    assert not set(old) & set(first.seen)
+
+
+def test_a_shard_counts_as_ended_only_once_that_could_be_recorded(checkpoints):
+    model = StreamModel()
+    numbers = model.write(root(model), 1)
+    unwilling = Unwilling(checkpoints, failures=0)
+    poller = Poller(model, unwilling)
+    poller.run(poller.has_seen(numbers))
+    (child,) = model.split(root(model), 1)
+    unwilling.failures = 5
+    poller.run(poller.has_seen(model.write(child, 1)))
+    assert position(checkpoints, model, root(model)) == ENDED
+    assert unwilling.failures < 0
 
 
 def test_several_threads_read_several_shards_at_once_and_each_in_its_order(checkpoints):
@@ -582,7 +765,8 @@ class Steered:
     def __init__(self, checkpoints: Any):
         self.now = 0
         self.lease = self
-        self.read, self.write, self.remove = checkpoints.read, checkpoints.write, checkpoints.remove
+        self.read, self.claim = checkpoints.read, checkpoints.claim
+        self.write, self.remove = checkpoints.write, checkpoints.remove
 
     def token(self) -> int:
         return self.now
@@ -602,6 +786,36 @@ def test_a_stand_by_reads_nothing_until_it_holds_the_lease_and_then_from_the_oth
     assert stand_by.seen == numbers
 
 
+class Noted:
+    """Checkpoints that take note of the tokens they are used with."""
+
+    def __init__(self, steered: Steered):
+        self.lease, self.read = steered, steered.read
+        self.tokens: list[tuple[str, int]] = []
+        for name in ("claim", "write", "remove"):
+            setattr(self, name, partial(self._note, name, getattr(steered, name)))
+
+    def _note(self, name: str, call: Callable[..., Any], *arguments: Any) -> Any:
+        self.tokens.append((name, arguments[-1]))
+        return call(*arguments)
+
+
+def test_a_stream_is_claimed_once_for_each_time_that_the_lease_is_had_and_written_with_its_token(checkpoints):
+    model = StreamModel()
+    steered = Steered(checkpoints)
+    noted = Noted(steered)
+    poller = Poller(model, noted)
+    for token in (7, 9):
+        steered.now = token
+        poller.run(poller.has_seen(model.write(root(model), 3)))
+        poller.run_for(100)
+        assert noted.tokens[0] == ("claim", token)
+        assert [name for name, _ in noted.tokens].count("claim") == 1
+        assert {used for _, used in noted.tokens} == {token}
+        assert len(noted.tokens) > 2
+        noted.tokens.clear()
+
+
 def test_what_was_in_hand_when_the_lease_was_lost_is_neither_written_nor_read_on(checkpoints):
     model = StreamModel()
     steered = Steered(checkpoints)
@@ -617,9 +831,28 @@ def test_what_was_in_hand_when_the_lease_was_lost_is_neither_written_nor_read_on
     steered.now = 2
     with pytest.raises(LeaseLost):
         batch.check()
-    poller.source.back(batch._turn)
+    poller.source.back(batch._turn, len(batch.records))
     poller.run(poller.has_seen(numbers))
     assert poller.seen == numbers
+
+
+def test_a_process_that_has_the_lease_again_reads_on_at_once(checkpoints):
+    model = StreamModel()
+    steered = Steered(checkpoints)
+    steered.now = 1
+    poller = Poller(model, steered)
+    poller.run(poller.has_seen(model.write(root(model), 2)))
+    numbers = model.write(root(model), 2)
+    batches = iter(poller.source)
+    poller.wait_for(10.0)
+    assert next(batches)
+    steered.now = 2
+    batch = next(batches)
+    assert [int(record.identifier) for record in batch.records] == numbers
+    batch.settle(Report([Result(Outcome.APPLIED)] * 2))
+    steered.now = 3
+    numbers = model.write(root(model), 2)
+    poller.run(poller.has_seen(numbers), within=10.0)
 
 
 def test_a_table_is_as_far_behind_as_the_shard_that_is_most_behind(checkpoints):

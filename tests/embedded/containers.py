@@ -1,0 +1,64 @@
+"""The service in processes of its own."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from deployments import DEADLINE, Deployment, ServiceProcess, eventually
+
+
+class Container(ServiceProcess):
+    """The service, with the names and the folders of a deployment."""
+
+    _numbers = itertools.count()
+
+    def __init__(self, place: Deployment, folder: Path, **settings: str):
+        names = ",".join(f"{name}={actual}" for name, actual in place.settings.names.items())
+        its = {
+            "AWS_ENDPOINT_URL": place.aws_url,
+            "AWS_ENDPOINT_URL_DYNAMODB": place.settings.aws_endpoint_url_dynamodb or place.aws_url,
+            "AWS_ENDPOINT_URL_DYNAMODB_STREAMS": place.settings.aws_endpoint_url_dynamodb_streams or place.aws_url,
+            "SEARCH_URL": place.search_url,
+            "READ_QUEUE": place.queue,
+            "POLL_INTERVAL": "0.05",
+            "STREAMDEX_POLL_WAIT": "0",
+            "STREAMDEX_NAMES": names,
+            "STREAMDEX_CHECKPOINTS": str(folder / "positions.sqlite"),
+            "STREAMDEX_DEAD_LETTERS": str(place.letters),
+            "STREAMDEX_STREAM_BATCH_SIZE": "50",
+            "STREAMDEX_PAGE_PORT": "0",
+        }
+        super().__init__(folder / f"output-{next(self._numbers)}", {**its, **settings})
+
+
+def stop(*containers: Container) -> None:
+    """Ends containers as an orchestrator does; each must go in peace."""
+    # One that was just started may still be importing, and then a signal ends it at once.
+    eventually(lambda: all(container.has_said("reading") for container in containers), True)
+    for container in containers:
+        container.send_signal(signal.SIGTERM)
+    assert [container.wait(DEADLINE) for container in containers] == [0] * len(containers)
+
+
+@contextmanager
+def ended_after(running: Sequence[Container]) -> Iterator[None]:
+    """Whatever still runs at the end of the block is killed; `running` may change within it."""
+    try:
+        yield
+    finally:
+        for container in running:
+            container.kill()
+            container.wait()
+
+
+def truth(place: Deployment) -> dict[str, Any]:
+    return {item["id"]: item.get("title", "") for item in place.items.scan()["Items"]}
+
+
+def indexed(place: Deployment) -> dict[str, Any]:
+    return {name: document.get("title", "") for name, document in place.documents().items()}
