@@ -1,7 +1,7 @@
 """The service runs with just the policy that doctor prints, and not with less, where moto enforces it.
 
 moto is no whole judge of a policy. It asks about DynamoDB, and about the address of a queue, without saying which.
-It asks about batches of SQS, transactions of DynamoDB and HEAD of a bucket by their own names, where AWS asks for
+It asks about batches of SQS and HEAD of a bucket by their own names, where AWS asks for
 what they need. And it tells those who may not list a bucket that an object is gone. `as_moto_asks` says the same
 policy in its words; what this cannot try is in `NOT_TRIED`.
 """
@@ -31,7 +31,6 @@ from service.operations.policy import policy_of
 from service.settings import Settings
 
 OTHER_NAMES = {
-    "dynamodb:ConditionCheckItem": "dynamodb:TransactWriteItems",
     "s3:GetObject": "s3:HeadObject",
     "s3:ListBucket": "s3:HeadBucket",
     "sqs:ChangeMessageVisibility": "sqs:ChangeMessageVisibilityBatch",
@@ -40,14 +39,12 @@ OTHER_NAMES = {
 """Permissions, and the requests that need them and are called otherwise."""
 
 NOT_TRIED = {
-    "dynamodb:PutItem",  # no route of the sample asks for one, and a checkpoint is part of a transaction
     "s3:ListBucket",
     "sqs:ChangeMessageVisibility",  # only asked for while a batch takes long
 }
 
 TRIED = [
     "dynamodb:BatchGetItem",
-    "dynamodb:ConditionCheckItem",
     "dynamodb:CreateTable",
     "dynamodb:DeleteItem",
     "dynamodb:DescribeStream",
@@ -56,6 +53,7 @@ TRIED = [
     "dynamodb:GetRecords",
     "dynamodb:GetShardIterator",
     "dynamodb:ListStreams",
+    "dynamodb:PutItem",
     "dynamodb:Query",
     "dynamodb:UpdateItem",
     "s3:GetObject",
@@ -118,6 +116,7 @@ class Account:
             checkpoints=f"dynamodb://positions-{next(self._numbers)}-{self.made.table}",
             dead_letters=f"s3://{self.letters}/kept",
             retry_time=0.0,
+            page_port=0,
             **user,
         )
 

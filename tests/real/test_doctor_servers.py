@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 import test_doctor as embedded
-from deployments import Deployment, ask
+from deployments import Deployment, ask, drop
 from fakes import Items
 
 from service.context import Context
@@ -57,4 +57,4 @@ def test_elasticsearch_is_read_too(elasticsearch_url: str):
     finally:
         ask("PUT", f"{url}/_cluster/settings", {"persistent": {"cluster.max_shards_per_node": None}})
         ask("PUT", f"{url}/items/_settings", {"index": {"blocks": {"read_only": None}}})
-        ask("DELETE", f"{url}/items")
+        drop(url, "items")

@@ -19,6 +19,11 @@ class Asked:
     policy: bool = setting(
         False, "only the least-privilege IAM policy for the routes and settings, as JSON", env="STREAMDEX_POLICY"
     )
+    operator: bool = setting(
+        False,
+        "with --policy: that of who runs backfill, verify, replay and dead-letters instead of the container's",
+        env="STREAMDEX_OPERATOR",
+    )
 
 
 def doctor(chosen: Chosen) -> int:
@@ -27,11 +32,12 @@ def doctor(chosen: Chosen) -> int:
 
     with App(chosen.settings, chosen.routes) as app:
         patient = Patient(app.context, app.router)
-        if chosen.configuration.build(Asked).policy:
+        asked = chosen.configuration.build(Asked)
+        if asked.policy:
             owner = owner_of(patient)
             if owner.account == "*":
                 print("the account is not known: no table and no queue could be looked at", file=sys.stderr)
-            print(json.dumps(policy_of(app.router, app.settings, owner), indent=2))
+            print(json.dumps(policy_of(app.router, app.settings, owner, asked.operator), indent=2))
             return 0
         worst = 0
         for finding in diagnose(patient):

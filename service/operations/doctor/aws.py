@@ -36,7 +36,6 @@ ACTIONS: Final = {
     "GetBucketNotificationConfiguration": "s3:GetBucketNotification",
     "HeadBucket": "s3:ListBucket",
     "HeadObject": "s3:GetObject",
-    "TransactWriteItems": "dynamodb:ConditionCheckItem",
 }
 """The permissions of requests that have another name (Service Authorization Reference)."""
 

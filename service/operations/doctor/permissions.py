@@ -17,8 +17,8 @@ from .tables import described, key_of
 
 VALUES: Final[Mapping[str, Any]] = {"S": PROBE, "N": "0", "B": PROBE.encode()}
 
-REFUSED: Final = ("ConditionalCheckFailedException", "TransactionCanceledException")
-"""The codes of a write whose condition does not hold: who may not write is told that before."""
+REFUSED: Final = ("ConditionalCheckFailedException",)
+"""The code of a write whose condition does not hold: who may not write is told that before."""
 
 NO_HANDLE: Final = ("InvalidAddress", "InvalidParameterValue", "MessageNotInflight", "ReceiptHandleIsInvalid")
 """The codes for a receipt handle that is none."""
@@ -44,6 +44,8 @@ def _listened(patient: Patient, table: str) -> Iterator[Finding]:
     asking, subject = patient.aws.asking, f"table {table}"
     wanted = {table: {"Keys": [probe_key(key_of(description))], "ConsistentRead": True}}
     requests = [asking("dynamodb", "batch_get_item", subject, RequestItems=wanted)]
+    if patient.settings.on_gap == "verify":  # else only operators scan
+        requests.append(asking("dynamodb", "scan", subject, TableName=table, Limit=1, Select="COUNT"))
     if (description.get("StreamSpecification") or {}).get("StreamEnabled"):
         requests.append(asking("dynamodb_streams", "list_streams", subject, TableName=table))
         requests.append(lambda: _read_stream(patient, table, description["LatestStreamArn"]))
@@ -71,19 +73,16 @@ def _written(patient: Patient, table: str) -> Iterator[Finding]:
 def impossible_writes(patient: Patient, table: str, key: Mapping[str, str]) -> list[Callable[[], Any]]:
     """A put, an update and a deletion of an item on a condition that nothing meets."""
     asking, subject, probe = patient.aws.asking, f"table {table}", probe_key(key)
-    never = {"TableName": table, **never_of(key)}
+    never = {
+        "TableName": table,
+        "ConditionExpression": "attribute_exists(#key) AND attribute_not_exists(#key)",
+        "ExpressionAttributeNames": {"#key": next(iter(key))},
+    }
     return [
         asking("dynamodb", "put_item", subject, fine=REFUSED, Item=probe, **never),
         asking("dynamodb", "update_item", subject, fine=REFUSED, Key=probe, **never),
         asking("dynamodb", "delete_item", subject, fine=REFUSED, Key=probe, **never),
     ]
-
-
-def never_of(key: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        "ConditionExpression": "attribute_exists(#key) AND attribute_not_exists(#key)",
-        "ExpressionAttributeNames": {"#key": next(iter(key))},
-    }
 
 
 def probe_key(key: Mapping[str, str]) -> dict[str, Any]:
@@ -98,15 +97,14 @@ def _positions(patient: Patient, table: str) -> Iterator[Finding]:
     asking, subject, probe = patient.aws.asking, f"table {table}", probe_key(POSITIONS)
     query = {
         "TableName": table,
-        "KeyConditionExpression": "stream = :stream",
+        "KeyConditionExpression": "#stream = :stream",
+        "ExpressionAttributeNames": {"#stream": "stream"},  # a reserved word
         "ExpressionAttributeValues": {":stream": probe["stream"]},
     }
-    held = {"ConditionCheck": {"TableName": table, "Key": probe, **never_of(POSITIONS)}}
     yield from patient.aws.tried(
         [
             asking("dynamodb", "get_item", subject, TableName=table, Key=probe),
             asking("dynamodb", "query", subject, **query),
-            asking("dynamodb", "transact_write_items", subject, fine=REFUSED, TransactItems=[held]),
             *impossible_writes(patient, table, POSITIONS),
         ]
     )

@@ -72,6 +72,13 @@ def test_a_policy_is_printed_alone_even_where_nothing_is_known_of_the_account(ca
     assert "the account is not known" in err
 
 
+def test_an_operator_has_a_policy_of_its_own(capsys):
+    assert main(["doctor", "--policy", "--operator"]) == 0
+    sids = [statement["Sid"] for statement in json.loads(capsys.readouterr().out)["Statement"]]
+    assert "ScanImages" in sids
+    assert "ReadStreamOfImages" not in sids
+
+
 def test_help_shows_an_example_and_the_options_of_doctor_first(capsys):
     with pytest.raises(SystemExit) as ended:
         main(["doctor", "--help"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -278,14 +279,42 @@ def test_what_only_the_doctor_asks_for_is_no_fault_of_the_service(clinic: Clinic
     assert found.problem == "not looked at: s3:GetBucketNotification is refused"
 
 
-@pytest.mark.parametrize("operation", ["ConditionCheckItem", "GetItem", "Query"])
+@pytest.mark.parametrize("operation", ["GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"])
 def test_permissions_for_positions_are_tried_too(clinic: Clinic, operation):
     clinic.change(checkpoints="dynamodb://positions")
     make_table(clinic, "positions", {"stream": "S", "shard": "S"}, "")
     assert clinic.findings() == []
-    clinic.deny(f"dynamodb.{'TransactWriteItems' if operation == 'ConditionCheckItem' else operation}")
+    clinic.deny(f"dynamodb.{operation}")
+    found = [finding.problem for finding in clinic.findings() if finding.subject == "table positions"]
+    assert found == [f"dynamodb:{operation} is refused"]
+
+
+def test_no_expression_has_a_reserved_word(clinic: Clinic):
+    """AWS refuses those, moto does not: `stream` is one, the key of the table of positions."""
+    clinic.change(checkpoints="dynamodb://positions")
+    make_table(clinic, "positions", {"stream": "S", "shard": "S"}, "")
+    expressions: list[str] = []
+
+    def note(params: dict[str, Any], **_: Any) -> None:
+        expressions.extend(value for name, value in params.items() if name.endswith("Expression"))
+
+    events = clinic.clients.dynamodb.meta.events
+    events.register("provide-client-params.dynamodb", note, unique_id="note")
+    try:
+        assert clinic.findings() == []
+    finally:
+        events.unregister("provide-client-params.dynamodb", unique_id="note")
+    assert "#stream = :stream" in expressions
+    words = {word for text in expressions for word in re.findall(r"[#:]?\w+", text)}
+    assert {word for word in words if word[0] not in "#:"} == {"attribute_exists", "attribute_not_exists", "AND"}
+
+
+def test_scanning_is_tried_only_where_the_service_itself_would(clinic: Clinic):
+    clinic.deny("dynamodb.Scan")
+    assert clinic.findings() == []
+    clinic.change(on_gap="verify")
     (found,) = clinic.findings()
-    assert (found.subject, found.problem) == ("table positions", f"dynamodb:{operation} is refused")
+    assert (found.subject, found.problem) == ("table images", "dynamodb:Scan is refused")
 
 
 def test_a_table_of_positions_with_another_key_is_named(clinic: Clinic):
