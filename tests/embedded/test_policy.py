@@ -13,12 +13,15 @@ import json
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from threading import Event
 from typing import Any, ClassVar
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
+from builders import s3_record
 from deployments import DEADLINE, PICTURE, Deployment, documents_of, eventually
 
 from infra.shim.probes import free_port
@@ -26,9 +29,18 @@ from infra.shim.stand_ins import embedded_aws
 from routes.images import Images, ImageUploads
 from service.app import App
 from service.entrypoints.workers import Worker
+from service.errors import Halt
+from service.operations import backfill as backfilling
+from service.operations import letters
+from service.operations import rebuild as rebuilding
+from service.operations import verify as verifying
+from service.operations.backfill import Manner, Scan, backfill
 from service.operations.doctor import NOTE, Patient, diagnose, owner_of
 from service.operations.policy import policy_of
+from service.operations.rebuild import Change
+from service.operations.tables import Which
 from service.settings import Settings
+from service.sources.envelopes import unwrap
 
 OTHER_NAMES = {
     "s3:GetObject": "s3:HeadObject",
@@ -120,11 +132,14 @@ class Account:
             **user,
         )
 
-    def app(self, change: Callable[[dict[str, Any]], dict[str, Any]] = lambda policy: policy) -> App:
+    def app(
+        self, change: Callable[[dict[str, Any]], dict[str, Any]] = lambda policy: policy, operator: bool = False
+    ) -> App:
         """The service, allowed what its policy says once it is changed."""
         settings = self.settings(self.admin)
         with App(settings, [Looking(), ImageUploads()]) as app:
-            policy = change(policy_of(app.router, settings, owner_of(Patient(app.context, app.router))))
+            owner = owner_of(Patient(app.context, app.router))
+            policy = change(policy_of(app.router, settings, owner, operator))
         iam = self.client("iam")
         for document in (policy, as_moto_asks(policy)):  # moto looks at the form of both
             iam.put_user_policy(UserName="service", PolicyName="it", PolicyDocument=json.dumps(document))
@@ -152,7 +167,10 @@ class Watched:
     def __init__(self, app: App):
         self.asked: set[str] = set()
         self.refused: set[str] = set()
+        self.searched: set[str] = set()
         self._app = app
+        self._send = app.context.search.transport.perform_request
+        app.context.search.transport.perform_request = self._search
         for service in ("dynamodb", "dynamodb_streams", "s3", "sqs"):
             getattr(app.context, service).meta.events.register("after-call", self._note)
 
@@ -178,8 +196,13 @@ class Watched:
                 for worker in workers:
                     worker.join(DEADLINE)
 
+    def _search(self, method: str, url: str, *more: Any, **others: Any) -> Any:
+        self.searched.add(f"{method.title()} {url.lstrip('/')}")
+        return self._send(method, url, *more, **others)
+
     def _note(self, parsed: Any, model: Any, **_: Any) -> None:
-        said = f"{model.service_model.signing_name}:{model.name}"
+        name = "ListBucket" if model.name == "ListObjectsV2" else model.name
+        said = f"{model.service_model.signing_name}:{name}"
         action = next((action for action, other in OTHER_NAMES.items() if other == said), said)
         self.asked.add(action)
         if parsed.get("Error", {}).get("Code") in ("403", "AccessDenied"):
@@ -246,3 +269,83 @@ def test_the_doctor_has_nothing_but_notes_for_a_service_that_has_just_its_policy
         "not looked at: sqs:GetQueueAttributes is refused",
         "the empty object kept/streamdex-doctor was stored there to see whether that works, and cannot be removed",
     ]
+
+
+def operate(app: App) -> None:
+    """All that an operator does with an index that lacks a document and has one too many, and with letters."""
+    scan, manner, which = Scan(), Manner(without_stream=True), Which()
+
+    def change(**what: bool) -> None:
+        (ended,) = rebuilding.change(app, which, Change(**what), scan, manner, 0.1, lambda more: None)
+        assert ended.done, ended.words
+
+    backfill(app, which, scan, manner, lambda more: None)
+    index = app.router.bound[0].index
+    app.context.search.index(index=index, id="stray", body={"title": "T"}, params={"refresh": "true"})
+    mending = verifying.Manner(repair=True)
+    found = verifying.verify(app, which, scan, mending, 0.1, lambda finding, became: None, lambda more: None)
+    assert found.mended == {"ghost": 1}
+    for what in ("rebuild", "rollback", "drop_old"):
+        change(**{what: True})
+    assert letters.redrive(app.letters, letters.Filter(), app.dispatcher_of)["rejected"]
+    assert letters.purge(app.letters, letters.Filter(route="images:ImageUploads"))
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rebuilding, "UNTIL_ALL_HAVE_SEEN", 0.0)
+    monkeypatch.setattr(backfilling, "wait_for_margin", lambda *_: None)
+
+
+@pytest.fixture
+def rejected(account: Account) -> None:
+    """An item, and a letter of an upload that can never succeed."""
+    account.items.put_item(Item={"id": "a", "title": "T"})
+    with App(account.settings(account.admin), [Looking(), ImageUploads()]) as app:
+        account.s3.put_object(Bucket=account.made.bucket, Key="no.jpg", Body=b"no image")
+        app.dispatcher.dispatch(list(unwrap(s3_record("no.jpg", bucket=account.made.bucket))), "a test")
+
+
+@pytest.mark.usefixtures("impatient", "rejected")
+def test_the_commands_run_with_the_policy_of_an_operator(account: Account):
+    app = account.app(operator=True)
+    commands = Watched(app)
+    with app:
+        operate(app)
+        assert commands.refused == set()
+        domain = replace(app.settings, search_auth="sigv4")
+        policy = policy_of(app.router, domain, operator=True)
+        index = app.router.bound[0].index
+    of_aws = {action for s in policy["Statement"] for action in s["Action"] if not action.startswith("es:")}
+    assert of_aws == commands.asked
+    searched = commands.searched - {f"Put {index}/_doc/stray"}  # the test's own
+    of_search = [statement for statement in policy["Statement"] if statement["Action"][0].startswith("es:")]
+    granted = [(s["Action"][0], resource) for s in of_search for resource in resources_of(s)]
+    assert [asked for asked in searched if not any(is_allowed(asked, *grant) for grant in granted)] == []
+    idle = [
+        resource
+        for action, resource in granted
+        if not any(is_allowed(asked, action, resource) for asked in searched)
+    ]
+    assert all(resource.endswith("/_doc/*") for resource in idle), "but for documents that can be of no item"
+
+
+@pytest.mark.usefixtures("impatient", "rejected")
+@pytest.mark.parametrize("action", ["dynamodb:Scan", "s3:DeleteObject", "s3:GetObject", "dynamodb:BatchGetItem"])
+def test_they_do_not_run_with_any_permission_less(account: Account, action: str):
+    app = account.app(lambda policy: without(policy, action), operator=True)
+    commands = Watched(app)
+    with app, pytest.raises((Halt, ClientError, AssertionError)):
+        operate(app)
+    assert commands.refused == {action}
+
+
+def resources_of(statement: Mapping[str, Any]) -> list[str]:
+    found = statement["Resource"]
+    return [found] if isinstance(found, str) else found
+
+
+def is_allowed(asked: str, action: str, resource: str) -> bool:
+    """Whether a request, such as Get images/_doc/a, is what a grant is for."""
+    method, _, path = asked.partition(" ")
+    return action == f"es:ESHttp{method}" and fnmatchcase(f"arn:aws:es:*:*:domain/*/{path}", resource)
