@@ -40,7 +40,7 @@ def is_address(url: str) -> bool:
 
 def endpoint_of(settings: Settings, service: str) -> str:
     """Where a service of AWS is: its own setting, else the one for all, else "" (AWS itself)."""
-    named: str = getattr(settings, f"aws_endpoint_url_{service}")
+    named: str = getattr(settings, f"aws_endpoint_url_{service}", "")
     return named or settings.aws_endpoint_url
 
 
@@ -70,7 +70,7 @@ def make_session(settings: Settings, local: bool) -> Any:
 
 
 def make_aws_client(settings: Settings, service: str) -> Any:
-    """A boto3 client for `dynamodb`, `dynamodb_streams`, `s3` or `sqs`."""
+    """A boto3 client for `dynamodb`, `dynamodb_streams`, `s3`, `sqs` or `opensearchserverless`."""
     from botocore.config import Config
 
     endpoint = endpoint_of(settings, service)

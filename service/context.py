@@ -50,6 +50,11 @@ class Context:
         return self._aws("sqs")
 
     @property
+    def opensearchserverless(self) -> Any:
+        """The boto3 client of OpenSearch Serverless, which knows collections and nothing of what is in them."""
+        return self._aws("opensearchserverless")
+
+    @property
     def search(self) -> Any:
         """The opensearch-py client."""
         with self._lock:

@@ -80,6 +80,15 @@ def answers(url: str) -> bool:
     return True
 
 
+def put(url: str, body: Any) -> bool:
+    """Whether a PUT of JSON is answered well."""
+    request = _request(url, data=json.dumps(body).encode())
+    request.method = "PUT"
+    request.add_header("Content-Type", "application/json")
+    text, _ = _send(request, good=True)
+    return bool(text)
+
+
 def _get(url: str) -> Any:
     """What a GET answers, as JSON where it is that, else as text; None without a good answer."""
     text, _ = _send(_request(url), good=True)

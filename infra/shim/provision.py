@@ -20,6 +20,7 @@ UPLOADS = "streamdex-uploads"
 EVENTS = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]
 VISIBILITY = "30"  # seconds
 TRIES = 5
+LONGEST = "1209600"  # seconds: what failed late is kept as long as a queue can
 
 
 def provision(app: App) -> list[str]:
@@ -87,7 +88,8 @@ def _queue(sqs: Any, queue: str) -> str:
     except sqs.exceptions.QueueDoesNotExist:
         fifo = {"FifoQueue": "true"} if queue.endswith(".fifo") else {}
         name = f"{queue.removesuffix('.fifo')}-failed{'.fifo' if fifo else ''}"
-        failed = sqs.create_queue(QueueName=name, Attributes=fifo)["QueueUrl"]
+        kept = {"MessageRetentionPeriod": LONGEST, **fifo}
+        failed = sqs.create_queue(QueueName=name, Attributes=kept)["QueueUrl"]
         redrive = {"deadLetterTargetArn": _arn(sqs, failed), "maxReceiveCount": TRIES}
         attributes = {"VisibilityTimeout": VISIBILITY, "RedrivePolicy": json.dumps(redrive), **fifo}
         url = sqs.create_queue(QueueName=queue, Attributes=attributes)["QueueUrl"]

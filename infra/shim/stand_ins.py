@@ -12,7 +12,7 @@ from typing import IO
 
 from service.errors import SettingsError, Unreachable
 
-from .probes import HOST
+from .probes import HOST, put
 
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 0.5
@@ -39,7 +39,10 @@ def embedded_search(port: int) -> Iterator[str]:
             "there is no embedded search server for this platform: start one and set SEARCH_URL=http://…"
         ) from error
     with child([resolve_binary(), "--addr", f"{HOST}:{port}", "--no-ja"], "the search stand-in"):
-        yield f"http://{HOST}:{port}"
+        url = f"http://{HOST}:{port}"
+        # As a server should be set up: it says so from now on, and does not heed it yet.
+        put(f"{url}/_cluster/settings", {"persistent": {"action.auto_create_index": "false"}})
+        yield url
 
 
 @contextmanager

@@ -13,8 +13,8 @@ from .commands import MODULES, command_of
 
 PROGRAM = "python -m service"
 
-EXIT_CODES = """Exit codes: 0 done, 1 differences, or records that were rejected or had no route, 2 usage or
-settings, 3 halted, 4 unreachable, 130 interrupted.
+EXIT_CODES = """Exit codes: 0 done, 1 differences, findings, or records that were rejected or had no route, 2 usage
+or settings, 3 halted, 4 unreachable, 130 interrupted.
 """
 
 

@@ -23,7 +23,12 @@ def mapping_of(context: Context, index: str) -> Mapping[str, Any]:
 
 def state_of(context: Context, index: str) -> str:
     """How far an index is that was made for a rebuild; "" for another."""
-    return str(mapping_of(context, index).get("_meta", {}).get("streamdex", {}).get("state", ""))
+    return state_in(mapping_of(context, index))
+
+
+def state_in(mapping: Mapping[str, Any]) -> str:
+    """The same, by the index's mapping."""
+    return str(mapping.get("_meta", {}).get("streamdex", {}).get("state", ""))
 
 
 def put_state(context: Context, index: str, state: str) -> None:

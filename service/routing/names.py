@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from ..errors import SettingsError
 
@@ -50,3 +50,7 @@ class Names:
         if found is not None:
             return found
         return None if (kind, actual) in self._actual else actual
+
+    def actuals(self, kind: str, fits: Callable[[str], bool]) -> list[str]:
+        """What exists under the logical names that are mapped and fit."""
+        return [actual for (of, logical), actual in self._actual.items() if of == kind and fits(logical)]

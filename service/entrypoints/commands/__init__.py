@@ -15,6 +15,7 @@ MODULES: Final[Mapping[str, str]] = {
     "backfill": "backfill",
     "verify": "verify",
     "dead-letters": "dead_letters",
+    "doctor": "doctor",
     "settings": "settings",
 }
 """The module of each command, in the order that help lists them."""

@@ -1,0 +1,44 @@
+"""How far the clocks of servers are from this machine's."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+from .findings import ERROR, WARNING, Finding
+
+CLOSE: Final = 60.0
+"""Seconds. The `Date` of an answer is whole seconds, and some more pass before it is read."""
+
+REFUSED: Final = 300.0
+"""Seconds after which AWS refuses a signature ("Troubleshooting SigV4 signed requests", IAM User Guide)."""
+
+
+class Clock:
+    """What servers said of the time in the `Date` header of their answers."""
+
+    def __init__(self, now: Callable[[], float] = time.time):
+        self._now = now
+        self._ahead: dict[str, float] = {}
+
+    def hear(self, who: str, date: str | None) -> None:
+        """Takes note of an answer that was just received. One without a date says nothing."""
+        try:
+            said = parsedate_to_datetime(date or "").timestamp()
+        except ValueError:
+            return
+        self._ahead.setdefault(who, said - self._now())
+
+    def findings(self) -> Iterator[Finding]:
+        for who, ahead in self._ahead.items():
+            if abs(ahead) > CLOSE:
+                yield Finding(
+                    "clock",
+                    who,
+                    f"its clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} this machine's",
+                    "set this machine's clock (NTP): what is signed more than five minutes off is refused, and the"
+                    " age of records is judged by it",
+                    ERROR if abs(ahead) > REFUSED else WARNING,
+                )

@@ -1,0 +1,106 @@
+"""The search server as a whole: whether it is one, takes requests, and has room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from ...routing.patterns import matches
+from .findings import ERROR, WARNING, Finding, Trouble
+from .patient import Patient
+from .server import SearchServer
+
+FULL: Final = 0.8
+"""The part of a limit from which on it is said to be near."""
+
+
+def check(patient: Patient) -> Iterator[Finding]:
+    """A serverless collection has no cluster to look at ("Supported operations and plugins in Amazon OpenSearch
+    Serverless")."""
+    if not patient.indices() or patient.serverless:
+        return
+    try:
+        yield from _cluster(patient)
+    except Trouble as trouble:
+        yield trouble.finding
+
+
+def _cluster(patient: Patient) -> Iterator[Finding]:
+    _see(patient.search)
+    answer = patient.search.get("/_cluster/settings?include_defaults=true&flat_settings=true") or {}
+    settings: dict[str, Any] = {}
+    for layer in ("defaults", "persistent", "transient"):
+        settings |= answer.get(layer, {})
+    yield from _blocks(patient, settings)
+    yield from _auto_create(patient, settings)
+    yield from _shards(patient, settings)
+
+
+def _see(server: SearchServer) -> None:
+    """Raises Trouble for what is no search server, cannot be looked at, or takes no requests of the service."""
+    status, body = server.request("GET", "/")
+    if status == 403 and server.request("POST", "/_bulk")[0] not in (401, 403):  # refused for having no body
+        raise Trouble(server.hidden(status))
+    if status in (401, 403):
+        raise server.over(server.refused(status))
+    if status >= 500 or status == 429:
+        problem = f"it is not well: GET / is answered with {status}"
+        raise server.over(Finding("endpoints", server.name, problem, "look at its log, and run doctor again"))
+    if not isinstance(body, Mapping) or not isinstance(body.get("version"), Mapping):
+        problem = f"what answers there ({status}) is no OpenSearch or Elasticsearch server"
+        remedy = "correct SEARCH_URL: host, port, and no path unless a proxy wants one"
+        raise server.over(Finding("endpoints", server.name, problem, remedy))
+
+
+def _blocks(patient: Patient, settings: Mapping[str, Any]) -> Iterator[Finding]:
+    for name in ("cluster.blocks.read_only", "cluster.blocks.read_only_allow_delete"):
+        if str(settings.get(name)).lower() == "true":
+            remedy = f'free disk if it was full, then PUT /_cluster/settings {{"persistent": {{"{name}": null}}}}'
+            yield Finding("limits", patient.search.name, f"it takes no writes: {name} is set", remedy, ERROR)
+
+
+def _auto_create(patient: Patient, settings: Mapping[str, Any]) -> Iterator[Finding]:
+    """Only documents can require an alias; deletions, and all writes while there are copies, make an index."""
+    value = str(settings.get("action.auto_create_index", "false"))
+    made = sorted(name for name in patient.indices() if creates(value, name) or creates(value, f"{name}-000001"))
+    if made:
+        forbidden = ",".join([*(f"-{name},-{name}-0*" for name in made), "+*"])
+        yield Finding(
+            "index",
+            patient.search.name,
+            f"it creates missing indices by itself (action.auto_create_index={value}): if {', '.join(made)} is"
+            " deleted while the service runs, the next deletion of a document makes it anew, without an alias, the"
+            " routes' mapping, and with gc_deletes of a minute",
+            f'PUT /_cluster/settings {{"persistent": {{"action.auto_create_index": "{forbidden}"}}}}',
+            WARNING,
+        )
+
+
+def creates(value: str, index: str) -> bool:
+    """Whether `action.auto_create_index` lets a write create an index.
+
+    It is true, false, or patterns of which the first that matches decides, with - in front of what is forbidden
+    ("Index settings", OpenSearch documentation).
+    """
+    if value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    for pattern in filter(None, (part.strip() for part in value.split(","))):
+        if matches(pattern.lstrip("+-"), index):
+            return not pattern.startswith("-")
+    return False
+
+
+def _shards(patient: Patient, settings: Mapping[str, Any]) -> Iterator[Finding]:
+    """A server that has as many shards as it may refuses to create an index."""
+    health = patient.search.get("/_cluster/health") or {}
+    most = int(settings.get("cluster.max_shards_per_node", 1000)) * int(health.get("number_of_data_nodes", 0))
+    there = sum(int(health.get(f"{state}_shards", 0)) for state in ("active", "initializing", "unassigned"))
+    if most and there >= FULL * most:
+        yield Finding(
+            "limits",
+            patient.search.name,
+            f"{there} of the {most} shards that it may have are there (cluster.max_shards_per_node): at the limit"
+            " no index can be created",
+            "delete indices that nobody needs, give indices fewer shards, or add a node",
+            WARNING,
+        )

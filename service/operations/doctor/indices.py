@@ -1,0 +1,84 @@
+"""The indices that routes write: whether they are there, take writes, and remember what was deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import quote
+
+from ...errors import SettingsError
+from ...routing import BoundRoute
+from ...sinks.search.targets import target_of
+from .aliases import check_alias, check_missing, check_rebuilds, listed, strays
+from .findings import ERROR, Finding, each
+from .mappings import check_fields, check_mapping
+from .patient import Patient
+from .settings import seconds_of
+
+BLOCKS: Final = ("index.blocks.write", "index.blocks.read_only", "index.blocks.read_only_allow_delete")
+
+FORGETFUL: Final = "60s"
+"""`index.gc_deletes` where it is not set ("Index settings", OpenSearch documentation)."""
+
+
+def check(patient: Patient) -> Iterator[Finding]:
+    yield from each(lambda found: _index(patient, *found), patient.indices().items())
+
+
+def _index(patient: Patient, name: str, routes: Sequence[BoundRoute]) -> Iterator[Finding]:
+    indices = listed(patient, name)
+    unwritable = list(check_alias(name, indices))
+    if unwritable:
+        yield from unwritable
+        return
+    target = target_of(name, indices)
+    if not target.live:
+        yield from check_missing(patient, target)
+        return
+    stray = strays(target, indices)
+    wanted = ",".join((target.live, *target.also, *stray))
+    described = patient.search.get(f"/{quote(wanted, safe=',')}")
+    if described is not None:  # else one has gone meanwhile
+        yield from check_rebuilds(target, stray, described, routes)
+        yield from _written(patient, target.live, described[target.live], routes)
+
+
+def _written(
+    patient: Patient, index: str, description: Mapping[str, Any], routes: Sequence[BoundRoute]
+) -> Iterator[Finding]:
+    settings = dict(flat(description.get("settings", {})))
+    for block in BLOCKS:
+        if str(settings.get(block)).lower() == "true":
+            remedy = f'find out who set it (a full disk does), then PUT /{index}/_settings {{"{block}": null}}'
+            yield Finding("index", f"index {index}", f"it takes no writes: {block} is set", remedy, ERROR)
+    if not patient.serverless and any(bound.versioned for bound in routes):
+        yield from _memory(patient, index, str(settings.get("index.gc_deletes", FORGETFUL)))
+    mapping = description.get("mappings", {})
+    for bound in routes:
+        yield from check_mapping(index, mapping, bound)
+    yield from check_fields(index, mapping, int(settings.get("index.mapping.total_fields.limit", 1000)))
+
+
+def _memory(patient: Patient, index: str, gc_deletes: str) -> Iterator[Finding]:
+    try:
+        remembered = seconds_of(gc_deletes)
+    except SettingsError:
+        remembered = 0.0  # -1 and 0 have no unit: nothing is remembered
+    if remembered <= patient.settings.hint_after:
+        yield Finding(
+            "index",
+            f"index {index}",
+            f"it forgets the versions of deleted documents after {gc_deletes} (index.gc_deletes), and records are"
+            f" taken at their word for {patient.settings.hint_after:g} s (hint_after): one that comes late can"
+            " bring a deleted document back",
+            f'PUT /{index}/_settings {{"index.gc_deletes": "{patient.settings.gc_deletes}"}}',
+        )
+
+
+def flat(settings: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested settings by their full names."""
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", value

@@ -1,0 +1,42 @@
+"""Whose account the tables and queues are in, by what AWS says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..policy import Owner
+from .findings import Trouble
+from .patient import Patient
+from .queues import attributes_of
+from .tables import described
+
+
+def owner_of(patient: Patient) -> Owner:
+    """The partition, the region and the account of the first table or queue that is there; `*` for what is not
+    known."""
+    for arn in _arns(patient):
+        _, partition, _, region, account, _ = arn.split(":", 5)
+        return Owner(partition, region or "*", account or "*")
+    return Owner(region=patient.settings.region or "*")
+
+
+def _arns(patient: Patient) -> Iterator[str]:
+    for look in (_tables, _queues):
+        try:
+            yield from look(patient)
+        except Trouble:  # the policy says * for what is not known
+            continue
+
+
+def _tables(patient: Patient) -> Iterator[str]:
+    for table in [*patient.tables(), *(bound.table for bound in patient.router.bound if bound.table)]:
+        description = described(patient, table)
+        if description is not None:
+            yield description["TableArn"]
+
+
+def _queues(patient: Patient) -> Iterator[str]:
+    for queue in patient.queues():
+        attributes = attributes_of(patient, queue)
+        if attributes is not None:
+            yield attributes["QueueArn"]

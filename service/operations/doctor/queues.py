@@ -1,0 +1,104 @@
+"""The queues that are read: how long a message is hidden, how often it comes, and where it goes then."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from ...dispatch.patience import RESERVE
+from .findings import ERROR, WARNING, Finding, Trouble, each
+from .patient import Patient
+
+FEWEST: Final = 3
+"""Deliveries of a message, at least: a server that is busy for a minute uses up some."""
+
+LONGEST: Final = 1_209_600
+"""Seconds: no queue keeps messages for longer ("Amazon SQS message quotas")."""
+
+
+def check(patient: Patient) -> Iterator[Finding]:
+    yield from each(lambda queue: _queue(patient, queue), patient.queues())
+
+
+def attributes_of(patient: Patient, queue: str, extra: bool = False) -> Mapping[str, str] | None:
+    """What SQS says of a queue; None for one that does not exist. Raises Trouble."""
+    subject = f"queue {queue}"
+    found = patient.aws.ask("sqs", "get_queue_url", subject, extra=extra, QueueName=queue)
+    if found is None:
+        return None
+    request = {"QueueUrl": found["QueueUrl"], "AttributeNames": ["All"]}
+    answer = patient.aws.ask("sqs", "get_queue_attributes", subject, extra=extra, **request)
+    return None if answer is None else {**answer.get("Attributes", {}), "QueueUrl": found["QueueUrl"]}
+
+
+def _queue(patient: Patient, queue: str) -> Iterator[Finding]:
+    attributes = attributes_of(patient, queue)
+    subject = f"queue {queue}"
+    if attributes is None:
+        remedy = "create it, map its name in STREAMDEX_NAMES, or correct READ_QUEUE or the region"
+        yield Finding("queue", subject, "it does not exist", remedy)
+        return
+    yield from _visibility(patient, subject, float(attributes.get("VisibilityTimeout", 30)))
+    policy = json.loads(attributes.get("RedrivePolicy") or "{}")
+    if "deadLetterTargetArn" not in policy:
+        yield Finding(
+            "queue",
+            subject,
+            "it has no redrive policy: a message that nobody can take comes until it is too old, and is gone",
+            "give it a dead-letter queue and a maxReceiveCount of 5 or more",
+            WARNING,
+        )
+        return
+    deliveries = int(policy.get("maxReceiveCount", FEWEST))
+    if deliveries < FEWEST:
+        yield Finding(
+            "queue",
+            subject,
+            f"a message is given up after {deliveries} deliveries (maxReceiveCount): a search server or a table"
+            " that is busy for a while uses them up",
+            "raise maxReceiveCount of its redrive policy to 5 or more",
+            WARNING,
+        )
+    yield from _failed(patient, queue, attributes, str(policy["deadLetterTargetArn"]).rpartition(":")[2])
+
+
+def _visibility(patient: Patient, subject: str, hidden: float) -> Iterator[Finding]:
+    """The service has messages hidden anew while it works, each time for as long; at the first delivery it tries
+    again what fails for no longer than that, less what it needs to end."""
+    wanted = patient.settings.retry_time + RESERVE
+    if hidden < wanted:
+        yield Finding(
+            "queue",
+            subject,
+            f"its visibility timeout is {hidden:g} s: what fails is tried again for {max(hidden - RESERVE, 0):g} s"
+            f" instead of retry_time={patient.settings.retry_time:g} s, and a pause of this process lets a message"
+            " be delivered twice",
+            f"raise it to {6 * patient.settings.retry_time:g} s (for a Lambda: six times its timeout)",
+            WARNING,
+        )
+
+
+def _failed(patient: Patient, queue: str, attributes: Mapping[str, str], failed: str) -> Iterator[Finding]:
+    """The dead-letter queue of a queue, which the service itself never asks."""
+    try:
+        other = attributes_of(patient, failed, extra=True)
+    except Trouble as trouble:
+        yield trouble.finding
+        return
+    if other is None:
+        problem = f"its dead-letter queue {failed} does not exist: what it gives up has nowhere to go"
+        yield Finding("queue", f"queue {queue}", problem, f"create {failed}, or correct the redrive policy", ERROR)
+        return
+    kept = float(attributes.get("MessageRetentionPeriod", 0))
+    if queue.endswith(".fifo"):  # there a message counts as new once it is moved
+        return
+    if float(other.get("MessageRetentionPeriod", LONGEST)) <= kept:
+        yield Finding(
+            "queue",
+            f"queue {failed}",
+            f"it keeps messages for no longer than {queue} ({kept:g} s), and their age counts from when they came"
+            " there: what is given up late is gone at once",
+            f"set its MessageRetentionPeriod to {LONGEST}",
+            WARNING,
+        )

@@ -1,0 +1,102 @@
+"""The search server, asked with the client of the service."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any, Final
+
+from ...context import Context
+from ...errors import SettingsError
+from ...settings.options import hide_password
+from .clock import Clock
+from .findings import NOTE, Finding, Trouble
+
+LOGIN: Final = "set SEARCH_AUTH, SEARCH_USER and SEARCH_PASSWORD, or give the service's role access to it"
+
+
+class SearchServer:
+    """What is asked, and how it can go wrong."""
+
+    def __init__(self, context: Context, clock: Clock):
+        self._context = context
+        self._clock = clock
+        self._silent: Finding | None = None
+        self.name = f"search server {hide_password(context.settings.search_url)}".rstrip()
+
+    def get(self, path: str, needed: bool = False) -> Any:
+        """What GET answers, decoded; None for a 404. Raises Trouble for all else.
+
+        To be refused is only a note, unless the service itself `needed` it.
+        """
+        status, body = self.request("GET", path)
+        if status == 404:
+            return None
+        if status in (401, 403):
+            raise Trouble(self.refused(status) if needed else self.hidden(status))
+        if not 200 <= status < 300 or not isinstance(body, dict):
+            problem = f"GET {path.partition('?')[0]} is answered with {status}"
+            raise Trouble(Finding("endpoints", self.name, problem, "look at its log, and run doctor again"))
+        return body
+
+    def over(self, finding: Finding) -> Trouble:
+        """What to raise where there is no use in asking anything else."""
+        self._silent = finding
+        return Trouble(finding)
+
+    def refused(self, status: int) -> Finding:
+        return Finding("credentials", self.name, f"it refuses the service's credentials ({status})", LOGIN)
+
+    def hidden(self, status: int) -> Finding:
+        problem = f"not looked at: it does not show its indices and settings ({status})"
+        return Finding("permissions", self.name, problem, "run doctor as somebody who may look at them", NOTE)
+
+    def request(self, method: str, path: str) -> tuple[int, Any]:
+        """The status of an answer, and its body where that is JSON. Raises Trouble where there is none.
+
+        A server that does not answer once is not asked again.
+        """
+        if self._silent is not None:
+            raise Trouble(self._silent)
+        try:
+            status, headers, text = self._send(method, path)
+        except Exception as error:
+            self._silent = self._unreached(error)
+            raise Trouble(self._silent) from error
+        self._clock.hear(self.name, {name.lower(): value for name, value in headers.items()}.get("date"))
+        try:
+            return status, json.loads(text)
+        except ValueError:
+            return status, None
+
+    def _send(self, method: str, path: str) -> Any:
+        """A request past the client's own handling of errors, which keeps no headers."""
+        talk = logging.getLogger("opensearch")
+        before = talk.disabled
+        talk.disabled = True  # what it has to say is a finding
+        try:
+            connection = self._context.search.transport.get_connection()
+            return connection.perform_request(method, path, ignore=range(300, 600))
+        finally:
+            talk.disabled = before
+
+    def _unreached(self, error: Exception) -> Finding:
+        from opensearchpy.exceptions import SSLError, TransportError
+
+        if isinstance(error, SettingsError):
+            topic = "credentials" if "search_auth" in str(error) else "endpoints"
+            return Finding(topic, self.name, str(error), "see `python -m service settings`")
+        if isinstance(error, SSLError):
+            return Finding(
+                "endpoints",
+                self.name,
+                f"its certificate is not trusted: {error.error}",
+                "name the authority that signed it (SEARCH_CA_CERTS)",
+            )
+        words = error.error if isinstance(error, TransportError) else error
+        return Finding(
+            "endpoints",
+            self.name,
+            f"it does not answer: {words}",
+            "start it, let this machine through to it, or correct SEARCH_URL",
+        )

@@ -1,0 +1,131 @@
+"""The tables that routes listen to and write: keys, streams, and what their records hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import CodeType
+from typing import Any, Final
+
+from ...routing import BoundRoute, TableRoute
+from ...routing.patterns import is_plain
+from .findings import ERROR, WARNING, Finding, each
+from .patient import Patient
+
+NEW: Final = frozenset({"NEW_IMAGE", "NEW_AND_OLD_IMAGES"})
+OLD: Final = frozenset({"OLD_IMAGE", "NEW_AND_OLD_IMAGES"})
+"""The views of a stream that hold an item as it was after a change, and before it."""
+
+ENABLE: Final = (
+    "aws dynamodb update-table --table-name {table}"
+    " --stream-specification StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES"
+)
+RENEW: Final = (
+    "disable the stream, and enable it with NEW_AND_OLD_IMAGES (it is a new stream then: load what it missed)"
+)
+
+
+def check(patient: Patient) -> Iterator[Finding]:
+    yield from each(lambda pattern: _pattern(patient, pattern), _patterns(patient))
+    yield from each(lambda found: _listened(patient, *found), patient.tables().items())
+    written = sorted({bound.table for bound in patient.router.bound if bound.table})
+    yield from each(lambda table: _written(patient, table), written)
+
+
+def _patterns(patient: Patient) -> list[str]:
+    tables = [b.route.table for b in patient.router.bound if isinstance(b.route, TableRoute)]
+    return [table for table in dict.fromkeys(tables) if not is_plain(table)]
+
+
+def _pattern(patient: Patient, pattern: str) -> Iterator[Finding]:
+    if not patient.matching(pattern):
+        remedy = "create a table that it matches, map a name to one in STREAMDEX_NAMES, or correct the pattern"
+        yield Finding("table", f"tables {pattern}", "no table matches", remedy, WARNING)
+
+
+def _listened(patient: Patient, table: str, routes: Sequence[BoundRoute]) -> Iterator[Finding]:
+    description = described(patient, table)
+    if description is None:
+        yield _missing(table)
+        return
+    for bound in routes:
+        yield from _key(table, description, bound)
+    stream = description.get("StreamSpecification") or {}
+    if stream.get("StreamEnabled"):
+        for bound in routes:
+            yield from _view(table, stream.get("StreamViewType", ""), bound)
+    elif any(is_plain(getattr(bound.route, "table", "")) for bound in routes):  # else the service leaves it out
+        yield Finding("stream", f"table {table}", "its stream is not enabled", ENABLE.format(table=table))
+
+
+def _written(patient: Patient, table: str) -> Iterator[Finding]:
+    if described(patient, table) is None:
+        yield _missing(table)
+
+
+def described(patient: Patient, table: str) -> Mapping[str, Any] | None:
+    """What DescribeTable says of a table; None for one that does not exist. Raises Trouble."""
+    answer = patient.aws.ask("dynamodb", "describe_table", f"table {table}", TableName=table)
+    return None if answer is None else answer["Table"]
+
+
+def key_of(description: Mapping[str, Any]) -> dict[str, str]:
+    """The key attributes of a table with their types, the partition key first."""
+    types = {part["AttributeName"]: part["AttributeType"] for part in description["AttributeDefinitions"]}
+    schema = sorted(description["KeySchema"], key=lambda part: part["KeyType"])  # HASH, then RANGE
+    return {part["AttributeName"]: types[part["AttributeName"]] for part in schema}
+
+
+def _missing(table: str) -> Finding:
+    remedy = "create it, map its name in STREAMDEX_NAMES, or correct the region"
+    return Finding("table", f"table {table}", "it does not exist", remedy)
+
+
+def _key(table: str, description: Mapping[str, Any], bound: BoundRoute) -> Iterator[Finding]:
+    declared, found = dict(getattr(bound.route, "key", {})), key_of(description)
+    if list(declared.items()) != list(found.items()):
+        yield Finding(
+            "key",
+            f"table {table}",
+            f"its key is {in_words(found)}, and {bound.name} declares {in_words(declared)}: each record would be"
+            " rejected, or its document found under another id",
+            f"declare key: ClassVar = {found}",
+        )
+
+
+def in_words(key: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} ({kind})" for name, kind in key.items())
+
+
+def _view(table: str, view: str, bound: BoundRoute) -> Iterator[Finding]:
+    """What a route reads of its records and the stream does not hold.
+
+    What is missing for documents is read from the table; a method of the route's own finds None.
+    """
+    if view not in NEW and bound.batched and not bound.fetch:
+        problem = f"its stream holds {view or 'no images'}: {bound.name} has each item read from the table"
+        yield Finding("view", f"table {table}", problem, RENEW, WARNING)
+    for image, views in (("new", NEW), ("old", OLD)):
+        methods = [] if view in views else [name for name in _methods(bound, image) if _reads(bound, name, image)]
+        if methods:
+            called = " and ".join(f"{name}()" for name in methods)
+            problem = f"its stream holds {view or 'no images'}: record.{image} is None in {called} of {bound.name}"
+            yield Finding("view", f"table {table}", problem, RENEW, ERROR if image == "new" else WARNING)
+
+
+def _methods(bound: BoundRoute, image: str) -> Sequence[str]:
+    """The methods that are called with records that could hold the image, or hold it because it was read."""
+    if image == "old":
+        return "modify", "remove", "wants"
+    return ("wants",) if bound.fetch else ("insert", "modify", "wants")
+
+
+def _reads(bound: BoundRoute, method: str, attribute: str) -> bool:
+    """Whether a route's own method names an attribute of its record, as far as its code shows."""
+    own = getattr(type(bound.route), method)
+    code = getattr(own, "__code__", None)
+    return own is not getattr(TableRoute, method) and code is not None and _names(code, attribute)
+
+
+def _names(code: CodeType, attribute: str) -> bool:
+    inner = [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+    return attribute in code.co_names or any(_names(part, attribute) for part in inner)

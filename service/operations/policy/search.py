@@ -1,0 +1,74 @@
+"""What may be asked of a search server that AWS runs.
+
+A domain is asked by HTTP method and path ("Identity and Access Management in Amazon OpenSearch Service"); within a
+serverless collection its data access policy decides. Indices are behind aliases, as NAME-000001.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+from .grants import Grant, Work
+
+_DOMAIN: Final = re.compile(
+    r"(?:search|vpc)-(?P<name>.+)-[a-z0-9]+\.(?:(?P<region>[a-z0-9-]+)\.es\.amazonaws\.com(?:\.cn)?"
+    r"|aos\.(?P<dual>[a-z0-9-]+)\.on\.aws)"
+)
+_COLLECTION: Final = re.compile(r"(?P<name>[a-z0-9]+)\.(?P<region>[a-z0-9-]+)\.aoss\.amazonaws\.com(?:\.cn)?")
+
+NUMBER: Final = "-??????"
+"""What the name of an index has behind that of its alias."""
+
+
+def search(work: Work) -> Iterator[Grant]:
+    """What the search server is asked, where IAM decides who may."""
+    indices = sorted({bound.index for bound in work.router.bound if bound.index})
+    if work.settings.search_auth != "sigv4" or not indices:
+        return
+    name, region = place_of(work.settings.search_url)
+    if work.settings.search_service == "aoss":
+        collection = work.owner.arn("aoss", f"collection/{name}", region)
+        yield Grant("UseCollection", name, "aoss", ["APIAccessAll"], [collection])
+        return
+    domain = work.owner.arn("es", f"domain/{name}", region)
+    for purpose, method, paths in _requests(work, indices):
+        yield Grant(purpose, name, "es", [f"ESHttp{method}"], [f"{domain}/{path}" for path in paths])
+
+
+def _requests(work: Work, indices: Sequence[str]) -> Iterator[tuple[str, str, Sequence[str]]]:
+    """What for, by which method and at which paths."""
+    made = [f"{index}{NUMBER}" for index in indices]
+    yield "SeeAliasesOf", "Get", below(indices, "*/_alias")  # * also for the names behind, of which many are asked
+    yield "WriteDocumentsOf", "Post", ["_bulk", "_aliases"]  # who cannot write to a copy takes its alias away
+    if work.settings.create_indices or work.operator:
+        yield "CreateIndicesOf", "Put", made
+    if work.page:
+        together = [",".join(indices)] if len(indices) > 1 else []
+        yield "SearchDocumentsOf", "Post", below([*indices, *together], "/_search")
+        yield "ReadDocumentsOf", "Get", below(indices, "/_doc/*")
+    if work.scans:
+        verified = [*indices, *(made if work.operator else ())]  # in a rebuild before the alias moves
+        read = [*below(verified, "/_refresh"), *below(verified, "/_search")]
+        yield "VerifyDocumentsOf", "Post", ["_mget", "_search/scroll", *read]
+        yield "DeleteStraysOf", "Delete", ["_search/scroll", *below(verified, "/_doc/*")]
+    if work.operator:
+        yield "SeeIndicesOf", "Get", [*below(made, "/_mapping"), *below(made, "/_settings")]
+        yield "MarkIndicesOf", "Put", below(made, "/_mapping")
+        yield "DropIndicesOf", "Delete", made
+
+
+def below(indices: Sequence[str], what: str) -> list[str]:
+    return [f"{index}{what}" for index in indices]
+
+
+def place_of(url: str) -> tuple[str, str]:
+    """The name of the domain or collection at an address of AWS, and its region; `*` and "" for another."""
+    host = urlsplit(url).hostname or ""
+    found = _DOMAIN.fullmatch(host) or _COLLECTION.fullmatch(host)
+    if found is None:
+        return "*", ""
+    parts: Mapping[str, str | None] = found.groupdict()
+    return str(parts["name"]), parts["region"] or parts.get("dual") or ""
