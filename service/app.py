@@ -91,7 +91,7 @@ class App:
         self.letters = make_letters(self.context)
         self.metrics = Metrics()
         self.observer = Observers(LoggingObserver(), self.metrics)
-        self._search = SearchSink(self.context, mappings_of(self.router), self.observer)
+        self._search = SearchSink(self.context, self.router.indices, self.observer)
         self._checkpoints: Checkpoints | None = None
         self._hints = Hints(Lookups(self.context), settings.hint_after, trusting)
         self.dispatcher = self._dispatcher(self.router, self._hints)
@@ -197,8 +197,3 @@ class App:
     def _all_tables(self) -> Iterable[str]:
         for page in self.context.dynamodb.get_paginator("list_tables").paginate():
             yield from page["TableNames"]
-
-
-def mappings_of(router: Router) -> dict[str, Mapping[str, object]]:
-    """The mappings that routes declare, by the index as it exists."""
-    return {bound.index: bound.route.mapping for bound in router.bound if bound.index and bound.route.mapping}

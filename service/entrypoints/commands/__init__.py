@@ -12,6 +12,7 @@ MODULES: Final[Mapping[str, str]] = {
     "run": "run",
     "replay": "replay",
     "dead-letters": "dead_letters",
+    "indices": "indices",
     "settings": "settings",
 }
 """The module of each command, in the order that help lists them."""

@@ -1,4 +1,4 @@
-"""Indices that the service creates before their first write."""
+"""Indices that the service creates: one body, whoever creates them."""
 
 from __future__ import annotations
 
@@ -6,23 +6,27 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...context import Context
+from ...routing import IndexDeclaration
+from ...settings import Settings
 
 
-def create_missing(context: Context, index: str, mapping: Mapping[str, Any]) -> bool:
-    """Creates an index that does not exist yet; whether it did.
+def index_body(declared: IndexDeclaration, settings: Settings) -> dict[str, Any]:
+    """The settings and mappings that an index is created with, as its routes declare them.
 
-    It remembers the versions of deleted documents for longer than OpenSearch's default of a minute
-    (`index.gc_deletes`), and takes text that looks like a date for text unless the mapping says otherwise.
-    Raises what opensearch-py raises.
+    Unless these say otherwise it remembers the versions of deleted documents for longer than OpenSearch's default
+    of a minute (`index.gc_deletes`), and takes text that looks like a date for text. Aliases are left out: an
+    index that is only being filled must not be found through them.
     """
+    return {
+        "settings": {"index": {"gc_deletes": settings.gc_deletes, **declared.settings}},
+        "mappings": {"date_detection": False, **declared.mapping},
+    }
+
+
+def create(context: Context, index: str, body: Mapping[str, Any]) -> bool:
+    """Creates an index; False where it is there already. Raises what opensearch-py raises."""
     from opensearchpy.exceptions import RequestError
 
-    if context.search.indices.exists(index=index):
-        return False
-    body = {
-        "settings": {"index": {"gc_deletes": context.settings.gc_deletes}},
-        "mappings": {"date_detection": False, **mapping},
-    }
     try:
         context.search.indices.create(index=index, body=body)
     except RequestError as error:
@@ -30,3 +34,19 @@ def create_missing(context: Context, index: str, mapping: Mapping[str, Any]) -> 
             raise
         return False  # another process was faster
     return True
+
+
+def create_missing(context: Context, declared: IndexDeclaration) -> bool:
+    """Creates an index under its own name, with its aliases, unless there is one; whether it did.
+
+    Raises what opensearch-py raises.
+    """
+    if context.search.indices.exists(index=declared.name):
+        return False
+    return create(context, declared.name, with_aliases(declared, context.settings))
+
+
+def with_aliases(declared: IndexDeclaration, settings: Settings) -> dict[str, Any]:
+    """The body of an index that is to be found through its aliases at once."""
+    body = index_body(declared, settings)
+    return body | {"aliases": {alias: {} for alias in declared.aliases}} if declared.aliases else body

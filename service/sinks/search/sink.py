@@ -7,24 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import orjson
-
 from ...context import Context
 from ...dispatch import SILENT, Observer, Request, Result, Write
-from ...dispatch.failures import describe, result_of
 from ...dispatch.outcomes import Outcome
 from ...errors import Halt
-from ...routing import Index
-from .answers import result_of_item, result_of_request
+from ...routing import Index, IndexDeclaration
+from .answers import NO_ANSWER, result_of_error, result_of_item
 from .body import Chunk, chunks, serialise
 from .indices import create_missing
 from .pace import Pace
 from .values import mapping_conflict
 
 OK, BUSY, TOO_LARGE, BROKEN = 200, 429, 413, 500
-
-NO_ANSWER = 504
-"""As a gateway says it."""
 
 GONE = 404
 """The status of a result, and never that of a document that was not found, which is APPLIED."""
@@ -37,12 +31,12 @@ NOT_SENT = Result(Outcome.RETRY, "not sent: the search server does not cope")
 
 
 class SearchSink:
-    """Writes documents through opensearch-py. `mappings` are those of the indices that routes declare."""
+    """Writes documents through opensearch-py. `indices` are those that routes declare, by name."""
 
-    def __init__(self, context: Context, mappings: Mapping[str, Mapping[str, Any]], observer: Observer = SILENT):
+    def __init__(self, context: Context, indices: Mapping[str, IndexDeclaration], observer: Observer = SILENT):
         self._context = context
         self._observer = observer
-        self._mappings = mappings
+        self._indices = indices
         self._seen: set[str] = set()
         self._pace = Pace(context.settings.bulk_actions, context.settings.bulk_bytes)
 
@@ -68,9 +62,9 @@ class SearchSink:
         if self._context.settings.create_indices:
             try:
                 for index in indices:
-                    create_missing(self._context, index, self._mappings.get(index, {}))
+                    create_missing(self._context, self._indices.get(index) or IndexDeclaration(index))
             except Exception as error:
-                refused = _refused(error)
+                refused = result_of_error(error)
                 if refused.outcome is Outcome.REJECTED:  # no document is to blame
                     raise Halt(f"the index {index} cannot be created: {refused.reason}") from error
                 return refused
@@ -106,7 +100,7 @@ class SearchSink:
         try:
             answer = self._post(chunk)
         except Exception as error:
-            refused = self._learn(_refused(error), chunk)
+            refused = self._learn(result_of_error(error), chunk)
             results.update(dict.fromkeys(chunk.positions, refused))
             return refused
         items = answer.get("items") if isinstance(answer, dict) else None
@@ -164,20 +158,3 @@ def explained(result: Result, write: Write) -> Result:
         return result
     words = mapping_conflict(result.reason, write.action.document)
     return replace(result, reason=f"index {write.target}: {words}") if words else result
-
-
-def _refused(error: Exception) -> Result:
-    """The result of a request that failed whole. Raises Halt, and errors that are not the search client's."""
-    from opensearchpy.exceptions import ConnectionError as Unreached
-    from opensearchpy.exceptions import SerializationError, TransportError
-
-    if isinstance(error, Unreached):  # its status_code is the text N/A or TIMEOUT
-        return Result(Outcome.RETRY, f"the search server does not answer: {error.error}", NO_ANSWER)
-    if isinstance(error, SerializationError):
-        return Result(Outcome.RETRY, "the search server's answer is not JSON")
-    if not isinstance(error, TransportError):
-        if result_of(error, "the search server").outcome is Outcome.RETRY:
-            return Result(Outcome.RETRY, f"the search server cannot be asked: {describe(error)}")
-        raise error
-    body = error.info if isinstance(error.info, str) else orjson.dumps(error.info, default=str).decode()
-    return result_of_request(int(error.status_code), body)
