@@ -93,13 +93,13 @@ class App:
         self.observer = Observers(LoggingObserver(), self.metrics)
         self._search = SearchSink(self.context, self.router.indices, self.observer)
         self._checkpoints: Checkpoints | None = None
-        self._hints = Hints(Lookups(self.context), settings.hint_after, trusting)
-        self.dispatcher = self._dispatcher(self.router, self._hints)
+        self.hints = Hints(Lookups(self.context), settings.hint_after, trusting)
+        self.dispatcher = self._dispatcher(self.router, self.hints)
 
     @property
     def redriver(self) -> Dispatcher:
         """What dispatches to all routes and takes each record for a hint."""
-        return self._dispatcher(self.router, replace(self._hints, always=True))
+        return self._dispatcher(self.router, replace(self.hints, always=True))
 
     def dispatcher_of(self, route: str) -> Dispatcher | None:
         """The same for one route alone (all, for ""); None for a route that is not registered."""
@@ -108,7 +108,7 @@ class App:
         chosen = [bound.route for bound in self.router.bound if bound.name == route]
         if not chosen:
             return None
-        return self._dispatcher(Router(chosen, self.router.names), replace(self._hints, always=True))
+        return self._dispatcher(Router(chosen, self.router.names), replace(self.hints, always=True))
 
     def dead_letters_of(self, queue: str) -> Source:
         """The messages that a queue has given up, until there are no more. Raises Halt."""

@@ -13,6 +13,7 @@ MODULES: Final[Mapping[str, str]] = {
     "replay": "replay",
     "dead-letters": "dead_letters",
     "indices": "indices",
+    "routes": "routes",
     "settings": "settings",
 }
 """The module of each command, in the order that help lists them."""
