@@ -347,6 +347,12 @@ def test_dynamic_settings_are_put_and_static_ones_need_a_rebuild(server: Server)
         assert not server.apply({}, changed | static).done
 
 
+def test_a_limit_that_is_raised_is_out_of_the_way_of_the_fields_that_need_it(server: Server):
+    limit = "mapping.total_fields.limit"
+    assert server.apply({"a": {"type": "ip"}}, {limit: 1}).done
+    assert server.apply({"a": {"type": "ip"}, "b": {"type": "ip"}}, {limit: 2}).done
+
+
 def test_what_the_server_does_not_take_is_told_in_its_words(server: Server):
     refused = server.apply({"a": {"type": "nonsense"}}).refused
     assert "nonsense" in refused
