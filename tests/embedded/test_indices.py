@@ -362,6 +362,13 @@ def test_what_the_server_does_not_take_is_told_in_its_words(server: Server):
     assert not server.apply({"a": {"type": "text"}, "b": {"type": "nonsense"}}).done
 
 
+def test_what_the_server_takes_and_does_not_keep_is_told(server: Server):
+    boosted = {"a": {"type": "long", "boost": 2.0}}
+    for _ in range(2):
+        applied = server.apply(boosted)
+        assert (applied.done, applied.refused) == (False, "the server took the changes and still differs")
+
+
 def test_what_stands_beside_the_fields_is_put_where_it_can_be(server: Server):
     templates = [{"s": {"match_mapping_type": "string", "mapping": {"type": "keyword"}}}]
     server.apply({}, dynamic="true", _meta={"by": "a"}, _source={"enabled": True})
@@ -505,6 +512,20 @@ def test_an_index_is_recreated_with_the_aliases_that_it_had(server: Server):
     assert ask("GET", f"{server.url}/{server.name}/_count")["count"] == 0
     assert server.aliases()[f"{server.name}-own"] == {"index_routing": "1", "search_routing": "1"}
     assert f"{server.name}-search" in server.aliases()
+
+
+def test_recreating_that_is_interrupted_is_finished_by_applying(server: Server, monkeypatch):
+    def interrupted(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    server.apply({"a": {"type": "keyword"}})
+    planned = server.plan({"a": {"type": "text"}})
+    with monkeypatch.context() as patch:
+        patch.setattr("service.operations.indices.applying.create", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            recreate(server.context, planned)
+    assert server.plan({"a": {"type": "text"}}).state == "missing"
+    assert server.apply({"a": {"type": "text"}}).done
 
 
 def test_an_index_behind_an_alias_is_replaced_by_a_new_one(server: Server):

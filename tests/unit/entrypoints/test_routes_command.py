@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from builders import stream_record
 
 from service.entrypoints.cli import main
+
+ROOT = Path(__file__).parents[3]
 
 ROUTES = """
 from typing import ClassVar
@@ -94,6 +100,14 @@ def test_explain_shows_what_becomes_of_a_record_and_needs_no_server(capsys, tmp_
     assert "s since 2012 (2023-11-14T22:13:20Z), then 1" in out
     assert 'Index -> users-lab {"name": "Ada"}' in out
     assert "mine:Files does not take it: it takes objects of bucket files-*" in out
+
+
+def test_explain_reads_standard_input():
+    event = (ROOT / "tests/data/insert.json").read_bytes()
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("STREAMDEX_")}
+    command = [sys.executable, "-m", "service", "routes", "explain", "--record=-", "--json"]
+    answer = subprocess.run(command, input=event, capture_output=True, cwd=ROOT, env=variables, check=True)
+    assert json.loads(answer.stdout)["routes"][0]["id"] == "ALEX18"
 
 
 def test_explain_takes_the_record_that_is_asked_for(capsys, tmp_path):
