@@ -463,7 +463,7 @@ def test_a_template_gives_an_index_that_the_server_makes_its_mapping(with_templa
     server = with_templates
     declared = {"a": {"type": "keyword"}, "o.x": {"type": "long"}}
     assert server.plan(declared).template.there is None
-    assert server.apply(declared, ANALYSIS).template
+    assert [one.kind for one in server.apply(declared, ANALYSIS).made] == ["template"]
     assert server.plan(declared, ANALYSIS).template is None
     ask("DELETE", f"{server.url}/{server.name}")
     for index in (server.name, f"{server.name}-20261123000000"):
@@ -479,7 +479,7 @@ def test_a_template_that_is_out_of_date_is_put_even_where_the_index_needs_a_rebu
     changed = {"a": {"properties": {"x": {"type": "long"}}}}
     assert server.plan(changed).template.there == "another"
     applied = server.apply(changed)
-    assert (applied.template, applied.done) == (True, False)
+    assert ([one.kind for one in applied.made], applied.done) == (["template"], False)
     # else its field would be in the way of the one that the rebuild declares
     body = index_body(server.declared(changed), server.context.settings)
     assert create(server.context, f"{server.name}-20261123000000", body)
@@ -648,6 +648,16 @@ def test_a_check_that_is_interrupted_leaves_nothing_behind(shelf: Shelf, monkeyp
     monkeypatch.setattr(Books, "document", interrupted)
     with pytest.raises(KeyboardInterrupt):
         shelf.check()
+    assert shelf.left_behind() == {}
+
+
+def test_without_a_region_it_is_said_what_is_missing(shelf: Shelf, monkeypatch):
+    for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+    declared = shelf.router.indices[shelf.server.name]
+    with pytest.raises(Halt, match="region"):
+        check(shelf.server.context, shelf.router, declared, [shelf.table], 10)
     assert shelf.left_behind() == {}
 
 

@@ -89,7 +89,7 @@ def apply_all(chosen: Chosen, app: App, declared: Sequence[IndexDeclaration], op
         if deletes and not options.yes and not confirmed(app, planned):
             deletes = []
         applied = (recreate if deletes else apply)(app.context, planned)
-        made = [*map(asdict, applied.made)]
+        made = [asdict(one) for one in applied.made]
         value = {**as_json(applied.plan), "created": applied.created, "made": made, "refused": applied.refused}
         tell(chosen, value, what_was_done(applied))
         done = done and applied.done
@@ -179,7 +179,6 @@ def what_was_done(applied: Applied) -> str:
     name = applied.plan.index
     parts = [f"created {applied.created}"] if applied.created else []
     parts += [counted(len(applied.made), "change")] if applied.made else []
-    parts += ["template put"] if applied.template else []
     lines = [f"{name}: {', '.join(parts) or ('refused' if applied.refused else 'as declared')}"]
     lines += [f"  {worded(one)}" for one in applied.made]
     if applied.refused:

@@ -21,7 +21,6 @@ class Applied:
 
     plan: Plan
     created: str = ""
-    template: bool = False
     made: list[Difference] = field(default_factory=list)
     refused: str = ""
 
@@ -48,7 +47,7 @@ def apply(context: Context, planned: Plan) -> Applied:
             _put(context, planned, planned.there, applied)
     except Refused as refused:
         applied.refused = str(refused)
-    if applied.created or applied.made or applied.template:
+    if applied.created or applied.made:
         applied.plan = plan(context, planned.declared)
     if not applied.refused and not applied.plan.done:
         applied.refused = "the server took the changes and still differs"
@@ -92,7 +91,7 @@ def _put_template(context: Context, planned: Plan, applied: Applied) -> None:
         context.search.indices.put_index_template(
             name=template_name(declared), body=template_body(declared, context.settings)
         )
-    applied.template = True
+    applied.made.append(planned.template)
 
 
 def _create(context: Context, planned: Plan, applied: Applied) -> None:

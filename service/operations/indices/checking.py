@@ -82,8 +82,8 @@ def _feeds(router: Router, table: str, index: str) -> bool:
 
 def _pages(context: Context, table: str, sample: int) -> Iterator[list[TableRecord]]:
     """The first items of a table as records, a page at a time."""
-    dynamodb = context.dynamodb
     with reaching(f"reading table {table}"):
+        dynamodb = context.dynamodb
         try:
             description = dynamodb.describe_table(TableName=table)["Table"]
         except dynamodb.exceptions.ResourceNotFoundException:

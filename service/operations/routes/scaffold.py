@@ -118,8 +118,8 @@ def key_of(context: Context, names: Names, table: str) -> dict[str, str]:
     if not is_plain(table):
         raise SettingsError(f"{table} is a pattern: say the tables' key, such as --key=id:S")
     actual = names.actual("table", table)
-    dynamodb = context.dynamodb
     with reaching(f"looking up the key of table {actual} (--key=id:S says it)"):
+        dynamodb = context.dynamodb
         try:
             found = dynamodb.describe_table(TableName=actual)["Table"]
         except dynamodb.exceptions.ResourceNotFoundException:

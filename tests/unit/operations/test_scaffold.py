@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from service.context import Context
-from service.errors import DeclarationError, SettingsError, Unreachable
+from service.errors import DeclarationError, Halt, SettingsError, Unreachable
 from service.operations.routes.registration import with_entry
 from service.operations.routes.scaffold import add, draft, key_of, parsed_key
 from service.routing import Names
@@ -129,6 +129,14 @@ def test_the_key_is_looked_up_where_the_table_exists(mocked_dynamodb):
 def test_a_table_that_cannot_be_looked_up_says_what_to_give_instead():
     settings = Settings(aws_endpoint_url="http://127.0.0.1:1", region="us-east-1")
     with Context(settings) as context, pytest.raises(Unreachable, match="--key=id:S says it"):
+        key_of(context, Names(), "books")
+
+
+def test_without_a_region_it_is_said_what_to_give_instead(monkeypatch):
+    for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+    with Context() as context, pytest.raises(Halt, match="--key=id:S says it"):
         key_of(context, Names(), "books")
 
 
