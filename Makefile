@@ -10,10 +10,12 @@ FAULT_RUNS ?= 200
 BAD_INPUTS ?= 10000
 HISTORIES ?= 3000
 KILLS ?= 25
+RECORDS ?= 1000000
+ROLLOVER ?= 0
 # The options that several targets take.
 OPTIONS = $(if $(FUNC),--func=$(FUNC)) $(RUN_ARGS)
 
-.PHONY: help run shim invoke test test-real test-faults watch check format lock clean
+.PHONY: help run shim invoke test test-page test-real test-faults endurance watch check format lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +33,9 @@ invoke: .venv/ready ## call the Lambda handler once on a recorded event (EVENT=f
 test: .venv/ready ## run the tests, the end-to-end ones on the embedded stand-ins
 	@$(PY) -m pytest -n 2 --cov --cov-report=term $(TEST_ARGS)
 
+test-page: .venv/ready ## run the tests of the service's page in a Chromium that is installed (CHROMIUM=/path/to/it)
+	@STREAMDEX_REQUIRE_BROWSER=1 $(PY) -m pytest tests/browser $(TEST_ARGS)
+
 test-real: .venv/ready ## run the contracts and the sample on real servers (Java and Maven needed)
 	@$(PY) -m pytest tests/real $(TEST_ARGS)
 
@@ -40,6 +45,9 @@ test-faults: .venv/ready ## run faults, kills, bad input and stories of streams 
 		$(PY) -m pytest -n 6 -q --show-capture=no tests/unit/dispatch/test_bad_input.py \
 		tests/unit/dispatch/test_faults_of_aws.py tests/unit/sources/test_streams.py tests/embedded/test_faults.py \
 		$(TEST_ARGS)
+
+endurance: .venv/ready ## run RECORDS (1000000) through the container on real servers: memory, files, threads stay flat
+	@$(PY) -m tests.endurance --records=$(RECORDS) --rollover=$(ROLLOVER)
 
 watch: .venv/ready ## rerun the unit tests that a save affects
 	@$(PY) -m pytest_watcher . --now --delay 0.2 --patterns '**/*.py' --ignore-patterns '**/.venv/**' --runner .venv/bin/pytest --testmon -q tests/unit

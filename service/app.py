@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from threading import Event
 from types import TracebackType
 from typing import Self
 
 from .context import Context
-from .dispatch import Dispatcher, Observers, Source
+from .dispatch import Dispatcher, LetterStore, Observer, Observers, Source
 from .dispatch.failures import reaching
 from .dispatch.hints import Hints
 from .lookups import Lookups
-from .routing import BucketRoute, Names, Route, Router, TableRoute
+from .routing import BoundRoute, BucketRoute, Names, Route, Router
 from .routing.loading import load_routes
-from .routing.patterns import is_plain, matches
+from .routing.patterns import is_plain
 from .settings import Settings
 from .settings.reading import Configuration, Usage, read_configuration
 from .sinks.items import ItemSink
 from .sinks.letters import make_letters
 from .sinks.search import SearchSink
 from .sources.checkpoints import Checkpoints, make_checkpoints
+from .sources.listening import tables_of
 from .sources.queues import QueueSource, dead_letter_queue
 from .sources.streams import StreamSource
+from .telemetry.emf import EmbeddedMetrics
 from .telemetry.logs import LoggingObserver, set_up_logs
 from .telemetry.metrics import Metrics
 
@@ -82,15 +85,17 @@ class App:
         context: Context | None = None,
         *,
         trusting: bool = False,
+        letters: LetterStore | None = None,
     ):
-        """`trusting` takes records at their word, as a recording's are."""
+        """`trusting` takes records at their word, as a recording's are. `letters` keep what cannot succeed."""
         set_up_logs(settings)
         self.settings = settings
         self.context = context or Context(settings)
         self.router = Router(routes, Names(settings.names))
         self.letters = make_letters(self.context)
-        self.metrics = Metrics()
-        self.observer = Observers(LoggingObserver(), self.metrics)
+        self._keeps = letters or self.letters
+        self.metrics = Metrics(routes=[bound.name for bound in self.router.bound])
+        self.observer = Observers(LoggingObserver(), self.metrics, *_tracing(settings))
         self._search = SearchSink(self.context, self.router.indices, self.observer)
         self._checkpoints: Checkpoints | None = None
         self.hints = Hints(Lookups(self.context), settings.hint_after, trusting)
@@ -105,22 +110,45 @@ class App:
         """The same for one route alone (all, for ""); None for a route that is not registered."""
         if not route:
             return self.redriver
-        chosen = [bound.route for bound in self.router.bound if bound.name == route]
-        if not chosen:
-            return None
-        return self._dispatcher(Router(chosen, self.router.names), replace(self.hints, always=True))
+        chosen = [bound for bound in self.router.bound if bound.name == route]
+        return self.loader_of(chosen, hints=True) if chosen else None
+
+    def loader_of(self, routes: Sequence[BoundRoute], hints: bool = False) -> Dispatcher:
+        """What dispatches to some of the routes; with `hints` each record is only a hint."""
+        router = Router([bound.route for bound in routes], self.router.names)
+        return self._dispatcher(router, replace(self.hints, always=hints))
+
+    def into(self, index: str, other: str, letters: LetterStore) -> App:
+        """The same in the same world, with another index in place of one, and letters of what is refused.
+
+        That index has no aliases of the route's: while it is being filled it must not be found through them.
+        """
+        logical = self.router.names.logical("index", index) or index
+        names = {**self.settings.names, f"index/{logical}": other}
+        routes = [bound.route for bound in self.router.bound]
+        inside = App(replace(self.settings, names=names), routes, self.context, letters=letters)
+        inside.router.indices[other] = replace(inside.router.indices[other], aliases=())
+        return inside
 
     def dead_letters_of(self, queue: str) -> Source:
         """The messages that a queue has given up, until there are no more. Raises Halt."""
         actual = self.router.names.actual("queue", queue)
         return QueueSource(self.context, dead_letter_queue(self.context, actual), Event(), drains=True)
 
+    def invocation(self) -> AbstractContextManager[None]:
+        """What an invocation of a Lambda stands in: its metrics are written at its end, if they are wanted."""
+        settings = self.settings
+        if settings.metrics == "none" or (settings.metrics == "auto" and not settings.lambda_function):
+            return nullcontext()
+        function = settings.lambda_function or settings.group
+        return EmbeddedMetrics(self.metrics, settings.metrics_namespace, function).told()
+
     def _dispatcher(self, router: Router, hints: Hints) -> Dispatcher:
         return Dispatcher(
             router,
             search=self._search,
             table=ItemSink(self.context, self.observer),
-            letters=self.letters,
+            letters=self._keeps,
             observer=self.observer,
             hints=hints,
             context=self.context,
@@ -142,7 +170,7 @@ class App:
         tables = self.tables()
         if tables:
             with reaching("checkpoints"):
-                self._checkpoints = make_checkpoints(self.context)
+                self._checkpoints = make_checkpoints(self.context, self.settings.group)
         streams: list[Source] = [
             StreamSource(self.context, table, self._checkpoints, stopping, observer=self.observer)
             for table in tables
@@ -151,26 +179,8 @@ class App:
         return [*streams, *queues]
 
     def tables(self) -> list[str]:
-        """The tables that the routes listen to, as they exist; a pattern is looked up among all there are."""
-        patterns = [b.route.table for b in self.router.bound if isinstance(b.route, TableRoute)]
-        names = self.router.names
-        found = {names.actual("table", pattern) for pattern in patterns if is_plain(pattern)}
-        open_ended = [pattern for pattern in patterns if not is_plain(pattern)]
-        if open_ended:
-            with reaching("the list of tables"):
-                found |= {table for table in self._all_tables() if self._fits(table, open_ended)}
-        return sorted(found)
-
-    def _fits(self, table: str, patterns: Sequence[str]) -> bool:
-        """Whether a table that nobody named by its name is meant: it matches, and it has a stream."""
-        logical = self.router.names.logical("table", table)
-        if logical is None or not any(matches(pattern, logical) for pattern in patterns):
-            return False
-        description = self.context.dynamodb.describe_table(TableName=table)["Table"]
-        if description.get("StreamSpecification", {}).get("StreamEnabled"):
-            return True
-        logger.warning("table left out: it has no stream", extra={"table": table})
-        return False
+        """The tables that the routes listen to, as they exist."""
+        return tables_of(self.router.bound, self.router.names, self.context)
 
     def buckets(self) -> list[str]:
         """The buckets that the routes listen to, as they exist; patterns are left out."""
@@ -194,6 +204,11 @@ class App:
     ) -> None:
         self.close()
 
-    def _all_tables(self) -> Iterable[str]:
-        for page in self.context.dynamodb.get_paginator("list_tables").paginate():
-            yield from page["TableNames"]
+
+def _tracing(settings: Settings) -> list[Observer]:
+    """What traces, if that is wanted: else the SDK is not even imported. Raises SettingsError."""
+    if not settings.trace:
+        return []
+    from .telemetry.traces import TracingObserver, make_recorder
+
+    return [TracingObserver(make_recorder(settings))]

@@ -13,7 +13,7 @@ from service.settings.options import hide_password
 
 from .world import World
 
-PAGES = "http://127.0.0.1:{0}/healthz and /readyz"
+PAGE = "http://127.0.0.1:{0}/"
 PICTURE = "lisbon at dusk.jpg"
 SAMPLES = {"S": "'sunset'", "N": "1", "B": "b'sunset'"}
 
@@ -29,7 +29,7 @@ def first_screen(app: App, world: World, notes: Iterable[str]) -> str:
         f"  search  {world.search}",
         *(f"  {'routes' if position == 0 else '':6}  {route}" for position, route in enumerate(routes)),
         f"  kept    dead letters in {app.settings.dead_letters}, positions in {app.settings.checkpoints}",
-        *([f"  health  {PAGES.format(app.settings.page_port)}"] if app.settings.page_port else []),
+        *([f"  page    {PAGE.format(app.settings.page_port)}"] if app.settings.page_port else []),
         *(f"  note: {note}" for note in notes),
         "",
         *_try(app, world),

@@ -63,29 +63,33 @@ class Dispatcher:
         """
         if not batch:
             return Report([])
+        with self._observer.step("batch", source, batch):
+            return self._carry_out(batch, source, context or self._context, within, comes_again)
+
+    def _carry_out(
+        self, batch: Sequence[Record], source: str, context: Context, within: float, comes_again: bool
+    ) -> Report:
         began = self._patience.clock()
-        context = context or self._context
         tasks = route(batch, self._router)
         try:
             self._work_off(tasks, min(within, context.remaining_time()), context)
         except Halt as halt:
             if not comes_again:  # who calls does not wait until it is mended
-                self._keep(tasks, str(halt))
+                for task in tasks:
+                    task.results = task.results or [Result(Outcome.RETRY, str(halt))]
+                self._end(len(batch), source, tasks, began, comes_again)
             raise
+        return self._end(len(batch), source, tasks, began, comes_again)
+
+    def _end(self, size: int, source: str, tasks: Sequence[Task], began: float, comes_again: bool) -> Report:
+        """Keeps what can never succeed, or never comes again, and tells what became of the batch. Raises Halt."""
         if not comes_again:
             exhaust(tasks)
         letters = self._store_rejected(tasks)
-        report = Report(_results(len(batch), tasks))
+        report = Report(_results(size, tasks))
         seconds = self._patience.clock() - began
         self._observer.dispatched(Dispatched(source, report, tasks, letters, seconds))
         return report
-
-    def _keep(self, tasks: Sequence[Task], reason: str) -> None:
-        """Keeps what a halt has left undone. Raises Halt."""
-        for task in tasks:
-            task.results = task.results or [Result(Outcome.RETRY, reason)]
-        exhaust(tasks)
-        self._store_rejected(tasks)
 
     def _store_rejected(self, tasks: Sequence[Task]) -> list[Letter]:
         """Keeps what can never succeed as dead letters, and gives these. Raises Halt."""
@@ -110,7 +114,7 @@ class Dispatcher:
                 if pending and tries >= TRIES:
                     surrender(tasks, self._search, self._hints.age, self._retry_for)
                 return
-            self._observer.retrying(len(pending), pending[0].result.reason, pause)
+            self._observer.retrying(len(pending), pending[0].result.summary, pause)
             self._patience.sleep(pause)
             for task in pending:
                 task.forget()

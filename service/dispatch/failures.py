@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from ..errors import Halt, Reject, Retry, Skip, StreamdexError, Unreachable
+from ..errors import DecodeError, Halt, Reject, Retry, Skip, StreamdexError, Unreachable
 from .outcomes import Outcome, Result
 
 _PACKAGE: Final = Path(__file__).parents[1]
@@ -91,28 +91,35 @@ FORBIDDEN: Final = frozenset(
 )
 
 
-def result_of(error: Exception, doing: str) -> Result:
-    """The result of a record whose route raised; `doing` names the route and the item for the reason.
+def result_of(error: Exception, doing: str, about: str = "") -> Result:
+    """The result of a record whose route raised; `doing` names the route, `about` the item, for the reason alone.
 
     Raises Halt for what would fail for every record: missing credentials or permission.
     """
     if isinstance(error, Halt):
         raise error
-    reason = f"{doing}: {describe(error)}"
+    outcome, status = _outcome_of(error, f"{doing}: {describe(error)}")
+    unforeseen = outcome is Outcome.REJECTED and status is None and not isinstance(error, StreamdexError)
+    place = place_of(error) if unforeseen else ""
+    reason, told = f"{doing}{about}: {describe(error)}{place}", f"{doing}: {name_of(error)}{place}"
+    return Result(outcome, reason, status, told=told)
+
+
+def _outcome_of(error: Exception, reason: str) -> tuple[Outcome, int | None]:
+    """The outcome and the HTTP status of an error. Raises Halt for this reason."""
     if isinstance(error, StreamdexError):
         signals = {Retry: Outcome.RETRY, Skip: Outcome.SKIPPED, Reject: Outcome.REJECTED}
-        kind = next((signals[base] for base in type(error).__mro__ if base in signals), Outcome.REJECTED)
-        return Result(kind, reason)
+        return next((signals[base] for base in type(error).__mro__ if base in signals), Outcome.REJECTED), None
     bases = {f"{base.__module__}.{base.__qualname__}" for base in type(error).__mro__}
     if bases & HALTING:
         raise Halt(f"{reason}: give the service credentials and a region") from error
     if bases & TRANSIENT:
-        return Result(Outcome.RETRY, reason)
+        return Outcome.RETRY, None
     if "botocore.exceptions.ClientError" in bases:
         return _of_aws(error, reason)
     if "opensearchpy.exceptions.TransportError" in bases:
         return _of_status(getattr(error, "status_code", None), reason, error)
-    return Result(Outcome.REJECTED, f"{reason}{place_of(error)}")
+    return Outcome.REJECTED, None
 
 
 @contextmanager
@@ -128,13 +135,13 @@ def reaching(what: str) -> Iterator[None]:
         raise
 
 
-def _of_aws(error: Any, reason: str) -> Result:
+def _of_aws(error: Any, reason: str) -> tuple[Outcome, int | None]:
     code = error.response.get("Error", {}).get("Code", "")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
     if code in THROTTLED or (code == "TransactionCanceledException" and _may_pass(error)):
-        return Result(Outcome.RETRY, reason, status)
+        return Outcome.RETRY, status
     if code in REFUSED:
-        return Result(Outcome.REJECTED, reason, status)
+        return Outcome.REJECTED, status
     if code in FORBIDDEN:
         raise Halt(f"{reason}: the service's role needs this permission, or its credentials are wrong") from error
     return _of_status(status, reason, error)
@@ -146,14 +153,12 @@ def _may_pass(error: Any) -> bool:
     return not reasons & FINAL_REASONS
 
 
-def _of_status(status: Any, reason: str, error: Exception) -> Result:
+def _of_status(status: Any, reason: str, error: Exception) -> tuple[Outcome, int | None]:
     if not isinstance(status, int):
-        return Result(Outcome.REJECTED, reason)
+        return Outcome.REJECTED, None
     if status in (401, 403):
         raise Halt(f"{reason}: the credentials or permissions of the service are wrong") from error
-    if status == 429 or status >= 500:
-        return Result(Outcome.RETRY, reason, status)
-    return Result(Outcome.REJECTED, reason, status)
+    return Outcome.RETRY if status == 429 or status >= 500 else Outcome.REJECTED, status
 
 
 def place_of(error: Exception) -> str:
@@ -173,3 +178,15 @@ def describe(error: Exception) -> str:
     if isinstance(error, StreamdexError):
         return str(error) or type(error).__name__
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def name_of(error: Exception) -> str:
+    """An error as logs have it: its class and, of AWS, its code. Its words may quote an item.
+
+    Those of a DecodeError never do.
+    """
+    if isinstance(error, DecodeError):
+        return str(error)
+    answer = getattr(error, "response", None)  # botocore's connection errors have one that is None
+    code = answer.get("Error", {}).get("Code") if isinstance(answer, dict) else None
+    return f"{type(error).__name__} {code}" if code else type(error).__name__

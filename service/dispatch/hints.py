@@ -150,7 +150,9 @@ class Hints:
         try:
             event = CREATED if self.lookups.exists(record) else DELETED
         except Exception as error:
-            task.results = [result_of(error, f"looking at {record.key} in bucket {record.bucket}")]
+            task.results = [
+                result_of(error, f"looking at an object of bucket {record.bucket}", f", key {record.key}")
+            ]
             return
         if record.event in (CREATED, DELETED):
             version = record.version if task.at is None else max(record.version, task.at)
@@ -171,7 +173,8 @@ class Hints:
         try:
             there = self.lookups.exists(task.record)
         except Exception as error:
-            task.results = [result_of(error, f"looking again at {task.record.key}")]
+            where, key = f"looking again at an object of bucket {task.record.bucket}", task.record.key
+            task.results = [result_of(error, where, f", key {key}")]
             return False
         if there == (before.event == CREATED):
             return False

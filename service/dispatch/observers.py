@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Final
+from functools import cached_property
+from typing import Any, Final
 
 from .contracts import Letter
-from .outcomes import Report
+from .outcomes import Outcome, Report
 from .planning import Task
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Dispatched:
     """What became of a batch: of each record in `report`, of each record on each of its routes in `tasks`."""
 
@@ -21,6 +24,17 @@ class Dispatched:
     tasks: Sequence[Task]
     letters: Sequence[Letter]
     seconds: float
+
+    @cached_property
+    def ends(self) -> Counter[tuple[str, Outcome]]:
+        """How many records ended how on which route ("" without one); counted once for all who are told."""
+        return Counter((task.route, task.result.outcome) for task in self.tasks)
+
+
+OK: Final = 200
+
+NO_ANSWER: Final = 504
+"""As a gateway says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +69,33 @@ class Observer:
     def given_up(self, source: str, messages: int) -> None:
         """So many messages failed for the last time that their queue allows: its dead-letter queue has them."""
 
-    def step(self, kind: str, name: str) -> AbstractContextManager[None]:
-        """A part of the work, for as long as the `with` block lasts: a "batch", a "route" or a "request"."""
-        return nullcontext()
+    def step(self, kind: str, name: str, of: Sequence[Any] = ()) -> AbstractContextManager[None]:
+        """A part of the work, for as long as the `with` block lasts, and what it works on.
 
+        "decode": the raw records or messages of a source. "batch": the records of a source, which this thread has
+        decoded before. Within it "route": the tasks of a route; "request": nothing, of a sink.
+        """
+        return NOTHING
+
+    @contextmanager
+    def request(
+        self, sink: str, actions: int, size: int, status_of: Callable[[Exception], int | None]
+    ) -> Iterator[None]:
+        """A request that writes, for as long as the `with` block lasts; told then, by the status of its error."""
+        began, status = time.monotonic(), NO_ANSWER
+        with self.step("request", sink):
+            try:
+                yield
+                status = OK
+            except Exception as error:
+                status = status_of(error) or NO_ANSWER
+                raise
+            finally:
+                self.requested(Request(sink, actions, size, time.monotonic() - began, status))
+
+
+NOTHING: Final = nullcontext()
+"""What a step is where nobody wants to know of it."""
 
 SILENT: Final = Observer()
 
@@ -67,7 +104,16 @@ class Observers(Observer):
     """Several observers that are told the same."""
 
     def __init__(self, *observers: Observer):
-        self._observers = observers
+        self._observers: list[Observer] = []
+        self._steps: list[Callable[..., AbstractContextManager[None]]] = []
+        self.add(*observers)
+
+    def add(self, *observers: Observer) -> None:
+        """Has others told too, from now on."""
+        for observer in observers:
+            self._observers.append(observer)
+            if type(observer).step is not Observer.step:
+                self._steps.append(observer.step)
 
     def dispatched(self, done: Dispatched) -> None:
         for observer in self._observers:
@@ -93,9 +139,12 @@ class Observers(Observer):
         for observer in self._observers:
             observer.given_up(source, messages)
 
+    def step(self, kind: str, name: str, of: Sequence[Any] = ()) -> AbstractContextManager[None]:
+        return self._all(kind, name, of) if self._steps else NOTHING
+
     @contextmanager
-    def step(self, kind: str, name: str) -> Iterator[None]:
+    def _all(self, kind: str, name: str, of: Sequence[Any]) -> Iterator[None]:
         with ExitStack() as stack:
-            for observer in self._observers:
-                stack.enter_context(observer.step(kind, name))
+            for step in self._steps:
+                stack.enter_context(step(kind, name, of))
             yield

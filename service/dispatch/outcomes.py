@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Final
 
@@ -35,13 +35,25 @@ class Outcome(IntEnum):
 class Result:
     """An outcome with its reason in words and, where a server gave one, its HTTP status.
 
-    `conflict` is the version that a document was found to have instead of an older one.
+    The reason may quote an item: it is for the dead letter. `told` is what logs say in its place, None where it
+    quotes nothing. `conflict` is the version that a document was found to have instead of an older one.
     """
 
     outcome: Outcome
     reason: str = ""
     status: int | None = None
     conflict: int | None = None
+    told: str | None = None
+
+    @property
+    def summary(self) -> str:
+        """The reason as logs have it: without the values of an item, its key among them."""
+        return self.reason if self.told is None else self.told
+
+    def given_up(self, why: str) -> Result:
+        """What becomes of it once it is no longer tried; `why` stands before its reason."""
+        reason, told = f"{why}: {self.reason}", f"{why}: {self.summary}"
+        return replace(self, outcome=Outcome.REJECTED, reason=reason, told=told, conflict=None)
 
     @property
     def unrouted(self) -> bool:

@@ -57,7 +57,7 @@ class Task:
 
 
 Gathered: TypeAlias = tuple[Task, TableRecord]
-Step: TypeAlias = Callable[[str, str], AbstractContextManager[None]]
+Step: TypeAlias = Callable[[str, str, Sequence[Task]], AbstractContextManager[None]]
 
 
 def route(batch: Sequence[Record], router: Router) -> list[Task]:
@@ -79,7 +79,7 @@ def ask(tasks: Sequence[Task], context: Context, step: Step) -> None:
         if task.bound is not None and not task.results:
             by_route.setdefault(task.bound, []).append(task)
     for bound, group in by_route.items():
-        with step("route", bound.name):
+        with step("route", bound.name, group):
             _ask_one(bound, group, context)
     _hold_back(tasks)
 
@@ -122,7 +122,8 @@ def _routes_of(position: int, record: Change, router: Router) -> list[Task]:
             if test is not None and not test(record):
                 continue
         except Exception as error:
-            asked = result_of(error, f"{bound.name} asked whether it wants {_subject(record)}")
+            doing = f"{bound.name} asked whether it wants one of {_source(record)}"
+            asked = result_of(error, doing, f", key {_key(record)}")
             tasks.append(Task(position, record, bound, results=[asked]))
             continue
         matched.append(bound)
@@ -137,8 +138,8 @@ def _without_route(record: Change, matched: Sequence[BoundRoute]) -> Result:
     if any(record.event in bound.ignored for bound in matched):
         return Result(Outcome.SKIPPED, f"{record.event} is ignored")
     names = ", ".join(bound.name for bound in matched)
-    reason = f"Unimplemented: id={_key(record)} eventName={record.event} (no method for it in {names})"
-    return Result(Outcome.REJECTED, reason)
+    what = f"eventName={record.event} (no method for it in {names})"
+    return Result(Outcome.REJECTED, f"Unimplemented: id={_key(record)} {what}", told=f"Unimplemented: {what}")
 
 
 def _ask_one(bound: BoundRoute, tasks: Sequence[Task], context: Context) -> None:
@@ -157,7 +158,7 @@ def _call(task: Task, bound: BoundRoute, record: Change, context: Context) -> No
     try:
         task.writes = writes_of(bound, record, actions_of(bound, record, context))
     except Exception as error:
-        task.results = [result_of(error, _doing(bound, record))]
+        task.results = [_failed(error, bound, record)]
 
 
 def _call_documents(bound: BoundRoute, group: Sequence[Gathered], context: Context) -> None:
@@ -167,7 +168,7 @@ def _call_documents(bound: BoundRoute, group: Sequence[Gathered], context: Conte
             action = Delete() if document is None else Index(document)
             task.writes = writes_of(bound, record, [action])
     except Exception as error:
-        result = result_of(error, _doing(bound, group[0][1]))
+        result = _failed(error, bound, group[0][1])
         # One request for many items is not made many because it failed; without one they are asked for alone.
         alone = getattr(type(bound.route), "documents", None) is TableRoute.documents
         if len(group) > 1 and (alone or result.outcome is not Outcome.RETRY):
@@ -203,12 +204,8 @@ def _hold_back(tasks: Sequence[Task]) -> None:
             task.writes, task.results = [], [BLOCKED]
 
 
-def _doing(bound: BoundRoute, record: Change) -> str:
-    return f"{bound.name} {record.event} {_subject(record)}"
-
-
-def _subject(record: Change) -> str:
-    return f"of {_source(record)}, key {_key(record)}"
+def _failed(error: Exception, bound: BoundRoute, record: Change) -> Result:
+    return result_of(error, f"{bound.name} {record.event} of {_source(record)}", f", key {_key(record)}")
 
 
 def _source(record: Change) -> str:

@@ -10,7 +10,7 @@ from typing import Final
 from ..records import Record
 from ..routing import Delete, Index
 from .contracts import Sink, Write
-from .outcomes import Outcome, Result
+from .outcomes import Outcome
 from .planning import Task
 
 PROBE: Final = "~probe"
@@ -37,15 +37,14 @@ def surrender(tasks: Sequence[Task], search: Sink, age: Callable[[Record], float
     for task in stuck:
         beside = not task.writes and any(other.bound is task.bound for other in good)
         if beside or any(_takes_another(write, search, probed) for write in task.writes):
-            reason = f"for longer than {retry_for:.0f} s, while others succeed: {task.result.reason}"
-            task.results = [Result(Outcome.REJECTED, reason, task.result.status)]
+            task.results = [task.result.given_up(f"for longer than {retry_for:.0f} s, while others succeed")]
 
 
 def exhaust(tasks: Sequence[Task]) -> None:
     """Rejects all that is not done: nobody delivers it again."""
     for task in tasks:
         if not task.result.outcome.done:
-            task.results = [Result(Outcome.REJECTED, f"exhausted: {task.result.reason}", task.result.status)]
+            task.results = [task.result.given_up("exhausted")]
 
 
 def _takes_another(write: Write, search: Sink, probed: dict[str, bool]) -> bool:

@@ -13,7 +13,9 @@ from types import FrameType
 from ..app import App
 from ..dispatch import Source
 from ..errors import SettingsError, StreamdexError
-from .health import Health, HealthPages
+from .health import Health
+from .pages import make_pages
+from .serving import Serving
 from .workers import Worker
 
 logger = logging.getLogger(__name__)
@@ -26,6 +28,10 @@ def run(app: App, stopping: Event | None = None, started: Callable[[Sequence[Sou
     is told the sources. Raises SettingsError when there is nothing to read, or no port for the pages.
     """
     stopping = stopping or Event()
+    if app.settings.on_gap == "verify":
+        from ..operations.gaps import GapRepair
+
+        app.observer.add(GapRepair(app, app.settings.stall_after))
     sources = app.sources(stopping)
     if not sources:
         raise SettingsError("nothing to read: no route has a table, and READ_QUEUE names no queue")
@@ -52,11 +58,11 @@ def run(app: App, stopping: Event | None = None, started: Callable[[Sequence[Sou
 
 
 def _pages(health: Health, app: App) -> AbstractContextManager[object]:
-    """The health pages, if there is a port for them. Raises SettingsError."""
+    """The service's own pages, if there is a port for them. Raises SettingsError."""
     settings = app.settings
     if not settings.page_port:
         return nullcontext()
-    return HealthPages(health, app.metrics, settings.page_host, settings.page_port)
+    return Serving(make_pages(app, health), settings.page_host, settings.page_port)
 
 
 def _stops(stopping: Event) -> Callable[[int, FrameType | None], None]:

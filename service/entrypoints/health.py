@@ -1,22 +1,11 @@
-"""Whether the container is alive and can do its work, and what it counts: `/healthz`, `/readyz`, `/metrics`."""
+"""Whether the container is alive and can do its work."""
 
 from __future__ import annotations
 
-import json
-import logging
-from collections.abc import Mapping, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-from types import TracebackType
-from typing import Any, Self
+from collections.abc import Sequence
 
 from ..dispatch import Source
-from ..errors import SettingsError
-from ..telemetry.metrics import Metrics
-from ..telemetry.prometheus import exposition
 from .workers import Worker
-
-logger = logging.getLogger(__name__)
 
 
 class Health:
@@ -51,68 +40,3 @@ class Health:
         if worker.busy_for() > self._stall_after:
             return f"one batch for {worker.busy_for():.0f} s"
         return worker.halted or worker.source.trouble
-
-
-class HealthPages:
-    """Serves the pages, until the `with` block ends."""
-
-    def __init__(self, health: Health, metrics: Metrics, host: str, port: int):
-        """Raises SettingsError where the port cannot be had."""
-        try:
-            self._server = ThreadingHTTPServer((host, port), handler_of(health, metrics))
-        except OSError as error:
-            reason = f"port {port} of {host} cannot be had ({error.strerror})"
-            raise SettingsError(f"{reason}: STREAMDEX_PAGE_PORT names another, 0 none") from error
-        self._server.daemon_threads = True
-        self._thread = Thread(target=self._server.serve_forever, name="health pages", daemon=True)
-
-    @property
-    def port(self) -> int:
-        return int(self._server.server_address[1])
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-
-def handler_of(health: Health, metrics: Metrics) -> type[BaseHTTPRequestHandler]:
-    checks = {"/healthz": health.alive, "/readyz": health.ready}
-
-    class Handler(BaseHTTPRequestHandler):
-        timeout = 10  # seconds that a client may take over its request
-
-        def do_GET(self) -> None:
-            path = self.path.partition("?")[0]
-            check = checks.get(path)
-            if path == "/metrics":
-                self._answer(200, exposition(metrics, health.read), "text/plain; version=0.0.4; charset=utf-8")
-            elif check is None:
-                self._tell(404, {"pages": [*checks, "/metrics"]})
-            else:
-                good = check()
-                self._tell(200 if good else 503, {"ok": good, "sources": health.sources()})
-
-        do_HEAD = do_GET  # noqa: N815  # the name that http.server looks for
-
-        def log_message(self, *_: Any) -> None:
-            """Pages are asked for every few seconds: that is nothing to log."""
-
-        def _tell(self, status: int, body: Mapping[str, Any]) -> None:
-            self._answer(status, json.dumps(body).encode() + b"\n", "application/json")
-
-        def _answer(self, status: int, text: bytes, kind: str) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(text)
-
-    return Handler

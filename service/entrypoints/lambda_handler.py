@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection
 from functools import cache
 from typing import Any, TypeAlias
 
 from ..app import App, choose
 from ..routing import Route
-from ..sources.lambda_event import LambdaBatch
+from ..sources.lambda_event import LambdaBatch, entries_of
+from ..telemetry.logs import request
 
 Handler: TypeAlias = Callable[[Any, Any], Any]
 
@@ -33,9 +35,12 @@ def handler_for(*routes: type[Route], events: Collection[str] = ()) -> Handler:
         for an event with nothing known in it, and Halt when every record would fail.
         """
         service = app()
-        batch = LambdaBatch(event, events)
-        context = service.context.during(lambda_context)
-        report = service.dispatcher.dispatch(batch.records, batch.source, context, comes_again=batch.answers)
+        with service.invocation(), request(getattr(lambda_context, "aws_request_id", "")):
+            with service.observer.step("decode", "event", entries_of(event)):
+                batch = LambdaBatch(event, events)
+            service.metrics.arrived(batch.source, batch.lag(time.time()))
+            context = service.context.during(lambda_context)
+            report = service.dispatcher.dispatch(batch.records, batch.source, context, comes_again=batch.answers)
         return batch.answer(report) if batch.answers else None
 
     return handle

@@ -67,6 +67,7 @@ class Worker(Thread):
             except LeaseLost as lost:
                 logger.warning("batch left to another", extra={"source": self.name, "reason": str(lost)})
             self._busy_since, self.halted = None, ""
+            del batch  # its records are not kept while the source waits for more
 
     def _deliver(self, batch: Batch) -> None:
         self._busy_since = self._clock()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from ..dispatch import Batch, Dispatcher, Outcome, Report, Result
 from ..errors import SettingsError, UnknownEvent
@@ -12,6 +13,9 @@ from ..records import Record, Undecodable
 from ..settings import setting
 from ..sinks.letters import Kept, LetterBox
 from ..sources.envelopes import unwrap
+
+REDRIVEN: Final = "dead letters"
+"""The source of what is delivered again: one name, for it becomes the label of metrics."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class Elsewhere:
 
 def chosen(box: LetterBox, which: Filter) -> Iterator[Kept]:
     """The letters that are meant."""
-    return (kept for kept in box.letters() if which.takes(kept))
+    return (kept for kept in box.letters(which.letter) if which.takes(kept))
 
 
 def redrive(box: LetterBox, which: Filter, dispatcher_of: Callable[[str], Dispatcher | None]) -> Counter[str]:
@@ -63,7 +67,7 @@ def redrive(box: LetterBox, which: Filter, dispatcher_of: Callable[[str], Dispat
         if dispatcher is None:
             ends[f"kept: no route {kept.route} is registered"] += 1
             continue
-        report = dispatcher.dispatch(list(records_of(kept)), f"dead letter {kept.id}")
+        report = dispatcher.dispatch(list(records_of(kept)), REDRIVEN)
         lost = next((result.reason for result in report.results if result.unrouted), "")
         if lost:  # names or patterns are not what they were: the letter is all that there is of the record
             ends[f"kept: {lost}"] += 1

@@ -34,7 +34,7 @@ class TableRecord:
     values (an image that the stream's view leaves out is None), read when first asked for: each raises
     DecodeError when a value cannot be read. `identifier` is what the source calls the record when
     it has to come again; `raw` is the record as it came, never changed. `ordered` says whether it came in the
-    order of its stream, and not through a queue.
+    order of its stream, and not through a queue; `shard` is the one that it was read from, "" where nobody says.
     """
 
     __slots__ = (
@@ -45,13 +45,16 @@ class TableRecord:
         "ordered",
         "raw",
         "sequence_number",
+        "shard",
         "source",
         "table",
         "typed_keys",
         "version",
     )
 
-    def __init__(self, raw: Mapping[str, Any], *, source: str = "", identifier: str | None = None):
+    def __init__(
+        self, raw: Mapping[str, Any], *, source: str = "", identifier: str | None = None, shard: str = ""
+    ):
         """Reads the frame of a record. `source` is the stream's ARN where the record does not say.
 
         Raises DecodeError for a record without event name, table or keys.
@@ -66,6 +69,7 @@ class TableRecord:
         if not isinstance(self.event, str) or not isinstance(self.typed_keys, Mapping):
             raise DecodeError("a stream record whose eventName is no text or whose Keys are no map")
         self.raw = raw
+        self.shard = shard
         said = raw.get("eventSourceARN")
         self.source = said if isinstance(said, str) and said else source
         self.table = table_of(self.source)
@@ -121,7 +125,7 @@ class TableRecord:
             change["NewImage"] = image
             event = self.event if self.event in ("INSERT", "MODIFY") else "MODIFY"
         raw = {**self.raw, "eventName": event, "dynamodb": change}
-        found = TableRecord(raw, source=self.source, identifier=self.identifier)
+        found = TableRecord(raw, source=self.source, identifier=self.identifier, shard=self.shard)
         found.ordered, found.version = self.ordered, version
         return found
 

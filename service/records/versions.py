@@ -54,6 +54,11 @@ def second_of(version: int) -> int:
     return version >> 32
 
 
+def time_of(version: int) -> float:
+    """The Unix time in whole seconds that the version of a stream record is of."""
+    return float(EPOCH + second_of(version))
+
+
 def _finest(sequence: int) -> int:
     high, low = divmod(abs(sequence), _TWENTY_DIGITS)
     return high if 0 < high <= _LOW else low & _LOW

@@ -17,14 +17,18 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
 from ..errors import DecodeError
+from ..records.tables import deserializer
 
 LONGEST: Final = 512
 """Bytes of an id: OpenSearch answers 400 to the whole bulk request above it (tried on 3.6.0)."""
+
+_PIECES: Final = re.compile(r"((?:~.|[^~|])*)\|", re.DOTALL)
 
 
 def document_id(parts: Sequence[object], scope: str = "") -> str:
@@ -39,6 +43,36 @@ def document_id(parts: Sequence[object], scope: str = "") -> str:
         return _bounded(_text(part))
     texts = [_text(part) for part in parts]
     return _bounded("|".join([_escaped(scope), *texts] if scope else texts))
+
+
+def parts_of(text: str, kinds: Sequence[str], scoped: bool = False) -> tuple[str, list[dict[str, str]]] | None:
+    """The scope ("" without one) and the typed key values of an id, for attributes of these types ("S", "N", "B").
+
+    None for what is the id of no such key. Raises DecodeError for a digest, which does not tell its key.
+    """
+    if text.startswith("~h"):
+        raise DecodeError("the id is a digest: the key was too long to be in it")
+    if len(kinds) == 1 and not scoped and kinds[0] == "S":
+        scope, values = "", [{"S": text.removeprefix("~")}]
+    else:
+        pieces = _PIECES.findall(text + "|")
+        if len(pieces) != len(kinds) + scoped:
+            return None
+        scope = _unescaped(pieces[0]) if scoped else ""
+        values = [{kind: _value(piece, kind)} for piece, kind in zip(pieces[scoped:], kinds, strict=True)]
+    try:
+        made = document_id([deserializer().deserialize(value) for value in values], scope)
+    except DecodeError:
+        return None
+    return (scope, values) if made == text and bool(scope) == scoped else None
+
+
+def _value(piece: str, kind: str) -> str:
+    return _unescaped(piece) if kind == "S" else piece[2:]
+
+
+def _unescaped(piece: str) -> str:
+    return re.sub("~([~|])", r"\1", piece)
 
 
 def _text(part: object) -> str:

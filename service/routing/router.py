@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from ..errors import DecodeError
 from ..records import Change, ObjectRecord, TableRecord
 from .declarations import check_clashes, check_declaration
-from .identity import document_id
+from .identity import document_id, parts_of
 from .indices import declared_indices
 from .names import Names
 from .patterns import compiled, is_plain, matches
@@ -47,6 +47,15 @@ class BoundRoute:
                 f" and the record's is {', '.join(map(str, keys))}"
             )
         return document_id(parts, record.table if self.scoped else "")
+
+    def typed_key(self, text: str) -> tuple[str, dict[str, Any]] | None:
+        """The key, typed, that a document's id is of, with the table's name where that is in it too ("" without).
+
+        None for the id of no such key. Raises DecodeError for one that does not tell.
+        """
+        assert isinstance(self.route, TableRoute)
+        found = parts_of(text, [self.route.key[name] for name in self.key], self.scoped)
+        return None if found is None else (found[0], dict(zip(self.key, found[1], strict=True)))
 
 
 RecordTest: TypeAlias = Callable[[Any], bool]
@@ -95,13 +104,15 @@ class Router:
             key=tuple(route.key) if isinstance(route, TableRoute) else (),
         )
 
-    def _of(self, kind: str, actual: str) -> Sequence[Candidate]:
+    def listening_to(self, kind: str, actual: str) -> list[BoundRoute]:
+        """The routes whose "table" or "bucket" this is, by the name that exists, in the order registered."""
         logical = self.names.logical(kind, actual)
-        return [
-            (bound, record_test(bound.route))
-            for bound in self.bound
-            if logical is not None and matches(getattr(bound.route, kind, ""), logical)
-        ]
+        if logical is None:
+            return []
+        return [bound for bound in self.bound if matches(getattr(bound.route, kind, ""), logical)]
+
+    def _of(self, kind: str, actual: str) -> Sequence[Candidate]:
+        return [(bound, record_test(bound.route)) for bound in self.listening_to(kind, actual)]
 
 
 def route_name(kind: type[Route]) -> str:
@@ -137,6 +148,12 @@ def where_test(attribute: str, pattern: str) -> Callable[[TableRecord], bool]:
         return isinstance(value, str) and expression.fullmatch(value) is not None
 
     return fits
+
+
+def has_place(route: Route, record: TableRecord) -> bool:
+    """Whether a record's key is one of those that a route is for."""
+    patterns = route.where if isinstance(route, TableRoute) else {}
+    return all(where_test(attribute, pattern)(record) for attribute, pattern in patterns.items())
 
 
 def affix_test(prefix: str, suffix: str) -> Callable[[ObjectRecord], bool]:

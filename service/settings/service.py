@@ -125,6 +125,12 @@ class Settings:
         "where positions in streams are kept: a file, or dynamodb://TABLE",
         env="STREAMDEX_CHECKPOINTS",
     )
+    on_gap: str = setting(
+        "tell",
+        "where a stream has lost records: only tell, or also verify and repair the table's indices",
+        env="STREAMDEX_ON_GAP",
+        choices=("tell", "verify"),
+    )
     lease_time: float = setting(
         30.0,
         "seconds after which a stand-by takes over from a poller that is silent (with checkpoints=dynamodb://…)",
@@ -162,14 +168,31 @@ class Settings:
         least=1,
     )
     page_host: str = setting(
-        "127.0.0.1", "where the service's own pages are served; 0.0.0.0 in a container", env="STREAMDEX_PAGE_HOST"
+        "127.0.0.1", "where the service's own page is served; 0.0.0.0 in a container", env="STREAMDEX_PAGE_HOST"
     )
     page_port: int = setting(
         8080,
-        "the port of the service's own pages, /healthz and /readyz; 0 for none",
+        "the port of the service's own page, /healthz, /readyz and /metrics; 0 for none",
         env="STREAMDEX_PAGE_PORT",
         least=0,
         most=65535,
+    )
+    page_token: str = setting(
+        "",
+        "what the page and /metrics ask for; without it they answer to this machine alone",
+        env="STREAMDEX_PAGE_TOKEN",
+        secret=True,
+    )
+    page_hosts: tuple[str, ...] = setting(
+        (),
+        "the names under which browsers may reach the page, beside this machine's own (commas between them)",
+        env="STREAMDEX_PAGE_HOSTS",
+    )
+    page_redrive: bool = setting(
+        False, "whether dead letters can be delivered again from the page", env="STREAMDEX_PAGE_REDRIVE"
+    )
+    page_records: int = setting(
+        200, "the latest records that the page keeps", env="STREAMDEX_PAGE_RECORDS", least=1, most=10_000
     )
     stop_timeout: float = setting(
         3.0, "seconds that a stop waits for the batch in hand", env="STREAMDEX_STOP_TIMEOUT", least=0
@@ -197,4 +220,26 @@ class Settings:
         "text, json, or auto: text on a terminal and json elsewhere",
         env="LOG_FORMAT",
         choices=("auto", "text", "json"),
+    )
+    metrics: str = setting(
+        "auto",
+        "what the Lambda handler writes for CloudWatch: emf (embedded metric format), none, or auto: emf on AWS",
+        env="STREAMDEX_METRICS",
+        choices=("auto", "none", "emf"),
+    )
+    metrics_namespace: str = setting(
+        "streamdex", "the CloudWatch namespace of the metrics", env="STREAMDEX_METRICS_NAMESPACE"
+    )
+    lambda_function: str = setting(
+        "", "the name of the Lambda function, which AWS Lambda sets", env="AWS_LAMBDA_FUNCTION_NAME"
+    )
+    trace: bool = setting(
+        False, "whether batches are traced with AWS X-Ray, through the daemon", env="STREAMDEX_TRACE"
+    )
+    trace_rate: float = setting(
+        0.05,
+        "the share of batches that is traced beside the first of each second (a Lambda's are AWS's to choose)",
+        env="STREAMDEX_TRACE_RATE",
+        least=0,
+        most=1,
     )

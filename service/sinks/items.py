@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ..context import Context
-from ..dispatch import SILENT, Observer, Request, Result, Write
+from ..dispatch import SILENT, Observer, Result, Write
 from ..dispatch.failures import result_of
 from ..dispatch.outcomes import APPLIED, BLOCKED, STALE, Outcome
 from ..errors import Halt, Reject
@@ -17,8 +16,6 @@ from ..routing import DeleteItem, PutItem, UpdateItem
 
 SEQUENCER: Final = "_streamdex"
 """The attribute that holds the sequencer of the object that an item was made from."""
-
-OK, NO_ANSWER = 200, 504
 
 _SEQUENCER_LENGTH: Final = 32
 """Sequencers are padded to this, so that DynamoDB's order of text is theirs."""
@@ -59,17 +56,8 @@ class ItemSink:
 
     def _send(self, request: str, arguments: Mapping[str, Any]) -> None:
         """Sends a request, and tells how it went. Raises what boto3 raises."""
-        began, status = time.monotonic(), NO_ANSWER
-        try:
-            with self._observer.step("request", "table"):
-                getattr(self._context.dynamodb, request)(**arguments)
-            status = OK
-        except Exception as error:
-            answer = getattr(error, "response", None) or {}
-            status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", NO_ANSWER)
-            raise
-        finally:
-            self._observer.requested(Request("table", 1, 0, time.monotonic() - began, status))
+        with self._observer.request("table", 1, 0, _status_of):
+            getattr(self._context.dynamodb, request)(**arguments)
 
     def _request(self, write: Write) -> tuple[str, dict[str, Any]]:
         """The name of boto3's method for a write, and its arguments. Raises Reject for a wrong item."""
@@ -93,7 +81,7 @@ class ItemSink:
         return "update_item", _with_condition(arguments, sequencer)
 
     def _failed(self, error: Exception, write: Write) -> Result:
-        answer = getattr(error, "response", None) or {}  # botocore's connection errors have one that is None
+        answer = _answer_of(error)
         code = answer.get("Error", {}).get("Code", "")
         if code == "ConditionalCheckFailedException":
             return STALE
@@ -107,6 +95,16 @@ class ItemSink:
             schema = self._context.dynamodb.describe_table(TableName=table)["Table"]["KeySchema"]
             self._keys[table] = tuple(part["AttributeName"] for part in schema)
         return self._keys[table]
+
+
+def _answer_of(error: Exception) -> Mapping[str, Any]:
+    """What AWS has answered; botocore's connection errors have an answer that is None."""
+    return getattr(error, "response", None) or {}
+
+
+def _status_of(error: Exception) -> int | None:
+    status: int | None = _answer_of(error).get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return status
 
 
 def _typed(item: Mapping[str, Any]) -> dict[str, Any]:

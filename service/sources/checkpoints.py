@@ -62,15 +62,33 @@ class Checkpoints(Protocol):
         ...
 
 
-def make_checkpoints(context: Context) -> Checkpoints:
-    """The store that the setting `checkpoints` names."""
-    where, group = context.settings.checkpoints, context.settings.group
+def make_checkpoints(context: Context, group: str, competes: bool = True) -> Checkpoints:
+    """The store that the setting `checkpoints` names. Who only reads it does not compete for the lease."""
+    where = context.settings.checkpoints
     kind, separator, name = where.partition("://")
     if not separator:
         return SqliteCheckpoints(where, group)
     if kind == "dynamodb" and name:
-        return TableCheckpoints(context, name, group, context.settings.lease_time)
+        return TableCheckpoints(context, name, group, context.settings.lease_time, competes)
     raise SettingsError(f"checkpoints must be a file or dynamodb://TABLE, not {where!r}")
+
+
+class Unkept:
+    """Positions that nobody goes on from."""
+
+    lease: Lease = Unshared()
+
+    def read(self, stream: str) -> dict[str, Checkpoint]:
+        return {}
+
+    def write(self, stream: str, shard: str, checkpoint: Checkpoint) -> None:
+        pass
+
+    def remove(self, stream: str, shard: str) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
 
 
 class SqliteCheckpoints:
@@ -119,13 +137,14 @@ class SqliteCheckpoints:
 class TableCheckpoints:
     """A DynamoDB table with the string keys `stream` (of a group) and `shard`; it is created if it is missing."""
 
-    def __init__(self, context: Context, table: str, group: str, lease_time: float):
+    def __init__(self, context: Context, table: str, group: str, lease_time: float, competes: bool = True):
         self._dynamodb = context.dynamodb
         self._table = table
         self._group = group
         self._create_missing()
         self.lease: TableLease = TableLease(self._dynamodb, table, group, lease_time)
-        self.lease.start()
+        if competes:
+            self.lease.start()
 
     def read(self, stream: str) -> dict[str, Checkpoint]:
         found: dict[str, Checkpoint] = {}

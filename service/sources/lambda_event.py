@@ -6,13 +6,15 @@ EventBridge call a function without reading its answer.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from ..dispatch import Report
+from ..dispatch import Lag, Report
 from ..errors import StreamdexError
 from ..records import Record, Undecodable
 from .envelopes import unwrap
+from .streams.reader import RETENTION
 
 Answer: TypeAlias = dict[str, list[dict[str, str]]]
 
@@ -31,14 +33,20 @@ class LambdaBatch:
             for record in unwrap(event)
             if not events or isinstance(record, Undecodable) or record.event in events
         ]
-        entries = event.get("Records") if isinstance(event, Mapping) else event
-        self._entries = [e for e in entries if isinstance(e, Mapping)] if isinstance(entries, list) else []
+        self._entries = entries_of(event)
         self.source = f"lambda {self._kinds()}"
 
     @property
     def answers(self) -> bool:
         """Whether what called the function reads its answer; else nobody delivers a record again."""
         return any(entry.get("eventSource") in (STREAM, QUEUE) for entry in self._entries)
+
+    def lag(self, now: float) -> Lag:
+        """How old the oldest of its records is and, of a stream, how long it is kept; `now` in Unix seconds."""
+        made = [r.created for r in self.records if not isinstance(r, Undecodable) and r.created is not None]
+        unread = max(now - min(made), 0.0) if made else 0.0
+        streamed = any(entry.get("eventSource") == STREAM for entry in self._entries)
+        return Lag(unread, max(RETENTION - unread, 0.0) if streamed else math.inf)
 
     def answer(self, report: Report) -> Answer:
         """The partial-batch answer: what has to come again, by the identifiers of the event.
@@ -74,6 +82,12 @@ class LambdaBatch:
             said = [self._event.get("source")]
         kinds = {kind.replace("aws:", "") if isinstance(kind, str) else "record" for kind in said}
         return "+".join(sorted(kinds)) or "event"
+
+
+def entries_of(event: Any) -> list[Mapping[str, Any]]:
+    """What a source has put into an event: records or messages; none where it is laid out otherwise."""
+    entries = event.get("Records") if isinstance(event, Mapping) else event
+    return [entry for entry in entries if isinstance(entry, Mapping)] if isinstance(entries, list) else []
 
 
 def lowest(numbers: Sequence[str]) -> list[str]:

@@ -76,9 +76,12 @@ class QueueBatch:
         self._messages = messages
         self._visibility = visibility
         self._hold = visibility.hold([message["ReceiptHandle"] for message in messages], since)
-        self.records: Sequence[Record] = [
-            record for message in messages for record in unwrap_text(message["Body"], message["MessageId"], source)
-        ]
+        with observer.step("decode", source, messages):
+            self.records: Sequence[Record] = [
+                record
+                for message in messages
+                for record in unwrap_text(message["Body"], message["MessageId"], source)
+            ]
 
     def time_left(self) -> float:
         return self._hold.time_left()

@@ -1,6 +1,10 @@
 """Log lines: events with fields; text on a terminal, JSON in a container or a Lambda.
 
 INFO: work done. WARNING: nothing is lost, it is tried again. ERROR: a dead letter, or somebody is needed.
+
+No line holds a secret or a value of an item, its key among them: a record is named by table, shard and sequence
+number, or by bucket and the object's key. All that is wrong with it is said in its dead letter, and at DEBUG. Only
+the traceback of an error that nobody foresaw has whatever words that has.
 """
 
 from __future__ import annotations
@@ -9,15 +13,21 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, Final
 
-from ..dispatch import Dispatched, Letter, Observer, Outcome
-from ..records import ObjectRecord, TableRecord
+from ..dispatch import Dispatched, Observer
+from ..dispatch.planning import Task
+from ..records import ObjectRecord, Record, TableRecord
 from ..settings import Settings
 
 _ROOT: Final = logging.getLogger(__package__.rpartition(".")[0])
 _OWN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_REQUEST: Final = ContextVar("request_id", default="")
 _MOST_REASONS: Final = 3
 """Reasons written out for a batch; the counts hold the rest."""
 
@@ -29,11 +39,29 @@ def set_up_logs(settings: Settings) -> None:
     handler = logging.StreamHandler(sys.stderr)
     text = settings.log_format == "text" or (settings.log_format == "auto" and sys.stderr.isatty())
     handler.setFormatter(TextFormatter() if text else JsonFormatter())
+    handler.addFilter(_with_request)
     for old in list(_ROOT.handlers):
         _ROOT.removeHandler(old)
     _ROOT.addHandler(handler)
     _ROOT.setLevel(settings.log_level)
     _ROOT.propagate = False
+
+
+@contextmanager
+def request(request_id: str) -> Iterator[None]:
+    """Within the block each line says which invocation of a Lambda it is of."""
+    token = _REQUEST.set(request_id)
+    try:
+        yield
+    finally:
+        _REQUEST.reset(token)
+
+
+def _with_request(record: logging.LogRecord) -> bool:
+    request_id = _REQUEST.get()
+    if request_id:
+        record.request_id = request_id
+    return True
 
 
 def fields_of(record: logging.LogRecord) -> dict[str, Any]:
@@ -81,24 +109,25 @@ class LoggingObserver(Observer):
             "dispatched",
             extra={
                 "source": source,
+                **range_of(done.tasks),
                 "records": len(report.results),
                 **report.counts(),
                 "ms": round(done.seconds * 1000),
             },
         )
+        reason_of = attrgetter("reason" if logger.isEnabledFor(logging.DEBUG) else "summary")
         for letter in done.letters:
-            logger.error(
-                "kept as a dead letter",
-                extra={"route": letter.route, **subject_of(letter), "reason": letter.result.reason},
-            )
-        again = [r for r in report.results if r.outcome in (Outcome.RETRY, Outcome.BLOCKED)]
-        for reason in list(dict.fromkeys(result.reason for result in again))[:_MOST_REASONS]:
+            extra = {"route": letter.route, **subject_of(letter.record), "reason": reason_of(letter.result)}
+            logger.error("kept as a dead letter", extra=extra)
+        again = [result for result in report.results if not result.outcome.done]
+        for reason in list(dict.fromkeys(map(reason_of, again)))[:_MOST_REASONS]:
             logger.warning("to be tried again", extra={"source": source, "reason": reason})
 
     def lost(self, source: str, shard: str, since: float, until: float) -> None:
         logger.error(
             "records lost: the stream no longer has them; what was written to the table within these times and not"
-            " since may be missing or old in its indices: write such items again",
+            " since may be missing or old in its indices: python -m service verify --repair --table mends that"
+            " (on_gap=verify does by itself)",
             extra={"source": source, "shard": shard, "since": iso(since), "until": iso(until)},
         )
 
@@ -117,11 +146,24 @@ def iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
-def subject_of(letter: Letter) -> dict[str, str]:
-    """What names the record of a letter."""
-    record = letter.record
+def range_of(tasks: Sequence[Task]) -> dict[str, str]:
+    """The shard of a batch, as far as it is known, and its first and last sequence number; nothing for a queue."""
+    ends = [task.record for task in (*tasks[:1], *tasks[-1:])]
+    known = [record for record in ends if isinstance(record, TableRecord) and record.ordered]
+    if not known:
+        return {}
+    return {**_shard_of(known[0]), "first": known[0].sequence_number, "last": known[-1].sequence_number}
+
+
+def subject_of(record: Record) -> dict[str, str]:
+    """What names a record, and where it came from."""
     if isinstance(record, ObjectRecord):
         return {"bucket": record.bucket, "key": record.key, "change": record.event}
     if isinstance(record, TableRecord):
-        return {"table": record.table, "sequence": record.sequence_number, "change": record.event}
+        place = {"table": record.table, **_shard_of(record), "sequence": record.sequence_number}
+        return {**place, "change": record.event}
     return {"source": record.source, "identifier": record.identifier}
+
+
+def _shard_of(record: TableRecord) -> dict[str, str]:
+    return {"shard": record.shard} if record.shard else {}

@@ -8,12 +8,12 @@ from __future__ import annotations
 import time
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Final, TypeAlias
 
-from ..dispatch import Dispatched, Observer, Outcome, Request
+from ..dispatch import Dispatched, Lag, Observer, Outcome, Request
 from ..records import Undecodable
 
 Labels: TypeAlias = tuple[str, ...]
@@ -76,12 +76,20 @@ METRICS: Final = (
 )
 
 
+BY_SOURCE: Final = (GAPS, GAP_TIME, REDELIVERED, POISON)
+"""What is counted of each source from zero on: of a count that was never there the first rise is not seen."""
+
+
 @dataclass
 class Histogram:
-    """How many values there were up to each bound, and above the last; and their sum."""
+    """How many values there were up to each bound, and above the last; and the sums of these."""
 
     counts: list[int]
-    sum: float = 0.0
+    sums: list[float]
+
+    @property
+    def sum(self) -> float:
+        return sum(self.sums)
 
 
 @dataclass
@@ -98,55 +106,65 @@ class Values:
     def put(self, metric: Metric, value: float, *labels: str) -> None:
         self.numbers.setdefault(metric, {})[labels] = value
 
+    def behind(self, source: str, lag: Lag) -> None:
+        self.put(UNREAD, lag.unread, source)
+        self.put(LEFT, lag.left / 60, source)
+
     def observe(self, metric: Metric, values: Iterable[float], *labels: str) -> None:
         by_labels = self.histograms.setdefault(metric, {})
         if labels not in by_labels:
-            by_labels[labels] = Histogram([0] * (len(metric.bounds) + 1))
+            size = len(metric.bounds) + 1
+            by_labels[labels] = Histogram([0] * size, [0.0] * size)
         histogram = by_labels[labels]
         for value in values:
-            histogram.counts[bisect_left(metric.bounds, value)] += 1
-            histogram.sum += value
+            bucket = bisect_left(metric.bounds, value)
+            histogram.counts[bucket] += 1
+            histogram.sums[bucket] += value
 
 
 class Metrics(Observer):
     """Counts what it is told. Threads share it; a batch takes its lock once."""
 
-    def __init__(self, now: Callable[[], float] = time.time):
-        """`now` is the time in Unix seconds."""
+    def __init__(self, now: Callable[[], float] = time.time, routes: Iterable[str] = ()):
+        """`now` is the time in Unix seconds; `routes` are those whose dead letters are counted from zero on."""
         self.lock = Lock()
         self.values = Values()
+        self.values.add(RETRIES, 0.0)
+        for route in (*routes, ""):
+            self.values.add(LETTERS, 0.0, route)
+        self._rejected: dict[str, float] = {}
         self._now = now
 
     def take(self) -> Values:
-        """The values since they were last taken, which begin anew. Gauges are what they last were."""
+        """The values since they were last taken, which begin anew; rejects in a row go on being counted."""
         with self.lock:
             taken, self.values = self.values, Values()
-            gauges = {metric: found for metric, found in taken.numbers.items() if metric.gauge}
-            self.values.numbers = {metric: dict(found) for metric, found in gauges.items()}
             return taken
+
+    def arrived(self, source: str, lag: Lag) -> None:
+        """A batch was handed over by a source that cannot be asked how far it is behind."""
+        with self.lock:
+            self.values.behind(source, lag)
 
     def dispatched(self, done: Dispatched) -> None:
         now = self._now()
-        ends: Counter[tuple[str, Outcome]] = Counter()
         ages: dict[str, list[float]] = {}
         for task in done.tasks:
-            outcome = task.result.outcome
-            ends[task.route, outcome] += 1
-            if outcome is not Outcome.APPLIED or isinstance(task.record, Undecodable):
+            if task.result.outcome is not Outcome.APPLIED or isinstance(task.record, Undecodable):
                 continue
             if task.record.created is not None:
                 ages.setdefault(task.route, []).append(max(now - task.record.created, 0.0))
         letters = Counter(letter.route for letter in done.letters)
         with self.lock:
             values = self.values
-            for (route, outcome), count in ends.items():
+            for (route, outcome), count in done.ends.items():
                 values.add(RECORDS, count, route, outcome.name.lower())
             for route, seconds in ages.items():
                 values.observe(INDEXED, seconds, route)
             values.observe(BATCHES, [done.seconds], done.source)
             for route, count in letters.items():
                 values.add(LETTERS, count, route)
-            for route, run in self._runs(done, ends).items():
+            for route, run in self._runs(done).items():
                 values.put(IN_A_ROW, run, route)
 
     def retrying(self, tasks: int, reason: str, pause: float) -> None:
@@ -172,15 +190,14 @@ class Metrics(Observer):
         with self.lock:
             self.values.add(POISON, messages, source)
 
-    def _runs(self, done: Dispatched, ends: Mapping[tuple[str, Outcome], int]) -> dict[str, float]:
+    def _runs(self, done: Dispatched) -> dict[str, float]:
         """For each route of a batch, how many of its records were rejected since its last that was not."""
-        routes = {route for route, _ in ends}
-        runs = dict.fromkeys(routes, 0.0)
-        before = self.values.numbers.get(IN_A_ROW, {})
-        for route in {route for route, outcome in ends if outcome is Outcome.REJECTED}:
-            runs[route] = before.get((route,), 0.0)
+        runs = dict.fromkeys((route for route, _ in done.ends), 0.0)
+        for route in {route for route, outcome in done.ends if outcome is Outcome.REJECTED}:
+            runs[route] = self._rejected.get(route, 0.0)
             for task in done.tasks:
                 if task.route == route:
                     rejected = task.result.outcome is Outcome.REJECTED
                     runs[route] = runs[route] + 1 if rejected else 0.0
+        self._rejected.update(runs)
         return runs

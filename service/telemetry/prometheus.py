@@ -9,7 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric as Family
 
 from ..dispatch import Source
-from .metrics import CHECKPOINT, LEFT, METRICS, UNREAD, Metric, Metrics
+from .metrics import BY_SOURCE, CHECKPOINT, METRICS, Metric, Metrics
 
 PREFIX = "streamdex_"
 
@@ -29,12 +29,13 @@ class Collector:
         self._sources = sources
 
     def collect(self) -> Iterator[Family]:
+        lags = {source.name: source.lag() for source in self._sources()}  # before the lock that batches wait for
         with self._metrics.lock:
-            for source in self._sources():
-                lag = source.lag()
-                self._metrics.values.put(UNREAD, lag.unread, source.name)
-                self._metrics.values.put(LEFT, lag.left / 60, source.name)
-                self._metrics.values.put(CHECKPOINT, lag.checkpoint, source.name)
+            for name, lag in lags.items():
+                self._metrics.values.behind(name, lag)
+                self._metrics.values.put(CHECKPOINT, lag.checkpoint, name)
+                for metric in BY_SOURCE:
+                    self._metrics.values.add(metric, 0.0, name)
             families = [self._family(metric) for metric in METRICS]
         return iter(families)
 

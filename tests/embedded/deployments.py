@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import random
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
@@ -44,6 +49,12 @@ def ask(method: str, url: str, body: Any = None) -> Any:
         if error.code == 404:
             return None
         raise
+
+
+def drop(search_url: str, name: str) -> None:
+    """Deletes an index, or those behind an alias."""
+    for index in ask("GET", f"{search_url}/{name}/_alias") or ():
+        ask("DELETE", f"{search_url}/{index}")
 
 
 def documents_of(search_url: str, index: str) -> dict[str, Any]:
@@ -104,6 +115,37 @@ class Deployment:
         return [json.loads(path.read_text()) for path in sorted(self.letters.glob("*.json"))]
 
 
+def fill(place: Deployment, size: int) -> None:
+    """Items i0000, i0001, … in the table."""
+    with place.items.batch_writer() as batch:
+        for number in range(size):
+            batch.put_item(Item={"id": f"i{number:04d}", "title": f"title {number}"})
+
+
+@contextmanager
+def changing(place: Deployment, family: str, size: int, pause: float = 0.0) -> Iterator[None]:
+    """Puts, changes and removes so many items of a family (`i` is that of `fill`) all the time."""
+    stopping, chance = Event(), random.Random(7)
+
+    def work() -> None:
+        for number in itertools.count(1):
+            if stopping.wait(pause):
+                break
+            key = {"id": f"{family}{chance.randrange(size):04d}"}
+            if chance.random() < 0.3:
+                place.items.delete_item(Key=key)
+            else:
+                place.items.put_item(Item={**key, "title": f"change {number}"})
+
+    thread = Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        thread.join()
+
+
 class Running:
     """The container's workers, in this process."""
 
@@ -125,3 +167,22 @@ class Running:
         self._stopping.set()
         for thread in self._threads:
             thread.join(DEADLINE)
+
+
+class ServiceProcess(subprocess.Popen[bytes]):
+    """The service in a process of its own, with these settings and none of ours; what it says is in `log`."""
+
+    def __init__(self, log: Path, settings: Mapping[str, str], folder: Path | None = None):
+        own = {name: value for name, value in os.environ.items() if not name.startswith(("STREAMDEX_", "COV_"))}
+        self.log = log
+        with log.open("wb") as output:
+            super().__init__(
+                [sys.executable, "-m", "service", "run"],
+                env={**own, **settings},
+                cwd=folder,
+                stdout=output,
+                stderr=output,
+            )
+
+    def has_said(self, word: str) -> bool:
+        return f'"event": "{word}"' in self.log.read_text()

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import pytest
 from builders import stream_record
-from deployments import ask, documents_of
+from deployments import documents_of, drop
 from fakes import HeldLetters, Silence, Truth
 from faults import BROKEN, FAULTS, POISON, TIMEOUT, FaultyServer, faulty
 
@@ -111,7 +111,7 @@ class Run:
 
 def check(search_url: str, choose: Any, chance: random.Random) -> list[str]:
     """One run; gives the faults that it met."""
-    ask("DELETE", f"{search_url}/faults")
+    drop(search_url, "faults")
     raws, final = history(chance)
     with faulty(search_url, choose, chance) as server:
         run = Run(server, final)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 import pytest
-from deployments import ask, aws_client
+from deployments import ask, aws_client, drop
 from opensearchpy.exceptions import TransportError
 
 from service import Document, Item, Reject, TableRoute
@@ -22,9 +22,10 @@ from service.operations.indices.applying import Applied, apply, recreate
 from service.operations.indices.checking import Checked, check
 from service.operations.indices.differences import Cure
 from service.operations.indices.planning import Plan, plan, template_name
+from service.operations.marks import BUILDING, BUILT, put_state, state_of
 from service.routing import IndexDeclaration, Names, Router
 from service.settings import Settings
-from service.sinks.search.indices import create, index_body
+from service.sinks.search.indices import create
 
 _numbers = itertools.count()
 
@@ -238,10 +239,11 @@ def test_a_missing_index_is_created_as_declared_and_then_there_is_nothing_to_do(
     declared = {"a": {"type": "keyword"}}
     settings = {"number_of_shards": 2, **ANALYSIS}
     assert server.plan(declared, settings).state == "missing"
-    assert server.apply(declared, settings, aliases=[f"{server.name}-search"]).created == server.name
+    made = server.apply(declared, settings, aliases=[f"{server.name}-search"]).created
+    assert made == f"{server.name}-000001"
     assert server.fields() == declared
     assert (server.setting("number_of_shards"), server.setting("gc_deletes")) == ("2", "1h")
-    assert server.aliases() == {f"{server.name}-search": {}}
+    assert server.aliases() == {server.name: {}, f"{server.name}-search": {}}
     again = server.apply(declared, settings, aliases=[f"{server.name}-search"])
     assert (again.done, again.created, again.made) == (True, "", [])
 
@@ -253,7 +255,7 @@ def test_a_default_that_is_declared_in_words_is_no_difference(server: Server):
     in_words = REST | {f"f{kind}": {**basic(kind), **DEFAULTS_IN_WORDS[kind]} for kind in kinds}
     assert server.apply(unsaid).done
     assert told(server.plan(in_words)) == []
-    ask("DELETE", f"{server.url}/{server.name}")
+    drop(server.url, server.name)
     assert server.apply(in_words).done
     assert told(server.plan(unsaid)) == told(server.plan(in_words)) == []
 
@@ -403,17 +405,17 @@ def test_dotted_names_are_the_objects_that_the_server_makes_of_them(server: Serv
     assert server.fields() == {"a": {"properties": {"b": {"type": "keyword"}, "c": {"type": "long"}}}}
 
 
-def behind(server: Server, stamp: str, **options: Any) -> str:
-    """An index as a rebuild makes it, behind the name of the server's index."""
-    index = f"{server.name}-{stamp}"
-    create(server.context, index, index_body(server.declared({"a": {"type": "keyword"}}), server.context.settings))
-    actions = [{"add": {"index": index, "alias": server.name, **options}}]
+def behind(server: Server, number: int, alias: str = "", **options: Any) -> str:
+    """An index behind the name of the server's index, or behind another alias."""
+    index = f"{server.name}-{number:06d}"
+    create(server.context, server.declared({"a": {"type": "keyword"}}), index)
+    actions = [{"add": {"index": index, "alias": alias or server.name, **options}}]
     ask("POST", f"{server.url}/_aliases", {"actions": actions})
     return index
 
 
 def test_behind_an_alias_the_index_is_compared_and_changed(server: Server):
-    index = behind(server, "20261122101500")
+    index = behind(server, 7)
     planned = server.plan({"a": {"type": "keyword"}, "b": {"type": "long"}})
     assert planned.there.index == index
     assert told(planned) == [("b", "", "put")]
@@ -422,24 +424,69 @@ def test_behind_an_alias_the_index_is_compared_and_changed(server: Server):
 
 
 def test_of_several_behind_an_alias_the_write_index_is_meant(server: Server):
-    behind(server, "20261122101500")
-    with_writes = behind(server, "20261123101500", is_write_index=True)
+    behind(server, 1)
+    with_writes = behind(server, 2, is_write_index=True)
     assert server.plan({}).there.index == with_writes
 
 
 def test_an_alias_of_several_without_a_write_index_halts(server: Server):
-    behind(server, "20261122101500")
-    behind(server, "20261123101500")
-    with pytest.raises(Halt, match=r"20261122101500.*none of them is its write index"):
+    behind(server, 1)
+    behind(server, 2)
+    with pytest.raises(Halt, match=r"-000001.*say which is its write index"):
         server.plan({})
 
 
-def test_an_alias_is_added_and_moves_on_from_an_earlier_rebuild_alone(server: Server):
+def test_an_index_under_the_name_itself_is_compared_and_changed_as_it_is(server: Server):
+    server.make(server.name, mappings={"properties": {"a": {"type": "keyword"}}})
+    declared = {"a": {"type": "keyword"}, "b": {"type": "long"}}
+    assert server.plan(declared).there.index == server.name
+    assert server.apply(declared, aliases=[f"{server.name}-search"]).done
+    assert list(server.aliases()) == [f"{server.name}-search"]
+
+
+def test_while_there_is_a_copy_the_one_that_is_searched_is_compared_and_both_are_changed(server: Server):
+    live, copy = behind(server, 1), behind(server, 2, alias=f"{server.name}--also")
+    put_state(server.context, copy, BUILDING)
+    declared = {"a": {"type": "keyword"}, "b": {"type": "long"}}
+    planned = server.plan(declared, {"refresh_interval": "30s"}, _meta={"by": "me"})
+    assert (planned.there.index, planned.there.target.also) == (live, (copy,))
+    applied = server.apply(declared, {"refresh_interval": "30s"}, _meta={"by": "me"})
+    assert (applied.done, applied.left) == (True, {})
+    for index in (live, copy):
+        assert sorted(server.fields(index)) == ["a", "b"]
+        assert server.setting("refresh_interval", index) == "30s"
+    assert (state_of(server.context, copy), state_of(server.context, live)) == (BUILDING, "")
+
+
+def test_a_copy_that_does_not_take_a_change_is_told_and_the_other_is_changed(server: Server):
+    live = behind(server, 2)
+    server.make(
+        f"{server.name}-000001",
+        mappings={"properties": {"a": {"type": "long"}}},
+        aliases={f"{server.name}--also": {}},
+    )
+    applied = server.apply({"a": {"type": "keyword"}, "b": {"type": "long"}})
+    assert (applied.done, applied.refused) == (True, "")
+    assert sorted(server.fields(live)) == ["a", "b"]
+    (said,) = applied.left.values()
+    assert (list(applied.left), "[a]" in said) == ([f"{server.name}-000001"], True)
+
+
+def test_the_notes_of_a_rebuild_are_no_difference(server: Server):
+    index = behind(server, 1)
+    assert server.apply({"a": {"type": "keyword"}}, _meta={"by": "me"}).done
+    put_state(server.context, index, BUILT)
+    assert told(server.plan({"a": {"type": "keyword"}}, _meta={"by": "me"})) == []
+    assert server.apply({"a": {"type": "keyword"}}, _meta={"by": "you"}).done
+    assert state_of(server.context, index) == BUILT
+
+
+def test_an_alias_is_added_and_moves_on_from_earlier_ones_of_the_index_alone(server: Server):
     search = f"{server.name}-search"
-    earlier, stranger = f"{server.name}-20261101000000", f"{server.name}-stranger"
+    earlier, stranger = f"{server.name}-000001", f"{server.name}-stranger"
     for index in (earlier, stranger):
         server.make(index, aliases={search: {}})
-    current = behind(server, "20261122101500")
+    current = behind(server, 2)
     planned = server.plan({"a": {"type": "keyword"}}, aliases=[search])
     assert told(planned) == [(search, "", "put")]
     assert server.apply({"a": {"type": "keyword"}}, aliases=[search]).done
@@ -465,12 +512,12 @@ def test_a_template_gives_an_index_that_the_server_makes_its_mapping(with_templa
     assert server.plan(declared).template.there is None
     assert [one.kind for one in server.apply(declared, ANALYSIS).made] == ["template"]
     assert server.plan(declared, ANALYSIS).template is None
-    ask("DELETE", f"{server.url}/{server.name}")
-    for index in (server.name, f"{server.name}-20261123000000"):
+    drop(server.url, server.name)
+    for index in (server.name, f"{server.name}-000002"):
         ask("PUT", f"{server.url}/{index}/_doc/1", {"a": "x"})
         assert server.fields(index)["a"] == {"type": "keyword"}
         assert server.setting("gc_deletes", index) == "1h"
-    assert server.aliases(f"{server.name}-20261123000000") == {}
+    assert server.aliases(f"{server.name}-000002") == {}
 
 
 def test_a_template_that_is_out_of_date_is_put_even_where_the_index_needs_a_rebuild(with_templates: Server):
@@ -481,8 +528,7 @@ def test_a_template_that_is_out_of_date_is_put_even_where_the_index_needs_a_rebu
     applied = server.apply(changed)
     assert ([one.kind for one in applied.made], applied.done) == (["template"], False)
     # else its field would be in the way of the one that the rebuild declares
-    body = index_body(server.declared(changed), server.context.settings)
-    assert create(server.context, f"{server.name}-20261123000000", body)
+    assert create(server.context, server.declared(changed), f"{server.name}-000002")
 
 
 def test_templates_of_names_that_begin_alike_are_no_clash(with_templates: Server):
@@ -491,7 +537,7 @@ def test_templates_of_names_that_begin_alike_are_no_clash(with_templates: Server
     server.name += "-more"
     assert server.apply({"a": {"type": "text"}}).done
     server.name = server.name.removesuffix("-more")
-    ask("DELETE", f"{server.url}/{server.name}-more")
+    drop(server.url, f"{server.name}-more")
     ask("PUT", f"{server.url}/{server.name}-more/_doc/1", {"a": "x"})
     assert server.fields(f"{server.name}-more") == {"a": {"type": "text"}}
 
@@ -501,42 +547,68 @@ def test_without_the_setting_there_is_no_template(server: Server):
     assert ask("GET", f"{server.url}/_index_template/{template_name(server.declared())}") is None
 
 
-def test_an_index_is_recreated_with_the_aliases_that_it_had(server: Server):
-    server.apply({"a": {"type": "keyword"}})
-    ask("PUT", f"{server.url}/{server.name}/_alias/{server.name}-own", {"routing": "1"})
+@pytest.mark.parametrize("plain", [False, True])
+def test_an_index_is_recreated_behind_its_alias_with_the_aliases_that_it_had(server: Server, plain: bool):
+    old = server.name if plain else behind(server, 1)
+    if plain:
+        server.make(server.name, mappings={"properties": {"a": {"type": "keyword"}}})
+    ask("PUT", f"{server.url}/{old}/_alias/{server.name}-own", {"routing": "1"})
     ask("PUT", f"{server.url}/{server.name}/_doc/1?refresh=true", {"a": "x"})
     planned = server.plan({"a": {"type": "text"}}, aliases=[f"{server.name}-search"])
     applied = recreate(server.context, planned)
-    assert (applied.created, applied.done) == (server.name, True)
-    assert server.fields() == {"a": {"type": "text"}}
+    new = f"{server.name}-00000{1 if plain else 2}"
+    assert (applied.created, applied.done) == (new, True)
+    assert server.fields(new) == {"a": {"type": "text"}}
     assert ask("GET", f"{server.url}/{server.name}/_count")["count"] == 0
-    assert server.aliases()[f"{server.name}-own"] == {"index_routing": "1", "search_routing": "1"}
-    assert f"{server.name}-search" in server.aliases()
+    assert list(ask("GET", f"{server.url}/{server.name}*/_alias")) == [new]
+    routing = {"index_routing": "1", "search_routing": "1"}
+    assert server.aliases(new) == {
+        server.name: {},
+        f"{server.name}-own": routing,
+        f"{server.name}-search": {},
+    }
 
 
-def test_recreating_that_is_interrupted_is_finished_by_applying(server: Server, monkeypatch):
+def test_recreating_that_is_interrupted_has_changed_nothing_and_can_be_repeated(server: Server, monkeypatch):
     def interrupted(*_: Any) -> Any:
         raise KeyboardInterrupt
 
-    server.apply({"a": {"type": "keyword"}})
+    old = behind(server, 1)
     planned = server.plan({"a": {"type": "text"}})
     with monkeypatch.context() as patch:
-        patch.setattr("service.operations.indices.applying.create", interrupted)
+        patch.setattr("service.operations.replacing.change_aliases", interrupted)
         with pytest.raises(KeyboardInterrupt):
             recreate(server.context, planned)
-    assert server.plan({"a": {"type": "text"}}).state == "missing"
-    assert server.apply({"a": {"type": "text"}}).done
+    assert server.plan({"a": {"type": "text"}}).there.index == old
+    with monkeypatch.context() as patch:
+        patch.setattr("service.operations.replacing.put_state", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            recreate(server.context, server.plan({"a": {"type": "text"}}))
+    assert recreate(server.context, server.plan({"a": {"type": "text"}})).done
+    assert server.plan({"a": {"type": "text"}}).state == "equal"
 
 
-def test_an_index_behind_an_alias_is_replaced_by_a_new_one(server: Server):
-    old = behind(server, "20261122101500", is_write_index=True)
+def test_what_the_server_does_not_make_is_not_put_in_the_place_of_what_is_there(server: Server):
+    old = behind(server, 1)
+    ask("PUT", f"{server.url}/{old}/_doc/1?refresh=true", {"a": "x"})
+    applied = recreate(server.context, server.plan({"a": {"type": "nonsense"}}))
+    assert ("nonsense" in applied.refused, applied.done) == (True, False)
+    assert ask("GET", f"{server.url}/{server.name}/_count")["count"] == 1
+
+
+def test_an_index_with_a_copy_is_not_recreated_and_neither_is_one_that_changed_meanwhile(server: Server):
+    old = behind(server, 1, is_write_index=True)
     planned = server.plan({"a": {"type": "text"}})
-    applied = recreate(server.context, planned, datetime(2026, 11, 23, 1, 2, 3, tzinfo=UTC))
-    new = f"{server.name}-20261123010203"
-    assert (applied.created, applied.done) == (new, True)
-    assert ask("GET", f"{server.url}/{old}") is None
-    assert server.aliases(new) == {server.name: {"is_write_index": True}}
-    assert server.plan({"a": {"type": "text"}}).there.index == new
+    copy = behind(server, 2, alias=f"{server.name}--also")
+    assert "changed by somebody else" in recreate(server.context, planned).refused
+    assert f"{copy} gets the same writes" in recreate(server.context, server.plan({"a": {"type": "text"}})).refused
+    assert server.plan({}).there.index == old
+
+
+def test_the_write_index_of_an_alias_is_one_when_it_is_recreated(server: Server):
+    behind(server, 1, is_write_index=True)
+    assert recreate(server.context, server.plan({"a": {"type": "text"}})).done
+    assert server.aliases() == {server.name: {"is_write_index": True}}
 
 
 def test_a_server_that_does_not_answer_is_said_so():
@@ -590,7 +662,7 @@ class Shelf:
 
     def check(self, sample: int = 1000) -> Checked:
         declared = self.router.indices[self.server.name]
-        return check(self.context, self.router, declared, [self.table, "others"], sample)
+        return check(self.context, self.router, declared, [self.table, "others"], sample, lambda more: None)
 
     def left_behind(self) -> Any:
         return ask("GET", f"{self.server.url}/streamdex-check-*/_alias")
@@ -657,14 +729,14 @@ def test_without_a_region_it_is_said_what_is_missing(shelf: Shelf, monkeypatch):
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
     declared = shelf.router.indices[shelf.server.name]
     with pytest.raises(Halt, match="region"):
-        check(shelf.server.context, shelf.router, declared, [shelf.table], 10)
+        check(shelf.server.context, shelf.router, declared, [shelf.table], 10, lambda more: None)
     assert shelf.left_behind() == {}
 
 
 def test_a_table_that_is_not_there_halts(shelf: Shelf):
     declared = shelf.router.indices[shelf.server.name]
     with pytest.raises(Halt, match="books-gone does not exist"):
-        check(shelf.context, shelf.router, declared, ["books-gone"], 10)
+        check(shelf.context, shelf.router, declared, ["books-gone"], 10, lambda more: None)
 
 
 ROUTES = """
@@ -714,11 +786,12 @@ KEYWORD, TEXT = ({"properties": {"a": {"type": kind}}} for kind in ("keyword", "
 def test_the_command_plans_applies_and_says_with_its_exit_code_what_is_left(command: Command):
     name = command.server.name
     assert command.run(KEYWORD, "plan") == (1, f"{name}: to be created\n", "")
-    assert command.run(KEYWORD, "apply")[:2] == (0, f"{name}: created {name}\n")
-    assert command.run(KEYWORD, "plan")[:2] == (0, f"{name}: as declared\n")
+    assert command.run(KEYWORD, "apply")[:2] == (0, f"{name}: created {name}-000001\n")
+    assert command.run(KEYWORD, "plan")[:2] == (0, f"{name} ({name}-000001): as declared\n")
     code, out, _ = command.run(TEXT, "plan")
     assert code == 1
     assert "rebuild a: type keyword -> text" in out
+    assert "python -m service backfill --route=things:Things --rebuild\n" in out
     code, out, _ = command.run(TEXT, "apply")
     assert code == 1
     assert "refused" in out
@@ -733,6 +806,16 @@ def test_every_line_is_json_for_scripts(command: Command):
     assert code == 1
     assert line["differences"] == [{**difference, "cure": Cure.REBUILD}]
     assert (line["index"], line["state"], line["template"]) == (command.server.name, "differs", None)
+    assert (line["behind"], line["copies"]) == (f"{command.server.name}-000001", [])
+
+
+def test_of_an_index_that_is_no_alias_it_is_said_that_there_is_no_way_back(command: Command):
+    command.server.make(command.server.name, mappings=KEYWORD)
+    for action in ("plan", "apply"):
+        code, out, _ = command.run(TEXT, action)
+        assert code == 1
+        assert "--route=things:Things --rebuild --replace-index\n" in out
+        assert f"{command.server.name} is an index and no alias" in out
 
 
 def test_an_index_is_deleted_only_where_it_is_named_and_confirmed(command: Command, monkeypatch):
@@ -746,7 +829,8 @@ def test_an_index_is_deleted_only_where_it_is_named_and_confirmed(command: Comma
     assert command.run(TEXT, "apply", "--recreate", "--index=things")[0] == 1
     assert command.server.fields() == KEYWORD["properties"]
     asked: list[str] = []
-    monkeypatch.setattr("builtins.input", lambda question: asked.append(question) or command.server.name)
+    index = f"{command.server.name}-000001"
+    monkeypatch.setattr("builtins.input", lambda question: asked.append(question) or index)
     assert command.run(TEXT, "apply", "--recreate", "--index=things")[0] == 0
     assert "0 documents" in asked[0]
     assert command.server.fields() == TEXT["properties"]

@@ -9,8 +9,6 @@ import itertools
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +16,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
-from deployments import PICTURE, Deployment, ask, eventually
+from deployments import PICTURE, Deployment, ServiceProcess, ask, eventually
 
 KILLS = int(os.environ.get("STREAMDEX_KILLS", "3"))
 
@@ -63,15 +61,14 @@ class Reader(Thread):
                 self.seen.append(int(found["_source"]["title"]))
 
 
-class Container(subprocess.Popen[bytes]):
-    """The service in a process of its own; what it says is in `log`."""
+class Container(ServiceProcess):
+    """The service, with the names and the folders of a deployment."""
 
     _numbers = itertools.count()
 
     def __init__(self, place: Deployment, folder: Path, **settings: str):
         names = ",".join(f"{name}={actual}" for name, actual in place.settings.names.items())
-        environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("STREAMDEX_", "COV_"))},
+        its = {
             "AWS_ENDPOINT_URL": place.aws_url,
             "SEARCH_URL": place.search_url,
             "READ_QUEUE": place.queue,
@@ -82,16 +79,8 @@ class Container(subprocess.Popen[bytes]):
             "STREAMDEX_DEAD_LETTERS": str(place.letters),
             "STREAMDEX_STREAM_BATCH_SIZE": "50",
             "STREAMDEX_PAGE_PORT": "0",
-            **settings,
         }
-        self.log = folder / f"output-{next(self._numbers)}"
-        with self.log.open("wb") as output:
-            super().__init__(
-                [sys.executable, "-m", "service", "run"], env=environment, stdout=output, stderr=output
-            )
-
-    def has_said(self, word: str) -> bool:
-        return f'"event": "{word}"' in self.log.read_text()
+        super().__init__(folder / f"output-{next(self._numbers)}", {**its, **settings})
 
 
 def truth(place: Deployment) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from builders import stream_record
 from convergence import check, live_cases, queue_cases, shard_cases
-from deployments import ask, documents_of
+from deployments import ask, documents_of, drop
 from hypothesis import HealthCheck, given, settings
 
 from service import Delete, Index
@@ -55,13 +55,13 @@ def target(search_url: str) -> Iterator[Target]:
     made = Target(search_url)
     yield made
     made.context.close()
-    ask("DELETE", f"{search_url}/{made.index}")
+    drop(search_url, made.index)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(queue_cases() | shard_cases(bad=True) | live_cases())
 def test_whatever_becomes_of_the_records_the_index_ends_equal_to_the_table(target: Target, case):
-    ask("DELETE", f"{target.url}/items")
+    drop(target.url, "items")
     sink = SearchSink(target.context, {"items": IndexDeclaration("items", MAPPING)})
     check(case, lambda: documents_of(target.url, "items"), index=sink)
 
@@ -145,7 +145,7 @@ def test_many_requests_make_one_answer_in_order(search_url: str):
     results = target.outcomes(*[(str(n), 1, {"n": "x" if n % 10 == 0 else n}) for n in range(100)])
     assert results == ["REJECTED" if n % 10 == 0 else "APPLIED" for n in range(100)]
     target.context.close()
-    ask("DELETE", f"{search_url}/{target.index}")
+    drop(search_url, target.index)
 
 
 def test_a_write_block_is_tried_again_later(target: Target):
@@ -167,7 +167,7 @@ def test_a_closed_index_rejects(target: Target):
 
 def test_an_index_is_created_with_its_mapping_and_long_tombstones(target: Target):
     target.write(("a", 1, {"n": 1, "date": "2026-11-23"}))
-    found = ask("GET", f"{target.url}/{target.index}")[target.index]
+    found = ask("GET", f"{target.url}/{target.index}")[f"{target.index}-000001"]
     assert found["settings"]["index"]["gc_deletes"] == "1h"
     assert found["mappings"]["properties"]["n"]["type"] == "long"
     assert found["mappings"]["properties"]["date"]["type"] == "text"

@@ -70,8 +70,8 @@ ELASTICSEARCH = Distribution(
 
 
 @contextmanager
-def search_server(kind: Distribution) -> Iterator[str]:
-    """The server on a free port of this machine, empty; yields its address."""
+def search_server(kind: Distribution, heap: str = "512m") -> Iterator[str]:
+    """The server on a free port of this machine, empty; yields its address. `heap` is the most that Java has."""
     java = find_java(kind.java)
     home = CACHE / kind.folder
     if not home.exists():
@@ -94,7 +94,7 @@ def search_server(kind: Distribution) -> Iterator[str]:
             "cluster.routing.allocation.disk.threshold_enabled: false\n"
         )
         command = [
-            *(java, "-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", *kind.options(home)),
+            *(java, "-Xms256m", f"-Xmx{heap}", "-XX:+UseSerialGC", *kind.options(home)),
             f"-Djava.io.tmpdir={run / 'tmp'}",
             f"-D{kind.properties}.path.home={home}",
             f"-D{kind.properties}.path.conf={run / 'conf'}",

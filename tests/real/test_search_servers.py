@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from deployments import ask
+from deployments import ask, drop
 from test_search_contract import *  # noqa: F403  # the very tests that the embedded server passes
 from test_search_contract import Target
 
@@ -30,10 +30,11 @@ def without_auto_create(search_url: str) -> Iterator[None]:
 @pytest.mark.usefixtures("without_auto_create")
 def test_an_index_that_was_deleted_is_made_again_with_its_mapping(target: Target):
     target.write(("a", 1, {"n": 1}))
-    ask("DELETE", f"{target.url}/{target.index}")
+    drop(target.url, target.index)
     outcomes = [target.write(("a", 2, None))[0].outcome, target.write(("b", 2, {"n": 2}))[0].outcome]
     assert outcomes == [Outcome.RETRY, Outcome.APPLIED]
-    assert ask("GET", f"{target.url}/{target.index}")[target.index]["settings"]["index"]["gc_deletes"] == "1h"
+    found = ask("GET", f"{target.url}/{target.index}")[f"{target.index}-000001"]
+    assert found["settings"]["index"]["gc_deletes"] == "1h"
 
 
 @pytest.mark.usefixtures("without_auto_create")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,3 +22,13 @@ def mocked_dynamodb(monkeypatch) -> Iterator[Any]:
         monkeypatch.setenv(name, "test")
     with mock_aws():
         yield boto3.client("dynamodb", region_name="us-east-1")
+
+
+@pytest.fixture(autouse=True)
+def service_logger() -> Iterator[logging.Logger]:
+    """Leaves the package's logger as it was: an App sets it up for the whole process."""
+    logger = logging.getLogger("service")
+    handlers, level, propagate = logger.handlers[:], logger.level, logger.propagate
+    yield logger
+    logger.handlers[:], logger.propagate = handlers, propagate
+    logger.setLevel(level)

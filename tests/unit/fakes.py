@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -12,7 +13,7 @@ from service.dispatch.outcomes import APPLIED, Outcome
 from service.dispatch.patience import Patience
 from service.errors import Halt
 from service.records import CREATED, Item, ObjectRecord, Record, TableRecord
-from service.routing import Document, Index, Route, Router, TableRoute
+from service.routing import Action, BucketRoute, DeleteItem, Document, Index, PutItem, Route, Router, TableRoute
 from service.sources.envelopes import unwrap
 
 
@@ -25,6 +26,19 @@ class Items(TableRoute):
 
     def document(self, item: Item) -> Document:
         return {"n": item.get("n")}
+
+
+class Uploads(BucketRoute):
+    """The same for objects: each makes an item."""
+
+    bucket: ClassVar = "images-in"
+    writes: ClassVar = {"table": "images"}
+
+    def created(self, upload: ObjectRecord, context: Context) -> list[Action]:
+        return [PutItem({"id": upload.key})]
+
+    def deleted(self, upload: ObjectRecord, context: Context) -> list[Action]:
+        return [DeleteItem({"id": upload.key})]
 
 
 NOW = 1_700_000_060.0
@@ -162,6 +176,61 @@ class Bench:
     @property
     def documents(self) -> dict[str, Any]:
         return {name: document for (_, name), document in self.index.documents.items()}
+
+
+class NoQueue(Exception):
+    pass
+
+
+class FakeQueue:
+    """What boto3's client of SQS is to a source: one queue, whose messages are all given at once."""
+
+    class exceptions:
+        QueueDoesNotExist = NoQueue
+
+    def __init__(
+        self, *bodies: Any, groups: dict[int, str] | None = None, missing: bool = False, **attributes: str
+    ):
+        self.messages = [
+            {
+                "MessageId": f"m{n}",
+                "ReceiptHandle": f"r{n}",
+                "Body": body if isinstance(body, str) else json.dumps(body),
+                "Attributes": attributes | ({"MessageGroupId": groups[n]} if groups else {}),
+            }
+            for n, body in enumerate(bodies)
+        ]
+        self.deleted: list[str] = []
+        self.trouble: list[Exception] = []
+        self.undeletable = False
+        self.put_off: list[tuple[str, int]] = []
+        self.unmovable: list[Any] = []
+        self._missing = missing
+        self.attributes = {"VisibilityTimeout": "30"}
+
+    def get_queue_url(self, QueueName: str) -> Any:
+        if self._missing:
+            raise NoQueue
+        return {"QueueUrl": f"http://x/{QueueName}"}
+
+    def get_queue_attributes(self, **_: Any) -> Any:
+        return {"Attributes": self.attributes}
+
+    def change_message_visibility_batch(self, QueueUrl: str, Entries: list[dict[str, Any]]) -> Any:
+        self.put_off += [(entry["ReceiptHandle"], entry["VisibilityTimeout"]) for entry in Entries]
+        return {"Failed": self.unmovable}
+
+    def receive_message(self, **arguments: Any) -> Any:
+        if self.trouble:
+            raise self.trouble.pop(0)
+        taken, self.messages = self.messages, []
+        return {"Messages": taken} if taken else {}
+
+    def delete_message_batch(self, QueueUrl: str, Entries: list[dict[str, str]]) -> Any:
+        if self.undeletable:
+            return {"Failed": Entries}
+        self.deleted += [entry["ReceiptHandle"] for entry in Entries]
+        return {}
 
 
 def records(*raws: Any) -> list[Record]:

@@ -32,7 +32,7 @@ class SearchModel:
         self.choose = choose
         self.documents: dict[str, Any] = {}
         self.versions: dict[str, int] = {}
-        self.indices = SimpleNamespace(exists=lambda index: True)
+        self.indices = SimpleNamespace(get_alias=lambda index: {index.rstrip("*"): {}})
 
     def bulk(self, body: bytes) -> Any:
         fault = self.choose()

@@ -11,6 +11,8 @@ from .command import Command
 MODULES: Final[Mapping[str, str]] = {
     "run": "run",
     "replay": "replay",
+    "backfill": "backfill",
+    "verify": "verify",
     "dead-letters": "dead_letters",
     "indices": "indices",
     "routes": "routes",

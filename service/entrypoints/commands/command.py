@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...app import Chosen
-from ...settings import setting
+from ...settings import Settings, setting
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,12 @@ class Command:
 def tell(chosen: Chosen, value: Mapping[str, Any], words: str) -> None:
     """Prints what was found: the value with --json, else the words."""
     print(json.dumps(value) if chosen.configuration.build(Output).json else words)
+
+
+def quietly(chosen: Chosen) -> Settings:
+    """The settings with warnings alone logged, unless somebody has set a level: progress is shown instead."""
+    shown = {row.name: row.origin for row in chosen.configuration.shown()}
+    return chosen.settings if shown["log_level"] != "default" else replace(chosen.settings, log_level="WARNING")
 
 
 def counted(number: int, what: str = "record") -> str:

@@ -13,7 +13,8 @@ from ...app import App, Chosen
 from ...errors import SettingsError
 from ...routing import IndexDeclaration
 from ...settings import setting
-from .command import Command, Output, counted, tell
+from ..progress import progress
+from .command import Command, Output, counted, quietly, tell
 
 if TYPE_CHECKING:
     from ...operations.indices.applying import Applied
@@ -46,7 +47,7 @@ def indices(chosen: Chosen) -> int:
         raise SettingsError(f"indices takes plan, apply or check, not {action!r}")
     if options.recreate and not options.index:
         raise SettingsError("--recreate deletes documents: name the indices with --index=NAME")
-    with App(chosen.settings, chosen.routes) as app:
+    with App(quietly(chosen), chosen.routes) as app:
         declared = selected(app, options.index)
         if action == "plan":
             return show_plans(chosen, app, declared)
@@ -73,7 +74,8 @@ def show_plans(chosen: Chosen, app: App, declared: Sequence[IndexDeclaration]) -
     done = True
     for one in declared:
         planned = plan(app.context, one)
-        tell(chosen, as_json(planned), in_words(planned))
+        remedy = remedy_of(app, planned)
+        tell(chosen, as_json(planned, remedy), in_words(planned, remedy))
         done = done and planned.done
     return 0 if done else 1
 
@@ -89,9 +91,15 @@ def apply_all(chosen: Chosen, app: App, declared: Sequence[IndexDeclaration], op
         if deletes and not options.yes and not confirmed(app, planned):
             deletes = []
         applied = (recreate if deletes else apply)(app.context, planned)
-        made = [asdict(one) for one in applied.made]
-        value = {**as_json(applied.plan), "created": applied.created, "made": made, "refused": applied.refused}
-        tell(chosen, value, what_was_done(applied))
+        remedy = remedy_of(app, applied.plan)
+        value = {
+            **as_json(applied.plan, remedy),
+            "created": applied.created,
+            "made": [asdict(one) for one in applied.made],
+            "refused": applied.refused,
+            "left": applied.left,
+        }
+        tell(chosen, value, what_was_done(applied, remedy))
         done = done and applied.done
     return 0 if done else 1
 
@@ -100,12 +108,11 @@ def check_all(chosen: Chosen, app: App, declared: Sequence[IndexDeclaration], sa
     from ...operations.indices.checking import check
 
     tables = app.tables()
-    conflicts = 0
-    for one in declared:
-        checked = check(app.context, app.router, one, tables, sample)
+    with progress("check", "items", silent=chosen.configuration.build(Output).json) as advance:
+        found = [check(app.context, app.router, one, tables, sample, advance) for one in declared]
+    for checked in found:
         tell(chosen, asdict(checked), what_was_seen(checked))
-        conflicts += len(checked.conflicts)
-    return 1 if conflicts else 0
+    return 1 if any(checked.conflicts for checked in found) else 0
 
 
 def confirmed(app: App, planned: Plan) -> bool:
@@ -121,19 +128,34 @@ def confirmed(app: App, planned: Plan) -> bool:
     return input(question).strip() == index
 
 
-def as_json(planned: Plan) -> dict[str, Any]:
+def remedy_of(app: App, planned: Plan) -> str:
+    """The command that builds an index anew, where that is needed; "" where it is not."""
+    from ...operations.tables import fills_index
+
+    if planned.there is None or not planned.to_rebuild:
+        return ""
+    owners = [bound for bound in app.router.bound if bound.index == planned.index]
+    if not all(map(fills_index, owners)):  # a scan does not bring all of it back
+        return f"python -m service indices apply --index={planned.index} --recreate"
+    plain = "" if planned.there.target.is_alias else " --replace-index"
+    return f"python -m service backfill --route={owners[0].name} --rebuild{plain}"
+
+
+def as_json(planned: Plan, remedy: str) -> dict[str, Any]:
     differences = [*planned.to_put, *planned.to_rebuild]
     return {
         "index": planned.index,
         "behind": planned.there.index if planned.there else None,
+        "copies": planned.there.target.also if planned.there else (),
         "state": planned.state,
         "differences": [asdict(one) for one in differences],
         "undeclared": planned.undeclared,
         "template": asdict(planned.template) if planned.template else None,
+        "remedy": remedy,
     }
 
 
-def in_words(planned: Plan) -> str:
+def in_words(planned: Plan, remedy: str) -> str:
     there = planned.there
     name = planned.index if there is None or there.index == planned.index else f"{planned.index} ({there.index})"
     differences = [*planned.to_rebuild, *planned.to_put]
@@ -146,10 +168,13 @@ def in_words(planned: Plan) -> str:
     lines += [f"  {one.cure.value:8}{worded(one)}" for one in differences]
     if planned.template:
         lines.append(f"  put     {worded(planned.template)}")
+    if there and there.target.also:
+        lines.append(f"  gets the same writes: {', '.join(there.target.also)}")
     if planned.undeclared:
         lines.append(f"  only in the index: {some(planned.undeclared)}")
-    if planned.to_rebuild:
-        lines.append("  apply leaves it as it is: build it anew (backfill --rebuild)")
+    if remedy:
+        lines.append(f"  to build it anew: {remedy}")
+        lines += without_way_back(planned)
     return "\n".join(lines)
 
 
@@ -175,7 +200,14 @@ def some(names: Sequence[str]) -> str:
     return ", ".join(names[:_SOME]) + more
 
 
-def what_was_done(applied: Applied) -> str:
+def without_way_back(planned: Plan) -> list[str]:
+    """What has to be said of an index that is not behind an alias."""
+    if planned.there is None or planned.there.target.is_alias:
+        return []
+    return [f"  {planned.index} is an index and no alias: it is deleted when it is replaced, with no way back"]
+
+
+def what_was_done(applied: Applied, remedy: str) -> str:
     name = applied.plan.index
     parts = [f"created {applied.created}"] if applied.created else []
     parts += [counted(len(applied.made), "change")] if applied.made else []
@@ -184,6 +216,9 @@ def what_was_done(applied: Applied) -> str:
     if applied.refused:
         lines.append(f"  refused: {applied.refused}")
         lines += [f"  {one.cure.value:8}{worded(one)}" for one in [*applied.plan.to_rebuild, *applied.plan.to_put]]
+    lines += [f"  {copy} is left as it is: {reason}" for copy, reason in applied.left.items()]
+    if remedy:
+        lines += [f"  to build it anew: {remedy}", *without_way_back(applied.plan)]
     return "\n".join(lines)
 
 

@@ -13,7 +13,7 @@ from ...context import Context
 from ...errors import SettingsError
 from ...routing import Names, Router
 from ...settings import setting
-from .command import Command, Output, tell
+from .command import Command, Output, quietly, tell
 
 if TYPE_CHECKING:
     from ...operations.routes.explanation import Explanation, Step
@@ -91,7 +91,7 @@ def explain_record(chosen: Chosen, options: Options) -> int:
     if not options.record:
         raise SettingsError("routes explain needs --record=FILE (- for standard input)")
     record = record_of(options.record, options.number)
-    with App(chosen.settings, chosen.routes) as app:
+    with App(quietly(chosen), chosen.routes) as app:
         explanation = explain(record, app.router, app.hints, app.context)
     tell(chosen, as_json(explanation), in_words(explanation, record))
     return 0 if explanation.arrives else 1

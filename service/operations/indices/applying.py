@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
 
 from ...context import Context
-from ...errors import Halt
-from ...sinks.search.indices import create, index_body, with_aliases
+from ...sinks.search.indices import create_missing, index_body
+from ...sinks.search.targets import add, change_aliases, look, remove
+from ..marks import meta_of, state_of
+from ..replacing import prepare, put_in_place
 from .differences import Difference, put_back
-from .planning import Plan, is_rebuild_of, plan, template_body, template_name
+from .planning import Plan, plan, template_body, template_name
 from .server import Existing, Refused, asking, holders
 
 
 @dataclass
 class Applied:
-    """What became of a plan: what was made, why the rest was refused ("" if nothing was), and what is left."""
+    """What became of a plan: what was made, why the rest was refused ("" if nothing was), and what is left.
+
+    `left` are the copies of the index that were left as they are, with what the server said.
+    """
 
     plan: Plan
     created: str = ""
     made: list[Difference] = field(default_factory=list)
     refused: str = ""
+    left: dict[str, str] = field(default_factory=dict)
 
     @property
     def done(self) -> bool:
@@ -54,11 +57,11 @@ def apply(context: Context, planned: Plan) -> Applied:
     return applied
 
 
-def recreate(context: Context, planned: Plan, now: datetime | None = None) -> Applied:
-    """Deletes an index and creates it anew, empty, with the aliases that it had. Raises Halt and Unreachable.
+def recreate(context: Context, planned: Plan) -> Applied:
+    """Puts a new, empty index in the place of one, with its aliases; the old one is deleted in the same moment.
 
-    Behind an alias the new one has another name, and takes the place of the old one in one request. An index that
-    is no alias is gone for a moment; if that is when this is interrupted, applying creates it.
+    An index with a copy is left as it is: writers name it by its own name, and the server would make it again with
+    the next write. Raises Halt and Unreachable.
     """
     there = planned.there
     if there is None:
@@ -66,11 +69,15 @@ def recreate(context: Context, planned: Plan, now: datetime | None = None) -> Ap
     applied = Applied(planned)
     try:
         _put_template(context, planned, applied)
-        if there.index == planned.index:
-            _replace_plain(context, planned, there)
-            applied.created = there.index
-        else:
-            applied.created = _replace_behind(context, planned, there, now or datetime.now(UTC))
+        with asking():
+            if look(context, [planned.index])[planned.index] != there.target:
+                raise Refused("it was changed by somebody else meanwhile; nothing was done to it")
+            if there.target.also:
+                also = ", ".join(there.target.also)
+                raise Refused(f"{also} gets the same writes: backfill --drop-old, --rollback or --abandon first")
+            new = prepare(context, planned.declared, there.target)
+            put_in_place(context, planned.declared, there.target, new)
+        applied.created = new
     except Refused as refused:
         applied.refused = str(refused)
     applied.plan = plan(context, planned.declared)
@@ -95,64 +102,44 @@ def _put_template(context: Context, planned: Plan, applied: Applied) -> None:
 
 
 def _create(context: Context, planned: Plan, applied: Applied) -> None:
-    declared = planned.declared
     with asking():
-        if create(context, declared.name, with_aliases(declared, context.settings)):
-            applied.created = declared.name
+        applied.created = create_missing(context, planned.declared).live
 
 
 def _put(context: Context, planned: Plan, there: Existing, applied: Applied) -> None:
-    """Settings first: a limit that they raise may be in the way of a field."""
-    by_kind: dict[str, list[Difference]] = {"setting": [], "field": [], "mapping": [], "alias": []}
+    """Changes the index that is searched, and then its copies: what one of these refuses is told, and stays."""
+    _put_into(context, planned, there.index, applied.made)
     for difference in planned.to_put:
-        by_kind[difference.kind].append(difference)
+        if difference.kind == "alias":
+            _move_alias(context, there, difference.path)
+            applied.made.append(difference)
+    for copy in there.target.also:
+        try:
+            _put_into(context, planned, copy, [])
+        except Refused as refused:
+            applied.left[copy] = str(refused)
+
+
+def _put_into(context: Context, planned: Plan, index: str, made: list[Difference]) -> None:
+    """Settings first: a limit that they raise may be in the way of a field. `made` is told what was taken."""
+    settings, fields, others = (
+        [one for one in planned.to_put if one.kind == kind] for kind in ("setting", "field", "mapping")
+    )
     indices = context.search.indices
     with asking():
-        if by_kind["setting"]:
-            settings = {f"index.{one.path}": one.declared for one in by_kind["setting"]}
-            indices.put_settings(index=there.index, body=settings)
-            applied.made += by_kind["setting"]
-        if by_kind["field"] or by_kind["mapping"]:
+        if settings:
+            indices.put_settings(index=index, body={f"index.{one.path}": one.declared for one in settings})
+            made += settings
+        if fields or others:
             mapping = index_body(planned.declared, context.settings)["mappings"]
-            indices.put_mapping(index=there.index, body=put_back(mapping, by_kind["field"]))
-            applied.made += by_kind["field"] + by_kind["mapping"]
-    for difference in by_kind["alias"]:
-        _move_alias(context, planned, there, difference.path)
-        applied.made.append(difference)
+            if "_meta" in mapping:
+                mapping["_meta"] = meta_of(mapping, state_of(context, index))
+            indices.put_mapping(index=index, body=put_back(mapping, fields))
+            made += fields + others
 
 
-def _move_alias(context: Context, planned: Plan, there: Existing, alias: str) -> None:
-    """Leads an alias to the index, and away from earlier rebuilds of it; what else it leads to stays."""
-    earlier = [index for index in holders(context, alias) if is_rebuild_of(planned.index, index)]
-    actions: list[dict[str, Any]] = [{"remove": {"index": index, "alias": alias}} for index in earlier]
+def _move_alias(context: Context, there: Existing, alias: str) -> None:
+    """Leads an alias to the index, and away from others behind its name; what else it leads to stays."""
+    others = [index for index in holders(context, alias) if index in there.target.taken]
     with asking():
-        context.search.indices.update_aliases(
-            body={"actions": [*actions, {"add": {"index": there.index, "alias": alias}}]}
-        )
-
-
-def _replace_plain(context: Context, planned: Plan, there: Existing) -> None:
-    aliases = {**there.aliases, **{alias: {} for alias in planned.declared.aliases if alias not in there.aliases}}
-    body = index_body(planned.declared, context.settings) | {"aliases": aliases}
-    with asking():
-        context.search.indices.delete(index=there.index)
-        if not create(context, there.index, body):
-            raise Halt(
-                f"the index {there.index} was created by somebody else as soon as it was deleted: stop what writes"
-                " to it, and recreate it again"
-            )
-
-
-def _replace_behind(context: Context, planned: Plan, there: Existing, now: datetime) -> str:
-    index = f"{planned.index}-{now:%Y%m%d%H%M%S}"
-    wanted: Mapping[str, Mapping[str, Any]] = {
-        **{alias: {} for alias in planned.declared.aliases},
-        **there.aliases,
-    }
-    adding = [{"add": {"index": index, "alias": alias, **given}} for alias, given in wanted.items()]
-    with asking():
-        create(context, index, index_body(planned.declared, context.settings))
-        context.search.indices.update_aliases(
-            body={"actions": [*adding, {"remove_index": {"index": there.index}}]}
-        )
-    return index
+        change_aliases(context, *(remove(index, alias) for index in others), add(there.index, alias))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -13,13 +13,14 @@ from ...context import Context
 from ...dispatch import SILENT, Outcome, Write
 from ...dispatch.failures import reaching
 from ...dispatch.planning import Task, ask, route
-from ...errors import DecodeError, Halt, Unreachable
+from ...errors import DecodeError, Unreachable
 from ...records import TableRecord
 from ...records.tables import scanned
 from ...routing import Index, IndexDeclaration, Router, TableRoute
 from ...routing.patterns import matches
 from ...sinks.search import SearchSink
-from ...sinks.search.indices import create, index_body
+from ...sinks.search.indices import create
+from ...sources.scan import describe
 from .server import asking
 
 _SCRATCH: Final = "streamdex-check-"
@@ -50,12 +51,18 @@ class Checked:
 
 
 def check(
-    context: Context, router: Router, declared: IndexDeclaration, tables: Sequence[str], sample: int
+    context: Context,
+    router: Router,
+    declared: IndexDeclaration,
+    tables: Sequence[str],
+    sample: int,
+    advance: Callable[[int], None],
 ) -> Checked:
     """Writes the documents of a sample of each table to an index of their own, which is deleted again.
 
     `tables` are those that exist; of each that feeds the index up to `sample` items are read, eventually
-    consistently. The index itself is not touched. Raises Halt and Unreachable.
+    consistently; `advance` is told how many more are done. The index itself is not touched. Raises Halt and
+    Unreachable.
     """
     checked = Checked(declared.name)
     feeding = [table for table in tables if _feeds(router, table, declared.name)]
@@ -69,6 +76,7 @@ def check(
                 tasks = _tasks(page, router, declared.name)
                 ask(tasks, context, SILENT.step)
                 _write(tasks, sink, scratch, checked)
+                advance(len(page))
     return checked
 
 
@@ -80,24 +88,16 @@ def _feeds(router: Router, table: str, index: str) -> bool:
     )
 
 
-def _pages(context: Context, table: str, sample: int) -> Iterator[list[TableRecord]]:
+def _pages(context: Context, name: str, sample: int) -> Iterator[list[TableRecord]]:
     """The first items of a table as records, a page at a time."""
-    with reaching(f"reading table {table}"):
-        dynamodb = context.dynamodb
-        try:
-            description = dynamodb.describe_table(TableName=table)["Table"]
-        except dynamodb.exceptions.ResourceNotFoundException:
-            raise Halt(f"the table {table} does not exist: create it, or map its name (setting names)") from None
-    keys = [entry["AttributeName"] for entry in description["KeySchema"]]
-    source = description.get("LatestStreamArn") or f"{description['TableArn']}/stream/none"
+    table = describe(context, name)
     left = sample
     start: dict[str, Any] = {}
     while left > 0:
-        with reaching(f"reading table {table}"):
-            page = dynamodb.scan(TableName=table, Limit=min(left, _PAGE), **start)
-        items: Sequence[Mapping[str, Any]] = page["Items"]
-        left -= len(items)
-        yield [scanned(item, keys, source, datetime.now(UTC).timestamp()) for item in items]
+        with reaching(f"reading table {name}"):
+            page = context.dynamodb.scan(TableName=name, Limit=min(left, _PAGE), **start)
+        left -= len(page["Items"])
+        yield [scanned(item, table.keys, table.stream, table.now) for item in page["Items"]]
         if "LastEvaluatedKey" not in page:
             return
         start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
@@ -144,11 +144,10 @@ def _scratch(context: Context, declared: IndexDeclaration) -> Iterator[str]:
     now = datetime.now(UTC)
     _tidy(context, now)
     name = f"{_SCRATCH}{now:%Y%m%d%H%M%S}-{uuid.uuid4().hex[:8]}"
-    body = index_body(declared, context.settings)
-    body["settings"]["index"] |= {"number_of_replicas": 0}
+    alone = replace(declared, settings={**declared.settings, "number_of_replicas": 0})
     try:
         with asking():
-            create(context, name, body)
+            create(context, alone, name)
         yield name
     finally:
         with asking():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -87,11 +86,6 @@ def template_body(declared: IndexDeclaration, settings: Settings) -> dict[str, A
         "template": index_body(declared, settings),
         "_meta": {"made by": "streamdex"},
     }
-
-
-def is_rebuild_of(name: str, index: str) -> bool:
-    """Whether an index is one that a rebuild has made behind a name: NAME-YYYYMMDDHHMMSS."""
-    return re.fullmatch(rf"{re.escape(name)}-\d{{14}}", index) is not None
 
 
 def _compare_aliases(context: Context, declared: IndexDeclaration, there: Existing) -> Iterator[Difference]:

@@ -9,9 +9,11 @@ from typing import Any
 
 from ...context import Context
 from ...dispatch.outcomes import Outcome
-from ...errors import Halt, StreamdexError, Unreachable
+from ...errors import StreamdexError, Unreachable
 from ...routing.indices import flat
 from ...sinks.search.answers import reason_of, result_of_error
+from ...sinks.search.targets import Target, look
+from ..marks import meta_of
 
 
 class Refused(StreamdexError):
@@ -20,13 +22,21 @@ class Refused(StreamdexError):
 
 @dataclass(frozen=True)
 class Existing:
-    """An index as it is: `index` is its own name, whatever alias led to it; `settings` and `defaults` are flat."""
+    """An index as it is, whatever alias leads to it.
 
-    index: str
+    `mappings` are without the notes of a rebuild; `settings` and `defaults` are flat.
+    """
+
+    target: Target
     aliases: Mapping[str, Mapping[str, Any]]
     mappings: Mapping[str, Any]
     settings: Mapping[str, Any]
     defaults: Mapping[str, Any]
+
+    @property
+    def index(self) -> str:
+        """Its own name, whatever alias leads to it."""
+        return self.target.live
 
 
 @contextmanager
@@ -44,25 +54,18 @@ def asking() -> Iterator[None]:
 
 
 def existing(context: Context, name: str) -> Existing | None:
-    """The index of that name, or the one that an alias of that name leads writes to; None where there is none.
+    """The index of that name, or the one behind the alias of that name that is searched; None where there is none.
 
     Raises Halt for an alias of several indices of which none is the write index, and Unreachable.
     """
-    from opensearchpy.exceptions import NotFoundError
-
     flags = {"flat_settings": "true", "include_defaults": "true"}
     with asking():
-        try:
-            found = context.search.indices.get(index=name, params=flags)
-        except NotFoundError as error:
-            if error.error == "index_not_found_exception":
-                return None
-            raise  # there is something else at the address
-    index = _written(name, {index: part["aliases"] for index, part in found.items()})
-    part = found[index]
-    return Existing(
-        index, part["aliases"], part["mappings"], flat(part["settings"]), flat(part.get("defaults", {}))
-    )
+        target = look(context, [name])[name]
+        if not target.live:
+            return None
+        part = context.search.indices.get(index=target.live, params=flags)[target.live]
+    mappings = {**part["mappings"], "_meta": meta_of(part["mappings"], "")}
+    return Existing(target, part["aliases"], mappings, flat(part["settings"]), flat(part.get("defaults", {})))
 
 
 def holders(context: Context, alias: str) -> Sequence[str]:
@@ -94,15 +97,3 @@ def _words(error: Any) -> str:
     """What the server says, without the JSON around it."""
     info = getattr(error, "info", None)
     return reason_of(info.get("error")) if isinstance(info, Mapping) else ""
-
-
-def _written(name: str, aliases: Mapping[str, Mapping[str, Any]]) -> str:
-    if len(aliases) == 1:
-        return next(iter(aliases))
-    writers = [index for index, given in aliases.items() if given.get(name, {}).get("is_write_index")]
-    if len(writers) != 1:
-        raise Halt(
-            f"the alias {name} leads to {', '.join(sorted(aliases))}, and none of them is its write index: every"
-            " write would be refused; make one of them the write index"
-        )
-    return writers[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from datetime import datetime
 
 from ...context import Context
@@ -52,12 +52,12 @@ class LetterBucket:
         except self._context.s3.exceptions.NoSuchKey:
             return None
 
-    def letters(self) -> Iterator[Kept]:
+    def letters(self, prefix: str = "") -> Generator[Kept, None, None]:
         pages = self._context.s3.get_paginator("list_objects_v2")
-        for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix):
+        for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix + prefix):
             for entry in page.get("Contents", []):
-                if entry["Key"].endswith(".json"):
-                    yield from unsealed(self.get(entry["Key"]), f"{self._bucket}/{entry['Key']}")
+                if entry["Key"].endswith(".json") and (text := self.find(entry["Key"])) is not None:
+                    yield from unsealed(text, f"{self._bucket}/{entry['Key']}")
 
     def remove(self, kept: Kept) -> None:
         self._context.s3.delete_object(Bucket=self._bucket, Key=f"{self._prefix}{kept.id}.json")

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol
@@ -48,8 +48,11 @@ class LetterBox(Protocol):
         """Keeps letters; the same record and route again is kept once. Raises Halt when it cannot."""
         ...
 
-    def letters(self) -> Iterator[Kept]:
-        """What is kept, each once."""
+    def letters(self, prefix: str = "") -> Generator[Kept, None, None]:
+        """What is kept, each once; with a `prefix` only the letters whose id begins so.
+
+        Who stops early closes it: only then may others see what it went through.
+        """
         ...
 
     def remove(self, kept: Kept) -> None:
@@ -107,7 +110,7 @@ def unseal(text: str | bytes) -> Kept:
 def letter_id(record: Record, route: str) -> str:
     """The same for each delivery of one record to one route."""
     numbered = record.sequence_number if isinstance(record, TableRecord) else ""
-    said = numbered.encode() or portable(record.raw)
+    said = printable(numbered).encode() or portable(record.raw)
     source = printable(record.source).encode()
     return hashlib.sha256(b"\0".join([source, said, route.encode()])).hexdigest()[:32]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import get_ident
@@ -39,9 +39,18 @@ class LetterFolder:
                 " set STREAMDEX_DEAD_LETTERS to a folder that can be written"
             ) from error
 
-    def letters(self) -> Iterator[Kept]:
+    def letters(self, prefix: str = "") -> Generator[Kept, None, None]:
         for path in sorted(self._folder.glob("*.json")):
-            yield from unsealed(path.read_bytes(), str(path))
+            if path.name.startswith(prefix) and (text := _read(path)) is not None:
+                yield from unsealed(text, str(path))
 
     def remove(self, kept: Kept) -> None:
         (self._folder / f"{kept.id}.json").unlink(missing_ok=True)
+
+
+def _read(path: Path) -> bytes | None:
+    """A letter's JSON; None once somebody has removed it."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None

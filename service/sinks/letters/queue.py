@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -68,8 +68,11 @@ class LetterQueue:
                     " see STREAMDEX_DEAD_LETTERS"
                 ) from error
 
-    def letters(self) -> Iterator[Kept]:
-        """What is kept, each once; looks for LOOK seconds at most, after which messages would come twice."""
+    def letters(self, prefix: str = "") -> Generator[Kept, None, None]:
+        """What is kept, each once; with a `prefix` only the letters whose id begins so.
+
+        It looks for LOOK seconds at most, after which messages would come twice.
+        """
         seen: set[str] = set()
         began = self._monotonic()
         try:
@@ -80,9 +83,11 @@ class LetterQueue:
                 messages = answer.get("Messages", [])
                 if not messages:
                     return
-                for message, kept in self._read_all(messages):
+                found = list(self._read_all(messages))
+                for message, kept in found:  # all before the first is shown: who looks may stop at it
                     self._receipts.setdefault(kept.id, []).append(message["ReceiptHandle"])
-                    if kept.id not in seen:
+                for _, kept in found:
+                    if kept.id not in seen and kept.id.startswith(prefix):
                         seen.add(kept.id)
                         yield kept
         finally:

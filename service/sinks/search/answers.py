@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from ...dispatch.failures import describe, result_of
+from ...dispatch.observers import NO_ANSWER
 from ...dispatch.outcomes import APPLIED, Outcome, Result
 from ...errors import Halt
 
-NO_ANSWER = 504
-"""As a gateway says it."""
+_TYPE: Final = re.compile(r'"type" ?: ?"(\w+_exception)"')
 
 
 def result_of_item(answer: Mapping[str, Any], index: str, may_create: bool = False) -> Result:
@@ -33,19 +33,20 @@ def result_of_item(answer: Mapping[str, Any], index: str, may_create: bool = Fal
         return Result(Outcome.RETRY, "the search server answered an action without a status")
     if status < 300 or (status == 404 and not error):
         return APPLIED
-    kind = error.get("type", "") if isinstance(error, Mapping) else str(error)
-    reason = f"index {index}: {kind}: {reason_of(error)}"
+    kind = error.get("type", "") if isinstance(error, Mapping) else ""
+    told = f"index {index}: {kind or 'an error without a type'}"
+    reason = f"{told}: {reason_of(error)}"
     if status == 409:
-        return Result(Outcome.STALE, reason, status, current_version(reason))
+        return Result(Outcome.STALE, reason, status, current_version(reason), told)
     if status == 429 or status >= 500 or kind == "cluster_block_exception":
-        return Result(Outcome.RETRY, reason, status)
+        return Result(Outcome.RETRY, reason, status, told=told)
     if kind == "index_not_found_exception" and may_create:
         return Result(Outcome.RETRY, f"the index {index} is gone: it is created again", status)
     if kind == "index_not_found_exception":
         raise Halt(f"the index {index} does not exist: create it, or set STREAMDEX_CREATE_INDICES=true")
     if status in (401, 403):
         raise Halt(f"{reason}: the service's user may not write to this index")
-    return Result(Outcome.REJECTED, reason, status)
+    return Result(Outcome.REJECTED, reason, status, told=told)
 
 
 def result_of_request(status: int, body: str) -> Result:
@@ -54,16 +55,15 @@ def result_of_request(status: int, body: str) -> Result:
     A 400 or 413 may be the fault of one action among them: the caller sends them in parts to find it. Raises
     Halt for 401 and 403.
     """
-    reason = f"the search server answered {status}: {body[:500]}"
-    if status == 403 and "cluster_block_exception" in body:
-        return Result(Outcome.RETRY, reason, status)
-    if status in (401, 403):
+    answered = f"the search server answered {status}"
+    reason = f"{answered}: {body[:500]}"
+    told = ": ".join([answered, *_TYPE.findall(body)[:1]])
+    if status in (401, 403) and "cluster_block_exception" not in body:
         raise Halt(f"{reason}: set SEARCH_AUTH, SEARCH_USER and SEARCH_PASSWORD, or the role's permissions")
     if status == 404:
-        raise Halt(f"{reason}: SEARCH_URL does not lead to an OpenSearch or Elasticsearch server")
-    if status == 429 or status >= 500:
-        return Result(Outcome.RETRY, reason, status)
-    return Result(Outcome.REJECTED, reason, status)
+        raise Halt(f"{told}: SEARCH_URL does not lead to an OpenSearch or Elasticsearch server")
+    busy = status in (403, 429) or status >= 500
+    return Result(Outcome.RETRY if busy else Outcome.REJECTED, reason, status, told=told)
 
 
 def result_of_error(error: Exception) -> Result:

@@ -58,11 +58,16 @@ def chunks(lines: Iterable[tuple[int, bytes]], pace: Pace) -> Iterator[Chunk]:
         yield chunk
 
 
-def serialise(writes: Sequence[Write], results: dict[int, Result], most_bytes: int) -> Iterator[tuple[int, bytes]]:
-    """Each write's position and lines; one that the server would refuse gets its result instead."""
+def serialise(
+    writes: Sequence[Write], metas: Mapping[str, Mapping[str, Any]], results: dict[int, Result], most_bytes: int
+) -> Iterator[tuple[int, bytes]]:
+    """Each write's position and lines; one that the server would refuse gets its result instead.
+
+    `metas` is what an action says of the index that it is for.
+    """
     for position, write in enumerate(writes):
         try:
-            line = line_of(write)
+            line = line_of(write, metas[write.target])
         except (RecursionError, TypeError, ValueError) as error:
             reason = f"index {write.target}: the document cannot be JSON: {error}"
             results[position] = Result(Outcome.REJECTED, reason)
@@ -74,12 +79,12 @@ def serialise(writes: Sequence[Write], results: dict[int, Result], most_bytes: i
         yield position, line
 
 
-def line_of(write: Write) -> bytes:
+def line_of(write: Write, meta_of_index: Mapping[str, Any]) -> bytes:
     """An action and its document. Deletes carry versions too: what they removed must not come back.
 
     external_gte lets an equal version pass, so that a record that is delivered twice is no conflict.
     """
-    meta: dict[str, Any] = {"_index": write.target, "_id": write.id}
+    meta: dict[str, Any] = {**meta_of_index, "_id": write.id}
     if write.version is not None:
         meta |= {"version": write.version, "version_type": "external_gte"}
     if isinstance(write.action, Index):

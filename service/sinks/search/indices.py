@@ -1,13 +1,45 @@
-"""Indices that the service creates: one body, whoever creates them."""
+"""Indices that the service creates: one way, whoever creates them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from ...context import Context
 from ...routing import IndexDeclaration
 from ...settings import Settings
+from .targets import Target, look
+
+
+def create_missing(context: Context, declared: IndexDeclaration) -> Target:
+    """Creates an index behind its alias, unless there is one; how it is then. Raises what opensearch-py raises."""
+    target = look(context, [declared.name])[declared.name]
+    return target if target.live else create_behind(context, declared, target)
+
+
+def create_behind(context: Context, declared: IndexDeclaration, target: Target) -> Target:
+    """Creates an index behind an alias that is not there, with all its other aliases; how it is then.
+
+    Raises what opensearch-py raises.
+    """
+    create(context, declared, target.next, declared.name, *declared.aliases)
+    return look(context, [declared.name])[declared.name]
+
+
+def create(context: Context, declared: IndexDeclaration, index: str, *aliases: str) -> bool:
+    """Creates an index as one is declared, with no aliases but these; False where it is there already.
+
+    Raises what opensearch-py raises.
+    """
+    from opensearchpy.exceptions import RequestError
+
+    body = {**index_body(declared, context.settings), "aliases": {alias: {} for alias in aliases}}
+    try:
+        context.search.indices.create(index=index, body=body)
+    except RequestError as error:
+        if error.error != "resource_already_exists_exception":
+            raise
+        return False  # another process was faster
+    return True
 
 
 def index_body(declared: IndexDeclaration, settings: Settings) -> dict[str, Any]:
@@ -21,32 +53,3 @@ def index_body(declared: IndexDeclaration, settings: Settings) -> dict[str, Any]
         "settings": {"index": {"gc_deletes": settings.gc_deletes, **declared.settings}},
         "mappings": {"date_detection": False, **declared.mapping},
     }
-
-
-def create(context: Context, index: str, body: Mapping[str, Any]) -> bool:
-    """Creates an index; False where it is there already. Raises what opensearch-py raises."""
-    from opensearchpy.exceptions import RequestError
-
-    try:
-        context.search.indices.create(index=index, body=body)
-    except RequestError as error:
-        if error.error != "resource_already_exists_exception":
-            raise
-        return False  # another process was faster
-    return True
-
-
-def create_missing(context: Context, declared: IndexDeclaration) -> bool:
-    """Creates an index under its own name, with its aliases, unless there is one; whether it did.
-
-    Raises what opensearch-py raises.
-    """
-    if context.search.indices.exists(index=declared.name):
-        return False
-    return create(context, declared.name, with_aliases(declared, context.settings))
-
-
-def with_aliases(declared: IndexDeclaration, settings: Settings) -> dict[str, Any]:
-    """The body of an index that is to be found through its aliases at once."""
-    body = index_body(declared, settings)
-    return body | {"aliases": {alias: {} for alias in declared.aliases}} if declared.aliases else body

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ...context import Context
-from ...dispatch import SILENT, Observer, Request, Result, Write
+from ...dispatch import SILENT, Observer, Result, Write
 from ...dispatch.outcomes import Outcome
 from ...errors import Halt
 from ...routing import Index, IndexDeclaration
-from .answers import NO_ANSWER, result_of_error, result_of_item
+from .answers import result_of_error, result_of_item
 from .body import Chunk, chunks, serialise
-from .indices import create_missing
+from .copies import Copies
+from .indices import create_behind
 from .pace import Pace
+from .targets import SEEN_FOR, Target, look
 from .values import mapping_conflict
 
-OK, BUSY, TOO_LARGE, BROKEN = 200, 429, 413, 500
+BUSY, TOO_LARGE, BROKEN = 429, 413, 500
 
 GONE = 404
 """The status of a result, and never that of a document that was not found, which is APPLIED."""
@@ -27,27 +29,36 @@ GONE = 404
 PATIENCE = 3
 """Requests in a row that bring nothing, after which the rest of a batch waits for the next try."""
 
+MOVED = Result(Outcome.RETRY, "the index was replaced by the one it was copied to")
+
 NOT_SENT = Result(Outcome.RETRY, "not sent: the search server does not cope")
 
 
 class SearchSink:
     """Writes documents through opensearch-py. `indices` are those that routes declare, by name."""
 
-    def __init__(self, context: Context, indices: Mapping[str, IndexDeclaration], observer: Observer = SILENT):
+    def __init__(
+        self,
+        context: Context,
+        indices: Mapping[str, IndexDeclaration],
+        observer: Observer = SILENT,
+        clock: Callable[[], float] = time.monotonic,
+    ):
         self._context = context
         self._observer = observer
         self._indices = indices
-        self._seen: set[str] = set()
+        self._clock = clock
+        self._targets: dict[str, tuple[Target, float]] = {}
         self._pace = Pace(context.settings.bulk_actions, context.settings.bulk_bytes)
+        self._copies = Copies(context, observer)
 
     def write(self, writes: Sequence[Write]) -> list[Result]:
-        missing = {write.target for write in writes} - self._seen
-        if missing:
-            failed = self._create(sorted(missing))
-            if failed:
-                return [failed] * len(writes)
+        targets, failed = self._look({write.target for write in writes})
+        if failed:
+            return [failed] * len(writes)
         results: dict[int, Result] = {}
-        lines = serialise(writes, results, self._context.settings.document_bytes)
+        metas = {name: target.meta for name, target in targets.items()}
+        lines = serialise(writes, metas, results, self._context.settings.document_bytes)
         silent = 0
         for chunk in chunks(lines, self._pace):
             if silent == PATIENCE:  # each further request could take its whole time-out
@@ -55,21 +66,38 @@ class SearchSink:
                 continue
             self._send(chunk, writes, results)
             silent = 0 if any(results[p].outcome.done for p in chunk.positions) else silent + 1
+        if any(target.also for target in targets.values()):
+            self._copy(writes, targets, results)
         return [results[position] for position in range(len(writes))]
 
-    def _create(self, indices: Sequence[str]) -> Result | None:
-        """Makes sure once per process that indices exist; the result for every write if that failed."""
-        if self._context.settings.create_indices:
+    def _look(self, names: Collection[str]) -> tuple[dict[str, Target], Result | None]:
+        """How indices are, seen a few seconds ago at the most; or the result for every write if that failed.
+
+        What is missing is created, where settings allow it. Raises Halt.
+        """
+        now = self._clock()
+        old = [n for n in names if n not in self._targets or now - self._targets[n][1] > SEEN_FOR]
+        if old:
+            index = ""
             try:
-                for index in indices:
-                    create_missing(self._context, self._indices.get(index) or IndexDeclaration(index))
+                found = look(self._context, old)
+                for index in old:
+                    if not found[index].live and self._context.settings.create_indices:
+                        declared = self._indices.get(index) or IndexDeclaration(index)
+                        found[index] = create_behind(self._context, declared, found[index])
             except Exception as error:
                 refused = result_of_error(error)
-                if refused.outcome is Outcome.REJECTED:  # no document is to blame
+                if refused.outcome is Outcome.REJECTED:
                     raise Halt(f"the index {index} cannot be created: {refused.reason}") from error
-                return refused
-        self._seen.update(indices)
-        return None
+                return {}, replace(refused, status=None)  # no document is to blame
+            self._targets |= {name: (target, now) for name, target in found.items()}
+        return {name: self._targets[name][0] for name in names}, None
+
+    def _copy(self, writes: Sequence[Write], targets: Mapping[str, Target], results: dict[int, Result]) -> None:
+        """Writes to indices that are rebuilt, too. Where that fails it is the rebuild that has failed."""
+        for position in self._copies.write(writes, targets, results):
+            results[position] = MOVED
+            self._targets.pop(writes[position].target, None)
 
     def _send(self, chunk: Chunk, writes: Sequence[Write], results: dict[int, Result]) -> None:
         """Sends a request, in parts where it is refused whole: one action may be what sank them all."""
@@ -114,31 +142,20 @@ class SearchSink:
             target = writes[position].target
             results[position] = explained(result_of_item(action, target, may_create), writes[position])
             if results[position].status == GONE:
-                self._seen.discard(target)
+                self._targets.pop(target, None)
         busy = any(results[position].status == BUSY for position in chunk.positions)
         self._pace.busy() if busy else self._pace.good()
         return None
 
     def _post(self, chunk: Chunk) -> Any:
         """Sends a request, and tells how it went. Raises what opensearch-py raises."""
-        began, status = time.monotonic(), NO_ANSWER
-        try:
-            with self._observer.step("request", "search"):
-                answer = self._context.search.bulk(body=chunk.body)
-            status = OK
-        except Exception as error:
-            found = getattr(error, "status_code", None)  # a connection error's is the text N/A
-            status = found if isinstance(found, int) else NO_ANSWER
-            raise
-        finally:
-            seconds = time.monotonic() - began
-            self._observer.requested(Request("search", len(chunk.positions), chunk.size, seconds, status))
-        return answer
+        with self._observer.request("search", len(chunk.positions), chunk.size, _status_of):
+            return self._context.search.bulk(body=chunk.body)
 
     def _learn(self, refused: Result, chunk: Chunk) -> Result:
         """The same result, once it is taken into account for what comes."""
         if refused.outcome is Outcome.RETRY:
-            self._seen.clear()  # what comes back may be another server
+            self._targets.clear()  # what comes back may be another server
             self._pace.busy()  # smaller requests may get through, and tell who is to blame
         if refused.status == TOO_LARGE:
             self._pace.too_large(chunk.size)
@@ -157,4 +174,10 @@ def explained(result: Result, write: Write) -> Result:
     if result.outcome is not Outcome.REJECTED or not isinstance(write.action, Index):
         return result
     words = mapping_conflict(result.reason, write.action.document)
-    return replace(result, reason=f"index {write.target}: {words}") if words else result
+    return replace(result, reason=f"index {write.target}: {words}", told=None) if words else result
+
+
+def _status_of(error: Exception) -> int | None:
+    """The status of an answer; a connection error has a text in its place."""
+    found = getattr(error, "status_code", None)
+    return found if isinstance(found, int) else None

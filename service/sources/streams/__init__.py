@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from .source import StreamSource
+from .status import ShardStatus, StreamStatus
 
-__all__ = ["StreamSource"]
+__all__ = ["ShardStatus", "StreamSource", "StreamStatus"]

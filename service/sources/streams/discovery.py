@@ -13,6 +13,8 @@ from ..checkpoints import ENDED, LATEST, TRIM_HORIZON, Checkpoint, Checkpoints
 from .lineage import may_end, readable, unrecorded
 from .listing import list_shards
 from .reader import RETENTION, ShardReader
+from .status import CLOSED, READING, UNLISTED, WAITING, ShardStatus
+from .status import ENDED as DONE
 
 LAG: Final = 600.0
 """Seconds after which a stream that is disabled has listed all the shards that it will ever have."""
@@ -45,6 +47,11 @@ class Stream:
         """How far the shard that is most behind is behind."""
         return worst_lag(reader.lag() for reader in list(self._readers.values()))
 
+    def status(self) -> list[ShardStatus]:
+        """Where reading each shard stands, by their ids; other threads read on meanwhile."""
+        at, readers = dict(self._at or {}), dict(self._readers)
+        return [self._status(shard, at, readers.get(shard)) for shard in sorted(at)]
+
     def finish(self, reader: ShardReader) -> None:
         """Takes note that a shard is read to its end."""
         self._finished.setdefault(reader.shard, self.now())
@@ -74,6 +81,18 @@ class Stream:
         assert self._at is not None
         self._at[shard] = Checkpoint(position, self.now())
         self.checkpoints.write(self.arn, shard, self._at[shard])
+
+    def _status(self, shard: str, at: Mapping[str, Checkpoint], reader: ShardReader | None) -> ShardStatus:
+        parent = self._parents.get(shard, "")
+        if reader is not None:
+            state, checkpoint, lag = CLOSED if reader.finished else READING, reader.at, reader.lag()
+            return ShardStatus(shard, parent, state, checkpoint.position, checkpoint.time, lag)
+        checkpoint = at[shard]
+        if checkpoint.position == ENDED:
+            state = DONE
+        else:
+            state = WAITING if parent in at and at[parent].position != ENDED else UNLISTED
+        return ShardStatus(shard, parent, state, checkpoint.position, checkpoint.time, None)
 
     def _is_there(self, shard: str) -> bool:
         """Whether a shard without a reader gets one: it was listed once, or was missing from two listings.
@@ -106,6 +125,8 @@ class Stream:
         for shard, at in list(self._at.items()):
             if at.position == ENDED and shard not in listed and self.now() - (at.time or 0) > 2 * RETENTION:
                 del self._at[shard]
+                self._parents.pop(shard, None)
+                self._missed.pop(shard, None)
                 self.checkpoints.remove(self.arn, shard)
 
 

@@ -77,7 +77,7 @@ class ShardReader:
             return []
         self._iterator = answer.get("NextShardIterator")
         self._closed = self._iterator is None
-        records = [to_record(raw, self._stream) for raw in answer["Records"]]
+        records = self._decode(answer["Records"])
         if records or self._closed:
             self._tell_lost(records)
         self.finished = self._closed and not records
@@ -102,6 +102,12 @@ class ShardReader:
             self._unread_since, self._renewed = self.at.time, self._now()
         self.finished = self._closed and not undone
         return not undone
+
+    def _decode(self, raws: Sequence[Mapping[str, Any]]) -> list[Record]:
+        if not raws:
+            return []
+        with self._observer.step("decode", f"table {table_of(self._stream)}", raws):
+            return [to_record(raw, self._stream, self.shard) for raw in raws]
 
     def _current(self) -> str:
         if self._iterator is None:
@@ -146,10 +152,10 @@ class ShardReader:
         self._lost_since = None
 
 
-def to_record(raw: Mapping[str, Any], stream: str) -> Record:
+def to_record(raw: Mapping[str, Any], stream: str, shard: str) -> Record:
     """A record of `get_records`; an Undecodable with its sequence number where it cannot be read."""
     try:
-        return TableRecord(raw, source=stream)
+        return TableRecord(raw, source=stream, shard=shard)
     except DecodeError as error:
         number = raw.get("dynamodb", {}).get("SequenceNumber", "")
         return Undecodable(raw, str(error), stream, number)

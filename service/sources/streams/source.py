@@ -22,6 +22,7 @@ from .discovery import Stream
 from .listing import list_streams
 from .reader import ShardReader
 from .schedule import REAL, Schedule, Timing
+from .status import StreamStatus
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ class StreamBatch:
     def settle(self, report: Report) -> None:
         """Raises Halt where the checkpoint cannot be kept; the batch can then be settled again."""
         done = self._reader.settle(self.records, report)
-        self._from.back(self._turn, "" if done else report.results[report.undone[0]].reason)
+        self._from.back(self._turn, "" if done else report.results[report.undone[0]].summary)
 
 
 class StreamSource:
@@ -114,6 +115,13 @@ class StreamSource:
         stream = self._discovery.stream
         return stream.lag() if stream is not None and self.lease.token() else Lag()
 
+    def status(self) -> StreamStatus | None:
+        """Where reading the table's stream stands; None before the first look at it."""
+        stream = self._discovery.stream
+        if stream is None:
+            return None
+        return StreamStatus(stream.arn, bool(self.lease.token()), stream.status())
+
     def __iter__(self) -> Iterator[StreamBatch]:
         while (turn := self._schedule.take()) is not None:
             if not self._is_valid(turn):
@@ -129,6 +137,7 @@ class StreamSource:
             self._halted.pop(turn, None)
             if batch:
                 yield batch
+            del batch  # what was read is not kept while there is nothing to read
 
     def _is_valid(self, turn: Turn) -> bool:
         """Whether this process still holds the lease that the turn is of; else another has read on."""

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import pytest
 from botocore.exceptions import ClientError
 from builders import s3_record, sns_record, sqs_message, stream_record
-from fakes import NOW, Bench, IndexModel, Items, Truth, records
+from fakes import NOW, Bench, IndexModel, Items, Truth, Uploads, records
 
 from service import BucketRoute, Delete, DeleteItem, Index, PutItem, TableRoute
 from service.dispatch import Outcome, Result
@@ -18,17 +18,6 @@ from service.records.serializer import typed
 from service.records.versions import stream_version
 
 HOUR_AGO = NOW - 3600
-
-
-class Uploads(BucketRoute):
-    bucket: ClassVar = "images-in"
-    writes: ClassVar = {"table": "images"}
-
-    def created(self, upload, context):
-        return [PutItem({"id": upload.key})]
-
-    def deleted(self, upload, context):
-        return [DeleteItem({"id": upload.key})]
 
 
 class Files(BucketRoute):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from threading import Event, Thread, Timer
 from types import SimpleNamespace
@@ -20,6 +21,10 @@ from service.settings import Settings
 from service.sources import pauses
 
 
+class Batch(SimpleNamespace):
+    """One that can be referred to weakly."""
+
+
 class Source:
     """Gives numbered batches of one record until it is told to stop; `errors` are raised after the first."""
 
@@ -29,6 +34,7 @@ class Source:
         self.trouble = ""
         self.given: list[int] = []
         self.settled: list[int] = []
+        self.kept: list[int] = []
         self.stopping = Event()
         self._errors = list(errors)
         self.slow = slow
@@ -37,13 +43,17 @@ class Source:
         while not self.stopping.is_set():
             number = len(self.given)
             self.given.append(number)
-            yield SimpleNamespace(
+            batch = Batch(
                 source=self.name,
                 records=[number],
                 time_left=lambda: 1.5,
                 check=lambda: None,
                 settle=lambda report, number=number: self.settled.append(number),
             )
+            held = weakref.ref(batch)
+            yield batch
+            del batch
+            self.kept += [number] if held() else []
             self.stopping.wait(0.02)
             if self._errors:
                 raise self._errors.pop(0)
@@ -160,6 +170,13 @@ def test_a_batch_that_takes_too_long_is_abandoned_and_told(caplog):
     assert time.monotonic() - began < 3
     assert source.settled == []
     assert "abandoned" in caplog.text
+
+
+def test_a_batch_that_is_settled_is_let_go_before_the_next_is_asked_for(quick):
+    source, halted = Source(), Source("queue halted")
+    built = app(halted, source, halts=[Halt("create the index"), LeaseLost("taken over")])
+    assert running(built, lambda: min(len(source.given), len(halted.given)) > 3) == 0
+    assert source.kept == halted.kept == []
 
 
 def test_nothing_to_read_is_an_error_in_settings():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from threading import Event
 from types import SimpleNamespace
@@ -14,7 +16,10 @@ import pytest
 
 from service.context import Context
 from service.dispatch import Lag, Report
-from service.entrypoints.health import Health, HealthPages
+from service.entrypoints.guard import Guard
+from service.entrypoints.health import Health
+from service.entrypoints.pages import Pages
+from service.entrypoints.serving import Handler, Serving
 from service.entrypoints.workers import Worker
 from service.errors import Halt, SettingsError
 from service.telemetry.metrics import Metrics
@@ -38,9 +43,14 @@ def asked(path: str, *workers: Any, method: str = "GET") -> tuple[int, Any]:
     return status, json.loads(text) if text else None
 
 
+def pages_of(*workers: Any, guard: Guard | None = None) -> Pages:
+    """The pages without Flask."""
+    return Pages(Health(workers, 300.0), Metrics(), guard or Guard("127.0.0.1"))
+
+
 def text_of(path: str, *workers: Any, method: str = "GET") -> tuple[int, str]:
-    with HealthPages(Health(workers, 300.0), Metrics(), "127.0.0.1", 0) as pages:
-        client = http.client.HTTPConnection("127.0.0.1", pages.port, timeout=5)
+    with Serving(pages_of(*workers), "127.0.0.1", 0) as serving:
+        client = http.client.HTTPConnection("127.0.0.1", serving.port, timeout=5)
         client.request(method, path)
         answer = client.getresponse()
         status, text = answer.status, answer.read().decode()
@@ -71,7 +81,25 @@ def test_a_source_with_several_threads_is_in_trouble_where_one_of_them_is():
 
 
 def test_another_page_is_not_there_and_names_those_that_are():
-    assert asked("/") == (404, {"pages": ["/healthz", "/readyz", "/metrics"]})
+    assert asked("/else") == (404, {"pages": ["/healthz", "/readyz", "/metrics"]})
+
+
+def test_without_flask_the_first_page_says_how_to_have_more():
+    code = (
+        "import sys; sys.modules['flask'] = None\n"
+        "from types import SimpleNamespace\n"
+        "from service.entrypoints.health import Health\n"
+        "from service.entrypoints.pages import make_pages\n"
+        "from service.settings import Settings\n"
+        "from service.telemetry.metrics import Metrics\n"
+        "pages = make_pages(SimpleNamespace(settings=Settings(), metrics=Metrics()), Health([], 1.0))\n"
+        "for path in ('/', '/healthz', '/metrics'):\n"
+        "    request = {'REQUEST_METHOD': 'GET', 'PATH_INFO': path, 'HTTP_HOST': 'localhost:8080'}\n"
+        "    print(*pages(request, lambda status, headers: print(status)))\n"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.count("200 OK") == 3
+    assert "pip install 'streamdex[operations]'" in answer.stdout
 
 
 def test_the_metrics_are_a_page_with_each_source_once():
@@ -93,7 +121,35 @@ def test_a_port_that_is_taken_is_told_with_the_remedy():
         socket.create_server(("127.0.0.1", 0)) as taken,
         pytest.raises(SettingsError, match="STREAMDEX_PAGE_PORT"),
     ):
-        HealthPages(Health([], 1.0), Metrics(), "127.0.0.1", taken.getsockname()[1])
+        Serving(pages_of(), "127.0.0.1", taken.getsockname()[1])
+
+
+def test_the_pages_are_served_at_an_address_of_ipv6_too():
+    try:
+        serving = Serving(pages_of(guard=Guard("::1")), "::1", 0)
+    except SettingsError:
+        pytest.skip("this machine has no IPv6")
+    with serving:
+        client = http.client.HTTPConnection("::1", serving.port, timeout=5)
+        client.request("GET", "/metrics")
+        assert client.getresponse().status == 200
+        client.close()
+
+
+def test_a_client_that_says_nothing_is_left_and_others_are_answered_meanwhile(monkeypatch, capfd):
+    assert Handler.timeout == 10
+    monkeypatch.setattr(Handler, "timeout", 0.2)
+    with (
+        Serving(pages_of(), "127.0.0.1", 0) as serving,
+        socket.create_connection(("127.0.0.1", serving.port)) as silent,
+    ):
+        client = http.client.HTTPConnection("127.0.0.1", serving.port, timeout=5)
+        client.request("GET", "/healthz")
+        assert client.getresponse().status == 200
+        client.close()
+        silent.settimeout(5)
+        assert silent.recv(1) == b""
+    assert capfd.readouterr().err == ""
 
 
 class OneBatch:

@@ -23,7 +23,7 @@ class Search:
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
         self.busy: set[str] = set()
-        self.indices = SimpleNamespace(exists=lambda index: True)
+        self.indices = SimpleNamespace(get_alias=lambda index: {index.rstrip("*"): {}})
 
     def bulk(self, body: bytes) -> Any:
         self.bodies.append(body)
@@ -165,3 +165,18 @@ def test_the_settings_of_routes_come_from_variables_too(search, monkeypatch):
     monkeypatch.setenv("LABEL", "dusk")
     handler_for(Labelled)(lambda_event(s3_record("a")), PARENT)
     assert b'{"label":"dusk"}' in search.bodies[0]
+
+
+def test_each_line_of_an_invocation_has_its_request_id(search, capsys):
+    handle = handler_for(Items)
+    for name in ("r-1", "r-2"):
+        search.busy = {"a"}
+        handle(
+            lambda_event(record("a", sequence="11")), SimpleNamespace(**{**vars(PARENT), "aws_request_id": name})
+        )
+        told = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+        assert [(line["event"], line["request_id"]) for line in told] == [
+            ("dispatched", name),
+            ("to be tried again", name),
+        ]
+        assert (told[0]["first"], told[0]["last"]) == ("11", "11")

@@ -13,7 +13,7 @@ from opensearchpy.exceptions import ConnectionError as Unreached
 from service.context import Context
 from service.errors import Halt, Unreachable
 from service.operations.indices.differences import Cure, Difference, compare_mappings, put_back, same
-from service.operations.indices.planning import is_rebuild_of, plan
+from service.operations.indices.planning import plan
 from service.operations.indices.server import Refused
 from service.routing import IndexDeclaration
 
@@ -88,22 +88,8 @@ def test_a_difference_holds_both_values():
     assert found == Difference("field", "a", 2147483647, 9, Cure.PUT, "ignore_above")
 
 
-@pytest.mark.parametrize(
-    ("index", "answer"),
-    [
-        ("books-20261122101500", True),
-        ("books-2026112210150", False),
-        ("books-archive", False),
-        ("xbooks-20261122101500", False),
-        ("books", False),
-    ],
-)
-def test_an_index_of_a_rebuild_is_known_by_its_name(index, answer):
-    assert is_rebuild_of("books", index) == answer
-
-
 def planned(error: Exception) -> Any:
-    client = SimpleNamespace(indices=SimpleNamespace(get=raising(error)))
+    client = SimpleNamespace(indices=SimpleNamespace(get_alias=raising(error)))
     return plan(Context(search=client), IndexDeclaration("books"))
 
 
@@ -130,4 +116,5 @@ def test_a_refusal_is_told_in_the_server_s_words_alone():
 
 
 def test_an_index_that_is_not_there_is_missing():
-    assert planned(NotFoundError(404, "index_not_found_exception", {})).state == "missing"
+    client = SimpleNamespace(indices=SimpleNamespace(get_alias=lambda index: {}))
+    assert plan(Context(search=client), IndexDeclaration("books")).state == "missing"

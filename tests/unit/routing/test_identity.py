@@ -10,7 +10,8 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from service.errors import DecodeError
-from service.routing.identity import LONGEST, document_id
+from service.records.tables import deserializer
+from service.routing.identity import LONGEST, document_id, parts_of
 
 texts = st.text("ab1|~nh=", max_size=6) | st.text(max_size=20, alphabet=st.characters(exclude_categories=["Cs"]))
 long_texts = st.builds(
@@ -133,3 +134,35 @@ def test_a_value_that_no_key_can_have_is_an_error(part):
 def test_text_that_cannot_be_written_is_an_error(key):
     with pytest.raises(DecodeError, match="not valid Unicode"):
         document_id(key)
+
+
+def kind_of(part) -> str:
+    return "S" if isinstance(part, str) else "B" if isinstance(part, bytes) else "N"
+
+
+@given(keys, st.just("") | texts)
+def test_an_id_tells_the_key_that_it_was_made_of(key, scope):
+    text = document_id(key, scope)
+    kinds = [kind_of(part) for part in key]
+    if text.startswith("~h"):
+        with pytest.raises(DecodeError, match="digest"):
+            parts_of(text, kinds, bool(scope))
+        return
+    found = parts_of(text, kinds, bool(scope))
+    assert found is not None
+    told_scope, typed_parts = found
+    values = [deserializer().deserialize(part) for part in typed_parts]
+    assert told_scope == scope
+    assert document_id(values, told_scope) == text
+    assert typed(values) == typed(key)
+
+
+@given(texts, st.lists(st.sampled_from("SNB"), min_size=1, max_size=2), st.booleans())
+def test_what_is_the_id_of_no_such_key_is_told_apart(text, kinds, scoped):
+    if text.startswith("~h"):
+        return
+    found = parts_of(text, kinds, scoped)
+    if found is not None:
+        scope, typed_parts = found
+        values = [deserializer().deserialize(part) for part in typed_parts]
+        assert document_id(values, scope) == text

@@ -22,6 +22,7 @@ from service.sinks.letters.envelope import letter_id, portable
 from service.sinks.letters.queue import allowed
 
 WHY = Result(Outcome.REJECTED, "no image", 400)
+LETTERS = [stream_record(new={"id": key}, sequence=key) for key in "abc"]
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
@@ -134,3 +135,51 @@ def test_a_pointer_whose_object_is_gone_ends_no_look_at_the_letters(caplog):
     context = Context(sqs=sqs, s3=s3)
     assert list(LetterQueue(context, "q", LetterBucket(context, "b", "")).letters()) == []
     assert "its object is gone" in caplog.text
+
+
+def test_a_number_that_is_no_valid_unicode_is_kept(tmp_path):
+    (record,) = records(stream_record(new={"id": "a"}, sequence="\ud800"))
+    LetterFolder(tmp_path).store([Letter(record, "r", WHY)])
+    (letter,) = stored(tmp_path)
+    assert letter["identifier"] == "\\ud800"
+
+
+def test_letters_are_found_by_how_their_ids_begin(tmp_path):
+    folder = LetterFolder(tmp_path)
+    for key in "abcdefgh":
+        (record,) = records(stream_record(new={"id": key}, sequence=key))
+        folder.store([Letter(record, "r", WHY)])
+    ids = [kept.id for kept in folder.letters()]
+    assert [kept.id for kept in folder.letters(ids[3])] == [ids[3]]
+    assert [kept.id for kept in folder.letters(ids[3][:1])] == [name for name in ids if name[0] == ids[3][0]]
+    for odd in ("../", "*", "[a-z]", "/"):
+        assert list(folder.letters(odd)) == []
+
+
+def test_a_letter_that_somebody_removes_meanwhile_is_left_out(tmp_path):
+    folder = LetterFolder(tmp_path)
+    for key in "ab":
+        (record,) = records(stream_record(new={"id": key}, sequence=key))
+        folder.store([Letter(record, "r", WHY)])
+    looking = folder.letters()
+    first = next(looking)
+    for other in LetterFolder(tmp_path).letters():
+        if other.id != first.id:
+            folder.remove(other)
+    assert list(looking) == []
+
+
+def test_who_stops_looking_through_a_queue_gives_back_all_that_came(tmp_path):
+    made: list[str] = []
+    LetterFolder(tmp_path).store([Letter(record, "r", WHY) for record in records(*LETTERS)])
+    bodies = [path.read_text() for path in sorted(tmp_path.glob("*.json"))]
+    messages = [{"MessageId": f"m{n}", "ReceiptHandle": f"r{n}", "Body": body} for n, body in enumerate(bodies)]
+    sqs = SimpleNamespace(
+        get_queue_url=lambda QueueName: {"QueueUrl": "u"},
+        receive_message=lambda **_: {"Messages": messages},
+        change_message_visibility=lambda ReceiptHandle, **_: made.append(ReceiptHandle),
+    )
+    looking = LetterQueue(Context(sqs=sqs), "q", None).letters()
+    next(looking)
+    looking.close()
+    assert sorted(made) == ["r0", "r1", "r2"]

@@ -25,7 +25,7 @@ def open_store(request, tmp_path, mocked_dynamodb):
         for before in opened:
             before.close()
         where = str(tmp_path / "new" / "c.sqlite") if request.param == "file" else "dynamodb://positions"
-        store = make_checkpoints(Context(Settings(checkpoints=where, group=group), dynamodb=mocked_dynamodb))
+        store = make_checkpoints(Context(Settings(checkpoints=where), dynamodb=mocked_dynamodb), group)
         opened.append(store)
         deadline = time.monotonic() + 10
         while not store.lease.token() and time.monotonic() < deadline:
@@ -68,11 +68,11 @@ def test_groups_streams_and_shards_do_not_meet(open_store):
 
 
 def test_the_store_is_what_the_setting_names(tmp_path):
-    store = make_checkpoints(Context(Settings(checkpoints=str(tmp_path / "c"))))
+    store = make_checkpoints(Context(Settings(checkpoints=str(tmp_path / "c"))), "g")
     assert isinstance(store, SqliteCheckpoints)
     store.close()
     with pytest.raises(SettingsError, match="dynamodb://TABLE"):
-        make_checkpoints(Context(Settings(checkpoints="redis://x")))
+        make_checkpoints(Context(Settings(checkpoints="redis://x")), "g")
 
 
 def test_a_file_that_cannot_be_written_halts_with_the_remedy(tmp_path):
@@ -114,4 +114,4 @@ def test_a_table_that_cannot_be_reached_at_the_start_is_told():
 
     client = SimpleNamespace(exceptions=Exceptions, describe_table=raising(ConnectionError("refused")))
     with pytest.raises(Unreachable, match="positions"):
-        make_checkpoints(Context(Settings(checkpoints="dynamodb://positions"), dynamodb=client))
+        make_checkpoints(Context(Settings(checkpoints="dynamodb://positions"), dynamodb=client), "g")

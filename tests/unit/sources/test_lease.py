@@ -142,7 +142,7 @@ def stores(dynamodb: Any) -> tuple[TableCheckpoints, TableCheckpoints]:
     made = []
     for _ in range(2):
         settings = Settings(checkpoints="dynamodb://positions", group="g", lease_time=1.0)
-        made.append(make_checkpoints(Context(settings, dynamodb=dynamodb)))
+        made.append(make_checkpoints(Context(settings, dynamodb=dynamodb), settings.group))
         deadline = time.monotonic() + 10
         while not made[0].lease.token() and time.monotonic() < deadline:
             time.sleep(0.01)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from builders import lambda_event, s3_record
-from fakes import raising
+from fakes import FakeQueue, raising
 
 from service.context import Context
 from service.dispatch import SILENT, Observer, Outcome, Report, Result
@@ -18,59 +18,6 @@ from service.errors import Halt, Unreachable
 from service.settings import Settings
 from service.sources.queues import QueueSource
 from service.sources.visibility import Visibility
-
-
-class NoQueue(Exception):
-    pass
-
-
-class FakeQueue:
-    class exceptions:
-        QueueDoesNotExist = NoQueue
-
-    def __init__(
-        self, *bodies: Any, groups: dict[int, str] | None = None, missing: bool = False, **attributes: str
-    ):
-        self.messages = [
-            {
-                "MessageId": f"m{n}",
-                "ReceiptHandle": f"r{n}",
-                "Body": body if isinstance(body, str) else json.dumps(body),
-                "Attributes": attributes | ({"MessageGroupId": groups[n]} if groups else {}),
-            }
-            for n, body in enumerate(bodies)
-        ]
-        self.deleted: list[str] = []
-        self.trouble: list[Exception] = []
-        self.undeletable = False
-        self.put_off: list[tuple[str, int]] = []
-        self.unmovable: list[Any] = []
-        self._missing = missing
-        self.attributes = {"VisibilityTimeout": "30"}
-
-    def get_queue_url(self, QueueName: str) -> Any:
-        if self._missing:
-            raise NoQueue
-        return {"QueueUrl": f"http://x/{QueueName}"}
-
-    def get_queue_attributes(self, **_: Any) -> Any:
-        return {"Attributes": self.attributes}
-
-    def change_message_visibility_batch(self, QueueUrl: str, Entries: list[dict[str, Any]]) -> Any:
-        self.put_off += [(entry["ReceiptHandle"], entry["VisibilityTimeout"]) for entry in Entries]
-        return {"Failed": self.unmovable}
-
-    def receive_message(self, **arguments: Any) -> Any:
-        if self.trouble:
-            raise self.trouble.pop(0)
-        taken, self.messages = self.messages, []
-        return {"Messages": taken} if taken else {}
-
-    def delete_message_batch(self, QueueUrl: str, Entries: list[dict[str, str]]) -> Any:
-        if self.undeletable:
-            return {"Failed": Entries}
-        self.deleted += [entry["ReceiptHandle"] for entry in Entries]
-        return {}
 
 
 def settle(queue: FakeQueue, *outcomes: Outcome, observer: Observer = SILENT) -> list[Any]:

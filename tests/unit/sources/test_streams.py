@@ -9,11 +9,13 @@ import math
 import os
 import random
 import time
+import weakref
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from threading import Event
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,12 +25,15 @@ from hypothesis import strategies as st
 from stream_model import ModelShard, StreamModel
 
 from service.context import Context
-from service.dispatch import Lag, Outcome, Report, Result
+from service.dispatch import Lag, Observer, Outcome, Report, Result
 from service.errors import Halt, LeaseLost
 from service.settings import Settings
-from service.sources.checkpoints import ENDED, SqliteCheckpoints
+from service.sources.checkpoints import ENDED, TRIM_HORIZON, Checkpoint, SqliteCheckpoints
 from service.sources.streams import StreamSource
+from service.sources.streams.reader import ShardReader
 from service.sources.streams.schedule import Timing
+from service.sources.streams.status import CLOSED, READING, WAITING
+from service.sources.streams.status import ENDED as OVER
 from service.telemetry.logs import LoggingObserver
 
 DAY = 24 * 3600.0
@@ -43,6 +48,7 @@ class Poller:
         self.model = model
         self.seen: list[int] = []
         self.failing: set[int] = set()
+        self.last: weakref.ref[Any] | None = None
         self._stopping = Event()
         self._until: Callable[[], bool] = lambda: False
         self._patience = 0.0
@@ -69,6 +75,8 @@ class Poller:
                 results.append(Result(Outcome.RETRY if number in self.failing else Outcome.APPLIED, "busy"))
                 self.failing.discard(number)
             batch.settle(Report(results))
+            self.last = weakref.ref(batch)
+            del batch
             if until():
                 return
         assert until(), "stuck"
@@ -299,12 +307,14 @@ def test_shards_that_have_ended_are_forgotten_after_two_days(checkpoints):
     parent = root(model)
     poller.run(poller.has_seen(model.write(parent, 1)))
     (child,) = model.split(parent, 1)
-    poller.run(poller.has_seen(model.write(child, 1)))
+    (grandchild,) = model.split(child, 1)
+    poller.run(poller.has_seen(model.write(grandchild, 1)))
     for _ in range(50):
         model.now += 3600
-        poller.run(poller.has_seen(model.write(child, 1)))
+        poller.run(poller.has_seen(model.write(grandchild, 1)))
     poller.run_for(100)
-    assert list(checkpoints.read(model.streams[-1].arn)) == [child.id]
+    assert list(checkpoints.read(model.streams[-1].arn)) == [grandchild.id]
+    assert parent.id not in str(vars(poller.source._discovery.stream))
 
 
 def test_latest_leaves_out_what_was_there_and_reads_shards_born_since_from_their_beginning(checkpoints):
@@ -327,6 +337,43 @@ def test_a_restart_after_latest_leaves_out_nothing_that_came_since(checkpoints):
     numbers = model.write(root(model), 2)
     again = Poller(model, checkpoints, start_at="LATEST")
     again.run(again.has_seen(numbers))
+
+
+def test_what_has_to_come_again_is_told_without_an_item_s_values(checkpoints, caplog):
+    model = StreamModel()
+    model.write(root(model), 1)
+    batch = next(iter(Poller(model, checkpoints).source))
+    batch.settle(Report([Result(Outcome.RETRY, "no such colour: indigo", told="KeyError")]))
+    (told,) = [record for record in caplog.records if record.message == "trying again"]
+    assert told.reason == "KeyError"
+
+
+class Steps(Observer):
+    def __init__(self) -> None:
+        self.decoded: list[Any] = []
+
+    def step(self, kind: str, name: str, of: Any = ()) -> Any:
+        self.decoded.append((kind, name, len(of)))
+        return super().step(kind, name, of)
+
+
+def test_decoding_is_a_step_where_there_is_something_to_decode(checkpoints):
+    model, steps = StreamModel(page=10), Steps()
+    model.write(root(model), 3)
+    at = Checkpoint(TRIM_HORIZON, model.now)
+    arn = model.streams[-1].arn
+    reader = ShardReader(model, arn, root(model).id, checkpoints, at=at, limit=10, observer=steps)
+    assert (len(reader.read()), len(reader.read())) == (3, 0)
+    assert steps.decoded == [("decode", "table images", 3)]
+
+
+def test_a_record_says_which_shard_it_was_read_from(checkpoints):
+    model = StreamModel()
+    model.write(root(model), 1)
+    poller = Poller(model, checkpoints)
+    (record,) = next(iter(poller.source)).records
+    assert record.shard == root(model).id
+    assert record.as_now(None, 1).shard == root(model).id
 
 
 def test_a_record_that_cannot_be_decoded_is_delivered_with_its_number(checkpoints):
@@ -376,6 +423,22 @@ def test_an_idle_stream_is_asked_less_and_less_often_and_a_busy_one_at_once(chec
     before = model.now
     poller.run(poller.has_seen(model.write(root(model), 100)), within=10)
     assert model.now - before < 3
+
+
+def test_what_was_read_is_let_go_while_another_thread_has_the_turn(checkpoints):
+    model = StreamModel(page=2)
+    model.write(root(model), 4)
+    poller = Poller(model, checkpoints)
+    another, taken, began = iter(poller.source), [], model.now
+
+    def let_go() -> bool:
+        if poller.last is None:
+            return False
+        if not taken:
+            taken.append(next(another))
+        return poller.last() is None and model.now < began + 5
+
+    poller.run(let_go, within=10)
 
 
 def test_listing_stays_far_below_the_limits_of_aws(checkpoints):
@@ -585,3 +648,49 @@ def test_a_stand_by_is_not_behind(checkpoints):
     assert poller.source.lag().unread >= 600
     checkpoints.lease.token = lambda: 0
     assert poller.source.lag().unread == 0
+
+
+def states(poller: Poller) -> dict[str, str]:
+    status = poller.source.status()
+    assert status is not None
+    return {shard.id: shard.state for shard in status.shards}
+
+
+def test_where_reading_each_shard_stands_can_be_looked_at(checkpoints):
+    model = StreamModel(lag=300.0)
+    poller = Poller(model, checkpoints)
+    assert poller.source.status() is None
+    first = root(model)
+    numbers = model.write(first, 2)
+    poller.run(poller.has_seen(numbers))
+    (shard,) = poller.source.status().shards
+    assert (shard.id, shard.parent, shard.state) == (first.id, "", READING)
+    assert (int(shard.position), shard.time, shard.lag.unread) == (numbers[-1], model.now, 0.0)
+    (child,) = model.split(first, 1)
+    poller.run(lambda: states(poller) == {first.id: CLOSED})
+    (grandchild,) = model.split(child, 1)
+    poller.run(lambda: len(states(poller)) == 3)
+    status = poller.source.status()
+    assert (status.arn, status.leased) == (model.streams[-1].arn, True)
+    parents = {one.id: one.parent for one in status.shards}
+    assert parents == {first.id: "", child.id: first.id, grandchild.id: child.id}
+    poller.run(lambda: states(poller) == {first.id: OVER, child.id: OVER, grandchild.id: READING})
+
+
+def test_a_child_waits_for_its_parent(checkpoints):
+    model = StreamModel()
+    first = root(model)
+    model.write(first, 4)
+    (child,) = model.split(first, 1)
+    poller = Poller(model, checkpoints)
+    poller.run(lambda: bool(poller.seen))
+    assert states(poller) == {first.id: READING, child.id: WAITING}
+
+
+def test_a_process_that_lost_the_lease_says_that_another_reads(checkpoints):
+    model = StreamModel()
+    model.write(root(model))
+    poller = Poller(model, checkpoints)
+    poller.run(lambda: bool(poller.seen))
+    poller.source.lease = SimpleNamespace(token=lambda: 0)
+    assert not poller.source.status().leased

@@ -5,27 +5,17 @@ from __future__ import annotations
 import json
 import logging
 
-import pytest
 from builders import s3_record, stream_record
 from fakes import records
 
 from service.dispatch import Dispatched, Letter, Outcome, Report, Result
+from service.dispatch.planning import Task
 from service.records import Undecodable
 from service.settings import Settings
-from service.telemetry.logs import LoggingObserver, set_up_logs
+from service.telemetry.logs import LoggingObserver, request, set_up_logs
 
 APPLIED = Result(Outcome.APPLIED)
 REJECTED = Result(Outcome.REJECTED, "no image")
-
-
-@pytest.fixture(autouse=True)
-def restored():
-    """Leaves the package's logger as it was."""
-    root = logging.getLogger("service")
-    before = root.handlers[:], root.level, root.propagate
-    yield
-    root.handlers[:], root.propagate = before[0], before[2]
-    root.setLevel(before[1])
 
 
 def lines(capsys, form: str, results, letters=()) -> list[str]:
@@ -66,6 +56,46 @@ def test_each_dead_letter_is_an_error_that_names_its_record(capsys):
     assert told[0]["table"] == "images"
     assert (told[1]["bucket"], told[1]["key"]) == ("images-in", "b")
     assert told[2]["identifier"] == "m-1"
+
+
+def lines_of(capsys, *raws, **details) -> list[dict]:
+    """What is told of a batch of these records, of which all are kept as dead letters."""
+    tasks = [Task(position, record, None, results=[REJECTED]) for position, record in enumerate(records(*raws))]
+    for task in tasks:
+        for name, value in details.items():
+            setattr(task.record, name, value)
+    letters = [Letter(task.record, "r", REJECTED) for task in tasks]
+    set_up_logs(Settings(log_format="json"))
+    LoggingObserver().dispatched(Dispatched("table images", Report([REJECTED] * len(tasks)), tasks, letters, 0))
+    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+
+def test_a_batch_of_a_shard_names_it_and_its_first_and_last_sequence_number(capsys):
+    raws = [stream_record(new={"id": name}, sequence=name) for name in ("11", "12", "13")]
+    batch, *told = lines_of(capsys, *raws, shard="shard-1")
+    assert (batch["shard"], batch["first"], batch["last"]) == ("shard-1", "11", "13")
+    assert [(line["shard"], line["sequence"]) for line in told] == [
+        ("shard-1", name) for name in ("11", "12", "13")
+    ]
+
+
+def test_a_shard_that_nobody_names_and_the_order_of_a_queue_are_left_out(capsys):
+    batch, letter = lines_of(capsys, stream_record(new={"id": "a"}, sequence="11"))
+    assert (batch["first"], batch["last"], letter["sequence"]) == ("11", "11", "11")
+    assert not {"shard"} & {*batch, *letter}
+    batch, letter = lines_of(capsys, stream_record(new={"id": "a"}, sequence="11"), ordered=False)
+    assert not {"first", "last", "shard"} & set(batch)
+
+
+def test_a_line_says_which_request_it_is_of_as_long_as_that_lasts(capsys):
+    for form in ("text", "json"):
+        set_up_logs(Settings(log_format=form))
+        with request("r-1"):
+            logging.getLogger("service.x").info("within")
+        logging.getLogger("service.x").info("after")
+        within, after = capsys.readouterr().err.splitlines()
+        assert "r-1" in within
+        assert "request_id" not in after
 
 
 def test_what_has_to_come_again_is_a_warning_with_each_reason_once(capsys):

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 from builders import stream_record
-from fakes import NOW, Bench, Items
+from fakes import NOW, Bench, Items, Truth, records
 from prometheus_client.parser import text_string_to_metric_families
 
 from service.dispatch import Lag, Observers, Request, Result
 from service.dispatch.outcomes import Outcome
+from service.errors import Halt
 from service.telemetry.metrics import METRICS, Metrics
 from service.telemetry.prometheus import exposition
 
@@ -108,12 +109,33 @@ def test_how_far_sources_are_behind_is_asked_when_it_is_read():
     assert numbers["expires_in_minutes['queue q']"] == float("inf")
 
 
-def test_what_was_taken_begins_anew_and_gauges_stay():
-    made, metrics = bench(forced={"a": [REFUSED]})
+def test_what_was_taken_begins_anew_and_rejects_in_a_row_go_on():
+    made, metrics = bench(forced={"a": [REFUSED], "b": [REFUSED]})
     made.dispatch(record("a"))
     taken = metrics.take()
     assert sum(len(found) for found in taken.numbers.values()) > 1
-    assert told(metrics) == {"rejects_in_a_row['fakes:Items']": 1.0}
+    assert told(metrics) == {}
+    made.dispatch(record("b"))
+    assert told(metrics)["rejects_in_a_row['fakes:Items']"] == 2
+
+
+def test_letters_that_a_halt_leaves_are_counted_where_nothing_comes_again():
+    made, metrics = bench(truth=(truth := Truth()))
+    truth.error = Halt("no permission")
+    raw = {**record("a"), "dynamodb": {**record("a")["dynamodb"], "ApproximateCreationDateTime": None}}
+    with pytest.raises(Halt):
+        made.dispatcher.dispatch(records(raw), "test", comes_again=False)
+    assert told(metrics)["dead_letters_total['fakes:Items']"] == 1
+
+
+def test_what_an_alarm_waits_for_is_counted_from_zero_on():
+    metrics = Metrics(routes=["images:Images"])
+    numbers = told(metrics, SimpleNamespace(name="table t", lag=Lag))
+    assert numbers["dead_letters_total['images:Images']"] == numbers["dead_letters_total['']"] == 0
+    assert numbers["gaps_total['table t']"] == numbers["poison_messages_total['table t']"] == 0
+    assert numbers["retries_total[]"] == 0
+    metrics.lost("table t", "shard-1", 1.0, 2.0)
+    assert told(metrics, SimpleNamespace(name="table t", lag=Lag))["gaps_total['table t']"] == 1
 
 
 def test_every_metric_has_its_own_name_and_its_help():

@@ -1,0 +1,68 @@
+"""`backfill`: all items of tables into their indices, or into new ones that replace these."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...app import App, Chosen
+from ...errors import SettingsError
+from ..progress import progress
+from .command import Command, Output, counted, quietly, tell
+
+
+def backfill_tables(chosen: Chosen) -> int:
+    from ...operations.backfill import Manner, Scan, backfill
+    from ...operations.rebuild import Change
+    from ...operations.tables import Which
+
+    build = chosen.configuration.build
+    what = build(Change)
+    wanted = [name for name in ("rebuild", "rollback", "drop_old", "abandon") if getattr(what, name)]
+    if len(wanted) > 1:
+        raise SettingsError(f"one at a time: {', '.join('--' + name.replace('_', '-') for name in wanted)}")
+    if wanted:
+        return change_indices(chosen)
+    with (
+        App(quietly(chosen), chosen.routes) as app,
+        progress("backfill", "items", silent=build(Output).json) as bar,
+    ):
+        done = backfill(app, build(Which), build(Scan), build(Manner), bar)
+    words = ", ".join(f"{count:,} {name}" for name, count in sorted(done.counts.items()))
+    tell(chosen, done.counts, f"{counted(done.counts.total(), 'item')}: {words}" if words else "no items")
+    return 1 if done.counts["rejected"] else 0
+
+
+def change_indices(chosen: Chosen) -> int:
+    from ...operations.backfill import Manner, Scan
+    from ...operations.rebuild import Change, change
+    from ...operations.tables import Which
+    from ...operations.verify import Patience
+
+    build = chosen.configuration.build
+    good = True
+    with (
+        App(quietly(chosen), chosen.routes) as app,
+        progress("rebuild", "items", silent=build(Output).json) as bar,
+    ):
+        patience = build(Patience).patience
+        for one in change(app, build(Which), build(Change), build(Scan), build(Manner), patience, bar):
+            tell(chosen, vars(one), f"{one.index}: {one.words}")
+            good = good and one.done
+    return 0 if good else 1
+
+
+def options() -> Sequence[type]:
+    from ...operations.backfill import Manner, Scan
+    from ...operations.rebuild import Change
+    from ...operations.tables import Which
+    from ...operations.verify import Patience
+
+    return [Which, Scan, Manner, Change, Patience, Output]
+
+
+COMMAND = Command(
+    backfill_tables,
+    "load all items of the routes' tables into their indices, or --rebuild these, while their streams are live",
+    example="--table=images --rebuild --segments=8 --read-units=500",
+    options=options,
+)

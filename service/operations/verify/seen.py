@@ -1,0 +1,84 @@
+"""The ids that a scan has seen: on disk, so that memory does not grow with the table."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+from typing import Self
+
+PARTS = 256
+DIGEST = 16
+HELD = 64 * 1024
+"""Bytes of a part that are held before they are written."""
+
+
+class Seen:
+    """Ids of one kind against ids of another: what `others` have and these have not.
+
+    Both are split by their digests into files, of which one pair at a time is read. `with` removes them.
+    """
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="streamdex-verify-"))
+        self._parts: list[bytearray] = [bytearray() for _ in range(PARTS)]
+        self._others: list[bytearray] = [bytearray() for _ in range(PARTS)]
+        self._lock = Lock()
+
+    def add(self, ids: Iterable[str]) -> None:
+        """Adds ids of the table's items; threads may."""
+        digests = [digest(text.encode()) for text in ids]
+        with self._lock:
+            for one in digests:
+                self._put(self._parts, one[0], one, "items")
+
+    def add_others(self, ids: Iterable[str]) -> None:
+        """Adds ids of the index's documents."""
+        with self._lock:
+            for text in ids:
+                encoded = text.encode()
+                line = len(encoded).to_bytes(2, "big") + encoded
+                self._put(self._others, digest(encoded)[0], line, "documents")
+
+    def only_others(self) -> Iterator[str]:
+        """The ids that documents have and no item has."""
+        for number in range(PARTS):
+            items = self._content(self._parts, number, "items")
+            known = {items[place : place + DIGEST] for place in range(0, len(items), DIGEST)}
+            documents = self._content(self._others, number, "documents")
+            place = 0
+            while place < len(documents):
+                end = place + 2 + int.from_bytes(documents[place : place + 2], "big")
+                encoded = documents[place + 2 : end]
+                if digest(encoded) not in known:
+                    yield encoded.decode()
+                place = end
+
+    def _put(self, parts: list[bytearray], number: int, data: bytes, name: str) -> None:
+        held = parts[number]
+        held += data
+        if len(held) >= HELD:
+            with (self._folder / f"{name}-{number}").open("ab") as file:
+                file.write(held)
+            held.clear()
+
+    def _content(self, parts: list[bytearray], number: int, name: str) -> bytes:
+        path = self._folder / f"{name}-{number}"
+        return (path.read_bytes() if path.exists() else b"") + bytes(parts[number])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def digest(encoded: bytes) -> bytes:
+    """Of all ids that there will ever be no two share one of 16 bytes."""
+    return hashlib.blake2b(encoded, digest_size=DIGEST).digest()

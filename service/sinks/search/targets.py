@@ -1,0 +1,95 @@
+"""Where writes for an index go: to the index behind its alias and, while it is rebuilt, to another one also.
+
+The state of a rebuild is nothing but aliases, which the server changes all at once: `images` is on the index that
+is searched, and `images--also` on those that get the same writes. Every writer looks again every few seconds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from ...context import Context
+from ...errors import Halt
+
+ALSO: Final = "--also"
+"""What the alias of the indices that get the same writes ends in."""
+
+SEEN_FOR: Final = 5.0
+"""Seconds that a writer goes by what it has seen."""
+
+AT_ONCE: Final = 20
+
+
+@dataclass(frozen=True)
+class Target:
+    """An index as routes name it: `live` is the one that is searched, "" for none, `also` get the same writes.
+
+    `taken` are all indices that are named as those behind it are.
+    """
+
+    name: str
+    live: str
+    also: tuple[str, ...] = ()
+    taken: tuple[str, ...] = ()
+
+    @property
+    def is_alias(self) -> bool:
+        return bool(self.live) and self.live != self.name
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """What the action of a write says of its index. An alias must be one: no index may be made in its place.
+
+        While there are copies the index is named itself, so that none is left out when the alias moves.
+        """
+        if self.is_alias and not self.also:
+            return {"_index": self.name, "require_alias": True}
+        return {"_index": self.live or self.name}
+
+    @property
+    def next(self) -> str:
+        """A name for a new index behind the alias."""
+        numbers = [int(found[1]) for name in self.taken if (found := re.fullmatch(r".*-(\d{6})", name))]
+        return f"{self.name}-{max(numbers, default=0) + 1:06d}"
+
+
+def look(context: Context, names: Iterable[str]) -> dict[str, Target]:
+    """How indices are at this moment. Raises Halt, and what opensearch-py raises."""
+    found: dict[str, Target] = {}
+    ordered = sorted(names)
+    for group in (ordered[place : place + AT_ONCE] for place in range(0, len(ordered), AT_ONCE)):
+        indices = context.search.indices.get_alias(index=",".join(f"{name}*" for name in group))
+        found |= {name: target_of(name, indices) for name in group}
+    return found
+
+
+def target_of(name: str, indices: Mapping[str, Any]) -> Target:
+    """An index by the answer to GET NAME*/_alias. Raises Halt for an alias that nobody can write through."""
+    behind = [index for index, of in indices.items() if name in of.get("aliases", {})]
+    writable = [index for index in behind if indices[index]["aliases"][name].get("is_write_index")]
+    if len(behind) > 1 and len(writable) != 1:
+        raise Halt(f"the alias {name} is on {', '.join(behind)}: leave one, or say which is its write index")
+    live = name if name in indices else next(iter(writable or behind), "")
+    also = [index for index, of in indices.items() if name + ALSO in of.get("aliases", {}) and index != live]
+    taken = [index for index in indices if re.fullmatch(re.escape(name) + r"-\d{6}", index)]
+    return Target(name, live, tuple(sorted(also)), tuple(sorted(taken)))
+
+
+Action: TypeAlias = Mapping[str, Mapping[str, Any]]
+"""A part of a change of aliases."""
+
+
+def add(index: str, alias: str, properties: Mapping[str, Any] | None = None) -> Action:
+    return {"add": {"index": index, "alias": alias, **(properties or {})}}
+
+
+def remove(index: str, alias: str) -> Action:
+    return {"remove": {"index": index, "alias": alias}}
+
+
+def change_aliases(context: Context, *actions: Action) -> None:
+    """Carries the actions out, all at once. Raises what opensearch-py raises."""
+    context.search.indices.update_aliases(body={"actions": list(actions)})

@@ -1,0 +1,59 @@
+"""How fast a table is read: within the read units allowed, and slower while the table is throttled."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from threading import Lock
+from typing import Final
+
+SLOWER: Final = 0.5
+FASTER: Final = 1.05
+SLOWEST: Final = 1.0
+"""Read units a second."""
+
+
+class ReadPace:
+    """Threads share it. `limit` is in read capacity units a second; 0 for no limit but what the table takes."""
+
+    def __init__(
+        self,
+        limit: float,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] = time.sleep,
+    ):
+        self._limit = limit
+        self._clock = clock
+        self._sleep = sleep
+        self._lock = Lock()
+        self._rate = limit
+        self._free_at = self._began = clock()
+        self._spent = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Units a second at the most, for now; 0 for no limit."""
+        return self._rate
+
+    def wait(self) -> None:
+        """Waits until the next page may be read."""
+        pause = self._free_at - self._clock()
+        if pause > 0:
+            self._sleep(pause)
+
+    def spent(self, units: float) -> None:
+        """A page has cost so much: what comes after it waits until that is paid."""
+        with self._lock:
+            now = self._clock()
+            self._spent += units
+            if not self._rate:
+                return
+            self._free_at = max(self._free_at, now) + units / self._rate
+            grown = self._rate * FASTER
+            self._rate = min(grown, self._limit) if self._limit else grown
+
+    def throttled(self) -> None:
+        """The table was too busy: half as fast from now on, and slowly faster again."""
+        with self._lock:
+            seconds = max(self._clock() - self._began, 1.0)
+            self._rate = max((self._rate or self._spent / seconds) * SLOWER, SLOWEST)

@@ -1,0 +1,306 @@
+"""A rebuild puts a new index in place of the old one, while the table changes and readers search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from threading import Event, Thread
+from typing import Any, ClassVar
+
+import pytest
+from deployments import Deployment, Running, ask, changing, documents_of, eventually, fill
+
+from routes.images import Images, ImageUploads
+from service.app import App
+from service.errors import SettingsError
+from service.operations import rebuild as rebuilding
+from service.operations.backfill import Manner, Scan, backfill
+from service.operations.rebuild import Change, Rebuilt, change
+from service.operations.tables import Which
+from service.sinks.search import sink as search_sink
+
+SCAN = Scan(segments=2)
+
+
+class Described(Images):
+    """The next release: another mapping, and a document with one field more."""
+
+    mapping: ClassVar = {"properties": {"title": {"type": "text"}, "length": {"type": "integer"}}}
+
+    def document(self, item: Any) -> Any:
+        return {**(super().document(item) or {}), "length": len(item["title"])}
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writers look every moment, so that a rebuild need not wait for ten seconds."""
+    monkeypatch.setattr(search_sink, "SEEN_FOR", 0.1)
+    monkeypatch.setattr(rebuilding, "UNTIL_ALL_HAVE_SEEN", 0.5)
+
+
+@pytest.fixture
+def released(running: Deployment) -> Iterator[App]:
+    """The service of the next release, which rebuilds."""
+    app = App(running.settings, [Described(), ImageUploads()])
+    yield app
+    app.close()
+
+
+def do(app: App, advance: Any = lambda more: None, **what: Any) -> Rebuilt:
+    (one,) = change(app, Which(), Change(**what), SCAN, Manner(), 1.0, advance)
+    return one
+
+
+def titles(deployment: Deployment, index: str = "") -> dict[str, str]:
+    found = documents_of(deployment.search_url, index or deployment.index)
+    return {name: document["title"] for name, document in found.items()}
+
+
+def truth(deployment: Deployment) -> dict[str, str]:
+    return {item["id"]: item["title"] for item in deployment.items.scan()["Items"]}
+
+
+class Reader:
+    """Searches through the alias all the time for items that nobody changes: they must always be found."""
+
+    def __init__(self, deployment: Deployment, names: set[str]):
+        self.searches = 0
+        self.missed: list[Any] = []
+        self._deployment, self._names = deployment, names
+        self._stopping = Event()
+        self._thread = Thread(target=self._work)
+
+    def _work(self) -> None:
+        query = {"size": 200, "_source": False, "query": {"ids": {"values": sorted(self._names)}}}
+        url = f"{self._deployment.search_url}/{self._deployment.index}/_search"
+        while not self._stopping.is_set():
+            found = ask("POST", url, query)
+            names = {hit["_id"] for hit in found["hits"]["hits"]} if found else set()
+            self.searches += 1
+            if names != self._names:
+                self.missed.append(self._names - names)
+
+    def __enter__(self) -> Reader:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+
+def test_a_rebuild_while_the_table_changes_loses_nothing_and_no_search_misses_a_document(
+    running: Deployment, released: App
+) -> None:
+    fill(running, 150)
+    eventually(lambda: len(titles(running)), 150)
+    still = {f"i{number:04d}" for number in range(100, 150)}
+    with changing(running, "i", 60, pause=0.005), Reader(running, still) as reader:
+        one = do(released, rebuild=True)
+    assert one.words == f"{running.index}-000002 is in place of {running.index}-000001"
+    assert reader.searches > 5
+    assert reader.missed == []
+    eventually(lambda: titles(running), truth(running))
+    lengths = {document.get("length") for name, document in running.documents().items() if name in still}
+    assert lengths == {9}
+    mapping = ask("GET", f"{running.search_url}/{running.index}/_mapping")[f"{running.index}-000002"]["mappings"]
+    assert mapping["properties"]["length"] == {"type": "integer"}
+    assert titles(running, f"{running.index}-000001").keys() == truth(running).keys()
+
+
+def test_the_old_index_is_kept_in_step_until_it_is_dropped_and_there_is_a_way_back(
+    running: Deployment, released: App
+) -> None:
+    fill(running, 10)
+    eventually(lambda: len(titles(running)), 10)
+    do(released, rebuild=True)
+    running.items.put_item(Item={"id": "i0003", "title": "after"})
+    running.items.delete_item(Key={"id": "i0004"})
+    eventually(lambda: titles(running), truth(running))
+    with pytest.raises(SettingsError, match="--drop-old or --rollback"):
+        do(released, rebuild=True)
+    assert do(released, rollback=True).live == f"{running.index}-000001"
+    assert titles(running) == truth(running)
+    running.items.put_item(Item={"id": "i0005", "title": "after the way back"})
+    eventually(lambda: titles(running), truth(running))
+    assert do(released, rollback=True).live == f"{running.index}-000002"
+    assert titles(running) == truth(running)
+    do(released, drop_old=True)
+    assert ask("GET", f"{running.search_url}/{running.index}-000001") is None
+    running.items.put_item(Item={"id": "i0006", "title": "at the end"})
+    eventually(lambda: titles(running), truth(running))
+    assert list(ask("GET", f"{running.search_url}/{running.index}*/_alias")) == [f"{running.index}-000002"]
+    with pytest.raises(SettingsError, match="nothing was put in place"):
+        do(released, rollback=True)
+
+
+class Pictured(Described):
+    """The release after that: with settings, and another name to search by."""
+
+    index_settings: ClassVar = {"refresh_interval": "7s", "number_of_shards": 2}
+    aliases: ClassVar = ("pictures",)
+
+
+def test_a_new_index_is_as_declared_and_is_found_by_another_name_only_once_it_is_in_place(
+    running: Deployment,
+) -> None:
+    fill(running, 10)
+    eventually(lambda: len(titles(running)), 10)
+    pictures, url = f"pictures-of-{running.index}", running.search_url
+    first, second, third = (f"{running.index}-00000{number}" for number in (1, 2, 3))
+    led: list[set[str]] = []
+    requests: list[Any] = []
+
+    def holders() -> set[str]:
+        return set(ask("GET", f"{url}/_alias/{pictures}") or {})
+
+    names = {**running.settings.names, "index/pictures": pictures}
+    with App(replace(running.settings, names=names), [Pictured(), ImageUploads()]) as app:
+        indices = app.context.search.indices
+        update = indices.update_aliases
+
+        def updated(body: Any) -> Any:
+            requests.append([alias for one in body["actions"] for of in one.values() if (alias := of["alias"])])
+            return update(body=body)
+
+        indices.update_aliases = updated
+        assert do(app, lambda more: led.append(holders()), rebuild=True).live == second
+        assert led
+        assert set(map(frozenset, led)) == {frozenset()}
+        assert holders() == {second}
+        found = ask("GET", f"{url}/{second}/_settings?flat_settings=true")[second]["settings"]
+        assert (found["index.refresh_interval"], found["index.number_of_shards"]) == ("7s", "2")
+        do(app, rollback=True)
+        assert holders() == {first}
+        do(app, rollback=True)
+        assert holders() == {second}
+        do(app, drop_old=True)
+        led.clear()
+        assert do(app, lambda more: led.append(holders()), rebuild=True).live == third
+        assert set(map(frozenset, led)) == {frozenset({second})}
+        assert holders() == {third}
+        moves = [one for one in requests if pictures in one]
+    assert len(moves) == 4  # each with all that moves
+    assert all({running.index, f"{running.index}--also"} <= set(one) for one in moves)
+
+
+def test_the_index_that_is_filled_has_no_aliases_even_if_it_has_to_be_made_again(deployment: Deployment) -> None:
+    pictures, copy = f"pictures-of-{deployment.index}", f"{deployment.index}-000002"
+    names = {**deployment.settings.names, "index/pictures": pictures}
+    fill(deployment, 3)
+    with App(replace(deployment.settings, names=names), [Pictured(), ImageUploads()]) as app:
+        assert app.router.indices[deployment.index].aliases == (pictures,)
+        inside = app.into(deployment.index, copy, app.letters)
+        backfill(inside, Which(), SCAN, Manner(), lambda more: None)
+    assert len(titles(deployment, copy)) == 3
+    assert ask("GET", f"{deployment.search_url}/_alias/{pictures}") is None
+
+
+def test_an_index_that_refuses_items_is_not_put_in_place_unless_that_is_accepted(
+    running: Deployment,
+) -> None:
+    class Strict(Images):
+        mapping: ClassVar = {"properties": {"title": {"type": "integer"}}}
+
+    fill(running, 5)
+    running.items.put_item(Item={"id": "number", "title": "7"})
+    eventually(lambda: len(titles(running)), 6)
+    with App(running.settings, [Strict(), ImageUploads()]) as app:
+        one = do(app, rebuild=True)
+        assert not one.done
+        assert "field title holds text, its mapping is integer" in one.words
+        assert len(titles(running)) == 6
+        assert running.rejected() == []
+        again = do(app, rebuild=True, accept_refused=True)
+    assert not again.done  # what is missing is told by the verification, too
+
+
+def test_a_write_that_the_new_index_cannot_take_ends_the_rebuild_and_disturbs_nobody(
+    running: Deployment, released: App
+) -> None:
+    class Dated(Described):
+        mapping: ClassVar = {"properties": {"title": {"type": "date"}}}
+
+    with running.items.batch_writer() as batch:
+        for number in range(1, 10):
+            batch.put_item(Item={"id": f"i{number}", "title": f"2026-01-0{number}"})
+    eventually(lambda: len(titles(running)), 9)
+    written: list[int] = []
+
+    def meanwhile(more: int) -> None:
+        if not written:
+            written.append(more)
+            running.items.put_item(Item={"id": "i5", "title": "no date"})
+            eventually(lambda: titles(running).get("i5"), "no date")
+
+    with App(running.settings, [Dated(), ImageUploads()]) as app:
+        one = do(app, meanwhile, rebuild=True)
+    assert (one.done, "could not take a write" in one.words) == (False, True)
+    assert running.rejected() == []
+    assert titles(running) == truth(running)
+    assert do(released, rebuild=True).live == f"{running.index}-000002"  # what was left of the other is gone
+
+
+def test_an_interrupted_rebuild_goes_on_and_an_abandoned_one_leaves_nothing(
+    running: Deployment, released: App
+) -> None:
+    fill(running, 20)
+    eventually(lambda: len(titles(running)), 20)
+
+    def interrupt(more: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        do(released, interrupt, rebuild=True)
+    assert len(list(ask("GET", f"{running.search_url}/{running.index}*/_alias"))) == 2
+    assert "is deleted" in do(released, abandon=True).words
+    assert list(ask("GET", f"{running.search_url}/{running.index}*/_alias")) == [f"{running.index}-000001"]
+    with pytest.raises(KeyboardInterrupt):
+        do(released, interrupt, rebuild=True)
+    assert do(released, rebuild=True).live == f"{running.index}-000002"
+    assert titles(running) == truth(running)
+
+
+def test_an_index_that_is_no_alias_is_replaced_only_when_that_is_said(deployment: Deployment) -> None:
+    plain, own = f"plain-{deployment.index}", f"own-{deployment.index}"
+    ask("PUT", f"{deployment.search_url}/{plain}", {"aliases": {own: {}}})
+    names = {**deployment.settings.names, "index/images": plain}
+    with App(replace(deployment.settings, names=names), [Described(), ImageUploads()]) as app:
+        fill(deployment, 5)
+        backfill(app, Which(), SCAN, Manner(), lambda more: None)
+        with pytest.raises(SettingsError, match="--replace-index"):
+            do(app, rebuild=True)
+        workers = Running(app)
+        try:
+            assert do(app, rebuild=True, replace_index=True).done
+            assert list(ask("GET", f"{deployment.search_url}/_alias/{own}")) == [f"{plain}-000001"]
+            deployment.items.put_item(Item={"id": "new", "title": "new"})
+            eventually(lambda: titles(deployment, f"plain-{deployment.index}"), truth(deployment))
+        finally:
+            workers.stop()
+
+
+def test_what_fills_an_index_and_takes_no_new_items_keeps_it_from_being_rebuilt(running: Deployment) -> None:
+    class Firsts(Images):
+        where: ClassVar = {"id": "i*"}
+
+    class Changed(Images):
+        where: ClassVar = {"id": "j*"}
+        ignore: ClassVar = ("INSERT",)
+
+    fill(running, 1)
+    eventually(lambda: len(titles(running)), 1)
+    with (
+        App(running.settings, [Firsts(), Changed()]) as app,
+        pytest.raises(SettingsError, match="Changed fills it"),
+    ):
+        do(app, rebuild=True)
+
+
+def test_an_index_that_was_never_made_is_told(deployment: Deployment) -> None:
+    missing = {**deployment.settings.names, "index/images": f"none-{deployment.index}"}
+    with (
+        App(replace(deployment.settings, names=missing), [Images()]) as app,
+        pytest.raises(SettingsError, match="backfill alone"),
+    ):
+        do(app, rebuild=True)

@@ -1,0 +1,51 @@
+"""Whether an index holds what its table holds, and nothing else; read page by page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from routes.images import Images
+from service.records.tables import deserializer
+from service.sinks.search.body import dump
+from tests.embedded.deployments import ask
+
+PAGE: Final = 500
+SHOWN: Final = 5
+
+
+def differences(dynamodb: Any, table: str, search_url: str, index: str) -> tuple[int, list[str]]:
+    """How many items there are, and what is not as it should be, in words; the first few of it."""
+    items = 0
+    found: list[str] = []
+    for wanted in documents(dynamodb, table):
+        items += len(wanted)
+        found += different(wanted, search_url, index)
+    ask("POST", f"{search_url}/{index}/_refresh")
+    count = ask("GET", f"{search_url}/{index}/_count")["count"]
+    if count != items:
+        found.insert(0, f"the index has {count} documents, the table {items} items")
+    return items, found[:SHOWN]
+
+
+def different(wanted: Mapping[str, Any], search_url: str, index: str) -> Iterator[str]:
+    """The documents of the index that are not as `wanted`."""
+    answer = ask("POST", f"{search_url}/{index}/_mget", {"ids": list(wanted)})
+    for found in answer["docs"]:
+        name = found["_id"]
+        if not found.get("found"):
+            yield f"{name} is missing in the index"
+        elif found["_source"] != wanted[name]:
+            yield f"{name} is another in the index than in the table"
+
+
+def documents(dynamodb: Any, table: str) -> Iterator[dict[str, Any]]:
+    """The document of each item of the table by its id, a page at a time."""
+    pages = dynamodb.get_paginator("scan").paginate(
+        TableName=table, ConsistentRead=True, PaginationConfig={"PageSize": PAGE}
+    )
+    for page in pages:
+        items = map(deserializer().item, page["Items"])
+        if made := {item["id"]: json.loads(dump(Images().document(item))) for item in items}:
+            yield made
