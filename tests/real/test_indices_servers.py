@@ -46,12 +46,13 @@ def search_url(request) -> str:
 def test_the_defaults_are_those_that_the_servers_tell(server: Server):
     definitions = {f"f{kind}": basic(kind) for kind in server.has(KINDS)}
     assert server.apply(REST | definitions).done
-    found = server.context.search.indices.get_field_mapping(
+    answer = server.context.search.indices.get_field_mapping(
         index=server.name, fields="f*", params={"include_defaults": "true"}
     )
+    (found,) = answer.values()
     wrong = []
     for name, definition in definitions.items():
-        told = found[server.name]["mappings"][name]["mapping"][name]
+        told = found["mappings"][name]["mapping"][name]
         for parameter in told.keys() - UNSAID - {"type"}:
             value = told[parameter].lower() if parameter == "orientation" else told[parameter]
             known = value_of(definition, parameter)
