@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from threading import Event
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from .context import Context
 from .dispatch import Dispatcher, LetterStore, Observer, Observers, Source
@@ -104,15 +104,15 @@ class App:
         self.metrics = Metrics(routes=[bound.name for bound in self.router.bound])
         self._recorders = self._recording() if recording and settings.record_to else []
         self.observer = Observers(LoggingObserver(), self.metrics, *_tracing(settings), *self._recorders)
-        self._search = SearchSink(self.context, mappings_of(self.router), self.observer)
+        self._search = SearchSink(self.context, self.router.indices, self.observer)
         self._checkpoints: Checkpoints | None = None
-        self._hints = Hints(Lookups(self.context), settings.hint_after)
-        self.dispatcher = self._dispatcher(self.router, self._hints)
+        self.hints = Hints(Lookups(self.context), settings.hint_after)
+        self.dispatcher = self._dispatcher(self.router, self.hints)
 
     def dispatcher_of(self, route: str) -> Dispatcher | None:
         """What dispatches to one route alone (all, for ""), each record a hint; None for one not registered."""
         router = self._router_of(route)
-        return self._dispatcher(router, replace(self._hints, always=True)) if router else None
+        return self._dispatcher(router, replace(self.hints, always=True)) if router else None
 
     def replayer(self, route: str = "", current: bool = False, rehearsal: Rehearsal | None = None) -> Dispatcher:
         """What dispatches a recording, to one route alone if it is named.
@@ -124,7 +124,7 @@ class App:
         if router is None:
             names = ", ".join(bound.name for bound in self.router.bound)
             raise SettingsError(f"there is no route {route!r}; there are {names}")
-        hints = replace(self._hints, trusting=not current, always=current)
+        hints = replace(self.hints, trusting=not current, always=current)
         if rehearsal is None:
             return self._dispatcher(router, hints)
         return Dispatcher(
@@ -173,19 +173,19 @@ class App:
     def loader_of(self, routes: Sequence[BoundRoute], hints: bool = False) -> Dispatcher:
         """What dispatches to some of the routes; with `hints` each record is only a hint."""
         router = Router([bound.route for bound in routes], self.router.names)
-        return self._dispatcher(router, replace(self._hints, always=hints))
-
-    @property
-    def mappings(self) -> Mapping[str, Mapping[str, Any]]:
-        """The mappings that routes declare, by the index as it exists."""
-        return mappings_of(self.router)
+        return self._dispatcher(router, replace(self.hints, always=hints))
 
     def into(self, index: str, other: str, letters: LetterStore) -> App:
-        """The same in the same world, with another index in place of one, and letters of what is refused."""
+        """The same in the same world, with another index in place of one, and letters of what is refused.
+
+        That index has no aliases of the route's: while it is being filled it must not be found through them.
+        """
         logical = self.router.names.logical("index", index) or index
         names = {**self.settings.names, f"index/{logical}": other}
         routes = [bound.route for bound in self.router.bound]
-        return App(replace(self.settings, names=names), routes, self.context, letters=letters)
+        inside = App(replace(self.settings, names=names), routes, self.context, letters=letters)
+        inside.router.indices[other] = replace(inside.router.indices[other], aliases=())
+        return inside
 
     def dead_letters_of(self, queue: str) -> Source:
         """The messages that a queue has given up, until there are no more. Raises Halt."""
@@ -271,8 +271,3 @@ def _tracing(settings: Settings) -> list[Observer]:
     from .telemetry.traces import TracingObserver, make_recorder
 
     return [TracingObserver(make_recorder(settings))]
-
-
-def mappings_of(router: Router) -> dict[str, Mapping[str, object]]:
-    """The mappings that routes declare, by the index as it exists."""
-    return {bound.index: bound.route.mapping for bound in router.bound if bound.index and bound.route.mapping}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from service.app import App, mappings_of
+from service.app import App
 from service.dispatch.failures import reaching
 from service.routing import Route, TableRoute
 from service.routing.patterns import is_plain
@@ -50,8 +50,8 @@ def _provision(app: App) -> list[str]:
         for bucket in buckets:
             _bucket(app.context.s3, bucket, _queue(app.context.sqs, queue))
     if app.settings.create_indices:
-        for index in sorted({bound.index for bound in app.router.bound if bound.index}):
-            create_missing(app.context, index, mappings_of(app.router).get(index, {}))
+        for declared in app.router.indices.values():
+            create_missing(app.context, declared)
     return [*notes, *_patterns(routes)]
 
 

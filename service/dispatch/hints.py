@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from ..errors import DecodeError
-from ..records import CREATED, DELETED, REMOVE, ObjectRecord, Record, TableRecord, Undecodable
+from ..records import CREATED, DELETED, REMOVE, Change, ObjectRecord, Record, TableRecord, Undecodable
 from ..records.versions import UNORDERED, second_of
 from ..routing import BoundRoute
 from .failures import result_of
@@ -85,19 +85,33 @@ class Hints:
         items = [t for t in tasks if isinstance(t.seen, TableRecord) and _may_be_overtaken(t)]
         return unsettled if self.trusting else unsettled + self._overtaken(items)
 
+    def why(self, record: Change, bound: BoundRoute) -> str:
+        """Why a record is only a hint to a route, in words; "" where it is taken at its word."""
+        return next(self._reasons(record, bound), "")
+
     def _is_hint(self, task: Task) -> bool:
         record, bound = task.record, task.bound
-        if bound is None or task.results or not isinstance(record, TableRecord | ObjectRecord):
+        if bound is None or task.results or isinstance(record, Undecodable):
             return False
-        if self.always or task.at is not None or bound.fetch or _lacks_image(record, bound):
-            return True
+        return task.at is not None or self.why(record, bound) != ""
+
+    def _reasons(self, record: Change, bound: BoundRoute) -> Iterator[str]:
+        if self.always:
+            yield "it is delivered again by hand"
+        if bound.fetch:
+            yield "the route says fetch, or versions = None"
+        if _lacks_image(record, bound):
+            yield "it has no new image"
         if self.trusting:
-            return False
-        if isinstance(record, ObjectRecord) and (bound.table or (record.event == DELETED and record.version_id)):
-            return True
-        if isinstance(record, TableRecord) and bound.table and not record.ordered:
-            return True
-        return record.version == UNORDERED or (not record.ordered and self.age(record) > self.hint_after)
+            return
+        if isinstance(record, ObjectRecord):
+            yield from _reasons_of_object(record, bound)
+        else:
+            yield from _reasons_of_item(record, bound)
+        if record.version == UNORDERED:
+            yield "it has no usable time or sequencer"
+        if not record.ordered and self.age(record) > self.hint_after:
+            yield f"it came unordered, and is older than hint_after ({self.hint_after:g} s)"
 
     def age(self, record: Record) -> float:
         """Seconds since the change; endless for a record without a time."""
@@ -214,6 +228,20 @@ def _is_past(task: Task, now: TableRecord) -> bool:
         return record.new != now.new
     except DecodeError:  # that is for its route to say
         return False
+
+
+def _reasons_of_object(record: ObjectRecord, bound: BoundRoute) -> Iterator[str]:
+    if bound.table:
+        yield "items are made of the object as it is now"
+    if record.event == DELETED and record.version_id:
+        yield "one version of the object was deleted, and others may be there"
+
+
+def _reasons_of_item(record: TableRecord, bound: BoundRoute) -> Iterator[str]:
+    if not record.ordered and bound.table:
+        yield "it came unordered, and the route writes items"
+    if not record.ordered and not record.ranked:
+        yield "it came unordered, and its sequence number does not order the changes of a second"
 
 
 def _lacks_image(record: TableRecord | ObjectRecord, bound: BoundRoute) -> bool:

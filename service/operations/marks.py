@@ -10,10 +10,13 @@ from ..context import Context
 BUILDING: Final = "building"
 BUILT: Final = "built"
 
+_OURS: Final = "streamdex"
+
 
 def meta_of(mapping: Mapping[str, Any], state: str) -> dict[str, Any]:
-    """A mapping's own notes with the state of the index that has it."""
-    return {**mapping.get("_meta", {}), "streamdex": {"state": state}}
+    """A mapping's own notes with the state of the index that has it, "" for none."""
+    own = {name: value for name, value in mapping.get("_meta", {}).items() if name != _OURS}
+    return {**own, _OURS: {"state": state}} if state else own
 
 
 def mapping_of(context: Context, index: str) -> Mapping[str, Any]:
@@ -28,7 +31,7 @@ def state_of(context: Context, index: str) -> str:
 
 def state_in(mapping: Mapping[str, Any]) -> str:
     """The same, by the index's mapping."""
-    return str(mapping.get("_meta", {}).get("streamdex", {}).get("state", ""))
+    return str(mapping.get("_meta", {}).get(_OURS, {}).get("state", ""))
 
 
 def put_state(context: Context, index: str, state: str) -> None:

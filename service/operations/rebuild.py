@@ -9,25 +9,22 @@ A copy that could not take a write is none any longer: it cannot replace the oth
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from ..dispatch import Letter
 from ..dispatch.failures import reaching
 from ..errors import SettingsError
 from ..routing import BoundRoute
 from ..settings import setting
-from ..sinks.search.indices import create, index_body
-from ..sinks.search.targets import ALSO, SEEN_FOR, Action, Target, add, change_aliases, look, remove
+from ..sinks.search.targets import ALSO, SEEN_FOR, Target, change_aliases, look, remove
 from . import verify as verifying
 from .backfill import Backfilled, Manner, Scan, load_tables
-from .marks import BUILDING, BUILT, meta_of, put_state, state_of, uuid_of
+from .marks import BUILDING, state_of, uuid_of
+from .replacing import prepare, put_in_place
 from .tables import Service, Which, chosen, fills_index
-
-logger = logging.getLogger(__name__)
 
 UNTIL_ALL_HAVE_SEEN: Final = 2 * SEEN_FOR
 """Seconds after which every writer goes by the aliases as they are now, and has sent what it had in hand."""
@@ -110,6 +107,7 @@ class Rebuild:
     ):
         self._service = service
         self._context = service.context
+        self._declared = service.router.indices[index]
         self._index = index
         self._what = what
         self._scan = scan
@@ -141,7 +139,8 @@ class Rebuild:
                 f"{self._index} is an index and no alias, so it cannot be kept when it is replaced: say"
                 " --replace-index, and there is no way back"
             )
-        new = building[0] if building else self._create(target)
+        copies = self._index + ALSO
+        new = building[0] if building else prepare(self._context, self._declared, target, copies)
         self._sleep(UNTIL_ALL_HAVE_SEEN)
         refused = self._load(new)
         if refused.reasons and not self._what.accept_refused:
@@ -149,7 +148,8 @@ class Rebuild:
             return Rebuilt(
                 self._index, "", f"{new} is not in place: it refuses items: {reasons} (--accept-refused)"
             )
-        if new not in self._look().also:
+        target = self._look()
+        if new not in target.also:
             return Rebuilt(
                 self._index, "", f"{new} has failed: it could not take a write; the service's log says why"
             )
@@ -158,7 +158,7 @@ class Rebuild:
             left = ", ".join(f"{count} {kind}" for kind, count in sorted(found.left.items()))
             return Rebuilt(self._index, "", f"{new} is not in place: it differs from the table: {left}")
         self._context.search.indices.refresh(index=new)  # else searches miss what was just written
-        self._switch(target, new)
+        put_in_place(self._context, self._declared, target, new)
         unseen = "".join(f"; not verified: {name}: {reason}" for name, reason in found.unverifiable.items())
         return Rebuilt(self._index, new, f"{new} is in place of {target.live}{unseen}")
 
@@ -170,19 +170,6 @@ class Rebuild:
             raise SettingsError(
                 f"{self._index} cannot be rebuilt: {', '.join(strangers)} fills it, and not with items of a scan"
             )
-
-    def _create(self, target: Target) -> str:
-        """Makes the new index a copy. What is left of a rebuild that failed is deleted."""
-        for left in target.taken:
-            if left not in (target.live, *target.also) and state_of(self._context, left) == BUILDING:
-                logger.warning("what is left of a failed rebuild is deleted", extra={"index": left})
-                self._context.search.indices.delete(index=left)
-        new = self._look().next
-        mapping = self._service.mappings.get(self._index, {})
-        body = index_body(self._context, {**mapping, "_meta": meta_of(mapping, BUILDING)})
-        create(self._context, new, body)
-        change_aliases(self._context, add(new, self._index + ALSO))
-        return new
 
     def _load(self, new: str) -> Refused:
         """Scans the tables into the new index; what was refused."""
@@ -209,24 +196,10 @@ class Rebuild:
         }
         return {table: routes for table, routes in found.items() if routes}
 
-    def _switch(self, target: Target, new: str) -> None:
-        """Puts the new index in place of the one that is searched, all at once. The old one becomes the copy."""
-        old = target.live
-        put_state(self._context, new, BUILT)
-        if not target.is_alias:
-            gone = {"remove_index": {"index": old}}
-            change_aliases(self._context, gone, add(new, self._index), remove(new, self._index + ALSO))
-            return
-        moves: list[Action] = []
-        for alias, properties in self._aliases_of(old).items():
-            if alias != self._index + ALSO:
-                moves += [remove(old, alias), add(new, alias, properties)]
-        change_aliases(self._context, *moves, remove(new, self._index + ALSO), add(old, self._index + ALSO))
-
     def _rollback(self, target: Target, kept: Sequence[str]) -> Rebuilt:
         if not kept:
             raise SettingsError(f"nothing was put in place of {self._index}'s index, or the old one was dropped")
-        self._switch(target, kept[0])
+        put_in_place(self._context, self._declared, target, kept[0])
         return Rebuilt(self._index, kept[0], f"{kept[0]} is back in place of {target.live}")
 
     def _drop(self, target: Target, copies: Sequence[str], nothing: str) -> Rebuilt:
@@ -241,7 +214,3 @@ class Rebuild:
 
     def _look(self) -> Target:
         return look(self._context, [self._index])[self._index]
-
-    def _aliases_of(self, index: str) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self._context.search.indices.get_alias(index=index)[index]["aliases"]
-        return found

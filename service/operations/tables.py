@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from ..context import Context
 from ..dispatch import Dispatcher, LetterStore
@@ -21,11 +21,6 @@ class Service(Protocol):
     settings: Settings
     context: Context
     router: Router
-
-    @property
-    def mappings(self) -> Mapping[str, Mapping[str, Any]]:
-        """The mappings that routes declare, by the index as it exists."""
-        ...
 
     def into(self, index: str, other: str, letters: LetterStore) -> Service:
         """The same with another index in place of one, and what is refused kept elsewhere."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..settings.declaration import setting
 from .actions import Action, Delete, DeleteItem, Document, Index, PutItem, UpdateItem
+from .indices import IndexDeclaration
 from .names import Names
 from .router import BoundRoute, Router
 from .routes import BucketRoute, Route, TableRoute
@@ -16,6 +17,7 @@ __all__ = [
     "DeleteItem",
     "Document",
     "Index",
+    "IndexDeclaration",
     "Names",
     "PutItem",
     "Route",

@@ -58,12 +58,23 @@ def _check_targets(name: str, route: Any) -> None:
         )
     if route.versions not in ("external", None):
         raise DeclarationError(f"{name}.versions must be 'external', or None for an index that keeps none")
-    if not isinstance(route.mapping, Mapping):
-        raise DeclarationError(f"{name}.mapping must be the mappings of an index, as a dict")
+    _check_index(name, route)
     if route.writes and (set(route.writes) != {"table"} or not is_plain(route.writes["table"])):
         raise DeclarationError(f"{name}.writes must be {{'table': 'the table'}}")
     if not route.index and not route.writes:
         raise DeclarationError(f"{name} has no target: declare index, or writes = {{'table': 'the table'}}")
+
+
+def _check_index(name: str, route: Any) -> None:
+    if not isinstance(route.mapping, Mapping):
+        raise DeclarationError(f"{name}.mapping must be the mappings of an index, as a dict")
+    if not isinstance(route.index_settings, Mapping):
+        raise DeclarationError(f"{name}.index_settings must be the settings of an index, as a dict")
+    aliases = route.aliases
+    if isinstance(aliases, str) or not all(isinstance(a, str) and a and is_index_name(a) for a in aliases):
+        raise DeclarationError(f"{name}.aliases must be a collection of names, each as an index can have it")
+    if (route.index_settings or route.aliases) and not route.index:
+        raise DeclarationError(f"{name} says something of an index and not which: declare index")
 
 
 def is_index_name(name: str) -> bool:

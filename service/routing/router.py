@@ -10,6 +10,7 @@ from ..errors import DecodeError
 from ..records import Change, ObjectRecord, TableRecord
 from .declarations import check_clashes, check_declaration
 from .identity import document_id, parts_of
+from .indices import declared_indices
 from .names import Names
 from .patterns import compiled, is_plain, matches
 from .routes import METHODS, BucketRoute, Route, TableRoute, implemented_events, uses_documents
@@ -70,6 +71,7 @@ class Router:
             check_declaration(route)
         check_clashes(routes)
         self.bound: tuple[BoundRoute, ...] = tuple(self._bind(route) for route in routes)
+        self.indices = declared_indices(routes, self.names)
         self._by_table: dict[str, Sequence[Candidate]] = {}
         self._by_bucket: dict[str, Sequence[Candidate]] = {}
 

@@ -19,7 +19,13 @@ class Route:
     """The index of the route's documents (logical name)."""
 
     mapping: ClassVar[Mapping[str, Any]] = {}
-    """The index's mappings, used when the service creates it."""
+    """The index's mappings, used when the service creates it; several routes of one index add theirs up."""
+
+    index_settings: ClassVar[Mapping[str, Any]] = {}
+    """The index's own settings, such as {"number_of_shards": 3, "analysis": {...}}; added up likewise."""
+
+    aliases: ClassVar[Collection[str]] = ()
+    """Further names under which the index is searched (logical names)."""
 
     writes: ClassVar[Mapping[str, str]] = {}
     """The table that the route writes items to, as {"table": name} (logical name)."""

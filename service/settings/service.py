@@ -59,6 +59,11 @@ class Settings:
         "how long a new index remembers the version of a deleted document",
         env="STREAMDEX_GC_DELETES",
     )
+    index_templates: bool = setting(
+        False,
+        "whether `indices` keeps a template for each index, for what the server creates by itself",
+        env="STREAMDEX_INDEX_TEMPLATES",
+    )
 
     # AWS.
     aws_endpoint_url: str = setting(

@@ -134,6 +134,68 @@ def test_the_old_index_is_kept_in_step_until_it_is_dropped_and_there_is_a_way_ba
         do(released, rollback=True)
 
 
+class Pictured(Described):
+    """The release after that: with settings, and another name to search by."""
+
+    index_settings: ClassVar = {"refresh_interval": "7s", "number_of_shards": 2}
+    aliases: ClassVar = ("pictures",)
+
+
+def test_a_new_index_is_as_declared_and_is_found_by_another_name_only_once_it_is_in_place(
+    running: Deployment,
+) -> None:
+    fill(running, 10)
+    eventually(lambda: len(titles(running)), 10)
+    pictures, url = f"pictures-of-{running.index}", running.search_url
+    first, second, third = (f"{running.index}-00000{number}" for number in (1, 2, 3))
+    led: list[set[str]] = []
+    requests: list[Any] = []
+
+    def holders() -> set[str]:
+        return set(ask("GET", f"{url}/_alias/{pictures}") or {})
+
+    names = {**running.settings.names, "index/pictures": pictures}
+    with App(replace(running.settings, names=names), [Pictured(), ImageUploads()]) as app:
+        indices = app.context.search.indices
+        update = indices.update_aliases
+
+        def updated(body: Any) -> Any:
+            requests.append([alias for one in body["actions"] for of in one.values() if (alias := of["alias"])])
+            return update(body=body)
+
+        indices.update_aliases = updated
+        assert do(app, lambda more: led.append(holders()), rebuild=True).live == second
+        assert led
+        assert set(map(frozenset, led)) == {frozenset()}
+        assert holders() == {second}
+        found = ask("GET", f"{url}/{second}/_settings?flat_settings=true")[second]["settings"]
+        assert (found["index.refresh_interval"], found["index.number_of_shards"]) == ("7s", "2")
+        do(app, rollback=True)
+        assert holders() == {first}
+        do(app, rollback=True)
+        assert holders() == {second}
+        do(app, drop_old=True)
+        led.clear()
+        assert do(app, lambda more: led.append(holders()), rebuild=True).live == third
+        assert set(map(frozenset, led)) == {frozenset({second})}
+        assert holders() == {third}
+        moves = [one for one in requests if pictures in one]
+    assert len(moves) == 4  # each with all that moves
+    assert all({running.index, f"{running.index}--also"} <= set(one) for one in moves)
+
+
+def test_the_index_that_is_filled_has_no_aliases_even_if_it_has_to_be_made_again(deployment: Deployment) -> None:
+    pictures, copy = f"pictures-of-{deployment.index}", f"{deployment.index}-000002"
+    names = {**deployment.settings.names, "index/pictures": pictures}
+    fill(deployment, 3)
+    with App(replace(deployment.settings, names=names), [Pictured(), ImageUploads()]) as app:
+        assert app.router.indices[deployment.index].aliases == (pictures,)
+        inside = app.into(deployment.index, copy, app.letters)
+        backfill(inside, Which(), SCAN, Manner(), lambda more: None)
+    assert len(titles(deployment, copy)) == 3
+    assert ask("GET", f"{deployment.search_url}/_alias/{pictures}") is None
+
+
 def test_an_index_that_refuses_items_is_not_put_in_place_unless_that_is_accepted(
     running: Deployment,
 ) -> None:
@@ -200,8 +262,9 @@ def test_an_interrupted_rebuild_goes_on_and_an_abandoned_one_leaves_nothing(
 
 
 def test_an_index_that_is_no_alias_is_replaced_only_when_that_is_said(deployment: Deployment) -> None:
-    ask("PUT", f"{deployment.search_url}/plain-{deployment.index}", {})
-    names = {**deployment.settings.names, "index/images": f"plain-{deployment.index}"}
+    plain, own = f"plain-{deployment.index}", f"own-{deployment.index}"
+    ask("PUT", f"{deployment.search_url}/{plain}", {"aliases": {own: {}}})
+    names = {**deployment.settings.names, "index/images": plain}
     with App(replace(deployment.settings, names=names), [Described(), ImageUploads()]) as app:
         fill(deployment, 5)
         backfill(app, Which(), SCAN, Manner(), lambda more: None)
@@ -210,6 +273,7 @@ def test_an_index_that_is_no_alias_is_replaced_only_when_that_is_said(deployment
         workers = Running(app)
         try:
             assert do(app, rebuild=True, replace_index=True).done
+            assert list(ask("GET", f"{deployment.search_url}/_alias/{own}")) == [f"{plain}-000001"]
             deployment.items.put_item(Item={"id": "new", "title": "new"})
             eventually(lambda: titles(deployment, f"plain-{deployment.index}"), truth(deployment))
         finally:

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from service import Delete, Index
 from service.context import Context
 from service.dispatch import Outcome, Result, Write
+from service.routing import IndexDeclaration
 from service.settings import Settings
 from service.sinks.search import SearchSink
 from service.sources.envelopes import unwrap
@@ -31,7 +32,7 @@ class Target:
         self.url = url
         self.index = f"contract-{next(_numbers)}"
         self.context = Context(Settings(search_url=url, **settings))
-        self.sink = SearchSink(self.context, {self.index: MAPPING})
+        self.sink = SearchSink(self.context, {self.index: IndexDeclaration(self.index, MAPPING)})
 
     def write(self, *actions: tuple[str, int | None, Any]) -> list[Result]:
         (record,) = unwrap(stream_record(new={"id": "a"}))
@@ -61,7 +62,7 @@ def target(search_url: str) -> Iterator[Target]:
 @given(queue_cases() | shard_cases(bad=True) | live_cases())
 def test_whatever_becomes_of_the_records_the_index_ends_equal_to_the_table(target: Target, case):
     drop(target.url, "items")
-    sink = SearchSink(target.context, {"items": MAPPING})
+    sink = SearchSink(target.context, {"items": IndexDeclaration("items", MAPPING)})
     check(case, lambda: documents_of(target.url, "items"), index=sink)
 
 

@@ -11,7 +11,7 @@ from fakes import Items
 
 from service.context import Context
 from service.operations.doctor import Finding, Patient, cluster, indices
-from service.routing import Router
+from service.routing import IndexDeclaration, Router
 from service.settings import Settings
 from service.sinks.search.indices import create_missing
 
@@ -40,7 +40,7 @@ def test_dynamodb_local_and_opensearch_are_well_and_stay_as_they_were(deployment
 
 def of_elasticsearch(url: str) -> list[Finding]:
     with Context(Settings(search_url=url)) as context:
-        create_missing(context, "items", {"properties": {"n": {"type": "long"}}})
+        create_missing(context, IndexDeclaration("items", {"properties": {"n": {"type": "long"}}}))
         patient = Patient(context, Router([Items()]))
         return [*cluster.check(patient), *indices.check(patient)]
 

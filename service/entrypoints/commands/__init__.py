@@ -16,6 +16,8 @@ MODULES: Final[Mapping[str, str]] = {
     "verify": "verify",
     "dead-letters": "dead_letters",
     "doctor": "doctor",
+    "indices": "indices",
+    "routes": "routes",
     "settings": "settings",
 }
 """The module of each command, in the order that help lists them."""

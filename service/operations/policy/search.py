@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
+from ..indices.checking import SCRATCH
+from ..indices.planning import template_name
 from .grants import Grant, Work
 
 _DOMAIN: Final = re.compile(
@@ -55,9 +57,20 @@ def _requests(work: Work, indices: Sequence[str]) -> Iterator[tuple[str, str, Se
         yield "VerifyDocumentsOf", "Post", ["_mget", "_search/scroll", *read]
         yield "DeleteStraysOf", "Delete", ["_search/scroll", *below(verified, "/_doc/*")]
     if work.operator:
-        yield "SeeIndicesOf", "Get", [*below(made, "/_mapping"), *below(made, "/_settings")]
-        yield "MarkIndicesOf", "Put", below(made, "/_mapping")
-        yield "DropIndicesOf", "Delete", made
+        yield from _operated(work, made)
+
+
+def _operated(work: Work, made: Sequence[str]) -> Iterator[tuple[str, str, Sequence[str]]]:
+    """What rebuilds, and indices as code, ask for."""
+    declared = work.router.indices.values()
+    aliases = sorted({f"_alias/{alias}" for one in declared for alias in one.aliases})
+    templates = [f"_index_template/{template_name(one)}" for one in declared if work.settings.index_templates]
+    scratch = f"{SCRATCH}*"
+    parts = (*below(made, "/_mapping"), *below(made, "/_settings"))
+    yield "SeeIndicesOf", "Get", [*made, *parts, *aliases, *templates, f"{scratch}/_alias"]
+    yield "ChangeIndicesOf", "Put", [*parts, *templates, scratch]
+    yield "CountDocumentsOf", "Post", below(made, "/_count")
+    yield "DropIndicesOf", "Delete", [*made, scratch]
 
 
 def below(indices: Sequence[str], what: str) -> list[str]:

@@ -11,6 +11,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+import orjson
+
+from ...dispatch.failures import describe, result_of
+from ...dispatch.observers import NO_ANSWER
 from ...dispatch.outcomes import APPLIED, Outcome, Result
 from ...errors import Halt
 
@@ -60,6 +64,26 @@ def result_of_request(status: int, body: str) -> Result:
         raise Halt(f"{told}: SEARCH_URL does not lead to an OpenSearch or Elasticsearch server")
     busy = status in (403, 429) or status >= 500
     return Result(Outcome.RETRY if busy else Outcome.REJECTED, reason, status, told=told)
+
+
+def result_of_error(error: Exception) -> Result:
+    """The result of a request that failed whole, from what opensearch-py raised.
+
+    Raises Halt, and errors that are not the search client's.
+    """
+    from opensearchpy.exceptions import ConnectionError as Unreached
+    from opensearchpy.exceptions import SerializationError, TransportError
+
+    if isinstance(error, Unreached):  # its status_code is the text N/A or TIMEOUT
+        return Result(Outcome.RETRY, f"the search server does not answer: {error.error}", NO_ANSWER)
+    if isinstance(error, SerializationError):
+        return Result(Outcome.RETRY, "the search server's answer is not JSON")
+    if not isinstance(error, TransportError):
+        if result_of(error, "the search server").outcome is Outcome.RETRY:
+            return Result(Outcome.RETRY, f"the search server cannot be asked: {describe(error)}")
+        raise error
+    body = error.info if isinstance(error.info, str) else orjson.dumps(error.info, default=str).decode()
+    return result_of_request(int(error.status_code), body)
 
 
 def current_version(reason: str) -> int | None:

@@ -7,16 +7,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import orjson
-
 from ...context import Context
 from ...dispatch import SILENT, Observer, Result, Write
-from ...dispatch.failures import describe, result_of
-from ...dispatch.observers import NO_ANSWER
 from ...dispatch.outcomes import Outcome
 from ...errors import Halt
-from ...routing import Index
-from .answers import result_of_item, result_of_request
+from ...routing import Index, IndexDeclaration
+from .answers import result_of_error, result_of_item
 from .body import Chunk, chunks, serialise
 from .copies import Copies
 from .indices import create_behind
@@ -39,18 +35,18 @@ NOT_SENT = Result(Outcome.RETRY, "not sent: the search server does not cope")
 
 
 class SearchSink:
-    """Writes documents through opensearch-py. `mappings` are those of the indices that routes declare."""
+    """Writes documents through opensearch-py. `indices` are those that routes declare, by name."""
 
     def __init__(
         self,
         context: Context,
-        mappings: Mapping[str, Mapping[str, Any]],
+        indices: Mapping[str, IndexDeclaration],
         observer: Observer = SILENT,
         clock: Callable[[], float] = time.monotonic,
     ):
         self._context = context
         self._observer = observer
-        self._mappings = mappings
+        self._indices = indices
         self._clock = clock
         self._targets: dict[str, tuple[Target, float]] = {}
         self._pace = Pace(context.settings.bulk_actions, context.settings.bulk_bytes)
@@ -87,9 +83,10 @@ class SearchSink:
                 found = look(self._context, old)
                 for index in old:
                     if not found[index].live and self._context.settings.create_indices:
-                        found[index] = create_behind(self._context, found[index], self._mappings.get(index, {}))
+                        declared = self._indices.get(index) or IndexDeclaration(index)
+                        found[index] = create_behind(self._context, declared, found[index])
             except Exception as error:
-                refused = _refused(error)
+                refused = result_of_error(error)
                 if refused.outcome is Outcome.REJECTED:
                     raise Halt(f"the index {index} cannot be created: {refused.reason}") from error
                 return {}, replace(refused, status=None)  # no document is to blame
@@ -131,7 +128,7 @@ class SearchSink:
         try:
             answer = self._post(chunk)
         except Exception as error:
-            refused = self._learn(_refused(error), chunk)
+            refused = self._learn(result_of_error(error), chunk)
             results.update(dict.fromkeys(chunk.positions, refused))
             return refused
         items = answer.get("items") if isinstance(answer, dict) else None
@@ -184,20 +181,3 @@ def _status_of(error: Exception) -> int | None:
     """The status of an answer; a connection error has a text in its place."""
     found = getattr(error, "status_code", None)
     return found if isinstance(found, int) else None
-
-
-def _refused(error: Exception) -> Result:
-    """The result of a request that failed whole. Raises Halt, and errors that are not the search client's."""
-    from opensearchpy.exceptions import ConnectionError as Unreached
-    from opensearchpy.exceptions import SerializationError, TransportError
-
-    if isinstance(error, Unreached):  # its status_code is the text N/A or TIMEOUT
-        return Result(Outcome.RETRY, f"the search server does not answer: {error.error}", NO_ANSWER)
-    if isinstance(error, SerializationError):
-        return Result(Outcome.RETRY, "the search server's answer is not JSON")
-    if not isinstance(error, TransportError):
-        if result_of(error, "the search server").outcome is Outcome.RETRY:
-            return Result(Outcome.RETRY, f"the search server cannot be asked: {describe(error)}")
-        raise error
-    body = error.info if isinstance(error.info, str) else orjson.dumps(error.info, default=str).decode()
-    return result_of_request(int(error.status_code), body)

@@ -38,8 +38,8 @@ class Table:
 
 def describe(context: Context, name: str) -> Table:
     """Raises Halt for a table that is not there, Unreachable, and Halt for a missing permission."""
-    dynamodb = context.dynamodb
     with reaching(f"table {name}"):
+        dynamodb = context.dynamodb
         try:
             answer = dynamodb.describe_table(TableName=name)
         except dynamodb.exceptions.ResourceNotFoundException as error:

@@ -100,6 +100,7 @@ class Tenants(Images):
 class Twins(Images):
     table: ClassVar = "tenant_x"
     index: ClassVar = "twins"
+    aliases: ClassVar = ("pictures",)
 
 
 def test_a_pattern_stands_for_what_it_matches_and_for_what_names_call_so():
@@ -313,14 +314,29 @@ CALLED: Mapping[str, str] = {
 SEARCHED: Mapping[str, Sequence[str]] = {
     "bulk": ["Post _bulk"],
     "clear_scroll": ["Delete _search/scroll"],
-    "create": ["Put images-000001"],
-    "delete": ["Delete images-000002", "Delete images/_doc/a", "Delete images-000002/_doc/a"],
-    "get": ["Get images/_doc/a"],
-    "get_alias": ["Get images*,twins*/_alias", "Get images-000002*/_alias", "Get twins-000001/_alias"],
+    "count": ["Post images-000001/_count"],
+    "create": ["Put images-000001", "Put streamdex-check-1"],
+    "delete": [
+        "Delete images-000002",
+        "Delete streamdex-check-1",
+        "Delete images/_doc/a",
+        "Delete images-000002/_doc/a",
+    ],
+    "get": ["Get images/_doc/a", "Get images-000001"],
+    "get_alias": [
+        "Get images*,twins*/_alias",
+        "Get images-000002*/_alias",
+        "Get twins-000001/_alias",
+        "Get _alias/pictures",
+        "Get streamdex-check-*/_alias",
+    ],
+    "get_index_template": ["Get _index_template/streamdex-images"],
     "get_mapping": ["Get images-000002/_mapping"],
     "get_settings": ["Get images-000002/_settings"],
     "mget": ["Post _mget"],
+    "put_index_template": ["Put _index_template/streamdex-images"],
     "put_mapping": ["Put images-000002/_mapping"],
+    "put_settings": ["Put images-000002/_settings"],
     "refresh": ["Post images/_refresh", "Post images-000002/_refresh"],
     "scroll": ["Post _search/scroll"],
     "search": ["Post images/_search", "Post images-000002/_search", "Post images,twins/_search"],
@@ -392,7 +408,7 @@ def test_every_call_of_the_service_is_in_the_policy_of_some_settings():
 def test_every_request_to_a_domain_is_in_the_policy_of_some_settings():
     """A call that is new needs a line above, and its requests in the policy of who makes it."""
     assert calls_of_opensearch() == set(SEARCHED)
-    domain = {"search_auth": "sigv4", "search_url": "https://search.example.com"}
+    domain = {"search_auth": "sigv4", "search_url": "https://search.example.com", "index_templates": True}
     statements = [*everything(**domain), *everything(**domain, operator=True)]
     granted = [(a, r) for s in statements for a in s["Action"] for r in resources_of(s) if a.startswith("es:")]
     requests = {request for of_call in SEARCHED.values() for request in of_call}

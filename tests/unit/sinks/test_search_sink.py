@@ -18,6 +18,7 @@ from service import Delete, Index, TableRoute
 from service.context import Context
 from service.dispatch import Outcome, Write
 from service.errors import Halt, LeaseLost
+from service.routing import IndexDeclaration
 from service.settings import Settings
 from service.sinks.search import SearchSink
 from service.sinks.search.body import dump
@@ -65,9 +66,8 @@ def write(name: str, document: Any = None, action: Any = None) -> Write:
 
 
 def sink(client: Client, **settings: Any) -> SearchSink:
-    return SearchSink(
-        Context(Settings(**settings), search=client), {"items": {"properties": {"n": {"type": "long"}}}}
-    )
+    items = IndexDeclaration("items", {"properties": {"n": {"type": "long"}}})
+    return SearchSink(Context(Settings(**settings), search=client), {"items": items})
 
 
 def test_every_action_carries_an_external_version_deletes_too():
@@ -147,6 +147,20 @@ def test_a_missing_index_is_created_once_with_the_routes_mapping_and_long_tombst
     assert body["aliases"] == {"items": {}}
     assert body["settings"]["index"]["gc_deletes"] == "1h"
     assert body["mappings"] == {"date_detection": False, "properties": {"n": {"type": "long"}}}
+
+
+def test_a_missing_index_is_created_with_the_settings_and_aliases_that_routes_declare():
+    client = Client(exists=False)
+    settings = {"gc_deletes": "2h", "number_of_shards": 3}
+    declared = IndexDeclaration("items", {"date_detection": True}, settings, ("search",))
+    SearchSink(Context(Settings(), search=client), {"items": declared}).write([write("a")])
+    ((index, body),) = client.created
+    assert index == "items-000001"
+    assert body == {
+        "settings": {"index": settings},
+        "mappings": {"date_detection": True},
+        "aliases": {"items": {}, "search": {}},
+    }
 
 
 def test_an_index_that_another_process_made_first_is_used():

@@ -1,0 +1,72 @@
+"""The list ROUTES in the text of a package: one more entry, and everything else as it was."""
+
+from __future__ import annotations
+
+import ast
+import json
+from itertools import accumulate
+from typing import Final
+
+from ...errors import SettingsError
+
+_LONGEST: Final = 100
+"""Characters of a line of ROUTES, after which each entry has a line of its own."""
+
+
+def with_entry(text: str, entry: str, where: str) -> str:
+    """The text of a package's `__init__.py` with one more entry at the end of ROUTES; the same if it is there.
+
+    Raises SettingsError, which names `where`, if ROUTES is no list that is written out.
+    """
+    found = _routes(text)
+    if found is None:
+        raise SettingsError(f'{where} has no list ROUTES = […] to add to: write ROUTES = ["{entry}"]')
+    if any(isinstance(member, ast.Constant) and member.value == entry for member in found.elts):
+        return text
+    source = text.encode()
+    begin, end = _span(found, source)
+    if b"\n" not in source[begin:end]:
+        return _in_one_line(source, found, entry)
+    if not found.elts:
+        line = source.rindex(b"\n", begin, end) + 1
+        return (source[:line] + f"    {quoted(entry)},\n".encode() + source[line:]).decode()
+    start, stop = _span(found.elts[-1], source)
+    rest = source[stop : end - 1]
+    if b"\n" not in rest:
+        return (source[:stop] + f", {quoted(entry)}".encode() + source[stop:]).decode()
+    comma = b"" if rest.lstrip().startswith(b",") else b","
+    newline = stop + rest.index(b"\n")  # behind the comment of the last entry, if it has one
+    indent = start - source.rindex(b"\n", 0, start) - 1
+    line_of_it = f"\n{' ' * indent}{quoted(entry)},".encode()
+    return (source[:stop] + comma + source[stop:newline] + line_of_it + source[newline:]).decode()
+
+
+def quoted(text: str) -> str:
+    """Text as a formatter writes it: in double quotes, unless that needs more backslashes."""
+    return repr(text) if text.count('"') > text.count("'") else json.dumps(text, ensure_ascii=False)
+
+
+def _routes(text: str) -> ast.List | None:
+    for node in ast.parse(text).body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        value = getattr(node, "value", None)
+        if isinstance(value, ast.List) and any(isinstance(t, ast.Name) and t.id == "ROUTES" for t in targets):
+            return value
+    return None
+
+
+def _in_one_line(source: bytes, found: ast.List, entry: str) -> str:
+    begin, end = _span(found, source)
+    members = [source[slice(*_span(member, source))].decode() for member in found.elts] + [quoted(entry)]
+    listed = f"[{', '.join(members)}]"
+    if begin - source.rfind(b"\n", 0, begin) + len(listed) > _LONGEST:
+        listed = "[\n" + "".join(f"    {member},\n" for member in members) + "]"
+    return (source[:begin] + listed.encode() + source[end:]).decode()
+
+
+def _span(node: ast.expr, source: bytes) -> tuple[int, int]:
+    """Where an expression begins and ends, in bytes."""
+    assert node.end_lineno is not None
+    assert node.end_col_offset is not None
+    lines = [0, *accumulate(len(line) for line in source.splitlines(keepends=True))]
+    return lines[node.lineno - 1] + node.col_offset, lines[node.end_lineno - 1] + node.end_col_offset

@@ -1,0 +1,61 @@
+"""Indices as code at the real OpenSearch and at Elasticsearch 7.10."""
+
+from __future__ import annotations
+
+import pytest
+from test_indices import *  # noqa: F403  # the very tests that the embedded server passes
+from test_indices import REST, Server, basic
+
+from service.operations.indices.differences import same
+from service.operations.indices.parameters import UNKNOWN, value_of
+
+KINDS = [
+    "binary",
+    "boolean",
+    "completion",
+    "date",
+    "date_nanos",
+    "date_range",
+    "flat_object",
+    "geo_point",
+    "geo_shape",
+    "integer_range",
+    "ip",
+    "join",
+    "keyword",
+    "long",
+    "match_only_text",
+    "rank_feature",
+    "rank_features",
+    "scaled_float",
+    "search_as_you_type",
+    "text",
+    "token_count",
+    "wildcard",
+]
+
+UNSAID = {"fielddata_frequency_filter", "position_increment_gap", "similarity"}
+"""What the server writes in another way when it is asked for defaults: -1 for 100, null for BM25."""
+
+
+@pytest.fixture(params=["opensearch", "elasticsearch"])
+def search_url(request) -> str:
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+def test_the_defaults_are_those_that_the_servers_tell(server: Server):
+    definitions = {f"f{kind}": basic(kind) for kind in server.has(KINDS)}
+    assert server.apply(REST | definitions).done
+    answer = server.context.search.indices.get_field_mapping(
+        index=server.name, fields="f*", params={"include_defaults": "true"}
+    )
+    (found,) = answer.values()
+    wrong = []
+    for name, definition in definitions.items():
+        told = found["mappings"][name]["mapping"][name]
+        for parameter in told.keys() - UNSAID - {"type"}:
+            value = told[parameter].lower() if parameter == "orientation" else told[parameter]
+            known = value_of(definition, parameter)
+            if known is UNKNOWN or not same(known, value):
+                wrong.append((name, parameter, value, known))
+    assert wrong == []

@@ -1,0 +1,42 @@
+"""What the aliases of a server say of an index."""
+
+from __future__ import annotations
+
+import pytest
+
+from service.errors import Halt
+from service.sinks.search.targets import target_of
+
+
+@pytest.mark.parametrize(
+    ("index", "taken"),
+    [
+        ("books-000002", True),
+        ("books-00002", False),
+        ("books-20261122101500", False),
+        ("books-archive", False),
+        ("books-new-000002", False),
+    ],
+)
+def test_an_index_behind_a_name_is_known_by_its_six_digits(index, taken):
+    found = target_of("books", {index: {"aliases": {}}})
+    assert found.taken == ((index,) if taken else ())
+    assert found.next == ("books-000003" if taken else "books-000001")
+
+
+def test_the_one_that_is_searched_is_told_from_its_copies():
+    indices = {
+        "books-000001": {"aliases": {"books--also": {}}},
+        "books-000002": {"aliases": {"books": {}, "shelf": {}}},
+    }
+    found = target_of("books", indices)
+    assert (found.live, found.also, found.is_alias) == ("books-000002", ("books-000001",), True)
+    assert not target_of("books", {"books": {"aliases": {"shelf": {}}}}).is_alias
+
+
+def test_an_alias_of_several_halts_unless_one_is_its_write_index():
+    several = {name: {"aliases": {"books": {}}} for name in ("a", "b")}
+    with pytest.raises(Halt, match="a, b"):
+        target_of("books", several)
+    several["b"]["aliases"]["books"] = {"is_write_index": True}
+    assert target_of("books", several).live == "b"
