@@ -18,7 +18,8 @@ from service.entrypoints.cli import main
 from service.operations import rebuild as rebuilding
 from service.operations.doctor import ERROR, WARNING, Finding, Patient, diagnose
 from service.operations.marks import BUILDING, BUILT, meta_of
-from service.sinks.search.indices import create, index_body
+from service.routing import IndexDeclaration
+from service.sinks.search.indices import index_body
 from service.sinks.search.targets import ALSO
 
 
@@ -120,8 +121,9 @@ def made_by_a_write(d: Deployment) -> None:
 
 def make_index(d: Deployment, name: str, state: str = "", *aliases: str, **says: Any) -> None:
     """Makes an index as the service does, for a rebuild where it says how far that is."""
-    body = index_body(d.app.context, {**Images.mapping, **({"_meta": meta_of({}, state)} if state else {})})
-    create(d.app.context, name, {**body, "aliases": dict.fromkeys(aliases, says)})
+    mapping = {**Images.mapping, **({"_meta": meta_of({}, state)} if state else {})}
+    body = index_body(IndexDeclaration(name, mapping), d.settings)
+    ask("PUT", f"{d.search_url}/{name}", {**body, "aliases": dict.fromkeys(aliases, says)})
 
 
 def under_its_own_name(d: Deployment) -> None:

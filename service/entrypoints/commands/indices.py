@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
@@ -19,7 +18,6 @@ from .command import Command, Output, counted, quietly, tell
 if TYPE_CHECKING:
     from ...operations.indices.applying import Applied
     from ...operations.indices.checking import Checked
-    from ...operations.indices.differences import Difference
     from ...operations.indices.planning import Plan
 
 _SOME = 5
@@ -130,15 +128,9 @@ def confirmed(app: App, planned: Plan) -> bool:
 
 def remedy_of(app: App, planned: Plan) -> str:
     """The command that builds an index anew, where that is needed; "" where it is not."""
-    from ...operations.tables import fills_index
+    from ...operations.indices.remedies import renewal
 
-    if planned.there is None or not planned.to_rebuild:
-        return ""
-    owners = [bound for bound in app.router.bound if bound.index == planned.index]
-    if not all(map(fills_index, owners)):  # a scan does not bring all of it back
-        return f"python -m service indices apply --index={planned.index} --recreate"
-    plain = "" if planned.there.target.is_alias else " --replace-index"
-    return f"python -m service backfill --route={owners[0].name} --rebuild{plain}"
+    return renewal(app.router, planned.there.target) if planned.there and planned.to_rebuild else ""
 
 
 def as_json(planned: Plan, remedy: str) -> dict[str, Any]:
@@ -165,9 +157,9 @@ def in_words(planned: Plan, remedy: str) -> str:
         lines = [f"{name}: {counted(len(differences), 'difference')}"]
     else:
         lines = [f"{name}: as declared"]
-    lines += [f"  {one.cure.value:8}{worded(one)}" for one in differences]
+    lines += [f"  {one.cure.value:8}{one.words}" for one in differences]
     if planned.template:
-        lines.append(f"  put     {worded(planned.template)}")
+        lines.append(f"  put     {planned.template.words}")
     if there and there.target.also:
         lines.append(f"  gets the same writes: {', '.join(there.target.also)}")
     if planned.undeclared:
@@ -176,23 +168,6 @@ def in_words(planned: Plan, remedy: str) -> str:
         lines.append(f"  to build it anew: {remedy}")
         lines += without_way_back(planned)
     return "\n".join(lines)
-
-
-def worded(one: Difference) -> str:
-    """A difference in a line: what it is of, what there is and what is declared."""
-    if one.kind == "template":
-        return f"template {one.path}: {'missing' if one.there is None else 'differs'}"
-    if one.kind == "alias":
-        return f"alias {one.path}: {one.there or 'missing'} -> {one.declared}"
-    if one.kind == "field" and not one.parameter:
-        return f"{one.path}: new, {one.declared.get('type', 'object')}"
-    what = f"{one.path}: {one.parameter}" if one.parameter else f"{one.kind} {one.path}:"
-    return f"{what} {shortly(one.there)} -> {shortly(one.declared)}"
-
-
-def shortly(value: Any) -> str:
-    text = "nothing" if value is None else value if isinstance(value, str) else json.dumps(value, default=str)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def some(names: Sequence[str]) -> str:
@@ -212,10 +187,10 @@ def what_was_done(applied: Applied, remedy: str) -> str:
     parts = [f"created {applied.created}"] if applied.created else []
     parts += [counted(len(applied.made), "change")] if applied.made else []
     lines = [f"{name}: {', '.join(parts) or ('refused' if applied.refused else 'as declared')}"]
-    lines += [f"  {worded(one)}" for one in applied.made]
+    lines += [f"  {one.words}" for one in applied.made]
     if applied.refused:
         lines.append(f"  refused: {applied.refused}")
-        lines += [f"  {one.cure.value:8}{worded(one)}" for one in [*applied.plan.to_rebuild, *applied.plan.to_put]]
+        lines += [f"  {one.cure.value:8}{one.words}" for one in [*applied.plan.to_rebuild, *applied.plan.to_put]]
     lines += [f"  {copy} is left as it is: {reason}" for copy, reason in applied.left.items()]
     if remedy:
         lines += [f"  to build it anew: {remedy}", *without_way_back(applied.plan)]

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from ...errors import SettingsError
 from ...routing import BoundRoute
-from ...sinks.search.targets import target_of
+from ...sinks.search.targets import Target, target_of
 from .aliases import check_alias, check_missing, check_rebuilds, listed, strays
 from .findings import ERROR, Finding, each
 from .mappings import check_fields, check_mapping
@@ -40,12 +40,13 @@ def _index(patient: Patient, name: str, routes: Sequence[BoundRoute]) -> Iterato
     described = patient.search.get(f"/{quote(wanted, safe=',')}")
     if described is not None:  # else one has gone meanwhile
         yield from check_rebuilds(target, stray, described, routes)
-        yield from _written(patient, target.live, described[target.live], routes)
+        yield from _written(patient, target, described[target.live], routes)
 
 
 def _written(
-    patient: Patient, index: str, description: Mapping[str, Any], routes: Sequence[BoundRoute]
+    patient: Patient, target: Target, description: Mapping[str, Any], routes: Sequence[BoundRoute]
 ) -> Iterator[Finding]:
+    index = target.live
     settings = dict(flat(description.get("settings", {})))
     for block in BLOCKS:
         if str(settings.get(block)).lower() == "true":
@@ -54,8 +55,7 @@ def _written(
     if not patient.serverless and any(bound.versioned for bound in routes):
         yield from _memory(patient, index, str(settings.get("index.gc_deletes", FORGETFUL)))
     mapping = description.get("mappings", {})
-    for bound in routes:
-        yield from check_mapping(index, mapping, bound)
+    yield from check_mapping(patient, target, mapping)
     yield from check_fields(index, mapping, int(settings.get("index.mapping.total_fields.limit", 1000)))
 
 

@@ -1,51 +1,34 @@
-"""What an index says of its fields, against what a route's mapping says."""
+"""What an index says of its fields, against what its routes declare."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ...routing import BoundRoute
-from ..tables import fills_index
+from ...sinks.search.indices import index_body
+from ...sinks.search.targets import Target
+from ..indices.differences import Cure, compare_mappings
+from ..indices.remedies import change, renewal
+from ..marks import meta_of
 from .cluster import FULL
 from .findings import ERROR, WARNING, Finding
+from .patient import Patient
 
 
-def check_mapping(index: str, mapping: Mapping[str, Any], bound: BoundRoute) -> Iterator[Finding]:
-    """Fields that the index has with another type, and those that it does not have yet."""
-    declared = dict(types_of(bound.route.mapping))
-    there = dict(types_of(mapping))
-    other = [
-        f"{path} is {there[path]}, not {kind}" for path, kind in declared.items() if there.get(path, kind) != kind
-    ]
+def check_mapping(patient: Patient, target: Target, mapping: Mapping[str, Any]) -> Iterator[Finding]:
+    """What the routes declare of an index and it does not have, or has otherwise."""
+    declared = index_body(patient.router.indices[target.name], patient.settings)["mappings"]
+    found = list(compare_mappings(declared, {**mapping, "_meta": meta_of(mapping, "")}))
+    subject = f"index {target.live}"
+    other = [one.words for one in found if one.cure is Cure.REBUILD]
     if other:
-        yield Finding(
-            "mapping",
-            f"index {index}",
-            f"it is not as {bound.name} declares it: {'; '.join(other)}",
-            f"a field's type stays: {_renewal(bound)}",
-            ERROR,
-        )
-    missing = [path for path in declared if path not in there]
+        problem = f"it is not as the routes declare it: {'; '.join(other)}"
+        remedy = f"this cannot be changed in place: `{renewal(patient.router, target)}` makes a new index"
+        yield Finding("mapping", subject, problem, remedy, ERROR)
+    missing = [one.words for one in found if one.cure is Cure.PUT]
     if missing:
-        yield Finding(
-            "mapping",
-            f"index {index}",
-            f"it lacks what {bound.name} declares: {', '.join(missing)}; the first document decides their types",
-            f"PUT /{index}/_mapping with the properties of the route's mapping",
-            WARNING,
-        )
-    said, found = (str(part.get("dynamic", "true")).lower() for part in (bound.route.mapping, mapping))
-    if "dynamic" in bound.route.mapping and said != found:
-        problem = f"its mapping has dynamic={found}, and {bound.name} declares {said}"
-        remedy = f'PUT /{index}/_mapping {{"dynamic": "{said}"}}'
-        yield Finding("mapping", f"index {index}", problem, remedy, WARNING)
-
-
-def _renewal(bound: BoundRoute) -> str:
-    if fills_index(bound):
-        return f"`python -m service backfill --route={bound.name} --rebuild` makes a new index"
-    return "make a new index with the route's mapping, fill it, and move the alias to it"
+        problem = f"it lacks what the routes declare: {'; '.join(missing)}; the first document decides types"
+        yield Finding("mapping", subject, problem, f"`{change(target)}`", WARNING)
 
 
 def check_fields(index: str, mapping: Mapping[str, Any], most: int) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -44,6 +45,18 @@ class Difference:
     cure: Cure
     parameter: str = ""
 
+    @property
+    def words(self) -> str:
+        """In a line: what it is of, what there is and what is declared."""
+        if self.kind == "template":
+            return f"template {self.path}: {'missing' if self.there is None else 'differs'}"
+        if self.kind == "alias":
+            return f"alias {self.path}: {self.there or 'missing'} -> {self.declared}"
+        if self.kind == "field" and not self.parameter:
+            return f"{self.path}: new, {self.declared.get('type', 'object')}"
+        what = f"{self.path}: {self.parameter}" if self.parameter else f"{self.kind} {self.path}:"
+        return f"{what} {_shortly(self.there)} -> {_shortly(self.declared)}"
+
 
 def compare_mappings(declared: Definition, there: Definition) -> Iterator[Difference]:
     """The differences of two mappings; fields that only the index has are told, for nothing removes them."""
@@ -83,6 +96,11 @@ def put_back(mapping: Definition, differences: Iterable[Difference]) -> dict[str
 def same(one: Any, other: Any) -> bool:
     """Whether two values are the same to a server, which keeps numbers and booleans as text now and then."""
     return bool(_canonical(one) == _canonical(other))
+
+
+def _shortly(value: Any) -> str:
+    text = "nothing" if value is None else value if isinstance(value, str) else json.dumps(value, default=str)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _compare_fields(declared: Definition, there: Definition, path: str) -> Iterator[Difference]:

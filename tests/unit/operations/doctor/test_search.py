@@ -151,7 +151,7 @@ PLANTED: list[tuple[str, Callable[[Clinic], Any], tuple[str, str, str], str]] = 
         "a field of another type",
         mapping(title={"type": "keyword"}, metadata={"properties": {}}),
         ("mapping", "index images-000001", ERROR),
-        "title is keyword, not text; metadata is object, not flat_object",
+        "metadata: type object -> flat_object; title: type keyword -> text",
     ),
     ("a field that is not there", mapping(caption=None), ("mapping", "index images-000001", WARNING), "caption"),
     (
