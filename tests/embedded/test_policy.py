@@ -36,6 +36,9 @@ from service.operations import rebuild as rebuilding
 from service.operations import verify as verifying
 from service.operations.backfill import Manner, Scan, backfill
 from service.operations.doctor import NOTE, Patient, diagnose, owner_of
+from service.operations.indices.applying import apply, documents_in
+from service.operations.indices.checking import check
+from service.operations.indices.planning import plan
 from service.operations.policy import policy_of
 from service.operations.rebuild import Change
 from service.operations.tables import Which
@@ -287,6 +290,14 @@ def operate(app: App) -> None:
     assert found.mended == {"ghost": 1}
     for what in ("rebuild", "rollback", "drop_old"):
         change(**{what: True})
+    (declared,) = app.router.indices.values()
+    planned = plan(app.context, declared)
+    assert planned.done
+    assert planned.there is not None
+    assert documents_in(app.context, planned.there)
+    forgetful = replace(declared, settings={**declared.settings, "gc_deletes": "30m"})
+    assert apply(app.context, plan(app.context, forgetful)).done
+    assert check(app.context, app.router, declared, app.tables(), 10, lambda more: None).items
     assert letters.redrive(app.letters, letters.Filter(), app.dispatcher_of)["rejected"]
     assert letters.purge(app.letters, letters.Filter(route="images:ImageUploads"))
 
