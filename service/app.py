@@ -178,12 +178,14 @@ class App:
     def into(self, index: str, other: str, letters: LetterStore) -> App:
         """The same in the same world, with another index in place of one, and letters of what is refused.
 
-        That index has no aliases of the route's: while it is being filled it must not be found through them.
+        That index is there already, and has no aliases of the route's: while it is being filled it must not be
+        found through them.
         """
         logical = self.router.names.logical("index", index) or index
-        names = {**self.settings.names, f"index/{logical}": other}
-        routes = [bound.route for bound in self.router.bound]
-        inside = App(replace(self.settings, names=names), routes, self.context, letters=letters)
+        settings = replace(
+            self.settings, names={**self.settings.names, f"index/{logical}": other}, create_indices=False
+        )
+        inside = App(settings, [bound.route for bound in self.router.bound], self.context, letters=letters)
         inside.router.indices[other] = replace(inside.router.indices[other], aliases=())
         return inside
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from ..context import Context
 from ..records import Change, Record
 from ..routing import Action
 from .outcomes import Report, Result
@@ -107,3 +108,19 @@ class Source(Protocol):
         ...
 
     def __iter__(self) -> Iterator[Batch]: ...
+
+
+class Dispatches(Protocol):
+    """What takes batches: see Dispatcher.dispatch."""
+
+    def dispatch(
+        self,
+        batch: Sequence[Record],
+        source: str = "",
+        context: Context | None = None,
+        *,
+        within: float = math.inf,
+        comes_again: bool = True,
+    ) -> Report:
+        """Says of each record, in order, how it ended. Raises Halt when every record would fail."""
+        ...

@@ -11,6 +11,8 @@ from threading import Event
 from ..app import App
 from ..dispatch import Source
 from ..errors import SettingsError, StreamdexError
+from ..operations.orders import Orders
+from ..sources.queues import QueueSource
 from .health import Health
 from .pages import make_pages
 from .serving import Serving
@@ -35,9 +37,11 @@ def run(app: App, stopping: Event | None = None, started: Callable[[Sequence[Sou
     if not sources:
         raise SettingsError("nothing to read: READ_QUEUE names no queue, and no table's stream is to be read")
     with stops(stopping):
-        exits = app.settings.on_halt == "exit"
+        exits, orders = app.settings.on_halt == "exit", Orders(app, app.dispatcher)
         workers = [
-            Worker(source, app.dispatcher, app.context, stopping, exits)
+            Worker(
+                source, orders if isinstance(source, QueueSource) else app.dispatcher, app.context, stopping, exits
+            )
             for source in sources
             for _ in range(source.workers)
         ]

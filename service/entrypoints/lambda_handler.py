@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, TypeAlias
 
 from ..app import App, choose
+from ..dispatch import Dispatches
 from ..routing import Route
 from ..sources.lambda_event import LambdaBatch, entries_of
 from ..telemetry.logs import request
@@ -27,6 +28,12 @@ def handler_for(*routes: type[Route], events: Collection[str] = ()) -> Handler:
         chosen = choose(routes=routes or None)
         return App(chosen.settings, chosen.routes)
 
+    @cache
+    def orders() -> Dispatches:
+        from ..operations.orders import Orders
+
+        return Orders(app(), app().dispatcher)
+
     def handle(event: Any, lambda_context: Any) -> Any:
         """Dispatches an event and answers what its source reads.
 
@@ -40,7 +47,8 @@ def handler_for(*routes: type[Route], events: Collection[str] = ()) -> Handler:
                 batch = LambdaBatch(event, events)
             service.metrics.arrived(batch.source, batch.lag(time.time()))
             context = service.context.during(lambda_context)
-            report = service.dispatcher.dispatch(batch.records, batch.source, context, comes_again=batch.answers)
+            dispatcher = orders() if batch.has_orders else service.dispatcher
+            report = dispatcher.dispatch(batch.records, batch.source, context, comes_again=batch.answers)
         return batch.answer(report) if batch.answers else None
 
     return handle

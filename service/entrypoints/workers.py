@@ -10,7 +10,7 @@ from threading import Event, Thread
 from typing import Final
 
 from ..context import Context
-from ..dispatch import Batch, Dispatcher, Source
+from ..dispatch import Batch, Dispatches, Source
 from ..errors import Halt, LeaseLost, Unreachable
 from ..sources.pauses import Pause
 
@@ -30,7 +30,7 @@ class Worker(Thread):
     def __init__(
         self,
         source: Source,
-        dispatcher: Dispatcher,
+        dispatcher: Dispatches,
         context: Context,
         stopping: Event,
         exits: bool = False,

@@ -1,22 +1,26 @@
-"""Loads all items of tables into their indices, while their streams are live."""
+"""Loads all items of tables, or of exports of them, into their indices, while their streams are live."""
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from threading import Event, Lock
 
 from ..context import Context
-from ..dispatch import Batch, Report
+from ..dispatch import Batch, Dispatcher, Report
 from ..errors import SettingsError
+from ..records.tables import table_of
 from ..records.versions import MARGIN
 from ..routing import BoundRoute
 from ..settings import setting
 from ..sources.checkpoints import LATEST, Checkpoints, make_checkpoints
-from ..sources.scan import ScanSource, Table, describe
-from ..sources.scan.pace import ReadPace
+from ..sources.export_parts import ExportFile, export_files
+from ..sources.parts import Part, PartSource
+from ..sources.scan import ReadPace, Table, describe, segments_of
+from .orders import Enqueued
 from .tables import Service, Which, chosen
 from .work import work_off
 
@@ -45,13 +49,24 @@ class Manner:
     without_stream: bool = setting(
         False, "also a table without a stream: nothing may change it meanwhile", env="STREAMDEX_WITHOUT_STREAM"
     )
+    export: str = setting(
+        "",
+        "an export of the table in place of a scan: s3://BUCKET/PREFIX/AWSDynamoDB/ID/, or a folder",
+        env="STREAMDEX_EXPORT",
+    )
+    enqueue: str = setting(
+        "",
+        "a queue that gets the parts, for any number of containers and Lambdas that read it to work off",
+        env="STREAMDEX_ENQUEUE",
+    )
 
 
 @dataclass
 class Backfilled:
-    """What became of the items: how many ended how."""
+    """What became of the items: how many ended how; and how many parts were put on a queue instead."""
 
     counts: Counter[str] = field(default_factory=Counter)
+    enqueued: int = 0
     _lock: Lock = field(default_factory=Lock)
 
     def add(self, report: Report) -> None:
@@ -83,46 +98,69 @@ def load_tables(
     job_of: Callable[[Sequence[BoundRoute]], str],
     found: Backfilled,
     advance: Callable[[int], None],
+    into: tuple[str, str] = ("", ""),
 ) -> None:
-    """Loads the items of tables for some routes; `job_of` names the work of some, `found` is told of it."""
+    """Loads the items of tables for some routes; `job_of` names the work of some, `found` is told of it.
+
+    What is put on a queue instead goes to the second index of `into` in place of the first.
+    """
 
     def told(report: Report) -> None:
         found.add(report)
         advance(sum(1 for result in report.results if result.outcome.done))
 
-    checkpoints = make_checkpoints(service.context, f"{service.settings.group}|backfill")
-    try:
-        for name, routes in tables.items():
-            table, stopping = describe(service.context, name), Event()
-            wait_for_margin(service.context, table, manner.without_stream, stopping)
-            source = ScanSource(
-                service.context,
-                table,
-                scan.segments,
+    context = service.context
+    exported = files_by_table(service, tables, manner.export) if manner.export else {}
+    queue = Enqueued(service, manner.enqueue) if manner.enqueue else None
+    for name in exported or tables:
+        routes, files = tables[name], exported.get(name, [])
+        table, stopping = describe(context, name), Event()
+        wait_for_margin(context, table, manner.without_stream, stopping)
+        if queue:
+            found.enqueued += queue.send(table, routes, scan, files, into)
+            continue
+        parts: Sequence[Part] = files or segments_of(
+            context, table, scan.segments, ReadPace(scan.read_units, sleep=stopping.wait)
+        )
+        what = manner.export or f"{name}|{scan.segments}"
+        with closing(make_checkpoints(context, f"{service.settings.group}|backfill")) as checkpoints:
+            source = PartSource(
+                f"{'export' if files else 'scan'} of table {name}",
+                parts,
+                min(scan.segments, len(parts)),
                 checkpoints,
-                job_of(routes),
+                f"{job_of(routes)}|{what}",
                 stopping,
-                ReadPace(scan.read_units, sleep=stopping.wait),
             )
-            load(service, source, routes, manner, stopping, told)
-    finally:
-        checkpoints.close()
+            load(service, source, service.loader_of(routes, hints=bool(files)), manner, stopping, told)
+
+
+def files_by_table(
+    service: Service, tables: Mapping[str, Sequence[BoundRoute]], where: str
+) -> dict[str, list[ExportFile]]:
+    """The files of an export, by the tables that they are of. Raises SettingsError for one that is not meant."""
+    found: dict[str, list[ExportFile]] = {}
+    for file in export_files(service.context, where, service.router.key_of):
+        found.setdefault(table_of(file.export.table), []).append(file)
+    for table in found:
+        if table not in tables:
+            raise SettingsError(f"{where} is of table {table}, and not of {', '.join(tables)}")
+    return found
 
 
 def load(
     service: Service,
-    source: ScanSource,
-    routes: Sequence[BoundRoute],
+    source: PartSource,
+    dispatcher: Dispatcher,
     manner: Manner,
     stopping: Event,
     told: Callable[[Report], None],
 ) -> None:
-    """Works a scan off, from where an earlier one stood."""
+    """Works parts off, from where an earlier one stood."""
     if source.resumed and manner.restart:
         source.restart()
     elif source.resumed:
         logger.info("goes on where it was interrupted (--restart begins anew)", extra={"source": source.name})
-    dispatcher = service.loader_of(routes)
 
     def work(batch: Batch) -> Report:
         with service.context.guarded(batch.check):

@@ -38,6 +38,11 @@ class Change:
     rollback: bool = setting(False, "put the index that was replaced back in its place", env="STREAMDEX_ROLLBACK")
     drop_old: bool = setting(False, "delete the index that was replaced", env="STREAMDEX_DROP_OLD")
     abandon: bool = setting(False, "delete the new index of a rebuild that is not done", env="STREAMDEX_ABANDON")
+    loaded: bool = setting(
+        False,
+        "--rebuild goes on: the parts that --enqueue has put on a queue are worked off",
+        env="STREAMDEX_LOADED",
+    )
     accept_refused: bool = setting(
         False, "replace the index even where items are refused by the new one", env="STREAMDEX_ACCEPT_REFUSED"
     )
@@ -50,15 +55,19 @@ class Change:
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """What became of an index: the one that is searched now, "" for what is unchanged, and why in words."""
+    """What became of an index: the one that is searched now, "" for what is unchanged, and why in words.
+
+    `waits` says that it goes on once others have done their part.
+    """
 
     index: str
     live: str
     words: str
+    waits: bool = False
 
     @property
     def done(self) -> bool:
-        return bool(self.live)
+        return bool(self.live) or self.waits
 
 
 class Refused:
@@ -139,15 +148,25 @@ class Rebuild:
                 f"{self._index} is an index and no alias, so it cannot be kept when it is replaced: say"
                 " --replace-index, and there is no way back"
             )
+        if self._what.loaded:
+            if not building:
+                raise SettingsError(f"nothing is loaded: no new index of {self._index} is being built")
+            return self._replace(building[0])
         copies = self._index + ALSO
         new = building[0] if building else prepare(self._context, self._declared, target, copies)
         self._sleep(UNTIL_ALL_HAVE_SEEN)
+        if self._manner.enqueue:
+            return self._enqueue(new)
         refused = self._load(new)
         if refused.reasons and not self._what.accept_refused:
             reasons = "; ".join(refused.reasons)
             return Rebuilt(
                 self._index, "", f"{new} is not in place: it refuses items: {reasons} (--accept-refused)"
             )
+        return self._replace(new)
+
+    def _replace(self, new: str) -> Rebuilt:
+        """Verifies the new index, and puts it in place."""
         target = self._look()
         if new not in target.also:
             return Rebuilt(
@@ -180,6 +199,15 @@ class Rebuild:
         load_tables(inside, tables, self._scan, self._manner, lambda _: job, Backfilled(), self._advance)
         return refused
 
+    def _enqueue(self, new: str) -> Rebuilt:
+        """Has others load the new index."""
+        found = Backfilled()
+        tables = self._tables(self._service, self._index)
+        into = (self._index, new)
+        load_tables(self._service, tables, self._scan, self._manner, lambda _: "", found, self._advance, into)
+        words = f"{found.enqueued} parts of {new} are on queue {self._manner.enqueue}: once it is empty, --loaded"
+        return Rebuilt(self._index, "", words, waits=True)
+
     def _verify(self, new: str) -> verifying.Verified:
         """Compares the new index with the tables, and mends it."""
         inside = self._service.into(self._index, new, Refused())
@@ -189,7 +217,7 @@ class Rebuild:
         ).run(self._tables(inside, new))
 
     def _tables(self, inside: Service, new: str) -> dict[str, list[BoundRoute]]:
-        """The tables that fill the new index, each with its routes that do."""
+        """The tables that fill an index, each with its routes that do."""
         found = {
             table: [bound for bound in routes if bound.index == new]
             for table, routes in chosen(inside, Which()).items()

@@ -22,6 +22,11 @@ class Service(Protocol):
     context: Context
     router: Router
 
+    @property
+    def letters(self) -> LetterStore:
+        """Where what can never succeed is kept."""
+        ...
+
     def into(self, index: str, other: str, letters: LetterStore) -> Service:
         """The same with another index in place of one, and what is refused kept elsewhere."""
         ...

@@ -11,6 +11,7 @@
 | `{"bucket": …, "key": …}`                                     | an ObjectRecord: this object is there       |
 | `s3:TestEvent`                                                | none: it is acknowledged and dropped        |
 | a dead letter                                                 | the record that it keeps                    |
+| a part of a backfill (`streamdex-part`)                       | an OrderRecord                              |
 | a list                                                        | what each of its members holds              |
 
 Sources: "Using Lambda with DynamoDB / SQS / SNS / S3", "Event message structure" (S3 User Guide),
@@ -27,6 +28,7 @@ from typing import Any, TypeAlias
 from ..errors import DecodeError, UnknownEvent
 from ..records import Record, TableRecord, Undecodable
 from ..records.objects import from_eventbridge, from_notification, from_pointer
+from ..records.orders import MARK, NOT_HERE, OrderRecord
 
 _DEEPEST = 8
 """Envelopes within envelopes; S3 to SNS to SQS to Lambda has four."""
@@ -94,6 +96,7 @@ def _reader_of(payload: Mapping[str, Any]) -> Reader | None:
         (payload.get("Event") == "s3:TestEvent", _nothing),
         (isinstance(payload.get("bucket"), str) and isinstance(payload.get("key"), str), _pointer),
         ("format" in payload and "record" in payload and "route" in payload, _letter),
+        (MARK in payload, _order),
     )
     return next((reader for fits, reader in by_shape if fits), None)
 
@@ -155,6 +158,10 @@ def _letter(payload: Mapping[str, Any], identifier: str, depth: int) -> Iterator
     if isinstance(record, Mapping) and "dynamodb" in record and isinstance(source, str):
         record = {"eventSourceARN": source, **record}
     yield from _guarded(record, identifier, depth + 1)
+
+
+def _order(payload: Mapping[str, Any], identifier: str, depth: int) -> Iterator[Record]:
+    yield OrderRecord(payload, NOT_HERE, "", identifier)
 
 
 def _nothing(payload: Mapping[str, Any], identifier: str, depth: int) -> Iterator[Record]:

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from ..dispatch import Lag, Report
 from ..errors import StreamdexError
 from ..records import Record, Undecodable
+from ..records.orders import OrderRecord
 from .envelopes import unwrap
 from .streams.reader import RETENTION
 
@@ -40,6 +41,11 @@ class LambdaBatch:
     def answers(self) -> bool:
         """Whether what called the function reads its answer; else nobody delivers a record again."""
         return any(entry.get("eventSource") in (STREAM, QUEUE) for entry in self._entries)
+
+    @property
+    def has_orders(self) -> bool:
+        """Whether parts of a backfill are among its messages."""
+        return any(isinstance(record, OrderRecord) for record in self.records)
 
     def lag(self, now: float) -> Lag:
         """How old the oldest of its records is and, of a stream, how long it is kept; `now` in Unix seconds."""

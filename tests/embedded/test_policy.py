@@ -283,6 +283,8 @@ def operate(app: App) -> None:
         assert ended.done, ended.words
 
     backfill(app, which, scan, manner, lambda more: None)
+    enqueue = replace(manner, enqueue=app.settings.read_queue[0])
+    assert backfill(app, which, scan, enqueue, lambda more: None).enqueued == scan.segments
     index = app.router.bound[0].index
     app.context.search.index(index=index, id="stray", body={"title": "T"}, params={"refresh": "true"})
     mending = verifying.Manner(repair=True)

@@ -27,6 +27,10 @@ def backfill_tables(chosen: Chosen) -> int:
         progress("backfill", "items", silent=build(Output).json) as bar,
     ):
         done = backfill(app, build(Which), build(Scan), build(Manner), bar)
+    if done.enqueued:
+        queue = build(Manner).enqueue
+        tell(chosen, {"enqueued": done.enqueued}, f"{counted(done.enqueued, 'part')} on queue {queue}")
+        return 0
     words = ", ".join(f"{count:,} {name}" for name, count in sorted(done.counts.items()))
     tell(chosen, done.counts, f"{counted(done.counts.total(), 'item')}: {words}" if words else "no items")
     return 1 if done.counts["rejected"] else 0

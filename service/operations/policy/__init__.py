@@ -24,6 +24,7 @@ STREAM: Final = ("DescribeStream", "GetRecords", "GetShardIterator")
 LOOK: Final = ("BatchGetItem", "DescribeTable")
 WRITE: Final = ("DeleteItem", "DescribeTable", "PutItem", "UpdateItem")
 QUEUE: Final = ("ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "GetQueueUrl", "ReceiveMessage")
+PARTS: Final = ("GetQueueUrl", "SendMessage")
 POSITIONS: Final = ("CreateTable", "DeleteItem", "DescribeTable", "GetItem", "PutItem", "Query", "UpdateItem")
 
 
@@ -83,9 +84,12 @@ def _buckets(work: Work) -> Iterator[Grant]:
 
 
 def _queues(work: Work) -> Iterator[Grant]:
-    for queue in dict.fromkeys(work.settings.read_queue) if not work.operator else ():
+    for queue in dict.fromkeys(work.settings.read_queue):
         actual = work.router.names.actual("queue", queue)
-        yield Grant("ReadQueue", actual, "sqs", QUEUE, [work.owner.arn("sqs", actual)])
+        if work.operator:  # the parts of a backfill, also by who works them off
+            yield Grant("EnqueueOn", actual, "sqs", PARTS, [work.owner.arn("sqs", actual)])
+        else:
+            yield Grant("ReadQueue", actual, "sqs", QUEUE, [work.owner.arn("sqs", actual)])
 
 
 def _positions(work: Work) -> Iterator[Grant]:

@@ -18,8 +18,8 @@ from ...records.versions import MARGIN, stream_version
 from ...routing import BoundRoute, Router, TableRoute
 from ...routing.router import has_place
 from ...sources.checkpoints import Unkept
-from ...sources.scan import ScanSource, Table, describe
-from ...sources.scan.pace import ReadPace
+from ...sources.parts import PartSource
+from ...sources.scan import ReadPace, Table, describe, segments_of
 from ..backfill import Scan
 from ..documents import stored
 from ..tables import Service, Which, chosen
@@ -121,16 +121,9 @@ class Verification:
 
     def _read_table(self, table: Table, router: Router, suspects: Suspects, seen: Mapping[str, Seen]) -> None:
         stopping = Event()
-        source = ScanSource(
-            self._service.context,
-            table,
-            self._scan.segments,
-            Unkept(),
-            "verify",
-            stopping,
-            ReadPace(self._scan.read_units, sleep=stopping.wait),
-            share=self._share,
-        )
+        pace = ReadPace(self._scan.read_units, sleep=stopping.wait)
+        parts = segments_of(self._service.context, table, self._scan.segments, pace, self._share)
+        source = PartSource(f"scan of table {table.name}", parts, len(parts), Unkept(), "verify", stopping)
 
         def work(batch: Batch) -> Report:
             self._compare(batch, router, suspects, seen)

@@ -1,8 +1,10 @@
-"""A table as a source: all its items, segment by segment."""
+"""A table as parts of a source: all its items, segment by segment."""
 
 from __future__ import annotations
 
-from .source import ScanSource
+from .pace import ReadPace
+from .segments import Scan as TableScan
+from .segments import Segment, segments_of
 from .table import Table, describe
 
-__all__ = ["ScanSource", "Table", "describe"]
+__all__ = ["ReadPace", "Segment", "Table", "TableScan", "describe", "segments_of"]

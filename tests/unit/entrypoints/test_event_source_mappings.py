@@ -47,6 +47,7 @@ class World:
         self.aws = FaultyAws(self._wait)
         self.table: dict[str, int] = {}
         self.states: dict[str, list[int | None]] = {}
+        self._removed: set[tuple[str, int]] = set()
         self.records = [self._change(number) for number in range(records)]
         self.aws.items = {key: {"id": {"S": key}, "n": {"N": str(n)}} for key, n in self.table.items()}
         self._faults = faults
@@ -96,7 +97,10 @@ class World:
         return self.chance.choice(SEARCH_FAULTS) if self.chance.random() < self._faults else ""
 
     def _change(self, number: int) -> Any:
-        key, removes = self.chance.choice("abcdefghij"), number % 5 == 4  # at most one in each second
+        removes, created = number % 5 == 4, START + number // 4  # at most one in each second
+        key = self.chance.choice([key for key in "abcdefghij" if (key, created) not in self._removed])
+        if removes:
+            self._removed.add((key, created))
         self.table.pop(key, None)
         if not removes:
             self.table[key] = number
@@ -104,7 +108,7 @@ class World:
         return stream_record(
             "REMOVE" if removes else "MODIFY",
             sequence=f"{number + 1}00000000000000000000",
-            created=START + number // 4,
+            created=created,
             keys={"id": key},
             **{"old" if removes else "new": {"id": key, "n": number}},
         )

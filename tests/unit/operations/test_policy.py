@@ -307,6 +307,7 @@ CALLED: Mapping[str, str] = {
     "receive_message": "sqs:ReceiveMessage",
     "scan": "dynamodb:Scan",
     "send_message": "sqs:SendMessage",
+    "send_message_batch": "sqs:SendMessage",
     "update_item": "dynamodb:UpdateItem",
 }
 """What the service calls of boto3, and the permissions for it."""

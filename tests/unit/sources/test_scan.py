@@ -18,9 +18,9 @@ from service.dispatch import Outcome, Report, Result
 from service.errors import Halt
 from service.records.versions import MARGIN, stream_version
 from service.sources.checkpoints import SqliteCheckpoints, Unkept
-from service.sources.scan import ScanSource, Table
-from service.sources.scan.pace import ReadPace
-from service.sources.scan.source import key_from, key_to
+from service.sources.parts import PartSource
+from service.sources.scan import ReadPace, Table, segments_of
+from service.sources.scan.segments import key_from, key_to
 from service.sources.scan.table import server_time
 
 START = 1_700_000_000.0
@@ -66,14 +66,15 @@ def checkpoints(tmp_path):
     store.close()
 
 
-def source_of(table: FakeTable, checkpoints: Any, segments: int = 2, **options: Any) -> ScanSource:
+def source_of(table: FakeTable, checkpoints: Any, segments: int = 2, **options: Any) -> PartSource:
     facts = Table("t", ("id",), "arn:aws:dynamodb:x:1:table/t/stream/s", None, 0, START)
     pace = options.pop("pace", None) or ReadPace(0.0)
     context = Context(dynamodb=table)
-    return ScanSource(context, facts, segments, checkpoints, "job", Event(), pace, **options)
+    parts = segments_of(context, facts, segments, pace, **options)
+    return PartSource("scan of table t", parts, segments, checkpoints, f"job|{segments}", Event())
 
 
-def read(source: ScanSource, most: int = 10**6, *results: Result) -> list[str]:
+def read(source: PartSource, most: int = 10**6, *results: Result) -> list[str]:
     """Reads at most so many batches; `results` are those of the first records, then all are done."""
     seen, left = [], list(results)
     for number, batch in enumerate(source, 1):
@@ -102,7 +103,7 @@ def test_a_page_is_dated_by_an_answer_that_was_given_before_it_was_asked_for(che
     assert versions == dated
 
 
-def settled(source: ScanSource) -> Any:
+def settled(source: PartSource) -> Any:
     for batch in source:
         yield batch
         batch.settle(Report([APPLIED] * len(batch.records)))

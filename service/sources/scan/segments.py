@@ -1,0 +1,97 @@
+"""A table's segments, read by consistent scans that are dated before they are made."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from ...context import Context
+from ...dispatch.failures import is_transient
+from ...records.tables import scanned
+from ..checkpoints import ENDED
+from ..parts import Page, Part
+from .pace import ReadPace
+from .table import Table, server_time
+
+PAGE: Final = 1000
+"""Items of one page at the most; a page has 1 MB at the most ("Scan", DynamoDB API Reference)."""
+
+
+class Scan:
+    """Scans of a table in so many segments. Threads share it, and with it the pace and the server's clock."""
+
+    def __init__(self, context: Context, table: Table, segments: int, pace: ReadPace):
+        self.segments = segments
+        self._context = context
+        self._table = table
+        self._pace = pace
+        self._now = table.now
+
+    def read(self, segment: int, after: str) -> Page:
+        """The page of a segment behind a key. Raises Halt, and what boto3 raises.
+
+        It is dated by an answer that was given before it was asked for.
+        """
+        self._pace.wait()
+        read_at = self._now
+        request: dict[str, Any] = {
+            "TableName": self._table.name,
+            "Segment": segment,
+            "TotalSegments": self.segments,
+            "ConsistentRead": True,
+            "Limit": PAGE,
+            "ReturnConsumedCapacity": "TOTAL",
+        }
+        if after:
+            request["ExclusiveStartKey"] = key_from(after)
+        try:
+            answer = self._context.dynamodb.scan(**request)
+        except Exception as error:
+            if is_transient(error):
+                self._pace.throttled()
+            raise
+        units = float(answer.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0))
+        self._pace.spent(units)
+        self._now = server_time(answer)
+        last = answer.get("LastEvaluatedKey")
+        records = [scanned(item, self._table.keys, self._table.stream, read_at) for item in answer["Items"]]
+        return Page(records, ENDED if last is None else key_to(last), read_at, units)
+
+
+class Segment:
+    """One segment of a scan, as a part; its positions are typed keys as text."""
+
+    def __init__(self, scan: Scan, number: int):
+        self.name = str(number)
+        self._scan = scan
+        self._number = number
+
+    def read(self, after: str) -> Page:
+        return self._scan.read(self._number, after)
+
+
+def segments_of(
+    context: Context, table: Table, segments: int, pace: ReadPace, share: float = 1.0
+) -> Sequence[Part]:
+    """So many segments, which are the whole table or, of a `share` below 1, so much of it, by chance."""
+    total = math.ceil(segments / share)
+    scan = Scan(context, table, total, pace)
+    return [Segment(scan, number) for number in sorted(random.sample(range(total), segments))]
+
+
+def key_to(key: Mapping[str, Any]) -> str:
+    """A typed key as text; bytes as base64."""
+    return json.dumps(key, default=lambda value: base64.b64encode(value).decode("ascii"))
+
+
+def key_from(text: str) -> dict[str, Any]:
+    """The typed key that `key_to` has written."""
+    found: dict[str, Any] = json.loads(text)
+    return {
+        name: {kind: base64.b64decode(value) if kind == "B" else value for kind, value in typed.items()}
+        for name, typed in found.items()
+    }
