@@ -85,16 +85,8 @@ def test_a_part_whose_container_was_killed_is_worked_off_by_another(
 
 def handled(place: Deployment, queue: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """What a Lambda answers to the messages of a queue, until there are no more."""
-    settings = {
-        "AWS_ENDPOINT_URL": place.aws_url,
-        "AWS_ACCESS_KEY_ID": "x",
-        "AWS_SECRET_ACCESS_KEY": "x",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "SEARCH_URL": place.search_url,
-        "STREAMDEX_NAMES": ",".join(f"{name}={actual}" for name, actual in place.settings.names.items()),
-        "STREAMDEX_DEAD_LETTERS": str(place.letters),
-    }
-    for name, value in settings.items():
+    secrets = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"}
+    for name, value in (place.environment | secrets).items():
         monkeypatch.setenv(name, value)
     handler, sqs = handler_for(Images, ImageUploads), place.app.context.sqs
     url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
