@@ -32,8 +32,8 @@ invoke: .venv/ready ## call the Lambda handler once on a recorded event (EVENT=f
 	@test -n "$(EVENT)" || { echo "which event? make invoke EVENT=tests/data/insert.json" >&2; exit 2; }
 	@$(PY) -m infra.shim invoke $(OPTIONS) "$(EVENT)"
 
-build: .venv/ready ## build TARGET=layer|lambda|image into dist (FUNC=images ARCH=x86_64|arm64 ENV=lab LAMBDA_PYTHON=3.14)
-	@test -n "$(TARGET)" || { echo "build what? make build TARGET=layer (or lambda, image)" >&2; exit 2; }
+build: .venv/ready ## build TARGET=layer|lambda|image|wheel into dist (FUNC=images ARCH=x86_64|arm64 ENV=lab LAMBDA_PYTHON=3.14)
+	@test -n "$(TARGET)" || { echo "build what? make build TARGET=layer (or lambda, image, wheel)" >&2; exit 2; }
 	@$(PY) -m infra.build $(TARGET) $(if $(FUNC),--func=$(FUNC)) $(if $(ARCH),--arch=$(ARCH)) \
 		$(if $(ENV),--env=$(ENV)) $(if $(LAMBDA_PYTHON),--python=$(LAMBDA_PYTHON))
 
