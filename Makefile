@@ -17,7 +17,7 @@ ROLLOVER ?= 0
 # The options that several targets take.
 OPTIONS = $(if $(FUNC),--func=$(FUNC)) $(RUN_ARGS)
 
-.PHONY: help run shim invoke build test test-page test-real test-faults endurance watch check format lock clean
+.PHONY: help run shim invoke build test test-page test-real test-faults test-build endurance watch check format lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ test-faults: .venv/ready ## run faults, kills, pauses and bad input at length (F
 		$(PY) -m pytest -n 6 -q --show-capture=no tests/unit/dispatch/test_bad_input.py \
 		tests/unit/dispatch/test_faults_of_aws.py tests/unit/sources/test_streams.py tests/embedded/test_faults.py \
 		$(TEST_ARGS)
+
+test-build: .venv/ready ## run the tests of what is built: the layer and the code alone on a bare interpreter, the package
+	@$(PY) -m pytest -n 2 --dist loadfile tests/build $(TEST_ARGS)
 
 endurance: .venv/ready ## run RECORDS (1000000) through the container on real servers: memory, files, threads stay flat
 	@$(PY) -m tests.endurance --records=$(RECORDS) --rollover=$(ROLLOVER)
