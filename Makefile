@@ -17,7 +17,7 @@ ROLLOVER ?= 0
 # The options that several targets take.
 OPTIONS = $(if $(FUNC),--func=$(FUNC)) $(RUN_ARGS)
 
-.PHONY: help run shim invoke build test test-page test-real test-faults endurance watch check format lock clean
+.PHONY: help run shim invoke build test test-page test-real test-image test-faults endurance watch check format lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ test-page: .venv/ready ## run the tests of the service's page in a Chromium that
 test-real: .venv/ready ## run the contracts and the sample on real servers (Java and Maven needed)
 	@$(PY) -m pytest tests/real $(TEST_ARGS)
 
+test-image: .venv/ready ## build the image and run it, without an engine (Linux, root, buildah and debootstrap needed)
+	@$(PY) -m pytest tests/image $(TEST_ARGS)
+
 test-faults: .venv/ready ## run faults, kills, pauses and bad input at length (FAULT_RUNS KILLS PAUSES CHANGES BAD_INPUTS HISTORIES)
 	@STREAMDEX_KILLS=$(KILLS) $(PY) -m pytest -q --show-capture=no tests/embedded/test_kill.py $(TEST_ARGS)
 	@STREAMDEX_PAUSES=$(PAUSES) STREAMDEX_CHANGES=$(CHANGES) $(PY) -m pytest -n 2 -q --show-capture=no \
@@ -73,7 +76,7 @@ format: .venv/ready ## format the code and mend what can be mended
 
 lock: ## renew requirements.lock from pyproject.toml
 	@$(PYTHON) -m venv build/uv && build/uv/bin/python -m pip install --quiet uv
-	@build/uv/bin/uv pip compile pyproject.toml --quiet --upgrade --extra images --extra operations --group shim --group build --group dev \
+	@build/uv/bin/uv pip compile pyproject.toml --quiet --upgrade --extra images --extra operations --extra lambda-image --group shim --group build --group dev \
 		--universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 		--output-file requirements.lock
 
