@@ -1,7 +1,7 @@
 """LocalStack itself, without Docker: the last release that asks for no account, from PyPI, with DynamoDB Local.
 
-4.14.0 is that release: the next, 2026.3.0, ends at once without a token (LocalStack's notes for that release; its staff
-in issue 2872 of PlaytikaOSS/testcontainers-spring-boot). Its image runs what is in this package.
+4.14.0 is that release: the next, 2026.3.0, ends at once without a token (LocalStack's notes for that release, and
+its staff in issue 2872 of PlaytikaOSS/testcontainers-spring-boot). Its image runs what is in this package.
 """
 
 from __future__ import annotations
