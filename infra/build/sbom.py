@@ -46,3 +46,7 @@ def write(func: Sequence[str], out: Path) -> None:
         command += ["--spec-version=1.6", "--output-format=JSON", f"--output-file={out}", "--validate", lines.name]
         if subprocess.run(command, check=False).returncode:
             raise SettingsError("the list could not be made (its words are above)")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

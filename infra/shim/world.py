@@ -45,7 +45,7 @@ def find_or_start(settings: Settings, *, fresh: bool = False) -> Iterator[World]
 
 
 def _in_containers(settings: Settings, fresh: bool) -> Settings:
-    """The same with the ports of the containers named. Of SHIM=localstack the search server is the embedded one."""
+    """The same with the ports of the containers named. With SHIM=localstack the search server is embedded."""
     aws = settings.aws_endpoint_url or f"http://{HOST}:{settings.aws_port}"
     search = settings.search_url or f"http://{HOST}:{settings.search_port}"
     if not fresh and not answers(aws):

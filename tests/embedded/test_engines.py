@@ -35,7 +35,7 @@ def called(tmp_path, monkeypatch):
     fake("docker")
     monkeypatch.setattr(engines, "LOCALSTACK", fake("localstack"))
     fake.calls = lambda: [line for line in log.read_text().splitlines() if not re.search("info$|version$", line)]
-    fake.variables = lambda: (tmp_path / "log.env").read_text()
+    fake.variables = (tmp_path / "log.env").read_text
     return fake
 
 
