@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from engine import Image, Running, running
 
 from infra.shim.probes import free_port
 
-STOPPED_WITHIN = 5.0  # seconds
+STOPPED_WITHIN = 10.0  # seconds: after so many an engine kills what it has told to stop
 TOOLS = {"pytest", "moto", "osmem_server", "mypy", "ruff", "pip", "setuptools", "uv", "coverage", "awslambdaric"}
 
 
@@ -86,10 +85,8 @@ def test_beyond_its_own_machine_the_page_asks_for_a_token(served: Served):
 def test_sigterm_reaches_it_and_ends_it_with_0(served: Served):
     served.place.items.put_item(Item={"id": "last"})
     eventually(lambda: sorted(documents_of(served.place.search_url, served.place.index)), ["last"])
-    began = time.monotonic()
     os.kill(served.process.first, signal.SIGTERM)
     assert served.process.wait(STOPPED_WITHIN) == 0, served.process.said()
-    assert time.monotonic() - began < STOPPED_WITHIN
     assert '"event": "stopped"' in served.process.said()
 
 
