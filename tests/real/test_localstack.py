@@ -1,4 +1,4 @@
-"""The sample application at LocalStack, with nothing but the endpoint changed."""
+"""The sample application at LocalStack and at MiniStack, with nothing but the endpoint changed."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 import test_sample_application as embedded
 from deployments import Deployment, aws_client, documents_of, drop, eventually
 from localstack import VERSION, localstack
+from ministack import ministack
 
 from infra.shim.probes import emulator_at, free_port
 from infra.shim.stand_ins import embedded_search
@@ -30,6 +31,12 @@ test_a_restart = embedded.test_a_restart_reads_on_where_it_stopped
 @pytest.fixture(scope="session")
 def localstack_url() -> Iterator[str]:
     with localstack() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def ministack_url() -> Iterator[str]:
+    with ministack() as url:
         yield url
 
 
@@ -68,18 +75,27 @@ def test_an_object_that_is_written_again_and_deleted_is_followed_though_its_sequ
     eventually(lambda: [d["metadata"]["width"] for d in running.documents().values()], [40])
 
 
+@pytest.mark.parametrize(
+    ("place", "name"), [("localstack_url", f"LocalStack {VERSION}"), ("ministack_url", "MiniStack")]
+)
 def test_make_run_works_with_nothing_but_the_endpoint_changed(
-    localstack_url: str, search_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    place: str,
+    name: str,
+    search_url: str,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ):
+    url = request.getfixturevalue(place)
     drop(search_url, "images")
-    for name, value in {
+    for variable, value in {
         "STREAMDEX_CHECKPOINTS": str(tmp_path / "checkpoints.sqlite"),
         "STREAMDEX_DEAD_LETTERS": str(tmp_path / "letters"),
         "STREAMDEX_PAGE_PORT": "0",
-        "AWS_ENDPOINT_URL": localstack_url,
+        "AWS_ENDPOINT_URL": url,
         "SEARCH_URL": search_url,
     }.items():
-        monkeypatch.setenv(name, value)
+        monkeypatch.setenv(variable, value)
     command = [sys.executable, "-m", "infra.shim", "run"]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
@@ -88,9 +104,9 @@ def test_make_run_works_with_nothing_but_the_endpoint_changed(
             screen.append(line)
             if "Ctrl-C" in line:
                 break
-        assert f"LocalStack {VERSION}" in "".join(screen)
-        aws_client(localstack_url, "dynamodb", "resource").Table("images").put_item(Item={"id": "a", "title": "T"})
-        aws_client(localstack_url, "s3").upload_file(str(PICTURE), "images-in", "lisbon.jpg")
+        assert name in "".join(screen)
+        aws_client(url, "dynamodb", "resource").Table("images").put_item(Item={"id": "a", "title": "T"})
+        aws_client(url, "s3").upload_file(str(PICTURE), "images-in", "lisbon.jpg")
         eventually(lambda: sorted(documents_of(search_url, "images")), ["a", "lisbon.jpg"])
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
