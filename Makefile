@@ -68,7 +68,7 @@ format: .venv/ready ## format the code and mend what can be mended
 
 lock: ## renew requirements.lock from pyproject.toml
 	@$(PYTHON) -m venv build/uv && build/uv/bin/python -m pip install --quiet uv
-	@build/uv/bin/uv pip compile pyproject.toml --quiet --upgrade --extra images --extra operations --group shim --group dev \
+	@build/uv/bin/uv pip compile pyproject.toml --quiet --upgrade --extra images --extra operations --extra sql --group shim --group dev \
 		--universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 		--output-file requirements.lock
 

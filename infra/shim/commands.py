@@ -24,7 +24,7 @@ from service.settings.options import hide_password
 from service.settings.reading import Usage
 
 from .probes import free_port, is_taken
-from .provision import UPLOADS, provision
+from .provision import provision, queue_of
 from .screen import first_screen
 from .world import World, find_or_start
 
@@ -89,10 +89,9 @@ def read_event(file: str) -> Any:
 
 
 def wired(chosen: Chosen, world: World) -> Any:
-    """The settings with the world's addresses, and a queue for the buckets of the routes."""
-    has_buckets = any(isinstance(route, BucketRoute) for route in chosen.routes)
-    queues = world.settings.read_queue or ((UPLOADS,) if has_buckets else ())
-    return replace(world.settings, read_queue=queues)
+    """The settings with the world's addresses, and queues for the buckets of the routes."""
+    queues = dict.fromkeys(queue_of(route) for route in chosen.routes if isinstance(route, BucketRoute))
+    return replace(world.settings, read_queue=world.settings.read_queue or tuple(queues))
 
 
 def with_a_page(settings: Settings) -> Settings:
