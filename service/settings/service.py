@@ -279,6 +279,12 @@ class Settings:
     lambda_function: str = setting(
         "", "the name of the Lambda function, which AWS Lambda sets", env="AWS_LAMBDA_FUNCTION_NAME"
     )
+    drop_repeats: bool = setting(
+        False,
+        "whether a Lambda drops an event of S3, SNS or EventBridge that AWS tries again after a failure: what a"
+        " crash or the end of its time has cut off is then lost",
+        env="STREAMDEX_DROP_REPEATS",
+    )
     trace: bool = setting(
         False, "whether batches are traced with AWS X-Ray, through the daemon", env="STREAMDEX_TRACE"
     )

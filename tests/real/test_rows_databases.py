@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from databases import PASSWORD, mariadb, postgresql
+from databases import PASSWORD
 from rows import Database
 from sqlalchemy.engine import make_url
 from test_rows_contract import *  # noqa: F403  # the very tests that SQLite passes
@@ -16,18 +15,6 @@ from service.context import Context
 from service.errors import Halt
 from service.settings import Settings
 from service.sinks.sql import RowSink
-
-
-@pytest.fixture(scope="session")
-def mariadb_url() -> Iterator[str]:
-    with mariadb() as url:
-        yield url
-
-
-@pytest.fixture(scope="session")
-def postgresql_url() -> Iterator[str]:
-    with postgresql() as url:
-        yield url
 
 
 @pytest.fixture(params=["mariadb", "postgresql"])
