@@ -41,7 +41,7 @@ def test_keys_may_be_written_with_dashes_or_underscores(read):
 
 
 def test_values_are_of_the_type_declared(read):
-    file = "port: 7\nready: off\nratio: 1.5\nparts: [a, b]\npairs: {x: y}\ndb_host: 2026-11-22"
+    file = "port: 7\nready: off\nratio: 1.5\nparts: [a, b]\npairs: {x: y}\nden_host: 2026-11-22"
     assert database(read, file) == Database("2026-11-22", 7, False, 1.5, ("a", "b"), {"x": "y"})
 
 
@@ -71,7 +71,7 @@ def test_a_file_or_a_key_without_content_changes_nothing(read, file):
 
 def test_the_same_setting_twice_is_an_error_that_names_it(read):
     with pytest.raises(SettingsError, match="sets den_host twice"):
-        database(read, "den: {host: a}\ndb-host: b")
+        database(read, "den: {host: a}\nden-host: b")
 
 
 def test_a_setting_and_its_alias_are_the_same_setting(read):
