@@ -128,7 +128,7 @@ class Rows:
 
     def _write(self, action: InsertRows) -> Result:
         try:
-            statement = translated(action.statement, "format")
+            statement = translated(action.statement, "postgresql", "format")
             numbered = enumerate((problem_of(row, statement) for row in action.rows), start=1)
             bad = next((f"row {number}: {problem}" for number, problem in numbered if problem), "")
         except Exception as error:

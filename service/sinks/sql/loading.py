@@ -69,11 +69,11 @@ class Loading:
     def _batches(self) -> Iterator[tuple[list[Numbered], int]]:
         """The rows in batches, and the size of each in bytes, about."""
         batch: list[Numbered] = []
-        size = 0
+        size, most = 0, min(self.context.settings.db_batch, self.statement.most)
         for number, row in self._good():
             batch.append((number, row))
             size += size_of(row)
-            if len(batch) >= self.context.settings.db_batch or size >= BATCH_BYTES:
+            if len(batch) >= most or size >= BATCH_BYTES:
                 yield batch, size
                 batch, size = [], 0
         if batch:
@@ -95,7 +95,7 @@ class Loading:
 
         try:
             with self.connection.begin_nested():
-                self.connection.exec_driver_sql(self.statement.text, [tuple(row) for _, row in batch])
+                self.connection.exec_driver_sql(*self.statement.with_rows([row for _, row in batch]))
         except DBAPIError as error:
             if verdict_of(error) is not Verdict.BAD:
                 raise

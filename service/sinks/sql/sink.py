@@ -70,8 +70,7 @@ class RowSink:
         action = write.action
         assert isinstance(action, InsertRows)
         engine = self._context.sql
-        dialect = engine.dialect
-        statement = translated(action.statement, dialect.paramstyle, dialect.name in ("mysql", "mariadb"))
+        statement = translated(action.statement, engine.dialect.name, engine.dialect.paramstyle)
         with engine.begin() as connection:
             before = ledger.find(connection, entry)
             if before is None:
@@ -86,14 +85,14 @@ class RowSink:
                 self._observer,
                 statement,
                 action,
-                write.id,
+                route_of(write),
                 only=None if before is None else before.left_out.keys(),
                 clock=self._clock,
             )
             loading.run()
             added = loading.added + (before.added if before else 0)
             ledger.write_down(connection, entry, ledger.Done(added, loading.left_out))
-        logger.info("rows added", extra={"route": write.id, "rows": loading.added})
+        logger.info("rows added", extra={"route": route_of(write), "rows": loading.added})
         return left_out(added, loading.left_out) if loading.left_out else APPLIED
 
     def _make_ledger(self) -> None:
@@ -107,7 +106,7 @@ class RowSink:
         """The result of rows that were not added. Raises Halt for what every row would meet."""
         from sqlalchemy.exc import DBAPIError
 
-        doing = f"{write.id.partition(' ')[0]}: rows for the database"
+        doing = f"{route_of(write)}: rows for the database"
         if not isinstance(error, DBAPIError):
             return result_of(error, doing)
         verdict, said = verdict_of(error), words_of(error)
@@ -116,6 +115,11 @@ class RowSink:
             raise Halt(f"the database {shown(self._context.sql.url)}: {said}: {remedy_of(said)}") from error
         outcome = Outcome.RETRY if verdict is Verdict.RETRY else Outcome.REJECTED
         return Result(outcome, f"{doing}: {said}", told=f"{doing}: {kind_of(error)}")
+
+
+def route_of(write: Write) -> str:
+    """The route that asked for rows; behind it, in the id, stands the number of its action."""
+    return write.id.partition(" ")[0]
 
 
 def left_out(added: int, rows: Mapping[int, str]) -> Result:
