@@ -15,7 +15,7 @@ from sqlalchemy import create_engine
 from service.database import address_of
 from service.settings import Settings
 
-MEGABYTES = int(os.environ.get("STREAMDEX_ROWS_MB", "20"))
+MEGABYTES = int(os.environ.get("STREAMDEX_ROWS_MB", "10"))
 GROWTH = 40.0  # MiB, beside the interpreter and its libraries: batches of rows and what the drivers make of them
 LINE = "{0},name {0},{1}\n"
 
