@@ -47,14 +47,13 @@ def test_a_large_object_is_as_many_rows_as_lines_in_constant_memory(request, kin
             command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": "."}, check=False
         )
         assert ran.returncode == 0, ran.stderr
-        outcome, reason, seconds, before, peak = json.loads(ran.stdout)
+        outcome, reason, seconds, cpu, before, peak = json.loads(ran.stdout)
         assert (outcome, reason) == ("APPLIED", "")
         assert peak - before < GROWTH
         if turn == 0:
             with capsys.disabled():
-                print(
-                    f"\n{kind}: {size:.0f} MB, {lines} lines in {seconds} s; {before} MiB before, {peak} at most"
-                )
+                took = f"{lines} lines in {seconds} s ({cpu} s of CPU)"
+                print(f"\n{kind}: {size:.0f} MB, {took}; {before} MiB before, {peak} at most")
     with engine.connect() as connection:
         found = connection.exec_driver_sql(
             f"SELECT COUNT(*), COUNT(DISTINCT number), MAX(number) FROM {table}"

@@ -27,6 +27,9 @@ MOST_LEFT_OUT: Final = 1000
 TELL_EVERY: Final = 10.0
 """Seconds between two lines of progress."""
 
+PLAIN: Final = (tuple, list)
+"""What most rows are: known at once."""
+
 Numbered: TypeAlias = tuple[int, Row]
 """A row with its number in the object, the first being 1."""
 
@@ -119,17 +122,22 @@ class Loading:
 
 def problem_of(row: Any, statement: Statement) -> str:
     """Why a row cannot be sent at all; "" if it can."""
-    if isinstance(row, BadRow):
-        return row.reason
-    if isinstance(row, str | bytes) or not isinstance(row, Sequence):
-        return f"a row of type {type(row).__name__}: a row is a sequence of values"
+    if not isinstance(row, PLAIN):
+        if isinstance(row, BadRow):
+            return row.reason
+        if isinstance(row, str | bytes) or not isinstance(row, Sequence):
+            return f"a row of type {type(row).__name__}: a row is a sequence of values"
     if len(row) != statement.columns:
         return f"{len(row)} columns, and the statement has {statement.columns}"
     return ""
 
 
 def size_of(row: Row) -> int:
-    return sum(len(value) if isinstance(value, str | bytes) else 8 for value in row)
+    """Its bytes, about."""
+    try:
+        return sum(map(len, row))  # most rows are text alone, and there are many
+    except TypeError:
+        return sum(len(value) if isinstance(value, str | bytes) else 8 for value in row)
 
 
 def status_of(error: Exception) -> int | None:
