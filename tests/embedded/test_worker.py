@@ -20,6 +20,7 @@ from test_make import interrupt, ports, terminal
 from infra.shim.provision import provision
 from routes.worker import CsvRows
 from service.app import App
+from service.operations import letters
 from service.settings import Settings
 
 __all__ = ["ports"]
@@ -47,7 +48,7 @@ class Place:
         self.app = App(self.settings, [route])
         self.s3, self.sqs = aws_client(aws_url, "s3"), aws_client(aws_url, "sqs")
         with self.app.context.sql.begin() as connection:
-            connection.exec_driver_sql("CREATE TABLE people (name TEXT, age INTEGER)")
+            connection.exec_driver_sql("CREATE TABLE people (name TEXT, age INTEGER CHECK (age >= 0))")
         provision(self.app)
         if versions:
             self.s3.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"})
@@ -72,7 +73,9 @@ class Place:
 
 @pytest.fixture
 def place(request, aws_url: str, tmp_path: Path):
-    made = Place(aws_url, tmp_path, CsvRows(insert_statement=STATEMENT), **getattr(request, "param", {}))
+    options = getattr(request, "param", {})
+    route = CsvRows(insert_statement=STATEMENT, bad_rows=options.get("bad_rows", "reject"))
+    made = Place(aws_url, tmp_path, route, versions=options.get("versions", False))
     workers = Running(made.app)
     yield made
     workers.stop()
@@ -121,6 +124,21 @@ def test_what_cannot_be_loaded_is_a_dead_letter_that_names_line_and_reason(place
     assert letter["route"] == "worker:CsvRows"
     eventually(place.left, 0)
     assert place.rows() == []
+
+
+@pytest.mark.parametrize("place", [{"bad_rows": "keep"}], indirect=True)
+def test_a_line_that_was_kept_aside_is_tried_again_by_a_redrive_and_no_other(place: Place):
+    place.s3.put_object(Bucket=place.bucket, Key="a.csv", Body=b"Ada,30\nBob,-1\nEve,20\n")
+    eventually(lambda: len(place.rejected()), 1)
+    assert "2 rows were added, and 1 left out: row 2: " in place.rejected()[0]["reason"]
+    assert letters.redrive(place.app.letters, letters.Filter(), place.app.dispatcher_of)["rejected"] == 1
+    with place.app.context.sql.begin() as connection:  # somebody mends the table
+        connection.exec_driver_sql("CREATE TABLE wider AS SELECT * FROM people")
+        connection.exec_driver_sql("DROP TABLE people")
+        connection.exec_driver_sql("ALTER TABLE wider RENAME TO people")
+    assert letters.redrive(place.app.letters, letters.Filter(), place.app.dispatcher_of)["applied"] == 1
+    assert place.rows() == [("Ada", 30), ("Bob", -1), ("Eve", 20)]
+    assert place.rejected() == []
 
 
 def run_args(aws: str, url: str, statement: str = "") -> str:
