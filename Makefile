@@ -14,10 +14,11 @@ PAUSES ?= 20
 CHANGES ?= 1500
 RECORDS ?= 1000000
 ROLLOVER ?= 0
+ROWS_MB ?= 200
 # The options that several targets take.
 OPTIONS = $(if $(FUNC),--func=$(FUNC)) $(RUN_ARGS)
 
-.PHONY: help run shim invoke build sbom test test-page test-real test-faults test-build test-image endurance watch check format lock clean
+.PHONY: help run shim invoke build sbom test test-page test-real test-rows test-faults test-build test-image endurance watch check format lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,11 +47,14 @@ test: .venv/ready ## run the tests, the end-to-end ones on the embedded stand-in
 test-page: .venv/ready ## run the tests of the service's page in a Chromium that is installed (CHROMIUM=/path/to/it)
 	@STREAMDEX_REQUIRE_BROWSER=1 $(PY) -m pytest tests/browser $(TEST_ARGS)
 
-test-real: .venv/ready ## run the contracts and the sample on real servers (Java and Maven needed)
+test-real: .venv/ready ## run the contracts and the samples on real servers (Java, Maven, MariaDB, PostgreSQL)
 	@$(PY) -m pytest tests/real $(TEST_ARGS)
 
 test-image: .venv/ready ## build the image and run it, without an engine (Linux, root, buildah and debootstrap needed)
 	@$(PY) -m pytest tests/image $(TEST_ARGS)
+
+test-rows: .venv/ready ## load a CSV of ROWS_MB (200) into SQLite, MariaDB and PostgreSQL: rows, seconds, memory
+	@STREAMDEX_ROWS_MB=$(ROWS_MB) $(PY) -m pytest -q tests/real/test_rows_size.py $(TEST_ARGS)
 
 test-faults: .venv/ready ## run faults, kills, pauses and bad input at length (FAULT_RUNS KILLS PAUSES CHANGES BAD_INPUTS HISTORIES)
 	@STREAMDEX_KILLS=$(KILLS) $(PY) -m pytest -q --show-capture=no tests/embedded/test_kill.py $(TEST_ARGS)

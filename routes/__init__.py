@@ -3,4 +3,5 @@
 ROUTES = [
     "images:Images",
     "images:ImageUploads",
+    "worker:CsvRows",
 ]

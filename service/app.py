@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from .context import Context
-from .dispatch import Dispatcher, LetterStore, Observer, Observers, Source
+from .dispatch import Dispatcher, LetterStore, Observer, Observers, Sinks, Source
 from .dispatch.failures import reaching
 from .dispatch.hints import Hints
 from .errors import SettingsError
@@ -24,6 +24,7 @@ from .settings.reading import Configuration, Usage, read_configuration
 from .sinks.items import ItemSink
 from .sinks.letters import make_letters
 from .sinks.search import SearchSink
+from .sinks.sql import RowSink
 from .sources.checkpoints import Checkpoints, Unkept, make_checkpoints
 from .sources.listening import tables_of
 from .sources.queues import QueueSource, dead_letter_queue
@@ -129,8 +130,7 @@ class App:
             return self._dispatcher(router, hints)
         return Dispatcher(
             router,
-            search=rehearsal.search,
-            table=rehearsal.table,
+            sinks=Sinks(search=rehearsal.search, table=rehearsal.table, rows=rehearsal.rows),
             letters=rehearsal,
             observer=rehearsal,
             hints=replace(hints, trusting=True),  # there is nothing written that could be overtaken
@@ -205,8 +205,11 @@ class App:
     def _dispatcher(self, router: Router, hints: Hints) -> Dispatcher:
         return Dispatcher(
             router,
-            search=self._search,
-            table=ItemSink(self.context, self.observer),
+            sinks=Sinks(
+                search=self._search,
+                table=ItemSink(self.context, self.observer),
+                rows=RowSink(self.context, self.observer),
+            ),
             letters=self._keeps,
             observer=self.observer,
             hints=hints,

@@ -7,10 +7,17 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from threading import RLock, local
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from .clients import make_aws_client, make_search_client
+from .database import make_engine
 from .settings import Settings
+
+RESERVE: Final = 3.0
+"""Seconds of an invocation that are left for the answer and the dead letters, at the most."""
+
+SHARE: Final = 5
+"""And no more than this part of what it has at its beginning: a function may have three seconds in all."""
 
 
 class Context:
@@ -21,13 +28,13 @@ class Context:
     """
 
     def __init__(self, settings: Settings | None = None, *, parent: Any = None, **clients: Any):
-        """`clients` are ready-made ones by name: s3, dynamodb, dynamodb_streams, sqs, search."""
+        """`clients` are ready-made ones by name: s3, dynamodb, dynamodb_streams, sqs, search, sql."""
         self.settings = settings or Settings()
         self.parent = parent
         self._clients = dict(clients)
         self._made = ExitStack()
         self._lock = RLock()
-        self._guards = local()
+        self._here = local()
 
     @property
     def s3(self) -> Any:
@@ -63,21 +70,50 @@ class Context:
                 self._made.callback(self._clients["search"].close)
             return self._clients["search"]
 
+    @property
+    def sql(self) -> Any:
+        """The engine of SQLAlchemy for the SQL database. Raises SettingsError for a URL that is none, and Halt
+        without the extra `sql`."""
+        with self._lock:
+            if "sql" not in self._clients:
+                self._clients["sql"] = make_engine(self.settings)
+                self._made.callback(self._clients["sql"].dispose)
+            return self._clients["sql"]
+
     @contextmanager
     def guarded(self, check: Callable[[], None]) -> Iterator[None]:
         """Within the block, and this thread, `check` is asked before each request that writes."""
-        before = getattr(self._guards, "check", None)
-        self._guards.check = check
+        before = getattr(self._here, "check", None)
+        self._here.check = check
         try:
             yield
         finally:
-            self._guards.check = before
+            self._here.check = before
 
     def check(self) -> None:
         """Raises LeaseLost where what is worked on in this thread is another process's by now."""
-        guard = getattr(self._guards, "check", None)
+        guard = getattr(self._here, "check", None)
         if guard is not None:
             guard()
+
+    @contextmanager
+    def timed(self, invocation: Context) -> Iterator[None]:
+        """Within the block, and this thread, `out_of_time` is asked before anything that may take long."""
+        before = getattr(self._here, "timed", None)
+        reserve = min(RESERVE, invocation.remaining_time() / SHARE)
+        self._here.timed = invocation.remaining_time, reserve
+        try:
+            yield
+        finally:
+            self._here.timed = before
+
+    def out_of_time(self) -> bool:
+        """Whether nothing more may be begun in this thread: what is left of the invocation is for its answer."""
+        timed = getattr(self._here, "timed", None)
+        if timed is None:
+            return False
+        remaining_time, reserve = timed
+        return bool(remaining_time() < reserve)
 
     def remaining_time(self) -> float:
         """Seconds until the runtime cuts this work off; infinite outside of a Lambda."""
@@ -89,6 +125,7 @@ class Context:
         """The same world, clients included, within one invocation of a Lambda."""
         within = Context(self.settings, parent=parent)
         within._clients, within._lock, within._made = self._clients, self._lock, self._made
+        within._here = self._here
         return within
 
     def close(self) -> None:

@@ -7,8 +7,9 @@ from itertools import islice
 from typing import Any, Final, TypeAlias
 
 from .context import Context
+from .dispatch.outcomes import OUT_OF_TIME
 from .errors import Retry
-from .records import ObjectRecord, TableRecord
+from .records import ObjectRecord, Revision, TableRecord
 from .records.serializer import typed
 from .records.tables import deserializer
 
@@ -27,7 +28,7 @@ class Lookups:
     def items(self, records: Sequence[TableRecord]) -> list[Mapping[str, Any] | None]:
         """The typed items that records are about, as they are now; None for one that is gone.
 
-        Raises Retry when a table is too busy to answer for all of them, and what boto3 raises.
+        Raises Retry when a table is too busy to answer for all of them, or no time is left, and what boto3 raises.
         """
         wanted: dict[str, dict[_Key, dict[str, Any]]] = {}
         for record in records:
@@ -40,29 +41,39 @@ class Lookups:
                 found[table, _key_of(key)] = item
         return [found.get((record.table, _key_of(record.keys))) for record in records]
 
-    def exists(self, upload: ObjectRecord) -> bool:
-        """Whether the object is there now. A delete marker is no object. Raises what boto3 raises."""
+    def revision(self, upload: ObjectRecord) -> Revision | None:
+        """Which content the object has now; None where it is gone. A delete marker is no object.
+
+        Raises Retry when no time is left, and what boto3 raises.
+        """
         from botocore.exceptions import ClientError
 
+        self._take_time()
         try:
-            self._context.s3.head_object(Bucket=upload.bucket, Key=upload.key)
+            answer = self._context.s3.head_object(Bucket=upload.bucket, Key=upload.key)
         except ClientError as error:
             if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404:
-                return False
+                return None
             raise
-        return True
+        return Revision(answer.get("VersionId", ""), answer.get("ETag", "").strip('"'))
 
     def _read(self, table: str, keys: Sequence[dict[str, Any]]) -> Iterator[Mapping[str, Any]]:
         rest = iter(keys)
         while page := list(islice(rest, MOST)):
             request: dict[str, Any] = {table: {"Keys": page, "ConsistentRead": True}}
             while request:
+                self._take_time()
                 answer = self._context.dynamodb.batch_get_item(RequestItems=request)
                 read = answer.get("Responses", {}).get(table, [])
                 yield from read
                 request = answer.get("UnprocessedKeys") or {}
                 if request and not read:
                     raise Retry(f"table {table} is too busy to be read")
+
+    def _take_time(self) -> None:
+        """Raises Retry when what is left of a Lambda's invocation is for its answer."""
+        if self._context.out_of_time():
+            raise Retry(OUT_OF_TIME.reason)
 
 
 def _key_of(keys: Mapping[str, Any]) -> _Key:

@@ -11,6 +11,7 @@ sorted list.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from .context import Context
@@ -19,7 +20,7 @@ from .errors import Reject
 from .records import CREATED, INSERT, MODIFY, REMOVE, ObjectRecord, TableRecord
 from .records.events import OBJECT_FAMILIES, object_event
 from .records.serializer import typed
-from .routing import Action, BucketRoute, Route, Router, TableRoute
+from .routing import Action, BucketRoute, InsertRows, Route, Router, TableRoute
 
 ACCOUNT = "000000000000"
 
@@ -66,6 +67,8 @@ def upload(key: str, event: str = CREATED, **details: Any) -> Change:
 def run(route: Route, change: Change, context: Context | None = None) -> list[Action]:
     """What the route asks for, checked as in production; [] where the change is none that it wants.
 
+    Of InsertRows the rows are read, into a list.
+
     `context` is the world that the route sees: `Context(s3=…)` with your own client, moto's or a fake. Raises
     whatever the route raises, Reject for what would be a dead letter, DeclarationError for a route that is
     wrongly declared, and ValueError for a change that cannot come to it.
@@ -78,10 +81,15 @@ def run(route: Route, change: Change, context: Context | None = None) -> list[Ac
         if record.event in bound.implemented:
             actions = actions_of(bound, record, context or Context())
             writes_of(bound, record, actions)
-            return actions
+            return [_read(action) for action in actions]
         if record.event not in bound.ignored:
             raise Reject(f"Unimplemented: eventName={record.event} (no method for it in {bound.name})")
     return []
+
+
+def _read(action: Action) -> Action:
+    """The action, its rows read to their end."""
+    return replace(action, rows=list(action.rows)) if isinstance(action, InsertRows) else action
 
 
 def record_of(route: Route, change: Change) -> TableRecord | ObjectRecord:

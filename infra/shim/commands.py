@@ -24,7 +24,7 @@ from service.settings.options import hide_password
 from service.settings.reading import Usage
 
 from .probes import free_port, is_taken
-from .provision import UPLOADS, provision
+from .provision import provision, queue_of
 from .screen import first_screen
 from .world import World, find_or_start
 
@@ -34,7 +34,7 @@ INVOKE_MILLISECONDS = 900_000  # the longest that a Lambda may run
 def run_service(chosen: Chosen) -> int:
     """Finds or starts the surroundings, creates what the routes need, and runs the container."""
     with (
-        find_or_start(chosen.settings) as world,
+        find_or_start(chosen.settings, searches=searches(chosen)) as world,
         App(with_a_page(wired(chosen, world)), chosen.routes, recording=True) as app,
     ):
         notes = provision_if_emulated(app, world)
@@ -43,14 +43,14 @@ def run_service(chosen: Chosen) -> int:
 
 def only_surroundings(chosen: Chosen) -> int:
     """Starts stand-ins of our own with what the routes need in them, and waits for Ctrl-C."""
-    with find_or_start(chosen.settings, fresh=True) as world:
+    with find_or_start(chosen.settings, fresh=True, searches=searches(chosen)) as world:
         with App(wired(chosen, world), chosen.routes) as app:
             for note in provision_if_emulated(app, world):
                 print(f"note: {note}")
             settings = app.settings
         print(f"\n  AWS     {world.aws}\n  search  {world.search}\n\nRun the service against them with\n")
-        search = hide_password(settings.search_url)
-        print(f"  make run AWS_ENDPOINT_URL={settings.aws_endpoint_url} SEARCH_URL={search}\n")
+        search = f" SEARCH_URL={hide_password(settings.search_url)}" if settings.search_url else ""
+        print(f"  make run AWS_ENDPOINT_URL={settings.aws_endpoint_url}{search}\n")
         print("Ctrl-C stops them.", flush=True)
         wait_for_stop()
     return 0
@@ -61,7 +61,7 @@ def invoke(chosen: Chosen) -> int:
     (file,) = chosen.configuration.operands
     event = read_event(file)
     settings = replace(chosen.settings, aws_port=free_port(), search_port=free_port())
-    with find_or_start(settings) as world:
+    with find_or_start(settings, searches=searches(chosen)) as world:
         with App(wired(chosen, world), chosen.routes) as app:
             provision_if_emulated(app, world)
         # A Lambda reads its settings from the environment and from nowhere else.
@@ -89,10 +89,14 @@ def read_event(file: str) -> Any:
 
 
 def wired(chosen: Chosen, world: World) -> Any:
-    """The settings with the world's addresses, and a queue for the buckets of the routes."""
-    has_buckets = any(isinstance(route, BucketRoute) for route in chosen.routes)
-    queues = world.settings.read_queue or ((UPLOADS,) if has_buckets else ())
-    return replace(world.settings, read_queue=queues)
+    """The settings with the world's addresses, and queues for the buckets of the routes."""
+    queues = dict.fromkeys(queue_of(route) for route in chosen.routes if isinstance(route, BucketRoute))
+    return replace(world.settings, read_queue=world.settings.read_queue or tuple(queues))
+
+
+def searches(chosen: Chosen) -> bool:
+    """Whether any route writes an index."""
+    return any(route.index for route in chosen.routes)
 
 
 def with_a_page(settings: Settings) -> Settings:

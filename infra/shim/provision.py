@@ -6,16 +6,21 @@ Only ever called on an emulator; in an account Terraform does this.
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from service.app import App
+from service.database import is_embedded
 from service.dispatch.failures import reaching
-from service.routing import Route, TableRoute
+from service.errors import Halt
+from service.routing import BucketRoute, Route, TableRoute
 from service.routing.patterns import is_plain
 from service.sinks.search.indices import create_missing
 
 UPLOADS = "streamdex-uploads"
-"""The queue that buckets notify where READ_QUEUE names none."""
+"""The queue that buckets notify where neither READ_QUEUE nor their route names one."""
+
+SAMPLE_TABLE = Path(__file__).with_name("activity.sql")
 
 EVENTS = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]
 VISIBILITY = "30"  # seconds
@@ -44,15 +49,36 @@ def _provision(app: App) -> list[str]:
             notes.append(f"the table {written} is written and no TableRoute says its key: create it yourself")
     for queue in app.settings.read_queue:
         _queue(app.context.sqs, app.router.names.actual("queue", queue))
-    buckets = app.buckets()
-    if buckets and app.settings.read_queue:
-        queue = app.router.names.actual("queue", app.settings.read_queue[0])
-        for bucket in buckets:
+    for route in routes:
+        if isinstance(route, BucketRoute) and is_plain(route.bucket) and app.settings.read_queue:
+            read = app.settings.read_queue
+            queue = queue_of(route) if queue_of(route) in read else read[0]
+            bucket, queue = (
+                app.router.names.actual("bucket", route.bucket),
+                app.router.names.actual("queue", queue),
+            )
             _bucket(app.context.s3, bucket, _queue(app.context.sqs, queue))
+    if any(bound.database for bound in app.router.bound) and is_embedded(app.settings):
+        notes += _sample_table(app)
     if app.settings.create_indices:
         for declared in app.router.indices.values():
             create_missing(app.context, declared)
     return [*notes, *_patterns(routes)]
+
+
+def queue_of(route: BucketRoute) -> str:
+    """The queue of a bucket's events where READ_QUEUE names none (logical name)."""
+    return route.queue or UPLOADS
+
+
+def _sample_table(app: App) -> list[str]:
+    """Makes the table that the sample's rows go to, in the file that is the database by default."""
+    try:
+        with app.context.sql.begin() as connection:
+            connection.exec_driver_sql(SAMPLE_TABLE.read_text(encoding="utf-8"))
+    except Halt as halt:  # without the extra `sql` all but rows works
+        return [str(halt)]
+    return []
 
 
 def _patterns(routes: list[Route]) -> list[str]:

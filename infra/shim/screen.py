@@ -7,20 +7,25 @@ from collections.abc import Iterable
 
 from service.app import App
 from service.clients import STAND_IN_KEY, STAND_IN_REGION, endpoint_of
+from service.database import EMBEDDED, address_of, is_embedded, shown
+from service.errors import StreamdexError
 from service.routing import BoundRoute, BucketRoute, TableRoute
 from service.routing.patterns import is_plain
+from service.settings import Settings
 from service.settings.options import hide_password
 
 from .world import World
 
 PAGE = "http://127.0.0.1:{0}/"
 PICTURE = "lisbon at dusk.jpg"
+LINES = "tests/data/activity.csv"
+ROWS = f"sqlite3.connect('{EMBEDDED}').execute('SELECT * FROM activity')"  # noqa: S608  # a file of ours
 SAMPLES = {"S": "'sunset'", "N": "1", "B": "b'sunset'"}
 
 
 def first_screen(app: App, world: World, notes: Iterable[str]) -> str:
     """The text to show before the first batch."""
-    routes = [_route(bound) for bound in app.router.bound]
+    routes = [_route(bound, app.settings) for bound in app.router.bound]
     parts = [
         "",
         "streamdex is running",
@@ -40,12 +45,21 @@ def first_screen(app: App, world: World, notes: Iterable[str]) -> str:
     return "\n".join(parts)
 
 
-def _route(bound: BoundRoute) -> str:
+def _route(bound: BoundRoute, settings: Settings) -> str:
     route = bound.route
     source = f"table {route.table}" if isinstance(route, TableRoute) else f"bucket {getattr(route, 'bucket', '')}"
     targets = [f"index {bound.index}"] if bound.index else []
     targets += [f"table {bound.table}"] if bound.table else []
+    targets += [f"database {_database(settings)}"] if bound.database else []
     return f"{bound.name:24} {source} -> {', '.join(targets)}"
+
+
+def _database(settings: Settings) -> str:
+    """Where rows go, without the password; or why they cannot."""
+    try:
+        return shown(address_of(settings))
+    except StreamdexError as error:
+        return f"({error})"
 
 
 def _try(app: App, world: World) -> list[str]:
@@ -57,10 +71,16 @@ def _try(app: App, world: World) -> list[str]:
         if isinstance(bound.route, TableRoute) and bound.index and is_plain(bound.route.table):
             lines += ["", *_try_table(app, bound, bound.route)]
             break
-    for bound in app.router.bound:
-        route = bound.route
-        if isinstance(route, BucketRoute) and is_plain(route.bucket) and PICTURE.endswith(route.suffix):
+    buckets = [
+        (b, b.route) for b in app.router.bound if isinstance(b.route, BucketRoute) and is_plain(b.route.bucket)
+    ]
+    for bound, route in buckets:
+        if not bound.database and PICTURE.endswith(route.suffix):
             lines += ["", *_try_bucket(app, bound, route)]
+            break
+    for bound, route in buckets:
+        if bound.database:
+            lines += ["", *_try_rows(app, route)]
             break
     return [f"  {line}" if line and position else line for position, line in enumerate(lines)]
 
@@ -89,6 +109,13 @@ def _try_bucket(app: App, bound: BoundRoute, route: BucketRoute) -> list[str]:
     index = bound.index or next(iter(fed), "")
     search = [_search(app, index)] if index else []
     return [_python(app, "client", "s3", put), *search, "", _python(app, "client", "s3", gone)]
+
+
+def _try_rows(app: App, route: BucketRoute) -> list[str]:
+    bucket = app.router.names.actual("bucket", route.bucket)
+    upload = _python(app, "client", "s3", f".upload_file('{LINES}', '{bucket}', 'activity.csv')")
+    look = f'sleep 2; {_interpreter()} -c "import sqlite3; print(*{ROWS})"'
+    return [upload, *([look] if is_embedded(app.settings) else [])]
 
 
 def _reads(app: App, route: TableRoute, table: str) -> bool:

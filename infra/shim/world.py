@@ -27,8 +27,9 @@ class World:
 
 
 @contextmanager
-def find_or_start(settings: Settings, *, fresh: bool = False) -> Iterator[World]:
-    """The world of a run. `fresh` always starts stand-ins of its own where nothing is named.
+def find_or_start(settings: Settings, *, fresh: bool = False, searches: bool = True) -> Iterator[World]:
+    """The world of a run. `fresh` always starts stand-ins of its own where nothing is named; a search server is
+    left out where nothing `searches`.
 
     Raises SettingsError for a port that somebody else has, and Unreachable for a named server that does not
     answer. Nothing that was not named is ever written to, unless it says that it is an AWS emulator.
@@ -39,7 +40,7 @@ def find_or_start(settings: Settings, *, fresh: bool = False) -> Iterator[World]
                 stack.enter_context(containers(settings))
             settings = _in_containers(settings, fresh)
         aws_url, aws = _aws(stack, settings, fresh)
-        search_url, search = _search(stack, settings)
+        search_url, search = _search(stack, settings) if searches else (settings.search_url, "not needed")
         found = replace(settings, aws_endpoint_url=aws_url, search_url=search_url)
         yield World(found, aws, search, emulated=_all_emulators(found))
 

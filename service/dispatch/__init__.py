@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .contracts import Batch, Dispatches, Lag, Letter, LetterStore, Sink, Source, Write
+from .contracts import Batch, Dispatches, Lag, Letter, LetterStore, Sink, Sinks, Source, Write
 from .dispatcher import Dispatcher
 from .observers import SILENT, Dispatched, Observer, Observers, Request
 from .outcomes import Outcome, Report, Result
@@ -23,6 +23,7 @@ __all__ = [
     "Request",
     "Result",
     "Sink",
+    "Sinks",
     "Source",
     "Write",
 ]

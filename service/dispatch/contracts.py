@@ -17,8 +17,9 @@ from .outcomes import Report, Result
 class Write:
     """One action with all that its route's declaration and its record say of it.
 
-    `target` is the index or table as it is named where it exists, `id` the document's id ("" for a table,
-    whose items carry their keys), `version` the external version, None where the index keeps none.
+    `target` is the index or table as it is named where it exists, or the database. `id` is the document's id, ""
+    for a table, whose items carry their keys, and for a database the route and the action's number: what was done
+    with a record is known by that. `version` is the external version, None where the index keeps none.
     """
 
     record: Change
@@ -37,6 +38,15 @@ class Sink(Protocol):
         A failure of one is its result. Raises Halt when every write would fail until somebody mends something.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sinks:
+    """Where actions go, by what they are of: documents, items of DynamoDB, rows of the SQL database."""
+
+    search: Sink
+    table: Sink
+    rows: Sink
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain, count
 
 from ..context import Context
 from ..errors import Halt
 from ..records import Record, TableRecord
-from ..routing import Delete, Index, Router
+from ..routing import Delete, Index, InsertRows, Router
 from .collapse import write_newest
-from .contracts import Letter, LetterStore, Sink, Write
+from .contracts import Letter, LetterStore, Sinks, Write
 from .hints import ROUNDS, Hints
 from .observers import Dispatched, Observer
 from .outcomes import APPLIED, UNSETTLED, Outcome, Report, Result, worst
@@ -27,8 +27,7 @@ class Dispatcher:
         self,
         router: Router,
         *,
-        search: Sink,
-        table: Sink,
+        sinks: Sinks,
         letters: LetterStore,
         observer: Observer,
         context: Context,
@@ -36,8 +35,7 @@ class Dispatcher:
         patience: Patience | None = None,
     ):
         self._router = router
-        self._search = search
-        self._table = table
+        self._sinks = sinks
         self._letters = letters
         self._observer = observer
         self._context = context
@@ -64,7 +62,9 @@ class Dispatcher:
         if not batch:
             return Report([])
         with self._observer.step("batch", source, batch):
-            return self._carry_out(batch, source, context or self._context, within, comes_again)
+            context = context or self._context
+            with self._context.timed(context):
+                return self._carry_out(batch, source, context, within, comes_again)
 
     def _carry_out(
         self, batch: Sequence[Record], source: str, context: Context, within: float, comes_again: bool
@@ -113,7 +113,7 @@ class Dispatcher:
             pause = next(pauses, None) if pending else None
             if pause is None:
                 if pending and tries >= TRIES:
-                    surrender(tasks, self._search, self._hints.age, self._retry_for)
+                    surrender(tasks, self._sinks.search, self._hints.age, self._retry_for)
                 return
             self._observer.retrying(len(pending), pending[0].result.summary, pause)
             self._patience.sleep(pause)
@@ -135,17 +135,31 @@ class Dispatcher:
             task.results = [APPLIED if done else UNSETTLED]
 
     def _write(self, tasks: Sequence[Task]) -> None:
-        writes = list(chain.from_iterable(task.writes for task in tasks))
-        searches = [write for write in writes if isinstance(write.action, Index | Delete)]
-        items = [write for write in writes if not isinstance(write.action, Index | Delete)]
+        searches, items, rows = sorted_out(chain.from_iterable(task.writes for task in tasks))
         results: dict[Write, Result] = {}
         if items:
-            results.update(zip(items, self._table.write(items), strict=True))
+            results.update(zip(items, self._sinks.table.write(items), strict=True))
+        if rows:
+            results.update(zip(rows, self._sinks.rows.write(rows), strict=True))
         if searches:
-            results.update(zip(searches, write_newest(searches, self._search), strict=True))
+            results.update(zip(searches, write_newest(searches, self._sinks.search), strict=True))
         for task in tasks:
             if task.writes:
                 task.results = [results[write] for write in task.writes]
+
+
+def sorted_out(writes: Iterable[Write]) -> tuple[list[Write], list[Write], list[Write]]:
+    """Writes by where they go: to the search server, to tables of DynamoDB, to the SQL database."""
+    searches: list[Write] = []
+    items: list[Write] = []
+    rows: list[Write] = []
+    for write in writes:
+        action = write.action
+        there = (
+            searches if isinstance(action, Index | Delete) else rows if isinstance(action, InsertRows) else items
+        )
+        there.append(write)
+    return searches, items, rows
 
 
 def _results(size: int, tasks: Sequence[Task]) -> list[Result]:

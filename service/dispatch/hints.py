@@ -11,7 +11,9 @@ A record is a hint when its version cannot be trusted to settle what is newer:
   which AWS does not promise;
 - it tells of an object from which items are made, or it came unordered and its route writes items: DeleteItem
   leaves no trace of what it was made from;
-- it tells that an object was deleted, of which other versions may be there.
+- it tells that an object was deleted, of which other versions may be there;
+- rows are made of its object, and it does not say of which content. (One that does is taken at its word: each
+  content has rows of its own, which are added once.)
 
 A record of a shard that met a newer version, and tells of what is no longer there, writes nothing: the one that
 brings what is there is still to come. So nobody sees a document run ahead and go back.
@@ -29,7 +31,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from ..errors import DecodeError
-from ..records import CREATED, DELETED, REMOVE, Change, ObjectRecord, Record, TableRecord, Undecodable
+from ..records import CREATED, DELETED, REMOVE, Change, ObjectRecord, Record, Revision, TableRecord, Undecodable
 from ..records.versions import UNORDERED, second_of
 from ..routing import BoundRoute
 from .failures import result_of
@@ -47,8 +49,8 @@ class Lookups(Protocol):
         """The typed items that records are about, read consistently; None for one that is gone."""
         ...
 
-    def exists(self, upload: ObjectRecord) -> bool:
-        """Whether the object is there."""
+    def revision(self, upload: ObjectRecord) -> Revision | None:
+        """Which content the object has; None where it is gone."""
         ...
 
 
@@ -102,7 +104,9 @@ class Hints:
             yield "the route says fetch, or versions = None"
         if _lacks_image(record, bound):
             yield "it has no new image"
-        if self.trusting:
+        if bound.database and isinstance(record, ObjectRecord) and not str(record.revision):
+            yield "it does not say which content of the object is meant"
+        if self.trusting or (bound.database and not bound.index):
             return
         if isinstance(record, ObjectRecord):
             yield from _reasons_of_object(record, bound)
@@ -156,7 +160,7 @@ class Hints:
 
     def _look_at_object(self, task: Task, record: ObjectRecord) -> None:
         try:
-            event = CREATED if self.lookups.exists(record) else DELETED
+            found = self.lookups.revision(record)
         except Exception as error:
             task.results = [
                 result_of(error, f"looking at an object of bucket {record.bucket}", f", key {record.key}")
@@ -164,7 +168,7 @@ class Hints:
             return
         if record.event in (CREATED, DELETED):
             version = record.version if task.at is None else max(record.version, task.at)
-            _see(task, record.as_now(event, version))
+            _see(task, record.as_now(CREATED if found else DELETED, version, found))
 
     def _unsettled(self, task: Task) -> bool:
         conflict = max((r.conflict for r in task.results if r.conflict is not None), default=None)
@@ -179,7 +183,7 @@ class Hints:
         if self.trusting or not isinstance(before, ObjectRecord) or not isinstance(task.record, ObjectRecord):
             return False
         try:
-            there = self.lookups.exists(task.record)
+            there = self.lookups.revision(task.record) is not None
         except Exception as error:
             where, key = f"looking again at an object of bucket {task.record.bucket}", task.record.key
             task.results = [result_of(error, where, f", key {key}")]

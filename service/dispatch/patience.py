@@ -6,10 +6,8 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
 
-RESERVE: Final = 3.0
-"""Seconds of a Lambda's time that are left for the answer and the dead letters."""
+from ..context import RESERVE
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from ..context import Context
 from ..errors import Reject
 from ..records import Change, ObjectRecord, Record, TableRecord, Undecodable
-from ..routing import Action, BoundRoute, Delete, Document, Index, Router, TableRoute
+from ..routing import Action, BoundRoute, Delete, Document, Index, InsertRows, Router, TableRoute
 from ..routing.routes import METHODS
 from .contracts import Write
 from .failures import result_of
-from .outcomes import BLOCKED, Outcome, Result, no_route, worst
+from .outcomes import BLOCKED, OUT_OF_TIME, Outcome, Result, no_route, worst
 
 
 @dataclass(slots=True, eq=False)
@@ -56,6 +56,8 @@ class Task:
         return worst(self.results)
 
 
+ACTIONS: Final = "Index, Delete, PutItem, UpdateItem, DeleteItem or InsertRows"
+
 Gathered: TypeAlias = tuple[Task, TableRecord]
 Step: TypeAlias = Callable[[str, str, Sequence[Task]], AbstractContextManager[None]]
 
@@ -96,7 +98,7 @@ def actions_of(bound: BoundRoute, record: Change, context: Context) -> list[Acti
 def writes_of(bound: BoundRoute, record: Change, actions: Iterable[Action]) -> list[Write]:
     """The actions with target, id and version. Raises Reject for a target that the route does not declare."""
     writes = []
-    for action in actions:
+    for number, action in enumerate(actions):
         name = type(action).__name__
         if isinstance(action, Index | Delete):
             if not bound.index:
@@ -105,12 +107,16 @@ def writes_of(bound: BoundRoute, record: Change, actions: Iterable[Action]) -> l
                 raise Reject(f"a document of type {type(action.document).__name__}: return a mapping, or None")
             version = record.version if bound.versioned else None
             writes.append(Write(record, action, bound.index, bound.document_id(record), version))
+        elif isinstance(action, InsertRows):
+            if not bound.database:
+                raise Reject(f"{name} without a target: {bound.name} declares no database in writes")
+            writes.append(Write(record, action, bound.database, f"{bound.name} {number}", record.version))
         elif isinstance(action, Action):
             if not bound.table:
-                raise Reject(f"{name} without a target: {bound.name} declares no writes")
+                raise Reject(f"{name} without a target: {bound.name} declares no table in writes")
             writes.append(Write(record, action, bound.table, "", record.version))
         else:
-            raise Reject(f"{name} is no action: return Index, Delete, PutItem, UpdateItem or DeleteItem")
+            raise Reject(f"{name} is no action: return {ACTIONS}")
     return writes
 
 
@@ -155,6 +161,9 @@ def _ask_one(bound: BoundRoute, tasks: Sequence[Task], context: Context) -> None
 
 
 def _call(task: Task, bound: BoundRoute, record: Change, context: Context) -> None:
+    if context.out_of_time():
+        task.results = [OUT_OF_TIME]
+        return
     try:
         task.writes = writes_of(bound, record, actions_of(bound, record, context))
     except Exception as error:
@@ -163,6 +172,10 @@ def _call(task: Task, bound: BoundRoute, record: Change, context: Context) -> No
 
 def _call_documents(bound: BoundRoute, group: Sequence[Gathered], context: Context) -> None:
     """Asks for the documents of many items at once; one that fails is found by asking for each alone."""
+    if context.out_of_time():
+        for task, _ in group:
+            task.writes, task.results = [], [OUT_OF_TIME]
+        return
     try:
         for (task, record), document in zip(group, _documents(bound, group, context), strict=True):
             action = Delete() if document is None else Index(document)

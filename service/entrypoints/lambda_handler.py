@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Collection
 from functools import cache
@@ -12,6 +13,9 @@ from ..dispatch import Dispatches
 from ..routing import Route
 from ..sources.lambda_event import LambdaBatch, entries_of
 from ..telemetry.logs import request
+from .repeats import Repeats
+
+logger = logging.getLogger(__name__)
 
 Handler: TypeAlias = Callable[[Any, Any], Any]
 
@@ -34,17 +38,25 @@ def handler_for(*routes: type[Route], events: Collection[str] = ()) -> Handler:
 
         return Orders(app(), app().dispatcher)
 
+    repeats = Repeats()
+
     def handle(event: Any, lambda_context: Any) -> Any:
         """Dispatches an event and answers what its source reads.
 
         `{"batchItemFailures": […]}` for streams and queues. S3, SNS and EventBridge read no answer and deliver
-        nothing again: what is still undone is kept as a dead letter, and the answer is None. Raises UnknownEvent
-        for an event with nothing known in it, and Halt when every record would fail.
+        nothing again: what is still undone is kept as a dead letter, and the answer is None. With `drop_repeats`
+        one of these whose request id was seen before is answered so at once. Raises UnknownEvent for an event with
+        nothing known in it, and Halt when every record would fail.
         """
         service = app()
-        with service.invocation(), request(getattr(lambda_context, "aws_request_id", "")):
+        request_id = getattr(lambda_context, "aws_request_id", "")
+        with service.invocation(), request(request_id):
             with service.observer.step("decode", "event", entries_of(event)):
                 batch = LambdaBatch(event, events)
+            # What a stream or a queue delivers again comes under another id, and never may be dropped.
+            if service.settings.drop_repeats and not batch.answers and repeats.has_seen(request_id):
+                logger.warning("repeat dropped", extra={"records": len(batch.records)})
+                return None
             service.metrics.arrived(batch.source, batch.lag(time.time()))
             context = service.context.during(lambda_context)
             dispatcher = orders() if batch.has_orders else service.dispatcher

@@ -10,14 +10,17 @@ from typing import Any, Final, Protocol
 
 from ..context import Context
 from ..dispatch import Dispatched, Letter, Observer, Outcome, Result, Write
+from ..dispatch.failures import result_of
 from ..dispatch.outcomes import APPLIED, STALE
 from ..dispatch.planning import Task
 from ..errors import Unreachable
 from ..records import Undecodable
 from ..records.serializer import typed
-from ..routing import Index
+from ..routing import Delete, Index, InsertRows
 from ..sinks.search.body import serialise
 from ..sinks.search.targets import Target
+from ..sinks.sql.loading import problem_of
+from ..sinks.sql.statement import translated
 from .documents import Stored, stored
 from .inspection import Difference, differences, document_of
 
@@ -72,6 +75,7 @@ class Rehearsal(Observer):
     def __init__(self, search: Preview, show: Callable[[Finding], None]):
         self.search = search
         self.table = Items()
+        self.rows = Rows()
         self.counts: Counter[str] = Counter()
         self._show = show
 
@@ -114,6 +118,22 @@ class Items:
         except TypeError as error:
             return Result(Outcome.REJECTED, f"the item cannot be stored: {error}")
         return APPLIED
+
+
+class Rows:
+    """Stands for the SQL database: reads the rows, and refuses what that would not even be sent."""
+
+    def write(self, writes: Sequence[Write]) -> list[Result]:
+        return [self._write(write.action) for write in writes if isinstance(write.action, InsertRows)]
+
+    def _write(self, action: InsertRows) -> Result:
+        try:
+            statement = translated(action.statement, "postgresql", "format")
+            numbered = enumerate((problem_of(row, statement) for row in action.rows), start=1)
+            bad = next((f"row {number}: {problem}" for number, problem in numbered if problem), "")
+        except Exception as error:
+            return result_of(error, "rows for the database")
+        return Result(Outcome.REJECTED, bad) if bad else APPLIED
 
 
 class Actions:
@@ -167,7 +187,7 @@ class Differences:
         found = self._found.pop(write, None)
         if found is not None:
             yield replace(found, route=route)
-        elif not write.id:
+        elif not isinstance(write.action, Index | Delete):
             yield Finding(NOT_COMPARED, route, write.target)
 
 
@@ -191,6 +211,6 @@ def difference(write: Write, there: Stored) -> Finding:
 
 
 def content_of(write: Write) -> Any:
-    """What an action writes: its document, item or key; None for nothing."""
+    """What an action writes: its document, item, key or statement; None for nothing."""
     fields = dataclasses.fields(write.action)
     return getattr(write.action, fields[0].name) if fields else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from .events import CREATED, DELETED, INSERT, MODIFY, REMOVE
-from .objects import ObjectRecord
+from .objects import ObjectRecord, Revision
 from .tables import Item, TableRecord
 from .undecodable import Undecodable
 
@@ -25,6 +25,7 @@ __all__ = [
     "Item",
     "ObjectRecord",
     "Record",
+    "Revision",
     "TableRecord",
     "Undecodable",
 ]

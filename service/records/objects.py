@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import unquote_plus
@@ -11,6 +12,19 @@ from urllib.parse import unquote_plus
 from ..errors import DecodeError
 from .events import CREATED, object_event
 from .versions import normal_sequencer, object_version
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """Which content of an object is meant: its version where the bucket keeps versions, and its ETag; "" if not
+    known."""
+
+    version_id: str = ""
+    etag: str = ""
+
+    def __str__(self) -> str:
+        """One name for it. What was put while versions were suspended is `null`, again and again."""
+        return self.etag if self.version_id in ("", "null") else self.version_id
 
 
 class ObjectRecord:
@@ -68,10 +82,19 @@ class ObjectRecord:
         """S3 promises no order ("Event ordering and duplicate events", S3 User Guide)."""
         return False
 
-    def as_now(self, event: str, version: int) -> ObjectRecord:
-        """The same record of the object as it is now: `CREATED` if it is there, `DELETED` if it is gone."""
+    @property
+    def revision(self) -> Revision:
+        return Revision(self.version_id, self.etag)
+
+    def as_now(self, event: str, version: int, revision: Revision | None = None) -> ObjectRecord:
+        """The same record of the object as it is now: `CREATED` if it is there, `DELETED` if it is gone.
+
+        One that does not say which content it is about is about the one that was found.
+        """
         found = copy(self)
         found.event, found.version = event, version
+        if revision is not None and not str(self.revision):
+            found.version_id, found.etag = revision.version_id, revision.etag
         return found
 
     @property

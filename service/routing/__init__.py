@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..settings.declaration import setting
-from .actions import Action, Delete, DeleteItem, Document, Index, PutItem, UpdateItem
+from .actions import Action, BadRow, Delete, DeleteItem, Document, Index, InsertRows, PutItem, Row, UpdateItem
 from .indices import IndexDeclaration
 from .names import Names
 from .router import BoundRoute, Router
@@ -11,6 +11,7 @@ from .routes import BucketRoute, Route, TableRoute
 
 __all__ = [
     "Action",
+    "BadRow",
     "BoundRoute",
     "BucketRoute",
     "Delete",
@@ -18,10 +19,12 @@ __all__ = [
     "Document",
     "Index",
     "IndexDeclaration",
+    "InsertRows",
     "Names",
     "PutItem",
     "Route",
     "Router",
+    "Row",
     "TableRoute",
     "UpdateItem",
     "setting",

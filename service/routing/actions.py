@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 Document: TypeAlias = Mapping[str, Any]
+Row: TypeAlias = Sequence[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,27 @@ class DeleteItem:
     key: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """What stands in the place of a row that cannot be read, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class InsertRows:
+    """Add rows to the SQL database of the route's `writes`: all of them, or none.
+
+    `statement` has a `%s` for each column of a row, whatever the database is; `%%` is a percent sign. `rows` are
+    read one by one while they are written, and may be many. A bad one refuses all of them; with `keep_bad` the
+    others are added, and those that are bad are told in the record's dead letter.
+    """
+
+    statement: str
+    rows: Iterable[Row | BadRow]
+    keep_bad: bool = False
+
+
 SearchAction: TypeAlias = Index | Delete
 TableAction: TypeAlias = PutItem | UpdateItem | DeleteItem
-Action: TypeAlias = SearchAction | TableAction
+Action: TypeAlias = SearchAction | TableAction | InsertRows

@@ -59,10 +59,17 @@ def _check_targets(name: str, route: Any) -> None:
     if route.versions not in ("external", None):
         raise DeclarationError(f"{name}.versions must be 'external', or None for an index that keeps none")
     _check_index(name, route)
-    if route.writes and (set(route.writes) != {"table"} or not is_plain(route.writes["table"])):
-        raise DeclarationError(f"{name}.writes must be {{'table': 'the table'}}")
+    if route.writes and not is_target(route.writes):
+        raise DeclarationError(f"{name}.writes must be {{'table': 'the table'}} or {{'database': 'sql'}}")
     if not route.index and not route.writes:
-        raise DeclarationError(f"{name} has no target: declare index, or writes = {{'table': 'the table'}}")
+        raise DeclarationError(
+            f"{name} has no target: declare index, or writes = {{'table': 'the table'}} or {{'database': 'sql'}}"
+        )
+
+
+def is_target(writes: Any) -> bool:
+    """Whether `writes` says where: one table of DynamoDB, or the SQL database that settings name."""
+    return dict(writes) == {"database": "sql"} or (set(writes) == {"table"} and is_plain(writes["table"]))
 
 
 def _check_index(name: str, route: Any) -> None:

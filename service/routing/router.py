@@ -24,6 +24,7 @@ class BoundRoute:
     name: str
     index: str
     table: str
+    database: str
     implemented: frozenset[str]
     ignored: frozenset[str]
     batched: frozenset[str]
@@ -99,7 +100,8 @@ class Router:
             route=route,
             name=route_name(kind),
             index=self.names.actual("index", route.index) if route.index else "",
-            table=self.names.actual("table", route.writes["table"]) if route.writes else "",
+            table=self.names.actual("table", route.writes["table"]) if "table" in route.writes else "",
+            database=route.writes.get("database", ""),
             implemented=implemented_events(kind),
             ignored=frozenset(route.ignore),
             batched=frozenset(event for event in METHODS if uses_documents(kind, event)),

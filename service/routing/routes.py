@@ -28,7 +28,7 @@ class Route:
     """Further names under which the index is searched (logical names)."""
 
     writes: ClassVar[Mapping[str, str]] = {}
-    """The table that the route writes items to, as {"table": name} (logical name)."""
+    """Where else the route writes: items to {"table": name} (logical name), or rows to {"database": "sql"}."""
 
     fetch: ClassVar[bool] = False
     """Whether records are only a hint: what is there now is read, and that is written."""
@@ -90,6 +90,10 @@ class BucketRoute(Route):
 
     bucket: ClassVar[str] = ""
     """The bucket (logical name); `*` stands for any text, and then document ids carry the bucket's name."""
+
+    queue: ClassVar[str] = ""
+    """The queue that `make run` and `make shim` make for the bucket's events (logical name); one of all routes
+    that name none."""
 
     prefix: ClassVar[str] = ""
     suffix: ClassVar[str] = ""

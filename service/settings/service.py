@@ -65,6 +65,27 @@ class Settings:
         env="STREAMDEX_INDEX_TEMPLATES",
     )
 
+    # The SQL database.
+    db_url: str = setting(
+        "",
+        "the SQL database: mysql://…, postgresql://… or sqlite:///FILE; without it that of db_host, and without"
+        " that a file under .streamdex",
+        env="DB_URL",
+        secret=True,
+    )
+    db_host: str = setting("", "the host of the MySQL or MariaDB server, without db_url", env="DB_HOST")
+    db_port: int = setting(3306, "its port", env="DB_PORT", least=1, most=65535)
+    db_name: str = setting("", "the database on it", env="DB_NAME")
+    db_user: str = setting("", "its user", env="DB_USER")
+    db_pass: str = setting("", "the user's password", env="DB_PASS", secret=True)
+    db_timeout: float = setting(
+        10.0,
+        "seconds that the SQL database may take to be reached, and to let go of what another has locked",
+        env="DB_TIMEOUT",
+        least=1,
+    )
+    db_batch: int = setting(1000, "rows that are sent to the SQL database at once", env="DB_BATCH", least=1)
+
     # AWS.
     aws_endpoint_url: str = setting(
         "", "where all of AWS is (an emulator); AWS itself without it", env="AWS_ENDPOINT_URL"
@@ -263,6 +284,12 @@ class Settings:
     )
     lambda_function: str = setting(
         "", "the name of the Lambda function, which AWS Lambda sets", env="AWS_LAMBDA_FUNCTION_NAME"
+    )
+    drop_repeats: bool = setting(
+        False,
+        "whether a Lambda drops an event of S3, SNS or EventBridge that AWS tries again after a failure: what a"
+        " crash or the end of its time has cut off is then lost",
+        env="STREAMDEX_DROP_REPEATS",
     )
     trace: bool = setting(
         False, "whether batches are traced with AWS X-Ray, through the daemon", env="STREAMDEX_TRACE"

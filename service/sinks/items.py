@@ -8,7 +8,7 @@ from typing import Any, Final
 from ..context import Context
 from ..dispatch import SILENT, Observer, Result, Write
 from ..dispatch.failures import result_of
-from ..dispatch.outcomes import APPLIED, BLOCKED, STALE, Outcome
+from ..dispatch.outcomes import APPLIED, BLOCKED, OUT_OF_TIME, STALE, Outcome
 from ..errors import Halt, Reject
 from ..records import ObjectRecord
 from ..records.serializer import typed
@@ -48,6 +48,8 @@ class ItemSink:
 
     def _write_one(self, write: Write) -> Result:
         self._context.check()
+        if self._context.out_of_time():
+            return OUT_OF_TIME
         try:
             self._send(*self._request(write))
         except Exception as error:

@@ -19,7 +19,7 @@ from faults import BROKEN, FAULTS, POISON, TIMEOUT, FaultyServer, faulty
 
 from service import TableRoute
 from service.context import Context
-from service.dispatch import Dispatcher
+from service.dispatch import Dispatcher, Sinks
 from service.dispatch.hints import Hints
 from service.dispatch.patience import Patience
 from service.errors import Halt
@@ -28,6 +28,7 @@ from service.routing import Router
 from service.settings import Settings
 from service.sinks.items import ItemSink
 from service.sinks.search import SearchSink
+from service.sinks.sql import RowSink
 from service.sources.envelopes import unwrap
 
 RUNS = int(os.environ.get("STREAMDEX_FAULT_RUNS", "4"))
@@ -81,8 +82,7 @@ class Run:
         truth = Truth({key: {"id": {"S": key}, "n": {"N": str(number)}} for key, number in final.items()})
         self.dispatcher = Dispatcher(
             Router([Items()]),
-            search=SearchSink(context, {}),
-            table=ItemSink(context),
+            sinks=Sinks(search=SearchSink(context, {}), table=ItemSink(context), rows=RowSink(context)),
             letters=self.letters,
             observer=Silence(),
             hints=Hints(truth, 1800.0, now=lambda: START + 10**6),

@@ -60,11 +60,11 @@ def test_keys_of_two_parts_with_numbers_and_bytes_are_found_in_several_tables(
 
 def test_an_object_is_there_until_it_is_deleted(deployment: Deployment, lookups: Lookups):
     upload = from_notification(s3_record("a b+ü.jpg", bucket=deployment.bucket))
-    assert not lookups.exists(upload)
+    assert lookups.revision(upload) is None
     deployment.upload("a b+ü.jpg")
-    assert lookups.exists(upload)
+    assert lookups.revision(upload)
     deployment.s3.delete_object(Bucket=deployment.bucket, Key="a b+ü.jpg")
-    assert not lookups.exists(upload)
+    assert lookups.revision(upload) is None
 
 
 def test_a_bucket_that_cannot_be_read_is_no_bucket_without_objects(deployment: Deployment):
@@ -73,7 +73,7 @@ def test_a_bucket_that_cannot_be_read_is_no_bucket_without_objects(deployment: D
             raise ConnectionError("refused")
 
     with pytest.raises(ConnectionError):
-        Lookups(Context(s3=Busy())).exists(from_notification(s3_record("a")))
+        Lookups(Context(s3=Busy())).revision(from_notification(s3_record("a")))
 
 
 class Slow:

@@ -104,7 +104,8 @@ def test_the_first_screen_names_what_runs_and_its_commands_work_when_pasted(port
         screen = process.before
         for word in ("embedded (moto)", "embedded (osmem)", "images:Images", "bucket images-in", search):
             assert word in screen
-        put, upload, delete = re.findall(r"^  (\S+python -c .*?)\r?$", screen, re.MULTILINE)
+        put, upload, delete, lines = re.findall(r"^  (\S+python -c .*?)\r?$", screen, re.MULTILINE)
+        assert "activity.csv" in lines  # tests/embedded/test_worker.py pastes that
         (find, *_) = re.findall(r"(curl '.*?')", screen)
         subprocess.run(put, shell=True, check=True)
         eventually(lambda: sorted(documents_of(search, "images")), ["sunset"])

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from databases import mariadb, postgresql
 from deployments import Deployment, Running
 from servers import ELASTICSEARCH, OPENSEARCH, dynamodb_local, search_server
 
@@ -41,6 +42,18 @@ def short_shards_url() -> Iterator[str]:
 def aws_url() -> Iterator[str]:
     """S3 and SQS, which DynamoDB Local does not have."""
     with embedded_aws(free_port()) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def mariadb_url() -> Iterator[str]:
+    with mariadb() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    with postgresql() as url:
         yield url
 
 

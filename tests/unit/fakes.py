@@ -7,12 +7,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
 from service.context import Context
-from service.dispatch import Dispatched, Dispatcher, Letter, Observer, Report, Result, Write
+from service.dispatch import Dispatched, Dispatcher, Letter, Observer, Report, Result, Sinks, Write
 from service.dispatch.hints import Hints
 from service.dispatch.outcomes import APPLIED, Outcome
 from service.dispatch.patience import Patience
 from service.errors import Halt
-from service.records import CREATED, Item, ObjectRecord, Record, TableRecord
+from service.records import CREATED, Item, ObjectRecord, Record, Revision, TableRecord
 from service.routing import Action, BucketRoute, DeleteItem, Document, Index, PutItem, Route, Router, TableRoute
 from service.sources.envelopes import unwrap
 
@@ -89,12 +89,13 @@ class Truth:
             raise self.error
         return [self.table.get(name) for name in names]
 
-    def exists(self, upload: ObjectRecord) -> bool:
+    def revision(self, upload: ObjectRecord) -> Revision | None:
         """Without objects of its own, as the record says."""
         self.reads.append([upload.key])
         if self.error:
             raise self.error
-        return upload.event == CREATED if self.objects is None else upload.key in self.objects
+        there = upload.event == CREATED if self.objects is None else upload.key in self.objects
+        return Revision(etag="now") if there else None
 
 
 class HeldLetters:
@@ -132,6 +133,7 @@ class Bench:
         *routes: Route,
         forced: Mapping[str, Sequence[Result]] | None = None,
         table: Any = None,
+        rows: Any = None,
         broken_letters: bool = False,
         context: Context | None = None,
         tries: bool = False,
@@ -147,12 +149,12 @@ class Bench:
         self.pauses: list[float] = []
         self.index = index or IndexModel(forced)
         self.table = table or IndexModel()
+        self.rows = rows or IndexModel()
         self.letters = HeldLetters(broken_letters)
         self.observer = Silence()
         self.dispatcher = Dispatcher(
             Router(routes),
-            search=self.index,
-            table=self.table,
+            sinks=Sinks(search=self.index, table=self.table, rows=self.rows),
             letters=self.letters,
             observer=self.observer,
             context=context or Context(),

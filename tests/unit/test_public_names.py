@@ -7,7 +7,7 @@ import sys
 
 import service
 
-HEAVY = ("boto3", "botocore", "opensearchpy", "configargparse", "yaml", "orjson", "PIL")
+HEAVY = ("boto3", "botocore", "opensearchpy", "configargparse", "yaml", "orjson", "PIL", "sqlalchemy")
 
 
 def test_every_public_name_is_there():
@@ -19,3 +19,20 @@ def test_importing_the_service_loads_nothing_heavy():
     code = f"import service, service.testing, sys; print([m for m in {HEAVY!r} if m in sys.modules])"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+def test_only_rows_load_sqlalchemy_and_a_function_for_images_never_sees_their_route():
+    code = (
+        "import sys\n"
+        "from service.app import App, choose\n"
+        "for func in ('images', 'worker'):\n"
+        "    chosen = choose(arguments=['--func=' + func])\n"
+        "    with App(chosen.settings, chosen.routes):\n"
+        "        print([m for m in ('sqlalchemy', 'pymysql', 'psycopg', 'routes.worker') if m in sys.modules])\n"
+        "        if func == 'worker':\n"
+        "            from service.context import Context\n"
+        "            Context(chosen.settings).sql\n"
+        "            print('sqlalchemy' in sys.modules)\n"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.split("\n")[:3] == ["[]", "['routes.worker']", "True"]

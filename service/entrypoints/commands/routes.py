@@ -72,6 +72,7 @@ def cells_of(one: Listed) -> tuple[str, ...]:
     chosen += ["wants()"] if one.wants else []
     targets = [f"index {one.index}"] if one.index else []
     targets += [f"table {one.table}"] if one.table else []
+    targets += [f"database {one.database}"] if one.database else []
     remarks = [f"ignores {', '.join(one.ignored)}"] if one.ignored else []
     remarks += [f"dead letters: {', '.join(one.dead_letters)}"] if one.dead_letters else []
     remarks += ["fetch"] if one.fetch else []

@@ -9,8 +9,9 @@ from typing import Any
 
 from ...dispatch import Write
 from ...operations.inspection import ABSENT, Difference, Held, ask, differences, document_of, look_up
+from ...operations.rehearsal import content_of
 from ...records import Record, Undecodable
-from ...routing import Delete, DeleteItem, Index
+from ...routing import Delete, Index
 from .state import State
 from .words import pretty, shortened
 
@@ -64,7 +65,7 @@ def exhibit_of(state: State, record: Record | None, route: str) -> Exhibit:
 def comparison_of(state: State, write: Write) -> Comparison:
     action = write.action
     if not isinstance(action, Index | Delete):
-        wanted = pretty(action.key if isinstance(action, DeleteItem) else action.item)
+        wanted = pretty(content_of(write))
         return Comparison(type(action).__name__, write.target, "", None, wanted, None, "", "", False, [])
     held = look_up(state.app.context, write.target, write.id)
     try:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from ...dispatch.failures import describe
-from . import buckets, cluster, indices, permissions, queues, serverless, settings, stores, tables
+from . import buckets, cluster, database, indices, permissions, queues, serverless, settings, stores, tables
 from .findings import ERROR, NOTE, WARNING, Finding, Trouble
 from .owner import owner_of
 from .patient import Patient
@@ -22,6 +22,7 @@ CHECKS: Final[Sequence[Callable[[Patient], Iterator[Finding]]]] = (
     buckets.check,
     queues.check,
     stores.check,
+    database.check,
     permissions.check,
     lambda patient: patient.clock.findings(),  # by what all others were answered
 )

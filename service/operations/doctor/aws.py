@@ -37,6 +37,7 @@ ACTIONS: Final = {
     "GetBucketNotificationConfiguration": "s3:GetBucketNotification",
     "HeadBucket": "s3:ListBucket",
     "HeadObject": "s3:GetObject",
+    "HeadObjectVersion": "s3:GetObjectVersion",
 }
 """The permissions of requests that have another name (Service Authorization Reference)."""
 
@@ -76,7 +77,7 @@ class Aws:
         name = request
         try:
             client = getattr(self._context, service)
-            name = client.meta.method_to_api_mapping[request]
+            name = client.meta.method_to_api_mapping[request] + ("Version" if "VersionId" in arguments else "")
             answer: dict[str, Any] = getattr(client, request)(**arguments)
         except Exception as error:
             response = getattr(error, "response", None) or {}

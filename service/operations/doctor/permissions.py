@@ -117,6 +117,21 @@ def _bucket(patient: Patient, bucket: str, routes: list[BucketRoute]) -> Iterato
         yield from patient.aws.tried(
             [asking("s3", "head_object", subject, Bucket=bucket, Key=key) for key in keys]
         )
+        of_rows = [route for route in routes if "database" in route.writes]
+        yield from patient.aws.tried(
+            [
+                asking(
+                    "s3",
+                    "head_object",
+                    subject,
+                    Bucket=bucket,
+                    Key=f"{route.prefix}{PROBE}{route.suffix}",
+                    VersionId="null",  # that of what was put without versions
+                    fine=["400"],
+                )
+                for route in of_rows
+            ]
+        )
 
 
 def _queue(patient: Patient, queue: str) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from ...dispatch.patience import RESERVE
+from ...context import RESERVE
 from .findings import ERROR, WARNING, Finding, Trouble, each
 from .patient import Patient
 

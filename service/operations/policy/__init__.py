@@ -72,15 +72,18 @@ def _writes(work: Work) -> Iterator[Grant]:
 def _buckets(work: Work) -> Iterator[Grant]:
     owner = work.owner
     routes: dict[str, list[BucketRoute]] = {}
+    versions: set[str] = set()
     for bound in work.router.bound:
         if isinstance(bound.route, BucketRoute):
             routes.setdefault(bound.route.bucket, []).append(bound.route)
+            versions |= {bound.route.bucket} if bound.database else set()  # rows are of the version in the event
     for pattern, of_bucket in routes.items():
         buckets = existing(work.router, "bucket", pattern)
         yield Grant("List", buckets[0], "s3", ["ListBucket"], [owner.bucket(bucket) for bucket in buckets])
         keys = sorted({keys_of(route) for route in of_bucket})
         objects = [owner.bucket(f"{bucket}/{key}") for bucket in buckets for key in keys]
-        yield Grant("ReadObjectsOf", buckets[0], "s3", ["GetObject"], objects)
+        actions = ["GetObject", "GetObjectVersion"] if pattern in versions else ["GetObject"]
+        yield Grant("ReadObjectsOf", buckets[0], "s3", actions, objects)
 
 
 def _queues(work: Work) -> Iterator[Grant]:

@@ -16,7 +16,7 @@ from ...dispatch.planning import Task, ask, route
 from ...errors import DecodeError, Halt
 from ...records import Change, ObjectRecord, Record, TableRecord, Undecodable
 from ...records.versions import EPOCH, UNORDERED, second_of
-from ...routing import BoundRoute, Delete, DeleteItem, Index, Router, TableRoute
+from ...routing import BoundRoute, Delete, DeleteItem, Index, InsertRows, Router, TableRoute
 from ...routing.patterns import matches
 from ...routing.router import affix_test, where_test
 from ...sinks.search.body import dump
@@ -111,6 +111,8 @@ def _action(write: Write) -> dict[str, Any]:
         told["document"] = _plain(action.document)
     elif isinstance(action, DeleteItem):
         told["key"] = _plain(action.key)
+    elif isinstance(action, InsertRows):
+        told["statement"] = action.statement
     elif not isinstance(action, Delete):
         told["item"] = _plain(action.item)
     return told

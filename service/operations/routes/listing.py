@@ -30,6 +30,7 @@ class Listed:
     dead_letters: Sequence[str]
     index: str
     table: str
+    database: str
     fetch: bool
     versions: str | None
 
@@ -57,6 +58,7 @@ def _listed(bound: BoundRoute, router: Router) -> Listed:
         dead_letters=sorted(expected - bound.implemented - bound.ignored),
         index=bound.index,
         table=bound.table,
+        database=bound.database,
         fetch=route.fetch,
         versions=route.versions,
     )

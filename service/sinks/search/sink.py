@@ -9,7 +9,7 @@ from typing import Any
 
 from ...context import Context
 from ...dispatch import SILENT, Observer, Result, Write
-from ...dispatch.outcomes import Outcome
+from ...dispatch.outcomes import OUT_OF_TIME, Outcome
 from ...errors import Halt
 from ...routing import Index, IndexDeclaration
 from .answers import result_of_error, result_of_item
@@ -125,6 +125,9 @@ class SearchSink:
     def _request(self, chunk: Chunk, writes: Sequence[Write], results: dict[int, Result]) -> Result | None:
         """Sends one request and takes down how each action ended; the result of all where it was refused whole."""
         self._context.check()
+        if self._context.out_of_time():
+            results.update(dict.fromkeys(chunk.positions, OUT_OF_TIME))
+            return OUT_OF_TIME
         try:
             answer = self._post(chunk)
         except Exception as error:

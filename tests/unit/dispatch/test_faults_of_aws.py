@@ -19,7 +19,7 @@ from faulty_aws import AWS_FAULTS, FaultyAws
 
 from service import BucketRoute, DeleteItem, PutItem, TableRoute
 from service.context import Context
-from service.dispatch import Dispatcher
+from service.dispatch import Dispatcher, Sinks
 from service.dispatch.hints import Hints
 from service.dispatch.patience import Patience
 from service.errors import Halt
@@ -27,6 +27,7 @@ from service.lookups import Lookups
 from service.records import Record
 from service.routing import Router
 from service.sinks.items import ItemSink
+from service.sinks.sql import RowSink
 from service.sources.envelopes import unwrap
 
 RUNS = int(os.environ.get("STREAMDEX_FAULT_RUNS", "4"))
@@ -76,8 +77,7 @@ class Run:
         self.letters = HeldLetters()
         self.dispatcher = Dispatcher(
             Router([Texts(), Counted()]),
-            search=self.index,
-            table=ItemSink(context),
+            sinks=Sinks(search=self.index, table=ItemSink(context), rows=RowSink(context)),
             letters=self.letters,
             observer=Silence(),
             hints=Hints(Lookups(context), 1800.0, now=lambda: WHEN),

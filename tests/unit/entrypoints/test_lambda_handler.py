@@ -12,7 +12,8 @@ from builders import lambda_event, s3_record, sqs_message, stream_record
 from service import BucketRoute, Index, Retry, TableRoute, setting
 from service.entrypoints import lambda_handler
 from service.entrypoints.lambda_handler import handler_for
-from service.errors import UnknownEvent
+from service.entrypoints.repeats import Repeats
+from service.errors import Halt, UnknownEvent
 
 PARENT = SimpleNamespace(get_remaining_time_in_millis=lambda: 30_000, aws_request_id="r-1")
 
@@ -180,3 +181,43 @@ def test_each_line_of_an_invocation_has_its_request_id(search, capsys):
             ("to be tried again", name),
         ]
         assert (told[0]["first"], told[0]["last"]) == ("11", "11")
+
+
+def s3_event(key: str) -> Any:
+    return lambda_event(s3_record(key))
+
+
+def test_a_repeated_request_is_dropped_only_where_that_is_wanted_and_only_once_seen(search, monkeypatch):
+    for wanted, requests in (("", 2), ("true", 1)):
+        monkeypatch.setenv("STREAMDEX_DROP_REPEATS", wanted)
+        search.bodies.clear()
+        handler = handler_for(Uploads)
+        assert [handler(s3_event("a"), PARENT) for _ in range(2)] == [None, None]
+        assert len(search.bodies) == requests
+    handler(s3_event("a"), SimpleNamespace(get_remaining_time_in_millis=lambda: 30_000, aws_request_id="r-2"))
+    assert len(search.bodies) == 2
+
+
+def test_what_a_stream_or_a_queue_delivers_is_never_dropped(search, monkeypatch):
+    monkeypatch.setenv("STREAMDEX_DROP_REPEATS", "true")
+    handler = handler_for(Items)
+    for _ in range(2):
+        assert handler(lambda_event(sqs_message(record("a"))), PARENT) == {"batchItemFailures": []}
+    assert len(search.bodies) == 2
+
+
+def test_a_repeat_is_dropped_also_after_the_first_has_failed(search, monkeypatch, tmp_path):
+    monkeypatch.setenv("STREAMDEX_DROP_REPEATS", "true")
+    monkeypatch.setenv("STREAMDEX_DEAD_LETTERS", str(tmp_path / "file" / "letters"))
+    (tmp_path / "file").write_text("no folder")
+    handler = handler_for(Uploads)
+    with pytest.raises(Halt):
+        handler(s3_event("later"), PARENT)
+    assert handler(s3_event("later"), PARENT) is None
+
+
+def test_the_ids_that_are_remembered_are_bounded():
+    repeats = Repeats(most=2)
+    assert [repeats.has_seen(name) for name in ("a", "b", "c", "a", "c", "", "")] == [
+        False, False, False, False, True, False, False
+    ]  # fmt: skip

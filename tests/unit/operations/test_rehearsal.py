@@ -11,7 +11,7 @@ from opensearchpy.exceptions import ConnectionError as Unreached
 from opensearchpy.exceptions import TransportError
 
 from service.context import Context
-from service.dispatch import Dispatcher, Outcome, Report
+from service.dispatch import Dispatcher, Outcome, Report, Sinks
 from service.dispatch.hints import Hints
 from service.dispatch.patience import Patience
 from service.errors import Halt, Reject
@@ -88,8 +88,7 @@ class Rehearsed:
         self.rehearsal = Rehearsal(Differences(context) if search else Actions(context), self.found.append)
         self.dispatcher = Dispatcher(
             Router(routes or [Texts()]),
-            search=self.rehearsal.search,
-            table=self.rehearsal.table,
+            sinks=Sinks(search=self.rehearsal.search, table=self.rehearsal.table, rows=self.rehearsal.rows),
             letters=self.rehearsal,
             observer=self.rehearsal,
             context=context,

@@ -162,7 +162,7 @@ def test_actions_are_checked_as_in_production():
         def document(self, item):
             return "text"
 
-    with pytest.raises(Reject, match="declares no writes"):
+    with pytest.raises(Reject, match="declares no table in writes"):
         run(Astray(), remove(ITEM))
     with pytest.raises(Reject, match="document of type str"):
         run(Text(), insert(ITEM))

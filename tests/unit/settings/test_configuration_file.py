@@ -16,7 +16,7 @@ from service.settings import Settings, setting
 class Database:
     """A setting with its section in its name, one without, and one of each type."""
 
-    db_host: str = setting("", "the server")
+    den_host: str = setting("", "the server")
     port: int = setting(0, "its port")
     ready: bool = setting(True, "a switch")
     ratio: float = setting(0.5, "a fraction")
@@ -29,19 +29,19 @@ def database(read, file):
 
 
 def test_nested_keys_are_joined_where_that_is_a_setting_and_else_the_innermost_counts(read):
-    assert database(read, "db: {host: h, port: 5432}") == Database(db_host="h", port=5432)
+    assert database(read, "den: {host: h, port: 5432}") == Database(den_host="h", port=5432)
 
 
 def test_nesting_may_be_as_deep_as_the_reader_likes(read):
-    assert database(read, "the:\n  whole:\n    story:\n      port: 1\n      db-host: h") == Database("h", 1)
+    assert database(read, "the:\n  whole:\n    story:\n      port: 1\n      den-host: h") == Database("h", 1)
 
 
 def test_keys_may_be_written_with_dashes_or_underscores(read):
-    assert database(read, "db-host: h").db_host == database(read, "db_host: h").db_host == "h"
+    assert database(read, "den-host: h").den_host == database(read, "den_host: h").den_host == "h"
 
 
 def test_values_are_of_the_type_declared(read):
-    file = "port: 7\nready: off\nratio: 1.5\nparts: [a, b]\npairs: {x: y}\ndb_host: 2026-11-22"
+    file = "port: 7\nready: off\nratio: 1.5\nparts: [a, b]\npairs: {x: y}\nden_host: 2026-11-22"
     assert database(read, file) == Database("2026-11-22", 7, False, 1.5, ("a", "b"), {"x": "y"})
 
 
@@ -63,15 +63,15 @@ def test_names_may_stand_in_a_section(read):
     assert found.names == {"table/images": "images-lab"}
 
 
-@pytest.mark.parametrize("file", ["", "# only a comment\n", "---\n", "port:\n", "db: {}\n", "names: {}"])
+@pytest.mark.parametrize("file", ["", "# only a comment\n", "---\n", "port:\n", "den: {}\n", "names: {}"])
 def test_a_file_or_a_key_without_content_changes_nothing(read, file):
     assert read(file=file, classes=(Settings, Database)).build(Database) == Database()
     assert read(file=file, classes=(Settings, Database)).build(Settings) == Settings()
 
 
 def test_the_same_setting_twice_is_an_error_that_names_it(read):
-    with pytest.raises(SettingsError, match="sets db_host twice"):
-        database(read, "db: {host: a}\ndb-host: b")
+    with pytest.raises(SettingsError, match="sets den_host twice"):
+        database(read, "den: {host: a}\nden-host: b")
 
 
 def test_a_setting_and_its_alias_are_the_same_setting(read):
@@ -88,8 +88,8 @@ def test_a_section_with_the_name_of_a_text_setting_is_flattened_like_any_other(r
     ("file", "named"),
     [
         ("colour: blue", "colour"),
-        ("db: {colour: blue}", "db.colour"),
-        ("db: {db_hots: h}", "db.db_hots"),
+        ("den: {colour: blue}", "den.colour"),
+        ("den: {den_hots: h}", "den.den_hots"),
         ("1: x", "1"),
         ("Port: 1", "Port (did you mean port?)"),
         ("colour: [a, b]", "colour"),
@@ -126,7 +126,7 @@ def test_a_file_that_is_not_utf8_is_an_error_that_names_it(read):
 
 @pytest.mark.parametrize("text", ["2026-13-45", "2026-11-22", "0123", "1_000", "1:30", "on", "no", "1e3", "0x10"])
 def test_a_text_is_what_the_file_says_and_not_what_yaml_makes_of_it(read, text):
-    assert database(read, f"db: {{host: {text}}}").db_host == text
+    assert database(read, f"den: {{host: {text}}}").den_host == text
 
 
 @pytest.mark.parametrize("path", ["missing.yml", "."])

@@ -21,6 +21,7 @@ from service.app import App
 from service.context import Context
 from service.entrypoints.workers import Worker
 from service.errors import Halt
+from service.records import Revision
 from service.settings import Settings
 from service.sources.queues import QueueSource
 
@@ -242,7 +243,7 @@ def test_at_debug_the_whole_reason_is_told(app, capsys):
 
 
 def test_an_object_is_named_where_somebody_is_needed_and_nowhere_else(app, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("service.lookups.Lookups.exists", lambda self, upload: True)
+    monkeypatch.setattr("service.lookups.Lookups.revision", lambda self, upload: Revision(etag="now"))
     built = app(Uploads)
     built.dispatcher.dispatch(records(s3_record(OBJECT)), "queue uploads")
     (_, line) = told(capsys)
@@ -251,10 +252,10 @@ def test_an_object_is_named_where_somebody_is_needed_and_nowhere_else(app, tmp_p
 
 
 def test_an_object_that_cannot_be_looked_at_is_not_named_in_the_reason(app, capsys, monkeypatch):
-    def exists(self: Any, upload: Any) -> bool:
+    def revision(self: Any, upload: Any) -> Revision | None:
         raise TimeoutError(upload.key)
 
-    monkeypatch.setattr("service.lookups.Lookups.exists", exists)
+    monkeypatch.setattr("service.lookups.Lookups.revision", revision)
     app(Uploads).dispatcher.dispatch(records(s3_record(OBJECT)), "queue uploads")
     assert [line["level"] for line in told(capsys)] == ["INFO", "WARNING"]
 

@@ -26,6 +26,7 @@ from service.dispatch import Observer, Observers, Outcome
 from service.dispatch.observers import NOTHING
 from service.entrypoints.workers import Worker
 from service.errors import Halt, SettingsError
+from service.records import Revision
 from service.settings import Settings
 from service.sources.queues import QueueSource
 from service.telemetry.logs import LoggingObserver
@@ -229,7 +230,7 @@ class Full:
 @pytest.fixture
 def there(monkeypatch):
     """Every object is there."""
-    monkeypatch.setattr("service.lookups.Lookups.exists", lambda self, upload: True)
+    monkeypatch.setattr("service.lookups.Lookups.revision", lambda self, upload: Revision(etag="now"))
 
 
 @pytest.mark.parametrize(

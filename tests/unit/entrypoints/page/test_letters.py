@@ -177,7 +177,7 @@ def test_letters_that_cannot_be_looked_through_are_told_of(page):
 def test_a_halt_while_it_is_delivered_is_told(make):
     page = make(page_redrive=True)
     (name,) = keep(page, stream_record(new={"id": "a"}))
-    page.bench.dispatcher._search = SimpleNamespace(write=raising(Halt("create the index")))
+    page.bench.index.write = raising(Halt("create the index"))
     answer = page.post(f"/letters/{name}/redrive", page.form(f"/letters/{name}/redrive"))
     assert answer.status_code == 503
     assert "create the index" in answer.text

@@ -1,0 +1,1 @@
+"""Three ways to wire the events of a bucket to Lambda functions."""

@@ -1,0 +1,122 @@
+"""What was loaded: a row for each content of an object and action, committed with the rows themselves."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, Final
+
+from ...dispatch import Write
+from ...errors import Reject, Retry
+from ...records import ObjectRecord
+
+NAME: Final = "streamdex_ledger"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is done: of which source, in which version (an object's, its ETag, or a sequence number), by whom."""
+
+    source: str
+    version: str
+    action: str
+
+    @property
+    def id(self) -> str:
+        """A key that every database takes, whatever the length of an object's."""
+        return hashlib.sha256(json.dumps([self.source, self.version, self.action]).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was done: how many rows were added, and which were left out, by their numbers, and why."""
+
+    added: int
+    left_out: Mapping[int, str]
+
+
+def entry_of(write: Write) -> Entry:
+    """Raises Reject where nobody knows which content is meant: rows could be added twice."""
+    record = write.record
+    if isinstance(record, ObjectRecord):
+        source, version = f"s3://{record.bucket}/{record.key}", str(record.revision)
+    else:
+        source, version = record.source, record.sequence_number
+    if not version:
+        raise Reject("it says no version, no ETag and no sequence number: its rows could be added twice")
+    return Entry(source, version, write.id)
+
+
+@cache
+def table() -> Any:
+    """The ledger's table, for SQLAlchemy."""
+    from sqlalchemy import BigInteger, Column, MetaData, String, Table, Text
+    from sqlalchemy.dialects.mysql import MEDIUMTEXT
+
+    large = Text().with_variant(MEDIUMTEXT(), "mysql", "mariadb")
+    return Table(
+        NAME,
+        MetaData(),
+        Column("id", String(64), primary_key=True),
+        Column("source", Text, nullable=False),
+        Column("version", Text, nullable=False),
+        Column("action", Text, nullable=False),
+        Column("added", BigInteger, nullable=False),
+        Column("left_out", large, nullable=False),
+        Column("loaded", String(32), nullable=False),
+    )
+
+
+def make_table(engine: Any) -> None:
+    """Makes the table where it is missing, whoever else does so too. Raises what SQLAlchemy raises."""
+    from sqlalchemy import inspect
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        table().create(engine, checkfirst=True)
+    except DBAPIError:
+        if not inspect(engine).has_table(NAME):
+            raise
+
+
+def find(connection: Any, entry: Entry, lock: bool = False) -> Done | None:
+    """What was done before; None where nothing was. With `lock` it stays so until the transaction ends."""
+    from sqlalchemy import select
+
+    columns = table().c
+    query = select(columns.added, columns.left_out).where(columns.id == entry.id)
+    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    if row is None:
+        return None
+    return Done(row.added, {int(number): reason for number, reason in json.loads(row.left_out)})
+
+
+class Taken(Retry):
+    """Another has just finished with the same entry: look again, in another transaction."""
+
+
+def claim(connection: Any, entry: Entry) -> None:
+    """Takes an entry before its rows are added; whoever comes second waits. Raises Taken."""
+    from sqlalchemy.exc import IntegrityError
+
+    values = {"id": entry.id, "source": entry.source, "version": entry.version, "action": entry.action}
+    try:
+        connection.execute(table().insert().values(**values, **_values(Done(0, {}))))
+    except IntegrityError as error:
+        raise Taken(f"the ledger has {entry.source} by now") from error
+
+
+def write_down(connection: Any, entry: Entry, done: Done) -> None:
+    connection.execute(table().update().where(table().c.id == entry.id).values(**_values(done)))
+
+
+def _values(done: Done) -> dict[str, Any]:
+    return {
+        "added": done.added,
+        "left_out": json.dumps(list(done.left_out.items())),
+        "loaded": datetime.now(UTC).isoformat(timespec="seconds"),
+    }

@@ -1,0 +1,67 @@
+"""A bucket with objects in it, in their versions."""
+
+from __future__ import annotations
+
+import hashlib
+from io import BytesIO
+from typing import Any
+
+from botocore.exceptions import ClientError
+from botocore.response import StreamingBody
+
+from service import Context
+
+
+class Objects:
+    """What boto3's client of S3 is to a route: content by key, or by (key, version).
+
+    `asked` are the arguments of each request; a body is given in reads of `piece` bytes at the most.
+    """
+
+    def __init__(self, contents: dict[Any, bytes], piece: int = 1 << 30):
+        self.contents = contents
+        self.asked: list[dict[str, str]] = []
+        self.opened: list[StreamingBody] = []
+        self._piece = piece
+
+    def head_object(self, **wanted: str) -> dict[str, Any]:
+        content = self._find(wanted)
+        return {"ETag": f'"{etag_of(content)}"'}
+
+    def get_object(self, **wanted: str) -> dict[str, Any]:
+        content = self._find(wanted)
+        if wanted.get("IfMatch", f'"{etag_of(content)}"') != f'"{etag_of(content)}"':
+            raise refusal("PreconditionFailed", 412)
+        body = StreamingBody(Pieces(content, self._piece), len(content))
+        self.opened.append(body)
+        return {"Body": body, "ContentLength": len(content), "ETag": f'"{etag_of(content)}"'}
+
+    def _find(self, wanted: dict[str, str]) -> bytes:
+        self.asked.append(wanted)
+        place = (wanted["Key"], wanted["VersionId"]) if "VersionId" in wanted else wanted["Key"]
+        if place not in self.contents:
+            raise refusal("NoSuchKey", 404)
+        return self.contents[place]
+
+
+class Pieces(BytesIO):
+    """Gives less than it is asked for, as a connection does."""
+
+    def __init__(self, content: bytes, piece: int):
+        super().__init__(content)
+        self._piece = piece
+
+    def read(self, size: int | None = -1) -> bytes:
+        return super().read(self._piece if size is None or size < 0 else min(size, self._piece))
+
+
+def etag_of(content: bytes) -> str:
+    return hashlib.md5(content).hexdigest()
+
+
+def refusal(code: str, status: int) -> ClientError:
+    return ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "GetObject")
+
+
+def bucket_with(contents: dict[Any, bytes], piece: int = 1 << 30) -> Context:
+    return Context(s3=Objects(contents, piece))

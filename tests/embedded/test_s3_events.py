@@ -1,0 +1,101 @@
+"""The three ways to wire S3 events, with events as S3 sends them, on the embedded stand-ins."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from builders import eventbridge, lambda_event, s3_record, sns_record, sqs_message
+from deployments import documents_of, drop
+
+LAMBDA = SimpleNamespace(get_remaining_time_in_millis=lambda: 30_000, aws_request_id="r-1")
+INDEX = "extracted"
+
+WAYS = {
+    "two modules": ("extract.handler", "nuke.handler"),
+    "two handlers": ("s3in.handle_create", "s3in.handle_delete"),
+    "one handler": ("s3event.handler", "s3event.handler"),
+}
+
+
+@pytest.fixture(params=WAYS)
+def handlers(request, aws_url: str, search_url: str, tmp_path, monkeypatch) -> Iterator[Any]:
+    """What takes creations and what takes deletions, with settings of their own."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws_url)
+    monkeypatch.setenv("SEARCH_URL", search_url)
+    monkeypatch.setenv("STREAMDEX_DEAD_LETTERS", str(tmp_path / "letters"))
+    drop(search_url, INDEX)
+    yield [fresh(*name.split(".")) for name in WAYS[request.param]]
+    drop(search_url, INDEX)
+
+
+def fresh(module: str, name: str) -> Callable[[Any, Any], Any]:
+    """A handler of a module that was just loaded, as in a new sandbox: settings are read with its first event."""
+    handler: Callable[[Any, Any], Any] = getattr(
+        importlib.reload(importlib.import_module(f"examples.s3_events.{module}")), name
+    )
+    return handler
+
+
+def now() -> str:
+    """As S3 writes it. What is older than hint_after would be looked at in the bucket."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def created(key: str, sequencer: str = "0055AED6DCD90281E5") -> Any:
+    return {**s3_record(key, "ObjectCreated:Put", sequencer=sequencer), "eventTime": now()}
+
+
+def removed(key: str, name: str = "ObjectRemoved:Delete", sequencer: str = "0055AED6DCD90291E5") -> Any:
+    return {**s3_record(key, name, sequencer=sequencer), "eventTime": now()}
+
+
+def test_a_creation_is_found_and_a_deletion_is_not(handlers, search_url):
+    create, delete = handlers
+    assert create(lambda_event(created("a b+ü.jpg"), created("b.jpg")), LAMBDA) is None
+    assert documents_of(search_url, INDEX)["a b+ü.jpg"] == {"key": "a b+ü.jpg", "size": 3}
+    assert delete(lambda_event(removed("a b+ü.jpg")), LAMBDA) is None
+    assert sorted(documents_of(search_url, INDEX)) == ["b.jpg"]
+
+
+@pytest.mark.parametrize("name", ["LifecycleExpiration:Delete", "ObjectRemoved:DeleteMarkerCreated"])
+def test_what_a_lifecycle_or_a_delete_marker_removes_is_gone_too(handlers, search_url, name):
+    create, delete = handlers
+    create(lambda_event(created("a.jpg")), LAMBDA)
+    delete(lambda_event(removed("a.jpg", name)), LAMBDA)
+    assert documents_of(search_url, INDEX) == {}
+
+
+def test_a_creation_that_comes_after_its_deletion_changes_nothing(handlers, search_url):
+    create, delete = handlers
+    delete(lambda_event(removed("a.jpg")), LAMBDA)
+    create(lambda_event(created("a.jpg")), LAMBDA)
+    assert documents_of(search_url, INDEX) == {}
+
+
+def test_events_come_directly_or_through_sns_sqs_and_eventbridge(handlers, search_url):
+    create, _ = handlers
+    create(lambda_event(sns_record(lambda_event(created("sns.jpg")))), LAMBDA)
+    create({**eventbridge("eventbridge.jpg"), "time": now()}, LAMBDA)
+    answer = create(lambda_event(sqs_message(lambda_event(created("sqs.jpg")))), LAMBDA)
+    assert answer == {"batchItemFailures": []}
+    assert sorted(documents_of(search_url, INDEX)) == ["eventbridge.jpg", "sns.jpg", "sqs.jpg"]
+
+
+def test_the_test_event_of_s3_is_taken(handlers):
+    create, _ = handlers
+    event = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "images-in"}
+    assert create(event, LAMBDA) is None
+
+
+@pytest.mark.parametrize("handlers", ["two modules", "two handlers"], indirect=True)
+def test_a_handler_leaves_alone_what_is_not_its_own(handlers, search_url):
+    create, delete = handlers
+    create(lambda_event(created("a.jpg")), LAMBDA)
+    create(lambda_event(removed("a.jpg")), LAMBDA)
+    delete(lambda_event(created("b.jpg")), LAMBDA)
+    assert sorted(documents_of(search_url, INDEX)) == ["a.jpg"]

@@ -1,0 +1,40 @@
+"""One CSV object into a database, in a process of its own: prints how it ended, and what that took.
+
+python load_rows.py S3_ENDPOINT BUCKET KEY DB_URL TABLE
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from routes.worker import CsvRows
+from service.app import App
+from service.settings import Settings
+from service.sources.envelopes import unwrap
+
+
+def peak() -> float:
+    """The most memory that this process has had, in MiB; what `getrusage` says counts whoever started it, too."""
+    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:")]
+    return int(line.split()[1]) / 1024
+
+
+def main(endpoint: str, bucket: str, key: str, url: str, table: str) -> None:
+    settings = replace(
+        Settings(), aws_endpoint_url=endpoint, db_url=url, names={"bucket/raw-data": bucket}, log_level="WARNING"
+    )
+    route = CsvRows(insert_statement=f"INSERT INTO {table} (number, name, text) VALUES (%s, %s, %s)")
+    with App(settings, [route]) as app, app.context.sql.connect():
+        before, began, worked = peak(), time.monotonic(), time.process_time()
+        report = app.dispatcher.dispatch(list(unwrap({"bucket": bucket, "key": key})), "queue pending-worker")
+        seconds, cpu = time.monotonic() - began, time.process_time() - worked
+    (result,) = report.results
+    print(json.dumps([result.outcome.name, result.reason, *(round(n, 1) for n in (seconds, cpu, before, peak()))]))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
