@@ -17,7 +17,7 @@ ROLLOVER ?= 0
 # The options that several targets take.
 OPTIONS = $(if $(FUNC),--func=$(FUNC)) $(RUN_ARGS)
 
-.PHONY: help run shim invoke test test-page test-real test-faults endurance watch check format lock clean
+.PHONY: help run shim invoke build test test-page test-real test-faults endurance watch check format lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,11 @@ shim: .venv/ready ## start only the stand-ins for AWS and search (AWS_PORT=4566 
 invoke: .venv/ready ## call the Lambda handler once on a recorded event (EVENT=file.json)
 	@test -n "$(EVENT)" || { echo "which event? make invoke EVENT=tests/data/insert.json" >&2; exit 2; }
 	@$(PY) -m infra.shim invoke $(OPTIONS) "$(EVENT)"
+
+build: .venv/ready ## build TARGET=layer|lambda|image into dist (FUNC=images ARCH=x86_64|arm64 ENV=lab LAMBDA_PYTHON=3.14)
+	@test -n "$(TARGET)" || { echo "build what? make build TARGET=layer (or lambda, image)" >&2; exit 2; }
+	@$(PY) -m infra.build $(TARGET) $(if $(FUNC),--func=$(FUNC)) $(if $(ARCH),--arch=$(ARCH)) \
+		$(if $(ENV),--env=$(ENV)) $(if $(LAMBDA_PYTHON),--python=$(LAMBDA_PYTHON))
 
 test: .venv/ready ## run the tests, the end-to-end ones on the embedded stand-ins
 	@$(PY) -m pytest -n 2 --cov --cov-report=term $(TEST_ARGS)
@@ -68,7 +73,7 @@ format: .venv/ready ## format the code and mend what can be mended
 
 lock: ## renew requirements.lock from pyproject.toml
 	@$(PYTHON) -m venv build/uv && build/uv/bin/python -m pip install --quiet uv
-	@build/uv/bin/uv pip compile pyproject.toml --quiet --upgrade --extra images --extra operations --group shim --group dev \
+	@build/uv/bin/uv pip compile pyproject.toml --quiet --upgrade --extra images --extra operations --group shim --group build --group dev \
 		--universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 		--output-file requirements.lock
 

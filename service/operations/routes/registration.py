@@ -18,19 +18,19 @@ def with_entry(text: str, entry: str, where: str) -> str:
 
     Raises SettingsError, which names `where`, if ROUTES is no list that is written out.
     """
-    found = _routes(text)
+    found = routes_in(text)
     if found is None:
         raise SettingsError(f'{where} has no list ROUTES = […] to add to: write ROUTES = ["{entry}"]')
     if any(isinstance(member, ast.Constant) and member.value == entry for member in found.elts):
         return text
     source = text.encode()
-    begin, end = _span(found, source)
+    begin, end = span(found, source)
     if b"\n" not in source[begin:end]:
         return _in_one_line(source, found, entry)
     if not found.elts:
         line = source.rindex(b"\n", begin, end) + 1
         return (source[:line] + f"    {quoted(entry)},\n".encode() + source[line:]).decode()
-    start, stop = _span(found.elts[-1], source)
+    start, stop = span(found.elts[-1], source)
     rest = source[stop : end - 1]
     if b"\n" not in rest:
         return (source[:stop] + f", {quoted(entry)}".encode() + source[stop:]).decode()
@@ -46,7 +46,8 @@ def quoted(text: str) -> str:
     return repr(text) if text.count('"') > text.count("'") else json.dumps(text, ensure_ascii=False)
 
 
-def _routes(text: str) -> ast.List | None:
+def routes_in(text: str) -> ast.List | None:
+    """The list ROUTES in the text of a package; None where there is none that is written out."""
     for node in ast.parse(text).body:
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
         value = getattr(node, "value", None)
@@ -56,15 +57,15 @@ def _routes(text: str) -> ast.List | None:
 
 
 def _in_one_line(source: bytes, found: ast.List, entry: str) -> str:
-    begin, end = _span(found, source)
-    members = [source[slice(*_span(member, source))].decode() for member in found.elts] + [quoted(entry)]
+    begin, end = span(found, source)
+    members = [source[slice(*span(member, source))].decode() for member in found.elts] + [quoted(entry)]
     listed = f"[{', '.join(members)}]"
     if begin - source.rfind(b"\n", 0, begin) + len(listed) > _LONGEST:
         listed = "[\n" + "".join(f"    {member},\n" for member in members) + "]"
     return (source[:begin] + listed.encode() + source[end:]).decode()
 
 
-def _span(node: ast.expr, source: bytes) -> tuple[int, int]:
+def span(node: ast.expr, source: bytes) -> tuple[int, int]:
     """Where an expression begins and ends, in bytes."""
     assert node.end_lineno is not None
     assert node.end_col_offset is not None

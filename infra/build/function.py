@@ -1,0 +1,98 @@
+"""The Lambda's code: `service`, the chosen routes, and the configuration."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from service.errors import SettingsError
+
+from .archive import write_zip
+from .declared import ROOT
+from .listing import chosen_modules, modules, text_with
+
+CONFIGURATION: Final = "config/streamdex.yml"
+FILES: Final = ("const.yml", CONFIGURATION)
+"""The configuration files that the handler looks for."""
+
+PAGE: Final = "service/entrypoints/page/"
+"""Served by containers alone."""
+
+LOAD: Final = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from service.routing.loading import load_routes
+load_routes("routes")
+"""
+
+
+def build(func: tuple[str, ...], arch: str, out: Path, env: str = "") -> list[Path]:
+    """The zip for the modules of FUNC, the same for each architecture: `streamdex-lambda[-FUNC].zip`.
+
+    With `env` the names of that deployment, `config/ENV.names.yml`, go into its configuration if they are there.
+    Raises SettingsError for a route that cannot be loaded from it.
+    """
+    chosen = chosen_modules(ROOT / "routes", func)
+    left_out = [name for name in modules(ROOT / "routes") if name not in chosen]
+    contents = dict(code(ROOT / "service", lambda name: name.startswith(PAGE)))
+    contents |= dict(code(ROOT / "routes", lambda name: is_of(name, left_out)))
+    contents["routes/__init__.py"] = text_with(ROOT / "routes", func).encode()
+    contents |= configuration(ROOT, env)
+    made = write_zip(out / f"{'-'.join(['streamdex-lambda', *func])}.zip", contents)
+    check(made)
+    return [made]
+
+
+def code(package: Path, is_left_out: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+    """The files of a package by their names in the zip; no tests, caches, hidden files or copies of editors."""
+    for path in package.rglob("*"):
+        name = path.relative_to(package.parent).as_posix()
+        unwanted = re.search(r"(^|/)(__pycache__|tests)/|/\.|(\.pyc|~)$", name)
+        if path.is_file() and not unwanted and not is_left_out(name):
+            yield name, path.read_bytes()
+
+
+def is_of(name: str, left_out: Sequence[str]) -> bool:
+    """Whether a file belongs to one of these modules of routes."""
+    places = [f"routes/{module.replace('.', '/')}" for module in left_out]
+    return name.startswith(tuple(place + end for place in places for end in (".py", "/")))
+
+
+def configuration(root: Path, env: str) -> dict[str, bytes]:
+    """The configuration files of a checkout, with the names of a deployment in them."""
+    found = {file: (root / file).read_bytes() for file in FILES if (root / file).is_file()}
+    if env and not re.fullmatch(r"[A-Za-z0-9][\w-]*", env):
+        raise SettingsError(f"ENV={env!r} is no name of a deployment: letters, digits, _ and -")
+    deployed = root / "config" / f"{env}.names.yml"
+    if env and deployed.is_file():
+        known = mapping(root / CONFIGURATION) if CONFIGURATION in found else {}
+        names = {**(known.get("names") or {}), **(mapping(deployed).get("names") or {})}
+        found[CONFIGURATION] = yaml.safe_dump({**known, "names": names}, allow_unicode=True).encode()
+    return found
+
+
+def mapping(file: Path) -> dict[str, Any]:
+    """A file of keys and values; its scalars stay the text that they are. Raises SettingsError."""
+    try:
+        content = yaml.load(file.read_bytes(), yaml.BaseLoader)  # noqa: S506  # it makes nothing but text
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{file} is not YAML") from error
+    if not isinstance(content, dict):
+        raise SettingsError(f"{file} must hold keys and values")
+    return content
+
+
+def check(made: Path) -> None:
+    """Loads the routes from the zip alone. Raises SettingsError where they need what is not in it."""
+    command = [sys.executable, "-I", "-B", "-c", LOAD, str(made)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        made.unlink()
+        reason = (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
+        raise SettingsError(f"the routes cannot be loaded from {made.name}: {reason}")
