@@ -17,7 +17,17 @@ ROLLOVER ?= 0
 # The options that several targets take.
 OPTIONS = $(if $(FUNC),--func=$(FUNC)) $(RUN_ARGS)
 
-.PHONY: help run shim invoke build test test-page test-real test-faults endurance watch check format lock clean
+# An emulator on this machine runs Lambdas with this machine's Python.
+ifeq ($(ENV),local)
+LAMBDA_PYTHON ?= here
+endif
+DEPLOYED = data, layer, queue, search, lambda, container
+DEPLOY = $(PY) -m infra.deploy
+DEPLOY_OPTIONS = --env=$(ENV) $(if $(FUNC),--func=$(FUNC)) $(if $(ARCH),--arch=$(ARCH)) \
+	$(if $(LAMBDA_PYTHON),--python=$(LAMBDA_PYTHON))
+asked = test -n "$(TARGET)" -a -n "$(ENV)" || { echo "make $@ TARGET=… ENV=lab, where TARGET is one of $(DEPLOYED)" >&2; exit 2; }
+
+.PHONY: help run shim invoke build plan deploy destroy test test-infra test-page test-real test-faults endurance watch check format lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,16 +42,32 @@ invoke: .venv/ready ## call the Lambda handler once on a recorded event (EVENT=f
 	@test -n "$(EVENT)" || { echo "which event? make invoke EVENT=tests/data/insert.json" >&2; exit 2; }
 	@$(PY) -m infra.shim invoke $(OPTIONS) "$(EVENT)"
 
-build: .venv/ready ## build TARGET=layer|lambda|image into dist (FUNC=images ARCH=x86_64|arm64 ENV=lab LAMBDA_PYTHON=3.14)
-	@test -n "$(TARGET)" || { echo "build what? make build TARGET=layer (or lambda, image)" >&2; exit 2; }
-	@$(PY) -m infra.build $(TARGET) $(if $(FUNC),--func=$(FUNC)) $(if $(ARCH),--arch=$(ARCH)) \
-		$(if $(ENV),--env=$(ENV)) $(if $(LAMBDA_PYTHON),--python=$(LAMBDA_PYTHON))
+build: .venv/ready ## build TARGET=layer|lambda|image, or fetch what another target needs (FUNC=images ARCH=arm64 ENV=lab)
+	@test -n "$(TARGET)" || { echo "build what? make build TARGET=layer (or lambda, image; $(DEPLOYED))" >&2; exit 2; }
+	@$(if $(filter data queue search container,$(TARGET)),$(DEPLOY) prepare $(TARGET) $(DEPLOY_OPTIONS),\
+		$(PY) -m infra.build $(TARGET) $(if $(FUNC),--func=$(FUNC)) $(if $(ARCH),--arch=$(ARCH)) \
+			$(if $(LAMBDA_PYTHON),--python=$(LAMBDA_PYTHON)))
+
+plan: .venv/ready ## show what make deploy would change (TARGET=… ENV=lab)
+	@$(call asked)
+	@$(DEPLOY) plan $(TARGET) $(DEPLOY_OPTIONS)
+
+deploy: .venv/ready ## deploy TARGET=data|layer|queue|search|lambda|container, in this order, to ENV=lab (AUTO_APPROVE=-auto-approve)
+	@$(call asked)
+	@$(DEPLOY) deploy $(TARGET) $(DEPLOY_OPTIONS) -- $(AUTO_APPROVE)
+
+destroy: .venv/ready ## remove what make deploy has made, in the opposite order (TARGET=… ENV=lab)
+	@$(call asked)
+	@$(DEPLOY) destroy $(TARGET) $(DEPLOY_OPTIONS) -- $(AUTO_APPROVE)
 
 test: .venv/ready ## run the tests, the end-to-end ones on the embedded stand-ins
 	@$(PY) -m pytest -n 2 --cov --cov-report=term $(TEST_ARGS)
 
 test-page: .venv/ready ## run the tests of the service's page in a Chromium that is installed (CHROMIUM=/path/to/it)
 	@STREAMDEX_REQUIRE_BROWSER=1 $(PY) -m pytest tests/browser $(TEST_ARGS)
+
+test-infra: .venv/ready ## check the Terraform targets, and deploy to an emulator (Terraform and a provider needed)
+	@$(PY) -m pytest tests/infra $(TEST_ARGS)
 
 test-real: .venv/ready ## run the contracts and the sample on real servers (Java and Maven needed)
 	@$(PY) -m pytest tests/real $(TEST_ARGS)

@@ -34,3 +34,8 @@ output "owner" {
   description = "Whose all of this is, and where."
   value       = { partition = local.partition, region = var.region, account = local.account }
 }
+
+output "prefix" {
+  description = "What all names of the deployment begin with."
+  value       = local.prefix
+}
