@@ -1,7 +1,7 @@
 # What every target shares: each folder has a link to this file.
 
 terraform {
-  required_version = ">= 1.9"
+  required_version = ">= 1.11"
 
   required_providers {
     aws = {

@@ -87,7 +87,7 @@ class Terraform:
         program = self.environment.get("TERRAFORM", "terraform")
         if shutil.which(program, path=self.environment.get("PATH")) is None:
             raise SettingsError(
-                f"{program} is missing: install Terraform 1.9 or newer, or set TERRAFORM=/path/to/it"
+                f"{program} is missing: install Terraform 1.11 or newer, or set TERRAFORM=/path/to/it"
             )
         done = subprocess.run(
             [program, f"-chdir={self.folder}", *words],
