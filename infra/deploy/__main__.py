@@ -7,28 +7,34 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import yaml
 
 from infra.build.__main__ import ARCHITECTURES, here
 from service.errors import SettingsError, StreamdexError
 
-from .deployment import OF_FUNC, TARGETS, Deployment
+from .deployment import OF_FUNC, ROOT, TARGETS, Deployment
 from .secrets import ParameterStore
 from .variables import DERIVED
 
-COMMANDS = ("prepare", "plan", "deploy", "destroy", "variables")
+NAMING: Final = ("data", "queue")
+"""Targets that make what routes have names for."""
+
+COMMANDS: Final = ("prepare", "plan", "deploy", "destroy", "variables")
 
 
-def main(words: Sequence[str] | None = None, environment: Mapping[str, str] | None = None) -> int:
+def main(
+    words: Sequence[str] | None = None, environment: Mapping[str, str] | None = None, root: Path = ROOT
+) -> int:
     """Runs one command; errors are one line on standard error."""
     ours, terraforms = parted(sys.argv[1:] if words is None else words)
     options = parser().parse_args(ours)
     process = dict(os.environ if environment is None else environment)
     func = tuple(name for name in options.func.split(",") if name)
     try:
-        deployment = Deployment(options.env, func, options.arch, options.python, process=process)
+        deployment = Deployment(options.env, func, options.arch, options.python, root, process)
         run(options.command, options.target, deployment, terraforms)
     except StreamdexError as error:
         print(f"deploy: {error}", file=sys.stderr)
@@ -77,7 +83,7 @@ def run(command: str, target: str, deployment: Deployment, options: Sequence[str
     if target in OF_FUNC and deployment.service_secrets:
         keep_secrets(deployment, deployment.service_secrets)
     terraform.apply(files, options)
-    write_names(deployment)
+    write_names(target, deployment)
 
 
 def destroy(target: str, deployment: Deployment, options: Sequence[str]) -> None:
@@ -92,7 +98,7 @@ def destroy(target: str, deployment: Deployment, options: Sequence[str]) -> None
         keep_secrets(deployment, {})
     terraform.prepare()
     terraform.destroy([*deployment.variables(target), deployment.generated(target)], options)
-    write_names(deployment)
+    write_names(target, deployment)
 
 
 def keep_secrets(deployment: Deployment, secrets: Mapping[str, str]) -> None:
@@ -118,11 +124,13 @@ def client(service: str, deployment: Deployment, region: str) -> Any:
     )
 
 
-def write_names(deployment: Deployment) -> None:
-    """Writes what exists under the names of routes, as a file of settings: config/ENV.names.yml."""
+def write_names(target: str, deployment: Deployment) -> None:
+    """After a target that names something: what exists under the names of routes, as settings (ENV.names.yml)."""
+    if target not in NAMING:
+        return
     names: dict[str, str] = {}
-    for target in ("data", "queue"):
-        names |= deployment.outputs(target).get("names", {})
+    for naming in NAMING:
+        names |= deployment.outputs(naming).get("names", {})
     file = deployment.root / "config" / f"{deployment.env}.names.yml"
     if names:
         file.write_text(yaml.safe_dump({"names": names}, allow_unicode=True), encoding="utf-8")

@@ -65,7 +65,8 @@ class Terraform:
         """The outputs by their names; none while nothing is deployed."""
         if not self._is_remote and not (self.state / "terraform.tfstate").is_file():
             return {}
-        self.prepare()
+        if self._is_remote:  # a file is read as it is
+            self.prepare()
         done = self._run(["output", "-json", *self._state()], capture=True)
         return {name: output["value"] for name, output in json.loads(done).items()}
 
