@@ -1,7 +1,7 @@
-"""A backfill by many: its parts wait in a queue, and whoever reads that works one off, a page at a time.
+"""A backfill by many: its parts wait in a queue, and whoever reads that works some pages of one off.
 
 What is left of a part goes back to the queue as an order of its own, before the one in hand is deleted. A part
-whose worker was killed comes again from the page that it was at. A message that is delivered twice has a part
+whose worker was killed comes again from where it was taken up. A message that is delivered twice has a part
 worked off twice, which versions make safe.
 """
 
@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -41,7 +42,10 @@ LONGEST_DELAY: Final = 900
 ENOUGH: Final = 10.0
 """Seconds that a page takes at the most, about: with less left of a Lambda's time it is not begun."""
 
-WORKED_OFF: Final = Result(Outcome.APPLIED, "a page of a backfill's part")
+AT_A_TIME: Final = 20.0
+"""Seconds after which the rest of a part goes back to the queue: others may have time for it."""
+
+WORKED_OFF: Final = Result(Outcome.APPLIED, "pages of a backfill's part")
 
 
 class Enqueued:
@@ -88,11 +92,12 @@ class Enqueued:
 
 
 class Orders:
-    """Dispatches what came from a queue: orders are worked off, a page of each, and all else goes on."""
+    """Dispatches what came from a queue: orders after all else, of each a page at least."""
 
-    def __init__(self, service: Service, dispatcher: Dispatcher):
+    def __init__(self, service: Service, dispatcher: Dispatcher, clock: Callable[[], float] = time.monotonic):
         self._service = service
         self._dispatcher = dispatcher
+        self._clock = clock
         self._inside: dict[str, Service] = {}
 
     def dispatch(
@@ -105,25 +110,35 @@ class Orders:
         comes_again: bool = True,
     ) -> Report:
         """As Dispatcher.dispatch."""
-        results: dict[int, Result] = {}
-        rest: list[tuple[int, Record]] = []
-        for position, record in enumerate(batch):
-            if isinstance(record, OrderRecord):
-                became = self._worked_off(record, context or self._service.context, within)
-                if isinstance(became, Result):
-                    results[position] = became
-                else:
-                    rest.append((position, became))
+        orders = {n: record for n, record in enumerate(batch) if isinstance(record, OrderRecord)}
+        until = self._clock() + AT_A_TIME
+        changes = {n: record for n, record in enumerate(batch) if n not in orders}
+        results = self._dispatched(changes, source, context, within, comes_again)
+        lost: dict[int, Record] = {}
+        for position, order in orders.items():
+            became = self._worked_off(order, context or self._service.context, within, until)
+            if isinstance(became, Result):
+                results[position] = became
             else:
-                rest.append((position, record))
-        told = self._dispatcher.dispatch(
-            [record for _, record in rest], source, context, within=within, comes_again=comes_again
-        )
-        results |= {position: result for (position, _), result in zip(rest, told.results, strict=True)}
+                lost[position] = became
+        results |= self._dispatched(lost, source, context, within, comes_again)
         return Report([results[position] for position in range(len(batch))])
 
-    def _worked_off(self, record: OrderRecord, context: Context, within: float) -> Result | Undecodable:
-        """How a page of it ended; what cannot be worked off by anybody as a record that is kept. Raises Halt."""
+    def _dispatched(
+        self, records: Mapping[int, Record], source: str, context: Context | None, within: float, comes_again: bool
+    ) -> dict[int, Result]:
+        """How records of a batch end, by their places in it."""
+        if not records:
+            return {}
+        report = self._dispatcher.dispatch(
+            list(records.values()), source, context, within=within, comes_again=comes_again
+        )
+        return dict(zip(records, report.results, strict=True))
+
+    def _worked_off(
+        self, record: OrderRecord, context: Context, within: float, until: float
+    ) -> Result | Undecodable:
+        """How it ended; what cannot be worked off by anybody as a record that is kept. Raises Halt."""
         try:
             order = record.order
             routes = self._routes(order)
@@ -132,7 +147,7 @@ class Orders:
         if context.remaining_time() < ENOUGH:
             return Result(Outcome.RETRY, "no time is left for a page")
         try:
-            self._work(order, routes, context, within)
+            self._work(order, routes, context, within, until)
         except _Undone as undone:
             return undone.result
         except Unreachable as error:
@@ -154,23 +169,34 @@ class Orders:
             )
         return [known[name] for name in order.routes]
 
-    def _work(self, order: Order, routes: Sequence[BoundRoute], context: Context, within: float) -> None:
-        service, bound = self._service, routes
-        if order.into:
-            service = self._inside.get(order.into) or self._service.into(
-                order.index, order.into, self._service.letters
-            )
-            self._inside[order.into] = service
-            names = {one.name for one in routes}
-            bound = [one for one in service.router.bound if one.name in names and one.index == order.into]
-        page = part_of(order, service).read(order.after)
-        if page.records:
-            dispatcher = service.loader_of(bound, hints=bool(order.file))
+    def _work(
+        self, order: Order, routes: Sequence[BoundRoute], context: Context, within: float, until: float
+    ) -> None:
+        """Pages of a part, and what is left of it back to its queue. Raises what comes of a page."""
+        service, bound = self._target_of(order, routes)
+        part, dispatcher = part_of(order, service), service.loader_of(bound, hints=bool(order.file))
+        begun = order.after
+        while order.after != ENDED:
+            page = part.read(order.after)
             report = dispatcher.dispatch(page.records, f"part of table {order.table}", context, within=within)
-            if report.undone:
+            if report.undone and order.after == begun:
                 raise _Undone(report.results[report.undone[0]])
-        if page.after != ENDED:
-            self._send(replace(order, after=page.after), page.units)
+            if report.undone:
+                break
+            order = replace(order, after=page.after)
+            if order.units or self._clock() >= until or context.remaining_time() < ENOUGH:
+                break
+        if order.after != ENDED:
+            self._send(order, page.units)
+
+    def _target_of(self, order: Order, routes: Sequence[BoundRoute]) -> tuple[Service, Sequence[BoundRoute]]:
+        """The service and its routes that fill the index that is meant."""
+        if not order.into:
+            return self._service, routes
+        if order.into not in self._inside:
+            self._inside[order.into] = self._service.into(order.index, order.into, self._service.letters)
+        inside, names = self._inside[order.into], {bound.name for bound in routes}
+        return inside, [one for one in inside.router.bound if one.name in names and one.index == order.into]
 
     def _send(self, order: Order, units: float) -> None:
         """Has the rest of a part worked off, once what the page cost is paid for."""
@@ -181,7 +207,7 @@ class Orders:
 
 
 class _Undone(Exception):
-    """Some of a page has to come again: all of it does."""
+    """Some of the first page has to come again: all of it does."""
 
     def __init__(self, result: Result):
         super().__init__(result.summary)

@@ -18,18 +18,12 @@ class Container(ServiceProcess):
     _numbers = itertools.count()
 
     def __init__(self, place: Deployment, folder: Path, within: Path | None = None, **settings: str):
-        names = ",".join(f"{name}={actual}" for name, actual in place.settings.names.items())
         its = {
-            "AWS_ENDPOINT_URL": place.aws_url,
-            "AWS_ENDPOINT_URL_DYNAMODB": place.settings.aws_endpoint_url_dynamodb or place.aws_url,
-            "AWS_ENDPOINT_URL_DYNAMODB_STREAMS": place.settings.aws_endpoint_url_dynamodb_streams or place.aws_url,
-            "SEARCH_URL": place.search_url,
+            **place.environment,
             "READ_QUEUE": place.queue,
             "POLL_INTERVAL": "0.05",
             "STREAMDEX_POLL_WAIT": "0",
-            "STREAMDEX_NAMES": names,
             "STREAMDEX_CHECKPOINTS": str(folder / "positions.sqlite"),
-            "STREAMDEX_DEAD_LETTERS": str(place.letters),
             "STREAMDEX_STREAM_BATCH_SIZE": "50",
             "STREAMDEX_PAGE_PORT": "0",
         }

@@ -105,6 +105,20 @@ class Deployment:
         self.items = aws_client(dynamodb_url, "dynamodb", "resource").Table(self.table)
         self.s3 = aws_client(aws_url, "s3")
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What tells a process, or a command, where everything is."""
+        settings = self.settings
+        return {
+            "AWS_ENDPOINT_URL": self.aws_url,
+            "AWS_ENDPOINT_URL_DYNAMODB": settings.aws_endpoint_url_dynamodb or self.aws_url,
+            "AWS_ENDPOINT_URL_DYNAMODB_STREAMS": settings.aws_endpoint_url_dynamodb_streams or self.aws_url,
+            "SEARCH_URL": self.search_url,
+            "STREAMDEX_NAMES": ",".join(f"{name}={actual}" for name, actual in settings.names.items()),
+            "STREAMDEX_CHECKPOINTS": settings.checkpoints,
+            "STREAMDEX_DEAD_LETTERS": str(self.letters),
+        }
+
     def documents(self) -> dict[str, Any]:
         return documents_of(self.search_url, self.index)
 

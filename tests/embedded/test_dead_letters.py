@@ -216,13 +216,7 @@ def test_purge_never_takes_all_by_mistake(app: App):
 @pytest.fixture
 def two_letters(deployment: Deployment, monkeypatch) -> Deployment:
     """Two uploads that are no images are kept, and the command line finds them."""
-    names = ",".join(f"{name}={actual}" for name, actual in deployment.settings.names.items())
-    for variable, value in {
-        "AWS_ENDPOINT_URL": deployment.aws_url,
-        "SEARCH_URL": deployment.search_url,
-        "STREAMDEX_NAMES": names,
-        "STREAMDEX_DEAD_LETTERS": str(deployment.letters),
-    }.items():
+    for variable, value in deployment.environment.items():
         monkeypatch.setenv(variable, value)
     deployment.upload("broken.png", b"no image")
     deployment.upload("other.txt", b"no image")

@@ -50,6 +50,7 @@ OTHER_NAMES = {
     "s3:ListBucket": "s3:HeadBucket",
     "sqs:ChangeMessageVisibility": "sqs:ChangeMessageVisibilityBatch",
     "sqs:DeleteMessage": "sqs:DeleteMessageBatch",
+    "sqs:SendMessage": "sqs:SendMessageBatch",
 }
 """Permissions, and the requests that need them and are called otherwise."""
 
@@ -298,7 +299,8 @@ def operate(app: App) -> None:
     assert planned.there is not None
     assert documents_in(app.context, planned.there)
     forgetful = replace(declared, settings={**declared.settings, "gc_deletes": "30m"})
-    assert apply(app.context, plan(app.context, forgetful)).done
+    for wanted in (forgetful, declared):  # there and back, for whoever operates next
+        assert apply(app.context, plan(app.context, wanted)).done
     assert check(app.context, app.router, declared, app.tables(), 10, lambda more: None).items
     assert letters.redrive(app.letters, letters.Filter(), app.dispatcher_of)["rejected"]
     assert letters.purge(app.letters, letters.Filter(route="images:ImageUploads"))
@@ -348,8 +350,12 @@ def test_the_commands_run_with_the_policy_of_an_operator(account: Account):
 def test_they_do_not_run_with_any_permission_less(account: Account, action: str):
     app = account.app(lambda policy: without(policy, action), operator=True)
     commands = Watched(app)
-    with app, pytest.raises((Halt, ClientError, AssertionError)):
-        operate(app)
+    with app:
+        try:
+            operate(app)
+        except (Halt, ClientError, AssertionError):
+            if not commands.refused:
+                raise
     assert commands.refused == {action}
 
 

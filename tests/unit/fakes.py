@@ -52,15 +52,15 @@ class IndexModel:
         self.documents: dict[tuple[str, str], Any] = {}
         self.versions: dict[tuple[str, str], int] = {}
         self.sent: list[Write] = []
-        self._forced = {name: list(results) for name, results in (forced or {}).items()}
+        self.forced = {name: list(results) for name, results in (forced or {}).items()}
 
     def write(self, writes: Sequence[Write]) -> list[Result]:
         return [self._write(write) for write in writes]
 
     def _write(self, write: Write) -> Result:
         self.sent.append(write)
-        if self._forced.get(write.id):
-            return self._forced[write.id].pop(0)
+        if self.forced.get(write.id):
+            return self.forced[write.id].pop(0)
         place = (write.target, write.id)
         stored = self.versions.get(place, 0)
         if write.version is not None and write.version < stored:

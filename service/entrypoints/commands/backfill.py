@@ -20,6 +20,8 @@ def backfill_tables(chosen: Chosen) -> int:
     wanted = [name for name in ("rebuild", "rollback", "drop_old", "abandon") if getattr(what, name)]
     if len(wanted) > 1:
         raise SettingsError(f"one at a time: {', '.join('--' + name.replace('_', '-') for name in wanted)}")
+    if what.loaded and not what.rebuild:
+        raise SettingsError("--loaded is of a rebuild: say --rebuild --loaded")
     if wanted:
         return change_indices(chosen)
     with (

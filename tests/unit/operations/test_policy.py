@@ -253,9 +253,11 @@ def test_tables_are_scanned_by_operators_and_by_a_container_that_mends_gaps(sett
         assert statement["Resource"] == "arn:aws:dynamodb:eu-west-1:111122223333:table/images"
 
 
-def test_an_operator_reads_neither_streams_nor_queues():
+def test_an_operator_reads_neither_streams_nor_queues_and_puts_parts_of_a_backfill_on_these():
     statements = named(policy(Tenants(), Uploads(), read_queue=("uploads",), operator=True))
-    assert list(statements) == ["ListTables", "LookAtTenant", "ScanTenant", "ListIn", "ReadObjectsOfIn"]
+    reading = ["ListTables", "LookAtTenant", "ScanTenant", "ListIn", "ReadObjectsOfIn"]
+    assert list(statements) == [*reading, "EnqueueOnUploads"]
+    assert statements["EnqueueOnUploads"]["Action"] == ["sqs:GetQueueUrl", "sqs:SendMessage"]
 
 
 SEEN_IN_QUEUE = {"ShowLettersInLetters": "sqs:ChangeMessageVisibility,sqs:ReceiveMessage"}

@@ -37,7 +37,7 @@ def pages_with(page: Page, text: str) -> list[str]:
     raw = stream_record(new={"id": text[:500] or "k", "n": text, text[:500]: [text, {"deep": text}]})
     upload = s3_record((text[:500] or "k").encode("utf-8", "replace").decode())
     result = Result(Outcome.REJECTED, text)
-    page.bench.index._forced = {}
+    page.bench.index.forced = {}
     page.dispatch(raw, upload, {"eventSource": "aws:dynamodb", "dynamodb": {"SequenceNumber": text}})
     letters = [Letter(record, text[:300].replace("\ud800", ""), result) for record in records(raw, upload)]
     page.letters.store([*letters, Letter(Undecodable({"a": text}, text, text, text), "fakes:Items", result)])

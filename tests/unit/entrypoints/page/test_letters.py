@@ -128,7 +128,7 @@ def test_a_letter_is_delivered_again_after_a_confirmation_and_removed(make):
 def test_a_letter_that_fails_again_stays(make):
     page = make(page_redrive=True)
     (name,) = keep(page, stream_record(new={"id": "a", "n": 7}))
-    page.bench.index._forced = {"a": [WHY]}
+    page.bench.index.forced = {"a": [WHY]}
     answer = page.post(f"/letters/{name}/redrive", page.form(f"/letters/{name}/redrive"))
     assert "rejected: the letter is kept" in words(answer.text)
     assert len(reasons(page.get("/letters"))) == 1

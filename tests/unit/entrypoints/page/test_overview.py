@@ -50,7 +50,7 @@ def test_the_line_is_there_before_anything_came(make):
 
 def test_what_came_is_counted_by_route_and_outcome(make):
     page = make()
-    page.bench.index._forced = {"b": [Result(Outcome.REJECTED, "no", 400)]}
+    page.bench.index.forced = {"b": [Result(Outcome.REJECTED, "no", 400)]}
     page.dispatch(stream_record(new={"id": "a"}), stream_record(new={"id": "b"}, sequence="2"))
     html = page.get("/")
     assert "✓ 1 applied" in line_of(html)
@@ -110,7 +110,7 @@ def test_the_latest_records_are_there_with_links_to_each(page):
 
 def test_every_page_that_is_linked_is_there(make):
     page = make(page_redrive=True)
-    page.bench.index._forced = {"b": [Result(Outcome.REJECTED, "no", 400)]}
+    page.bench.index.forced = {"b": [Result(Outcome.REJECTED, "no", 400)]}
     page.dispatch(stream_record(new={"id": "a"}), stream_record(new={"id": "b"}, sequence="2"))
     seen, rest = set(), ["/"]
     while rest:

@@ -53,14 +53,14 @@ def opened(page: Page, key: str) -> str:
 
 
 def test_the_latest_come_first_with_how_they_ended_and_why(page):
-    page.bench.index._forced = {"b": [REFUSED]}
+    page.bench.index.forced = {"b": [REFUSED]}
     page.dispatch(stream_record(new={"id": "a"}), stream_record(new={"id": "b"}, sequence="2"))
     assert keys(page.get("/records")) == ["b", "a"]
     assert "✕ rejected b mapping conflict INSERT fakes:Items table images just now" in words(page.get("/records"))
 
 
 def test_they_are_filtered_by_outcome_route_and_any_text(page):
-    page.bench.index._forced = {"b": [REFUSED]}
+    page.bench.index.forced = {"b": [REFUSED]}
     page.dispatch(
         stream_record(new={"id": "a", "n": "Lisbon"}),
         stream_record(new={"id": "b"}, sequence="2"),
@@ -122,7 +122,7 @@ def test_what_the_route_raises_is_told_where_its_document_would_stand(make):
 
 
 def test_a_rejected_record_leads_to_its_dead_letter(page):
-    page.bench.index._forced = {"b": [REFUSED]}
+    page.bench.index.forced = {"b": [REFUSED]}
     page.dispatch(stream_record(new={"id": "b"}))
     (path, *_) = re.findall(r'href="(/records/[^"]+)"><bdi>b<', page.get("/records"))
     (letter,) = re.findall(r'href="(/letters/\w+)"', page.get(path))

@@ -1,0 +1,91 @@
+"""`backfill` and `verify` as they are typed: what they print, and their exit codes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from deployments import Deployment, ask, fill
+from load import make_queue
+
+from service.entrypoints.cli import main
+from service.operations import rebuild as rebuilding
+
+
+@pytest.fixture
+def place(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Deployment:
+    """A table of a few items, which the command line finds."""
+    monkeypatch.setattr(rebuilding, "UNTIL_ALL_HAVE_SEEN", 0.0)
+    for name, value in deployment.environment.items():
+        monkeypatch.setenv(name, value)
+    fill(deployment, 5)
+    return deployment
+
+
+def said(capsys: pytest.CaptureFixture[str], *words: str) -> list[Any]:
+    capsys.readouterr()
+    main([*words, "--json"])
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def spoil(place: Deployment) -> None:
+    """Somebody deletes a document."""
+    ask("DELETE", f"{place.search_url}/{place.index}/_doc/i0001")
+
+
+def test_a_table_is_loaded_and_verified(place: Deployment, capsys: pytest.CaptureFixture[str]):
+    assert main(["backfill"]) == 0
+    told = capsys.readouterr()
+    assert told.out == "5 items: 5 applied\n"
+    assert "backfill: 5 items" in told.err
+    assert main(["verify", "--patience=0"]) == 0
+    assert "5 items and 5 documents: no difference" in capsys.readouterr().out
+    assert said(capsys, "backfill", "--table=images") == [{"applied": 5}]
+
+
+def test_what_differs_is_named_and_mended(place: Deployment, capsys: pytest.CaptureFixture[str]):
+    main(["backfill"])
+    spoil(place)
+    capsys.readouterr()
+    assert main(["verify", "--patience=0"]) == 1
+    found, counts = capsys.readouterr().out.splitlines()
+    assert found.split() == ["missing", f"{place.index}/i0001"]
+    assert counts == "5 items and 4 documents: 1 missing"
+    finding, ended = said(capsys, "verify", "--patience=0", "--repair")
+    assert (finding["kind"], finding["key"], finding["became"]) == ("missing", {"id": "i0001"}, "mended")
+    assert (ended["left"], ended["mended"]) == ({}, {"missing": 1})
+    assert main(["verify", "--patience=0"]) == 0
+
+
+def test_an_index_is_rebuilt_and_the_old_one_dropped(place: Deployment, capsys: pytest.CaptureFixture[str]):
+    main(["backfill"])
+    capsys.readouterr()
+    assert main(["backfill", "--rebuild", "--patience=0"]) == 0
+    new, old = f"{place.index}-000002", f"{place.index}-000001"
+    assert capsys.readouterr().out == f"{place.index}: {new} is in place of {old}\n"
+    assert main(["backfill", "--drop-old"]) == 0
+    assert capsys.readouterr().out == f"{place.index}: {old} is deleted\n"
+
+
+def test_parts_are_put_on_a_queue(place: Deployment, capsys: pytest.CaptureFixture[str]):
+    queue = make_queue(place)
+    assert main(["backfill", f"--enqueue={queue}", "--segments=3"]) == 0
+    assert capsys.readouterr().out == f"3 parts on queue {queue}\n"
+    assert said(capsys, "backfill", f"--enqueue={queue}", "--segments=12") == [{"enqueued": 12}]
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--rebuild", "--rollback"], "one at a time"),
+        (["--loaded"], "say --rebuild --loaded"),
+        (["--table=other"], "no such route"),
+        (["--export=/nowhere/at/all"], "no such file"),
+    ],
+)
+def test_what_makes_no_sense_is_a_usage_error(
+    place: Deployment, capsys: pytest.CaptureFixture[str], words: list[str], reason: str
+):
+    assert main(["backfill", *words]) == 2
+    assert reason in capsys.readouterr().err
