@@ -27,7 +27,7 @@ DEPLOY_OPTIONS = --env=$(ENV) $(if $(FUNC),--func=$(FUNC)) $(if $(ARCH),--arch=$
 	$(if $(LAMBDA_PYTHON),--python=$(LAMBDA_PYTHON))
 asked = test -n "$(TARGET)" -a -n "$(ENV)" || { echo "make $@ TARGET=… ENV=lab, where TARGET is one of $(DEPLOYED)" >&2; exit 2; }
 
-.PHONY: help run shim invoke build plan deploy destroy test test-infra test-page test-real test-faults endurance watch check format lock clean
+.PHONY: help run shim invoke build plan deploy destroy test test-infra test-page test-real test-faults test-build endurance watch check format lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,8 +42,8 @@ invoke: .venv/ready ## call the Lambda handler once on a recorded event (EVENT=f
 	@test -n "$(EVENT)" || { echo "which event? make invoke EVENT=tests/data/insert.json" >&2; exit 2; }
 	@$(PY) -m infra.shim invoke $(OPTIONS) "$(EVENT)"
 
-build: .venv/ready ## build TARGET=layer|lambda|image, or fetch what another target needs (FUNC=images ARCH=arm64 ENV=lab)
-	@test -n "$(TARGET)" || { echo "build what? make build TARGET=layer (or lambda, image; $(DEPLOYED))" >&2; exit 2; }
+build: .venv/ready ## build TARGET=layer|lambda|image|wheel into dist, or fetch what another needs (FUNC=images ARCH=arm64 ENV=lab)
+	@test -n "$(TARGET)" || { echo "build what? make build TARGET=layer (or lambda, image, wheel; $(DEPLOYED))" >&2; exit 2; }
 	@$(if $(filter data queue search container,$(TARGET)),$(DEPLOY) prepare $(TARGET) $(DEPLOY_OPTIONS),\
 		$(PY) -m infra.build $(TARGET) $(if $(FUNC),--func=$(FUNC)) $(if $(ARCH),--arch=$(ARCH)) \
 			$(if $(LAMBDA_PYTHON),--python=$(LAMBDA_PYTHON)))
@@ -81,6 +81,9 @@ test-faults: .venv/ready ## run faults, kills, pauses and bad input at length (F
 		tests/unit/dispatch/test_faults_of_aws.py tests/unit/sources/test_streams.py tests/embedded/test_faults.py \
 		$(TEST_ARGS)
 
+test-build: .venv/ready ## run the tests of what is built: the layer and the code alone on a bare interpreter, the package
+	@$(PY) -m pytest -n 2 --dist loadfile tests/build $(TEST_ARGS)
+
 endurance: .venv/ready ## run RECORDS (1000000) through the container on real servers: memory, files, threads stay flat
 	@$(PY) -m tests.endurance --records=$(RECORDS) --rollover=$(ROLLOVER)
 
@@ -99,7 +102,7 @@ format: .venv/ready ## format the code and mend what can be mended
 
 lock: ## renew requirements.lock from pyproject.toml
 	@$(PYTHON) -m venv build/uv && build/uv/bin/python -m pip install --quiet uv
-	@build/uv/bin/uv pip compile pyproject.toml --quiet --upgrade --extra images --extra operations --group shim --group build --group dev \
+	@build/uv/bin/uv pip compile pyproject.toml --quiet --upgrade --all-extras --group shim --group build --group dev \
 		--universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 		--output-file requirements.lock
 

@@ -116,8 +116,10 @@ def fetch(upload: ObjectRecord, context: Context, most: int) -> tuple[bytes, str
 
 def describe(body: bytes) -> dict[str, Any]:
     """Format, width and height in pixels, and EXIF where there is some. Raises Reject for what is no image."""
-    from PIL import Image, UnidentifiedImageError
-
+    try:
+        from PIL import Image, UnidentifiedImageError
+    except ModuleNotFoundError as error:
+        raise Reject("images are read with Pillow: pip install 'streamdex[images]'") from error
     try:
         with Image.open(BytesIO(body)) as image:
             found = {"format": image.format, "width": image.width, "height": image.height}

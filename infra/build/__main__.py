@@ -20,6 +20,7 @@ TARGETS: Final[Mapping[str, tuple[str, Sequence[str]]]] = {
     "layer": ("layer", ("python",)),
     "lambda": ("function", ("env",)),
     "image": ("image", ()),
+    "wheel": ("wheel", ()),
 }
 """For each target its module, and which options its `build` takes beyond FUNC, ARCH and the folder."""
 

@@ -18,6 +18,9 @@ from .listing import chosen_modules
 from .lock import Pin, closure, pins
 from .platforms import Platform, platform_of
 
+WHEELS: Final = ROOT / "build/wheels"
+"""What was downloaded, for the next build; `make clean` removes it."""
+
 PREFIX: Final = "python/"
 """Where Lambda looks for packages in a layer."""
 
@@ -50,17 +53,26 @@ def build(func: tuple[str, ...], arch: str, out: Path, python: str = "") -> list
 
 
 def install(wanted: Sequence[Pin], platform: Platform, folder: Path) -> None:
-    """The wheels of these packages, unpacked. Raises SettingsError where pip does not find them; it says why."""
-    requirements = folder.with_name(f"{folder.name}.txt")
-    requirements.write_text("\n".join(pin.line() for pin in wanted), encoding="utf-8")
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
-    command += ["--only-binary=:all:", "--no-deps", "--require-hashes", f"--target={folder}", *platform.options]
-    try:
-        done = subprocess.run([*command, "-r", str(requirements)], check=False)
-    finally:
-        requirements.unlink()
-    if done.returncode:
-        raise SettingsError("pip found no wheels for this platform and Python (its words are above)")
+    """The wheels of these packages, unpacked: those kept in WHEELS, else downloaded there first.
+
+    Either way they are those of the lock file, by their digests. Raises SettingsError where pip does not find
+    them; it says why.
+    """
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as requirements:
+        requirements.write("\n".join(pin.line() for pin in wanted))
+        requirements.flush()
+        said = ["--only-binary=:all:", "--no-deps", "--require-hashes", *platform.options, "-r", requirements.name]
+        kept = ["--no-index", f"--find-links={WHEELS}", "--no-compile", f"--target={folder}"]
+        if pip("install", *kept, *said, silent=True):
+            return
+        if not (pip("download", f"--dest={WHEELS}", *said) and pip("install", *kept, *said)):
+            raise SettingsError("pip found no wheels for this platform and Python (its words are above)")
+
+
+def pip(command: str, *options: str, silent: bool = False) -> bool:
+    """Whether pip could do it."""
+    words = [sys.executable, "-m", "pip", command, "--quiet", "--disable-pip-version-check", *options]
+    return subprocess.run(words, check=False, stderr=subprocess.DEVNULL if silent else None).returncode == 0
 
 
 def needed_of(folder: Path, aws_services: Collection[str]) -> Iterator[tuple[str, bytes]]:

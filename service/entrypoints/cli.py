@@ -1,4 +1,4 @@
-"""The command line: `python -m service COMMAND`."""
+"""The command line: `python -m service COMMAND`, or `streamdex COMMAND` where the package is installed."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from collections.abc import Sequence
 
 from ..app import choose
 from ..errors import SettingsError, StreamdexError
+from ..program import PROGRAM
 from ..settings.reading import Usage
 from .commands import MODULES, command_of
-
-PROGRAM = "python -m service"
 
 EXIT_CODES = """Exit codes: 0 done, 1 differences, findings, or records that were rejected or had no route, 2 usage
 or settings, 3 halted, 4 unreachable, 130 interrupted.
@@ -34,6 +33,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output is gone, as with `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def script() -> int:
+    """The command `streamdex`: the user's routes are found in the folder it is called in, as by `python -m`."""
+    if not sys.flags.safe_path:
+        sys.path.insert(0, "")
+    return main()
 
 
 def overview() -> str:

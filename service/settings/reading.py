@@ -13,6 +13,7 @@ from typing import Any, NoReturn, TypeVar
 import configargparse
 
 from ..errors import SettingsError
+from ..program import PROGRAM
 from .files import nested_yaml
 from .options import Option, collect, converter, is_bool, masked, options_of, shown_value
 
@@ -140,7 +141,7 @@ def without_empty(environment: Mapping[str, str]) -> dict[str, str]:
 
 class Parser(configargparse.ArgumentParser):  # type: ignore[misc]  # it has no types
     def error(self, message: str) -> NoReturn:
-        raise SettingsError(f"{message} (every setting: python -m service settings)")
+        raise SettingsError(f"{message} (every setting: {PROGRAM} settings)")
 
 
 def names_of(unknown: Sequence[str]) -> list[str]:

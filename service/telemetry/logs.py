@@ -22,6 +22,7 @@ from typing import Any, Final
 
 from ..dispatch import Dispatched, Observer
 from ..dispatch.planning import Task
+from ..program import PROGRAM
 from ..records import ObjectRecord, Record, TableRecord
 from ..settings import Settings
 
@@ -126,7 +127,7 @@ class LoggingObserver(Observer):
     def lost(self, source: str, shard: str, since: float, until: float) -> None:
         logger.error(
             "records lost: the stream no longer has them; what was written to the table within these times and not"
-            " since may be missing or old in its indices: python -m service verify --repair --table mends that"
+            f" since may be missing or old in its indices: {PROGRAM} verify --repair --table mends that"
             " (on_gap=verify does by itself)",
             extra={"source": source, "shard": shard, "since": iso(since), "until": iso(until)},
         )

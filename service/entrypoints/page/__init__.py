@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from ...dispatch import Outcome
 from ...errors import StreamdexError
+from ...program import PROGRAM
 from ..guard import HEADERS
 from . import access, letters, line, records, search, shards, words
 from .state import State
@@ -47,6 +48,7 @@ def make_page(state: State) -> WSGIApplication:
             "Outcome": Outcome,
             "signs": words.SIGNS,
             "meanings": words.MEANINGS,
+            "program": PROGRAM,
             "signed_in": state.guard.asks and state.guard.knows(request.environ),
         }
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
+from ...program import PROGRAM
 from ...routing import BoundRoute
 from ...sinks.search.targets import Target
 from ..marks import BUILDING, state_in
@@ -19,7 +20,7 @@ from .patient import Patient
 Aliases = Mapping[str, Mapping[str, Any]]
 """What GET NAME*/_alias answers."""
 
-BACKFILL: Final = "python -m service backfill"
+BACKFILL: Final = f"{PROGRAM} backfill"
 
 
 def listed(patient: Patient, name: str) -> Aliases:

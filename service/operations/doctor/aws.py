@@ -11,6 +11,7 @@ from ...context import Context
 from ...dispatch.failures import FORBIDDEN, describe, result_of
 from ...dispatch.outcomes import Outcome
 from ...errors import Halt, SettingsError
+from ...program import PROGRAM
 from ...settings.options import hide_password
 from .clock import Clock
 from .findings import NOTE, Finding, Trouble
@@ -39,7 +40,7 @@ ACTIONS: Final = {
 }
 """The permissions of requests that have another name (Service Authorization Reference)."""
 
-GIVE: Final = "give the service this permission: `python -m service doctor --policy` prints all that it needs"
+GIVE: Final = f"give the service this permission: `{PROGRAM} doctor --policy` prints all that it needs"
 
 
 class Aws:

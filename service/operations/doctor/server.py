@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from ...context import Context
 from ...errors import SettingsError
+from ...program import PROGRAM
 from ...settings.options import hide_password
 from .clock import Clock
 from .findings import NOTE, Finding, Trouble
@@ -85,7 +86,7 @@ class SearchServer:
 
         if isinstance(error, SettingsError):
             topic = "credentials" if "search_auth" in str(error) else "endpoints"
-            return Finding(topic, self.name, str(error), "see `python -m service settings`")
+            return Finding(topic, self.name, str(error), f"see `{PROGRAM} settings`")
         if isinstance(error, SSLError):
             return Finding(
                 "endpoints",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...program import PROGRAM
 from ...routing import Router
 from ...sinks.search.targets import Target
 from ..tables import fills_index
@@ -11,11 +12,11 @@ def renewal(router: Router, target: Target) -> str:
     """What builds an index anew, with its documents if these are all of items."""
     owners = [bound for bound in router.bound if bound.index == target.name]
     if not all(map(fills_index, owners)):  # a scan does not bring all of it back
-        return f"python -m service indices apply --index={target.name} --recreate"
+        return f"{PROGRAM} indices apply --index={target.name} --recreate"
     plain = "" if target.is_alias else " --replace-index"
-    return f"python -m service backfill --route={owners[0].name} --rebuild{plain}"
+    return f"{PROGRAM} backfill --route={owners[0].name} --rebuild{plain}"
 
 
 def change(target: Target) -> str:
     """What changes an index in place."""
-    return f"python -m service indices apply --index={target.name}"
+    return f"{PROGRAM} indices apply --index={target.name}"

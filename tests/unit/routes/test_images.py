@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -118,6 +119,12 @@ def test_an_image_without_exif_has_none():
 def test_what_is_no_image_is_rejected(body):
     with pytest.raises(Reject, match="not an image"):
         created(body)
+
+
+def test_without_pillow_the_reason_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(Reject, match=r"pip install 'streamdex\[images\]'"):
+        created(b"x")
 
 
 def test_an_upload_that_is_gone_is_skipped():

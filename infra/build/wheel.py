@@ -1,0 +1,24 @@
+"""The package `streamdex`, as a wheel and as its source."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from service.errors import SettingsError
+
+from .declared import ROOT
+
+
+def build(func: tuple[str, ...], arch: str, out: Path) -> list[Path]:
+    """Both are the same whatever FUNC and ARCH say: routes are the user's. Raises SettingsError."""
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "hatchling", "build", "--directory", folder]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise SettingsError(f"the package cannot be built: {done.stderr.strip()[-500:]}")
+        return [Path(shutil.move(path, out / path.name)) for path in sorted(Path(folder).iterdir())]

@@ -1,0 +1,49 @@
+"""What was built once for all tests of a run, and the embedded stand-ins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from builds import Archives, checkout, make
+
+from infra.shim.probes import free_port
+from infra.shim.stand_ins import embedded_aws, embedded_search
+
+pytest.importorskip("osmem_server", reason="there is no embedded search server for this platform")
+
+
+@pytest.fixture(scope="session")
+def elsewhere(tmp_path_factory) -> Path:
+    """A copy of the checkout in another folder, with other times and modes; nobody changes it."""
+    return checkout(tmp_path_factory.mktemp("elsewhere"))
+
+
+@pytest.fixture
+def mine(tmp_path) -> Path:
+    """A copy for a test to change."""
+    (tmp_path / "mine").mkdir()
+    return checkout(tmp_path / "mine")
+
+
+@pytest.fixture(scope="session")
+def here(tmp_path_factory) -> Archives:
+    """The layer for this interpreter, the Lambda's code and the package, built in the checkout."""
+    out = tmp_path_factory.mktemp("dist")
+    make(Path.cwd(), out, "layer", "--python=here")
+    make(Path.cwd(), out, "lambda")
+    make(Path.cwd(), out, "wheel")
+    return Archives(out)
+
+
+@pytest.fixture(scope="session")
+def aws_url() -> Iterator[str]:
+    with embedded_aws(free_port()) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def search_url() -> Iterator[str]:
+    with embedded_search(free_port()) as url:
+        yield url
