@@ -153,7 +153,7 @@ resource "aws_ecs_task_definition" "this" {
     linuxParameters        = { initProcessEnabled = true, capabilities = { drop = ["ALL"] } }
 
     healthCheck = {
-      command     = ["CMD", "python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8080/healthz', timeout=4)"]
+      command     = ["CMD", "python", "-m", "service.entrypoints.healthy"]
       interval    = 15
       timeout     = 5
       retries     = 4

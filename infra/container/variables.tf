@@ -112,7 +112,7 @@ variable "memory" {
 variable "state_folder" {
   description = "The folder that the container may write to; nothing in it outlives the container."
   type        = string
-  default     = "/app/.streamdex"
+  default     = "/var/lib/streamdex"
 }
 
 variable "at_least" {

@@ -46,7 +46,7 @@ def terraform_environment() -> dict[str, str]:
     path = (ROOT / program).resolve()
     if not path.is_file():
         needs(f"{path} is missing: set STREAMDEX_PROVIDER to what makes a provider ready, or to nothing")
-    done = subprocess.run([path, ROOT / "infra"], capture_output=True, text=True, check=True)
+    done = subprocess.run([path, ROOT / "infra", ROOT / "examples"], capture_output=True, text=True, check=True)
     words = [word for line in done.stdout.splitlines() for word in shlex.split(line)[1:]]
     return {**os.environ, **dict(word.split("=", 1) for word in words)}
 

@@ -54,7 +54,7 @@ run "the_container_can_write_nowhere_but_its_state" {
   }
 
   assert {
-    condition     = strcontains(jsondecode(aws_ecs_task_definition.this["this"].container_definitions)[0].healthCheck.command[3], "/healthz")
+    condition     = jsondecode(aws_ecs_task_definition.this["this"].container_definitions)[0].healthCheck.command == ["CMD", "python", "-m", "service.entrypoints.healthy"]
     error_message = "A container that is stuck is not replaced."
   }
 }
