@@ -67,7 +67,7 @@ test-page: .venv/ready ## run the tests of the service's page in a Chromium that
 	@STREAMDEX_REQUIRE_BROWSER=1 $(PY) -m pytest tests/browser $(TEST_ARGS)
 
 test-infra: .venv/ready ## check the Terraform targets, and deploy to an emulator (Terraform and a provider needed)
-	@$(PY) -m pytest tests/infra -o faulthandler_timeout=0 $(TEST_ARGS)
+	@$(PY) -m pytest -n 2 --dist=loadfile tests/infra -o faulthandler_timeout=0 $(TEST_ARGS)
 
 test-real: .venv/ready ## run the contracts and the sample on real servers (Java and Maven needed)
 	@$(PY) -m pytest tests/real $(TEST_ARGS)
