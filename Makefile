@@ -27,7 +27,7 @@ DEPLOY_OPTIONS = --env=$(ENV) $(if $(FUNC),--func=$(FUNC)) $(if $(ARCH),--arch=$
 	$(if $(LAMBDA_PYTHON),--python=$(LAMBDA_PYTHON))
 asked = test -n "$(TARGET)" -a -n "$(ENV)" || { echo "make $@ TARGET=… ENV=lab, where TARGET is one of $(DEPLOYED)" >&2; exit 2; }
 
-.PHONY: help run shim invoke build plan deploy destroy test test-infra test-page test-real test-faults test-build endurance watch check format lock clean
+.PHONY: help run shim invoke build sbom plan deploy destroy test test-infra test-page test-real test-faults test-build test-image endurance watch check format lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,7 +35,7 @@ help: ## show this list
 run: .venv/ready ## run the service on this machine (FUNC=images, RUN_ARGS='--option=value …')
 	@$(PY) -m infra.shim run $(OPTIONS)
 
-shim: .venv/ready ## start only the stand-ins for AWS and search (AWS_PORT=4566 SEARCH_PORT=9200)
+shim: .venv/ready $(if $(filter localstack,$(SHIM)),build/localstack/ready) ## start only the stand-ins for AWS and search (AWS_PORT=4566 SEARCH_PORT=9200 SHIM=docker|localstack)
 	@$(PY) -m infra.shim up $(OPTIONS)
 
 invoke: .venv/ready ## call the Lambda handler once on a recorded event (EVENT=file.json)
@@ -60,6 +60,9 @@ destroy: .venv/ready ## remove what make deploy has made, in the opposite order 
 	@$(call asked)
 	@$(DEPLOY) destroy $(TARGET) $(DEPLOY_OPTIONS) -- $(AUTO_APPROVE)
 
+sbom: .venv/ready build/sbom/ready ## list what ships, from the lock file, as CycloneDX: dist/streamdex.cdx.json (FUNC=images)
+	@$(PY) -m infra.build.sbom $(if $(FUNC),--func=$(FUNC))
+
 test: .venv/ready ## run the tests, the end-to-end ones on the embedded stand-ins
 	@$(PY) -m pytest -n 2 --cov --cov-report=term $(TEST_ARGS)
 
@@ -71,6 +74,9 @@ test-infra: .venv/ready ## check the Terraform targets, and deploy to an emulato
 
 test-real: .venv/ready ## run the contracts and the sample on real servers (Java and Maven needed)
 	@$(PY) -m pytest tests/real $(TEST_ARGS)
+
+test-image: .venv/ready ## build the image and run it, without an engine (Linux, root, buildah and debootstrap needed)
+	@$(PY) -m pytest tests/image $(TEST_ARGS)
 
 test-faults: .venv/ready ## run faults, kills, pauses and bad input at length (FAULT_RUNS KILLS PAUSES CHANGES BAD_INPUTS HISTORIES)
 	@STREAMDEX_KILLS=$(KILLS) $(PY) -m pytest -q --show-capture=no tests/embedded/test_kill.py $(TEST_ARGS)
@@ -105,6 +111,17 @@ lock: ## renew requirements.lock from pyproject.toml
 	@build/uv/bin/uv pip compile pyproject.toml --quiet --upgrade --all-extras --group shim --group build --group dev \
 		--universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 		--output-file requirements.lock
+	@for lock in infra/shim/localstack infra/build/sbom; do \
+		build/uv/bin/uv pip compile --quiet --group $${lock##*/} --universal --python-version 3.11 --generate-hashes \
+			--no-header --no-emit-index-url --output-file $$lock.lock || exit; \
+	done
+
+# Tools in environments of their own, from lock files of their own.
+build/localstack/ready: infra/shim/localstack.lock
+build/sbom/ready: infra/build/sbom.lock
+build/localstack/ready build/sbom/ready:
+	@$(PYTHON) -m venv --clear $(@D) && $(@D)/bin/python -m pip install --quiet \
+		--disable-pip-version-check --require-hashes --no-deps -r $< && touch $@
 
 clean: ## remove what was built and what runs have kept (.venv, .streamdex)
 	@rm -rf .venv .streamdex build dist .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .testmondata*

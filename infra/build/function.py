@@ -38,15 +38,22 @@ def build(func: tuple[str, ...], arch: str, out: Path, env: str = "") -> list[Pa
     With `env` the names of that deployment, `config/ENV.names.yml`, go into its configuration if they are there.
     Raises SettingsError for a route that cannot be loaded from it.
     """
-    chosen = chosen_modules(ROOT / "routes", func)
-    left_out = [name for name in modules(ROOT / "routes") if name not in chosen]
-    contents = dict(code(ROOT / "service", lambda name: name.startswith(PAGE)))
-    contents |= dict(code(ROOT / "routes", lambda name: is_of(name, left_out)))
-    contents["routes/__init__.py"] = text_with(ROOT / "routes", func).encode()
-    contents |= configuration(ROOT, env)
-    made = write_zip(out / f"{'-'.join(['streamdex-lambda', *func])}.zip", contents)
+    made = write_zip(
+        out / f"{'-'.join(['streamdex-lambda', *func])}.zip",
+        {name: content for name, content in contents(func, env).items() if not name.startswith(PAGE)},
+    )
     check(made)
     return [made]
+
+
+def contents(func: Sequence[str], env: str = "") -> dict[str, bytes]:
+    """The files of `service`, of the routes of FUNC and of the configuration, by name. Raises SettingsError."""
+    chosen = chosen_modules(ROOT / "routes", func)
+    left_out = [name for name in modules(ROOT / "routes") if name not in chosen]
+    found = dict(code(ROOT / "service", lambda name: False))
+    found |= dict(code(ROOT / "routes", lambda name: is_of(name, left_out)))
+    found["routes/__init__.py"] = text_with(ROOT / "routes", func).encode()
+    return found | configuration(ROOT, env)
 
 
 def code(package: Path, is_left_out: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:

@@ -31,7 +31,7 @@ def used_by(routes: Iterable[Route]) -> Iterator[tuple[str, str]]:
             yield "table", route.table
         if isinstance(route, BucketRoute):
             yield "bucket", route.bucket
-        if route.writes:
+        if "table" in route.writes:
             yield "table", route.writes["table"]
 
 

@@ -11,6 +11,7 @@ from service.errors import SettingsError, Unreachable
 from service.settings import Settings
 from service.settings.options import hide_password
 
+from .engines import containers
 from .probes import HOST, answers, emulator_at, is_taken, search_server_at
 from .stand_ins import embedded_aws, embedded_search
 
@@ -33,10 +34,26 @@ def find_or_start(settings: Settings, *, fresh: bool = False) -> Iterator[World]
     answer. Nothing that was not named is ever written to, unless it says that it is an AWS emulator.
     """
     with ExitStack() as stack:
+        if settings.shim != "embedded":
+            if fresh:
+                stack.enter_context(containers(settings))
+            settings = _in_containers(settings, fresh)
         aws_url, aws = _aws(stack, settings, fresh)
         search_url, search = _search(stack, settings)
         found = replace(settings, aws_endpoint_url=aws_url, search_url=search_url)
         yield World(found, aws, search, emulated=_all_emulators(found))
+
+
+def _in_containers(settings: Settings, fresh: bool) -> Settings:
+    """The same with the ports of the containers named. With SHIM=localstack the search server is embedded."""
+    aws = settings.aws_endpoint_url or f"http://{HOST}:{settings.aws_port}"
+    search = settings.search_url or f"http://{HOST}:{settings.search_port}"
+    if not fresh and not answers(aws):
+        raise Unreachable(
+            f"nothing answers at {aws}: first make shim SHIM={settings.shim}; or make run without it"
+        )
+    own = fresh and settings.shim == "localstack"
+    return replace(settings, aws_endpoint_url=aws, search_url=settings.search_url if own else search)
 
 
 def _aws(stack: ExitStack, settings: Settings, fresh: bool) -> tuple[str, str]:

@@ -91,6 +91,12 @@ class Settings:
     )
 
     # The stand-ins of `make run`.
+    shim: str = setting(
+        "embedded",
+        "what they are: embedded, containers (compose.yaml), or LocalStack by its own command",
+        env="SHIM",
+        choices=("embedded", "docker", "localstack"),
+    )
     aws_port: int = setting(4566, "the port of the AWS stand-in", env="AWS_PORT", least=1, most=65535)
     search_port: int = setting(9200, "the port of the search stand-in", env="SEARCH_PORT", least=1, most=65535)
 

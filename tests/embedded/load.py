@@ -37,14 +37,14 @@ class Writer(Companion):
     `states` are the titles that each item had, one after the other; None while it was not there.
     """
 
-    def __init__(self, place: Deployment, chance: random.Random, deleted: float = 0.2):
+    def __init__(self, place: Deployment, chance: random.Random, deleted: float = 0.2, pause: float = 0.01):
         super().__init__()
         self.states: dict[str, list[str | None]] = {key: [None] for key in KEYS}
         self.written = 0
-        self._place, self._chance, self._deleted = place, chance, deleted
+        self._place, self._chance, self._deleted, self._pause = place, chance, deleted, pause
 
     def run(self) -> None:
-        while not self.stopping.wait(0.01):
+        while not self.stopping.wait(self._pause):
             self.write()
 
     def write(self) -> None:

@@ -24,9 +24,9 @@ CHANGES = int(os.environ.get("STREAMDEX_CHANGES", "200"))
 
 
 @contextmanager
-def watched(place: Deployment, running: Sequence[Container], deleted: float = 0.2) -> Iterator[None]:
+def watched(place: Deployment, running: Sequence[Container], **writing: float) -> Iterator[None]:
     """Somebody writes and somebody reads; at the end the index is the table, and nobody has seen it go back."""
-    writer = Writer(place, random.Random(CHANGES), deleted)
+    writer = Writer(place, random.Random(CHANGES), **writing)
     with ended_after(running), Reader(place) as reader, writer:
         yield
         eventually(lambda: all(container.has_said("dispatched") for container in running), True)

@@ -65,7 +65,7 @@ class Checkout:
 
     def make(self, *words: str) -> str:
         done = subprocess.run(
-            ["make", "--no-print-directory", *words, "ENV=local"],
+            ["make", "--no-print-directory", *words, "ENV=local", "FUNC=images"],
             cwd=self.folder,
             env=self.environment,
             capture_output=True,

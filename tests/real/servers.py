@@ -112,6 +112,23 @@ def dynamodb_local(rollover: float = 0.0) -> Iterator[str]:
     twice as many.
     """
     java = find_java(17, "jdk.compiler" if rollover else "java.base")
+    home = install_dynamodb_local()
+    port = free_port()
+    command = [
+        *(java, "-Xmx256m", f"-Djava.library.path={home / 'lib'}", "-cp", f"{home}/lib/*"),
+        *((f"-Drollover.ms={rollover * 1000:.0f}", SHORT_SHARDS.name) if rollover else (SERVER,)),
+        *("-inMemory", "-sharedDb", "-port", str(port), "-disableTelemetry"),
+    ]
+    url = f"http://127.0.0.1:{port}"
+    with (
+        tempfile.TemporaryDirectory(prefix="streamdex-run-") as name,
+        process(command, Path(shutil.copy(SHORT_SHARDS, name)).parent, lambda: answers(url)),
+    ):
+        yield url
+
+
+def install_dynamodb_local() -> Path:
+    """The folder whose `lib` has it."""
     home = CACHE / "dynamodb-local-2.6.1"
     if not home.exists():
         unfinished = home.with_suffix(".unfinished")
@@ -129,24 +146,14 @@ def dynamodb_local(rollover: float = 0.0) -> Iterator[str]:
             f"-DoutputDirectory={unfinished / 'lib'}",
         )
         unfinished.rename(home)
-    port = free_port()
-    command = [
-        *(java, "-Xmx256m", f"-Djava.library.path={home / 'lib'}", "-cp", f"{home}/lib/*"),
-        *((f"-Drollover.ms={rollover * 1000:.0f}", SHORT_SHARDS.name) if rollover else (SERVER,)),
-        *("-inMemory", "-sharedDb", "-port", str(port), "-disableTelemetry"),
-    ]
-    url = f"http://127.0.0.1:{port}"
-    with (
-        tempfile.TemporaryDirectory(prefix="streamdex-run-") as name,
-        process(command, Path(shutil.copy(SHORT_SHARDS, name)).parent, lambda: answers(url)),
-    ):
-        yield url
+    return home
 
 
 @contextmanager
-def process(command: Sequence[str], run: Path, ready: Callable[[], bool]) -> Iterator[None]:
-    """A server's process in its folder, as nobody where we are root; ended by its own pid."""
-    as_nobody = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
+def process(command: Sequence[str], run: Path, ready: Callable[[], bool], as_root: bool = False) -> Iterator[None]:
+    """A server's process in its folder, as nobody where we are root unless `as_root`; ended by its own pid."""
+    change = os.geteuid() == 0 and not as_root
+    as_nobody = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if change else {}
     if as_nobody:
         for path in [run, *run.rglob("*")]:
             os.chown(path, NOBODY, NOBODY)

@@ -35,7 +35,8 @@ def test_neither_shards_that_close_nor_a_batch_that_comes_again_in_smaller_piece
 ):
     """The first process is killed when it has written and does not know it yet.
 
-    DynamoDB Local dates changes in whole minutes: within one no item may be gone twice.
+    DynamoDB Local dates changes in whole minutes: within one no item may be gone twice. What is written has to be
+    less than three records at a time bring to the index.
     """
     (stream,) = aws_client(short_shards_url, "dynamodbstreams").list_streams(TableName=deployment.table)["Streams"]
 
@@ -48,7 +49,7 @@ def test_neither_shards_that_close_nor_a_batch_that_comes_again_in_smaller_piece
     faults = chain(["answered late"], repeat(""))
     with faulty(deployment.search_url, lambda: next(faults), random.Random(1)) as proxy:
         running = [Container(deployment, tmp_path, SEARCH_URL=proxy.url)]
-        with watched(deployment, running, deleted=0.0):
+        with watched(deployment, running, deleted=0.0, pause=0.05):
             eventually(proxy.holding.is_set, True)
             running[0].kill()
             running[0].wait()
