@@ -18,7 +18,17 @@ ROWS_MB ?= 200
 # The options that several targets take.
 OPTIONS = $(if $(FUNC),--func=$(FUNC)) $(RUN_ARGS)
 
-.PHONY: help run shim invoke build sbom test test-page test-real test-rows test-faults test-build test-image endurance watch check format lock clean
+# An emulator on this machine runs Lambdas with this machine's Python.
+ifeq ($(ENV),local)
+LAMBDA_PYTHON ?= here
+endif
+DEPLOYED = data, layer, queue, search, lambda, container
+DEPLOY = $(PY) -m infra.deploy
+DEPLOY_OPTIONS = --env=$(ENV) $(if $(FUNC),--func=$(FUNC)) $(if $(ARCH),--arch=$(ARCH)) \
+	$(if $(LAMBDA_PYTHON),--python=$(LAMBDA_PYTHON))
+asked = test -n "$(TARGET)" -a -n "$(ENV)" || { echo "make $@ TARGET=… ENV=lab, where TARGET is one of $(DEPLOYED)" >&2; exit 2; }
+
+.PHONY: help run shim invoke build sbom plan deploy destroy test test-infra test-page test-real test-rows test-faults test-build test-image endurance watch check format lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,10 +43,23 @@ invoke: .venv/ready ## call the Lambda handler once on a recorded event (EVENT=f
 	@test -n "$(EVENT)" || { echo "which event? make invoke EVENT=tests/data/insert.json" >&2; exit 2; }
 	@$(PY) -m infra.shim invoke $(OPTIONS) "$(EVENT)"
 
-build: .venv/ready ## build TARGET=layer|lambda|image|wheel into dist (FUNC=images ARCH=x86_64|arm64 ENV=lab LAMBDA_PYTHON=3.14)
-	@test -n "$(TARGET)" || { echo "build what? make build TARGET=layer (or lambda, image, wheel)" >&2; exit 2; }
-	@$(PY) -m infra.build $(TARGET) $(if $(FUNC),--func=$(FUNC)) $(if $(ARCH),--arch=$(ARCH)) \
-		$(if $(ENV),--env=$(ENV)) $(if $(LAMBDA_PYTHON),--python=$(LAMBDA_PYTHON))
+build: .venv/ready ## build TARGET=layer|lambda|image|wheel into dist, or fetch what another needs (FUNC=images ARCH=arm64 ENV=lab)
+	@test -n "$(TARGET)" || { echo "build what? make build TARGET=layer (or lambda, image, wheel; $(DEPLOYED))" >&2; exit 2; }
+	@$(if $(filter data queue search container,$(TARGET)),$(DEPLOY) prepare $(TARGET) $(DEPLOY_OPTIONS),\
+		$(PY) -m infra.build $(TARGET) $(if $(FUNC),--func=$(FUNC)) $(if $(ARCH),--arch=$(ARCH)) \
+			$(if $(LAMBDA_PYTHON),--python=$(LAMBDA_PYTHON)))
+
+plan: .venv/ready ## show what make deploy would change (TARGET=… ENV=lab)
+	@$(call asked)
+	@$(DEPLOY) plan $(TARGET) $(DEPLOY_OPTIONS)
+
+deploy: .venv/ready ## deploy TARGET=data|layer|queue|search|lambda|container, in this order, to ENV=lab (AUTO_APPROVE=-auto-approve)
+	@$(call asked)
+	@$(DEPLOY) deploy $(TARGET) $(DEPLOY_OPTIONS) -- $(AUTO_APPROVE)
+
+destroy: .venv/ready ## remove what make deploy has made, in the opposite order (TARGET=… ENV=lab)
+	@$(call asked)
+	@$(DEPLOY) destroy $(TARGET) $(DEPLOY_OPTIONS) -- $(AUTO_APPROVE)
 
 sbom: .venv/ready build/sbom/ready ## list what ships, from the lock file, as CycloneDX: dist/streamdex.cdx.json (FUNC=images)
 	@$(PY) -m infra.build.sbom $(if $(FUNC),--func=$(FUNC))
@@ -46,6 +69,9 @@ test: .venv/ready ## run the tests, the end-to-end ones on the embedded stand-in
 
 test-page: .venv/ready ## run the tests of the service's page in a Chromium that is installed (CHROMIUM=/path/to/it)
 	@STREAMDEX_REQUIRE_BROWSER=1 $(PY) -m pytest tests/browser $(TEST_ARGS)
+
+test-infra: .venv/ready ## check the Terraform targets, and deploy to an emulator (Terraform and a provider needed)
+	@$(PY) -m pytest -n 2 --dist=loadfile tests/infra -o faulthandler_timeout=0 $(TEST_ARGS)
 
 test-real: .venv/ready ## run the contracts and the samples on real servers (Java, Maven, MariaDB, PostgreSQL)
 	@$(PY) -m pytest tests/real $(TEST_ARGS)

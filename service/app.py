@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from threading import Event
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -16,6 +17,7 @@ from .dispatch.failures import reaching
 from .dispatch.hints import Hints
 from .errors import SettingsError
 from .lookups import Lookups
+from .parameters import parameters_of
 from .routing import BoundRoute, BucketRoute, Names, Route, Router
 from .routing.loading import load_routes
 from .routing.patterns import is_plain
@@ -60,7 +62,8 @@ def choose(
 ) -> Chosen:
     """Reads the settings of the service, of the classes `also`, and of the routes chosen or given.
 
-    Twice: once to know which routes, once with the settings that those declare. Raises SettingsError.
+    More than once: to know which routes, with the settings that those declare, and again with the secrets that are
+    kept elsewhere. Raises SettingsError.
     """
     narrowed = routes is not None
     if routes is None:
@@ -68,7 +71,8 @@ def choose(
         known = first.build(Settings)
         routes = load_routes(known.routes, known.func)
         narrowed = bool(known.func)
-    configuration = read_configuration(
+    read = partial(
+        read_configuration,
         Settings,
         *also,
         *routes,
@@ -79,6 +83,10 @@ def choose(
         own=also,
         usage=usage,
     )
+    configuration = read()
+    settings = configuration.build(Settings)
+    if settings.secrets:
+        configuration = read(parameters=parameters_of(settings))
     return Chosen(configuration, configuration.build(Settings), [configuration.build(r) for r in routes])
 
 

@@ -63,12 +63,16 @@ class Configuration:
         names = [option.name for option in options_of(declaring)]
         return declaring(**{name: self._values[name] for name in names})
 
-    def environment(self) -> dict[str, str]:
+    def replaced(self, **values: Any) -> Configuration:
+        """The same with other values for some settings."""
+        return Configuration({**self._values, **values}, self._origins, self._options, self.operands)
+
+    def environment(self, secrets: bool = True) -> dict[str, str]:
         """The same settings as variables, for what reads only those; without those that have their default."""
         return {
             option.env: shown_value(self._values[name])
             for name, option in self._options.items()
-            if self._values[name] != option.default
+            if self._values[name] != option.default and (secrets or not option.declared.secret)
         }
 
     def shown(self) -> list[Shown]:
@@ -83,6 +87,7 @@ def read_configuration(
     *declaring: type,
     arguments: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
+    parameters: Mapping[str, str] | None = None,
     operands: Sequence[str] = (),
     strict: bool = True,
     narrowed: bool = False,
@@ -91,7 +96,8 @@ def read_configuration(
 ) -> Configuration:
     """The values of all settings of the classes given.
 
-    `arguments` are command line options; a Lambda passes none, so `sys.argv` is never read for it. `operands`
+    `arguments` are command line options; a Lambda passes none, so `sys.argv` is never read for it. `parameters`
+    stand for variables of the environment that are not set. `operands`
     are the names of the words that have to stand among them (one or more for a name that ends in S, one or none
     for one that ends in ?). Help lists the options of the classes `own` first. With `strict=False` unknown
     options and keys are left for a second reading, once the routes are known; where FUNC has `narrowed` these, a
@@ -100,7 +106,7 @@ def read_configuration(
     """
     options = collect(declaring)
     arguments = list(spelled_out(arguments, options))
-    environ = without_empty(os.environ if environment is None else environment)
+    environ = {**(parameters or {}), **without_empty(os.environ if environment is None else environment)}
     aliases: dict[str, str] = {}
     for option in options.values():
         for alias in option.declared.aliases:

@@ -20,6 +20,11 @@ class Settings:
     names: Mapping[str, str] = setting(
         {}, "logical names to what exists: table/images=images-lab,bucket/in=acme-in", env="STREAMDEX_NAMES"
     )
+    secrets: str = setting(
+        "",
+        "the path of parameters (AWS Systems Manager) that stand for variables which are not set",
+        env="STREAMDEX_SECRETS",
+    )
 
     # The search server.
     search_url: str = setting("", "the OpenSearch or Elasticsearch server", env="SEARCH_URL")

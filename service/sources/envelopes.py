@@ -11,11 +11,13 @@
 | `{"bucket": …, "key": …}`                                     | an ObjectRecord: this object is there       |
 | `s3:TestEvent`                                                | none: it is acknowledged and dropped        |
 | a dead letter                                                 | the record that it keeps                    |
+| what Lambda keeps in S3 of an event that it gave up           | what that event holds                       |
 | a part of a backfill (`streamdex-part`)                       | an OrderRecord                              |
 | a list                                                        | what each of its members holds              |
 
 Sources: "Using Lambda with DynamoDB / SQS / SNS / S3", "Event message structure" (S3 User Guide),
-"Amazon S3 event notification schema for EventBridge", "Lambda targets" (EventBridge Pipes).
+"Amazon S3 event notification schema for EventBridge", "Lambda targets" (EventBridge Pipes), "Retain discarded
+records for a DynamoDB event source" and "Capturing records of Lambda asynchronous invocations".
 """
 
 from __future__ import annotations
@@ -97,6 +99,7 @@ def _reader_of(payload: Mapping[str, Any]) -> Reader | None:
         (isinstance(payload.get("bucket"), str) and isinstance(payload.get("key"), str), _pointer),
         ("format" in payload and "record" in payload and "route" in payload, _letter),
         (MARK in payload, _order),
+        (isinstance(payload.get("requestContext"), Mapping) and bool(_given_up_in(payload)), _given_up),
     )
     return next((reader for fits, reader in by_shape if fits), None)
 
@@ -158,6 +161,16 @@ def _letter(payload: Mapping[str, Any], identifier: str, depth: int) -> Iterator
     if isinstance(record, Mapping) and "dynamodb" in record and isinstance(source, str):
         record = {"eventSourceARN": source, **record}
     yield from _guarded(record, identifier, depth + 1)
+
+
+def _given_up(payload: Mapping[str, Any], identifier: str, depth: int) -> Iterator[Record]:
+    """The whole event, of a mapping as text; it comes late, and in no order."""
+    event = _given_up_in(payload)
+    yield from unwrap_text(event if isinstance(event, str) else json.dumps(event), identifier, "", depth + 1)
+
+
+def _given_up_in(payload: Mapping[str, Any]) -> Any:
+    return payload.get("payload") or payload.get("requestPayload")
 
 
 def _order(payload: Mapping[str, Any], identifier: str, depth: int) -> Iterator[Record]:

@@ -24,6 +24,9 @@ class Asked:
         "with --policy: that of who runs backfill, verify, replay and dead-letters instead of the container's",
         env="STREAMDEX_OPERATOR",
     )
+    as_lambda: bool = setting(
+        False, "with --policy: that of a Lambda function instead of the container's", env="STREAMDEX_AS_LAMBDA"
+    )
 
 
 def doctor(chosen: Chosen) -> int:
@@ -37,7 +40,8 @@ def doctor(chosen: Chosen) -> int:
             owner = owner_of(patient)
             if owner.account == "*":
                 print("the account is not known: no table and no queue could be looked at", file=sys.stderr)
-            print(json.dumps(policy_of(app.router, app.settings, owner, asked.operator), indent=2))
+            policy = policy_of(app.router, app.settings, owner, asked.operator, asked.as_lambda)
+            print(json.dumps(policy, indent=2))
             return 0
         worst = 0
         for finding in diagnose(patient):

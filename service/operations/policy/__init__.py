@@ -24,19 +24,25 @@ STREAM: Final = ("DescribeStream", "GetRecords", "GetShardIterator")
 LOOK: Final = ("BatchGetItem", "DescribeTable")
 WRITE: Final = ("DeleteItem", "DescribeTable", "PutItem", "UpdateItem")
 QUEUE: Final = ("ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "GetQueueUrl", "ReceiveMessage")
+QUEUE_OF_FUNCTION: Final = ("DeleteMessage", "GetQueueAttributes", "ReceiveMessage")
 PARTS: Final = ("GetQueueUrl", "SendMessage")
 POSITIONS: Final = ("CreateTable", "DeleteItem", "DescribeTable", "GetItem", "PutItem", "Query", "UpdateItem")
 
 
 def policy_of(
-    router: Router, settings: Settings, owner: Owner = SOMEBODY, operator: bool = False
+    router: Router,
+    settings: Settings,
+    owner: Owner = SOMEBODY,
+    operator: bool = False,
+    function: bool = False,
 ) -> dict[str, Any]:
     """An IAM policy document for the container, one statement for each resource and purpose.
 
-    With `operator`, for who runs the commands: `backfill`, `verify`, `replay` and `dead-letters`. What routes ask
-    of clients in their own code, but for reading the objects they are called for, is not in it; nor is KMS.
+    With `operator`, for who runs the commands: `backfill`, `verify`, `replay` and `dead-letters`; with `function`,
+    for a Lambda, in whose name its mappings read streams and queues. What routes ask of clients in their own code,
+    but for reading the objects they are called for, is not in it; nor is KMS.
     """
-    work = Work(router, settings, owner, operator)
+    work = Work(router, settings, owner, operator, function)
     parts = (_streams, _tables, _writes, _buckets, _queues, _positions, _letters, search)
     return {"Version": "2012-10-17", "Statement": list(statements([g for part in parts for g in part(work)]))}
 
@@ -92,12 +98,17 @@ def _queues(work: Work) -> Iterator[Grant]:
         if work.operator:  # the parts of a backfill, also by who works them off
             yield Grant("EnqueueOn", actual, "sqs", PARTS, [work.owner.arn("sqs", actual)])
         else:
-            yield Grant("ReadQueue", actual, "sqs", QUEUE, [work.owner.arn("sqs", actual)])
+            actions = QUEUE_OF_FUNCTION if work.function else QUEUE
+            yield Grant("ReadQueue", actual, "sqs", actions, [work.owner.arn("sqs", actual)])
 
 
 def _positions(work: Work) -> Iterator[Grant]:
     kind, _, table = work.settings.checkpoints.partition("://")
-    if kind == "dynamodb" and any(isinstance(bound.route, TableRoute) for bound in work.router.bound):
+    if (
+        kind == "dynamodb"
+        and not work.function
+        and any(isinstance(bound.route, TableRoute) for bound in work.router.bound)
+    ):
         resource = work.owner.arn("dynamodb", f"table/{table}")
         yield Grant("KeepPositionsIn", table, "dynamodb", POSITIONS, [resource])
 

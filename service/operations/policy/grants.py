@@ -32,22 +32,27 @@ SOMEBODY: Final = Owner()
 
 @dataclass(frozen=True)
 class Work:
-    """What is to be done, by the container or by its `operator`, with the routes and settings of both."""
+    """What is to be done with routes and settings: by the container, a Lambda (`function`) or an `operator`."""
 
     router: Router
     settings: Settings
     owner: Owner
     operator: bool = False
+    function: bool = False
+
+    @property
+    def container(self) -> bool:
+        return not (self.operator or self.function)
 
     @property
     def scans(self) -> bool:
         """Whether tables are read whole: in a backfill, or to verify and mend their indices."""
-        return self.operator or self.settings.on_gap == "verify"
+        return self.operator or (self.container and self.settings.on_gap == "verify")
 
     @property
     def page(self) -> bool:
         """Whether it serves a page, which shows documents and dead letters."""
-        return bool(self.settings.page_port) and not self.operator
+        return self.container and bool(self.settings.page_port)
 
     @property
     def redrives(self) -> bool:

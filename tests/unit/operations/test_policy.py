@@ -26,9 +26,11 @@ OWNER = Owner("aws", "eu-west-1", "111122223333")
 BARE = Settings(search_url="https://search.example.com")
 
 
-def policy(*routes: Route, operator: bool = False, **settings: Any) -> list[dict[str, Any]]:
+def policy(
+    *routes: Route, operator: bool = False, function: bool = False, **settings: Any
+) -> list[dict[str, Any]]:
     chosen = replace(BARE, **settings)
-    document = policy_of(Router(routes, Names(chosen.names)), chosen, OWNER, operator)
+    document = policy_of(Router(routes, Names(chosen.names)), chosen, OWNER, operator, function)
     assert document["Version"] == "2012-10-17"
     json.dumps(document)
     return document["Statement"]
@@ -436,3 +438,28 @@ def is_allowed(request: str, action: str, resource: str) -> bool:
     return action == f"es:ESHttp{method}" and fnmatchcase(
         f"arn:aws:es:eu-west-1:111122223333:domain/*/{path}", resource
     )
+
+
+def test_a_function_keeps_no_positions_serves_no_page_and_scans_nothing():
+    settings: dict[str, Any] = {
+        "read_queue": ("uploads",),
+        "checkpoints": "dynamodb://positions",
+        "dead_letters": "s3://letters/kept",
+        "on_gap": "verify",
+        "page_redrive": True,
+    }
+    of_container = named(policy(Images(), ImageUploads(), **settings))
+    of_function = named(policy(Images(), ImageUploads(), function=True, **settings))
+    assert set(of_container) - set(of_function) == {
+        "KeepPositionsInPositions",
+        "ListLettersInLetters",
+        "RemoveLettersInLetters",
+        "ScanImages",
+        "ShowLettersInLetters",
+    }
+    assert set(of_function) <= set(of_container)
+    assert of_function["ReadQueueUploads"]["Action"] == [
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:ReceiveMessage",
+    ]

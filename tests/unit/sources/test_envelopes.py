@@ -270,3 +270,21 @@ def test_a_dead_letter_of_what_cannot_be_read_is_no_letter_of_a_letter():
     letter = {"format": 1, "route": "", "source": "queue q", "record": {"hello": 1}}
     (record,) = unwrap(letter)
     assert record.raw == {"hello": 1}
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        {"payload": json.dumps(lambda_event(CHANGE, UPLOAD))},  # by a mapping, which has it as text
+        {"requestPayload": lambda_event(CHANGE, UPLOAD)},  # of who called without waiting
+    ],
+)
+def test_an_event_that_lambda_gave_up_is_the_event_and_no_longer_in_order(kept):
+    records = list(unwrap({"requestContext": {"condition": "RetryAttemptsExhausted"}, "version": "1.0", **kept}))
+    assert seen(records) == [ITEM, OBJECT]
+    assert not records[0].ordered
+
+
+def test_metadata_of_a_batch_that_was_given_up_is_no_event():
+    with pytest.raises(UnknownEvent):
+        list(unwrap({"requestContext": {}, "DDBStreamBatchInfo": {"shardId": "s"}}))

@@ -1,0 +1,2 @@
+protect                = false
+point_in_time_recovery = false

@@ -1,0 +1,1 @@
+../../../infra/common.tf

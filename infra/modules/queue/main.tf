@@ -1,0 +1,143 @@
+# A queue and the one that takes what it gave up; both encrypted, TLS only, and told of by alarms.
+
+variable "name" {
+  description = "The queue's name; its dead-letter queue has -dead behind it."
+  type        = string
+}
+
+variable "topics" {
+  description = "The ARNs of the SNS topics that may send to it."
+  type        = list(string)
+  default     = []
+}
+
+variable "kms_key_arn" {
+  description = "A KMS key of your own; SQS's without it."
+  type        = string
+  default     = null
+}
+
+variable "visibility_timeout" {
+  description = "Seconds until a message that was not deleted comes again: six times a function's timeout."
+  type        = number
+}
+
+variable "max_receive_count" {
+  description = "How often a message is delivered before it is given up."
+  type        = number
+}
+
+variable "age_alarm" {
+  description = "Seconds that the oldest message may wait."
+  type        = number
+}
+
+variable "alarm_actions" {
+  description = "ARNs that alarms go to."
+  type        = list(string)
+}
+
+locals {
+  queues = { this = aws_sqs_queue.this, dead = aws_sqs_queue.dead }
+}
+
+resource "aws_sqs_queue" "this" {
+  name                              = var.name
+  visibility_timeout_seconds        = var.visibility_timeout
+  message_retention_seconds         = 1209600
+  receive_wait_time_seconds         = 20
+  sqs_managed_sse_enabled           = var.kms_key_arn == null ? true : null
+  kms_master_key_id                 = var.kms_key_arn
+  kms_data_key_reuse_period_seconds = var.kms_key_arn == null ? null : 300
+
+  redrive_policy = jsonencode({
+    deadLetterTargetArn = aws_sqs_queue.dead.arn
+    maxReceiveCount     = var.max_receive_count
+  })
+}
+
+resource "aws_sqs_queue" "dead" {
+  name                      = "${var.name}-dead"
+  message_retention_seconds = 1209600
+  sqs_managed_sse_enabled   = var.kms_key_arn == null ? true : null
+  kms_master_key_id         = var.kms_key_arn
+}
+
+resource "aws_sqs_queue_redrive_allow_policy" "dead" {
+  queue_url = aws_sqs_queue.dead.id
+
+  redrive_allow_policy = jsonencode({
+    redrivePermission = "byQueue"
+    sourceQueueArns   = [aws_sqs_queue.this.arn]
+  })
+}
+
+resource "aws_sqs_queue_policy" "this" {
+  for_each  = local.queues
+  queue_url = each.value.id
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      [{
+        Sid       = "OnlyTls"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "sqs:*"
+        Resource  = each.value.arn
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      }],
+      [for topic in each.key == "this" ? var.topics : [] : {
+        Sid       = "From${replace(title(replace(reverse(split(":", topic))[0], "-", " ")), " ", "")}"
+        Effect    = "Allow"
+        Principal = { Service = "sns.amazonaws.com" }
+        Action    = "sqs:SendMessage"
+        Resource  = each.value.arn
+        Condition = { ArnEquals = { "aws:SourceArn" = topic } }
+      }],
+    )
+  })
+}
+
+resource "aws_cloudwatch_metric_alarm" "dead" {
+  alarm_name          = "${aws_sqs_queue.dead.name}-messages"
+  alarm_description   = "Messages were given up: docs/runbook.md, Messages were given up."
+  namespace           = "AWS/SQS"
+  metric_name         = "ApproximateNumberOfMessagesVisible"
+  dimensions          = { QueueName = aws_sqs_queue.dead.name }
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_actions
+}
+
+resource "aws_cloudwatch_metric_alarm" "age" {
+  alarm_name          = "${aws_sqs_queue.this.name}-age"
+  alarm_description   = "Messages wait too long: docs/runbook.md, It does not keep up."
+  namespace           = "AWS/SQS"
+  metric_name         = "ApproximateAgeOfOldestMessage"
+  dimensions          = { QueueName = aws_sqs_queue.this.name }
+  statistic           = "Maximum"
+  period              = 60
+  evaluation_periods  = 5
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = var.age_alarm
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_actions
+}
+
+output "queue" {
+  description = "Name, ARN and URL of the queue, and the ARN of its dead-letter queue."
+
+  value = {
+    name     = aws_sqs_queue.this.name
+    arn      = aws_sqs_queue.this.arn
+    url      = aws_sqs_queue.this.id
+    dead_arn = aws_sqs_queue.dead.arn
+  }
+
+  depends_on = [aws_sqs_queue_policy.this]
+}
