@@ -63,6 +63,7 @@ def deployment_options(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) 
     names = ",".join(f"{logical}={actual}" for logical, actual in deployment.settings.names.items())
     folder = deployment.letters.parent
     return [
+        "--func=images",
         f"--names={names}",
         f"--read-queue={deployment.queue}",
         f"--checkpoints={folder}/checkpoints.sqlite",
