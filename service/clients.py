@@ -102,8 +102,11 @@ def make_search_client(settings: Settings) -> Any:
         raise SettingsError("SEARCH_URL must be an address such as http://127.0.0.1:9200")
     from opensearchpy import OpenSearch, RequestsHttpConnection, Urllib3HttpConnection
 
+    from .answers import AnswerReader
+
     options: dict[str, Any] = {
         "hosts": [settings.search_url],
+        "serializer": AnswerReader(),
         "timeout": settings.search_timeout,
         "max_retries": 0,
         "retry_on_timeout": False,

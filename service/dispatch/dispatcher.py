@@ -135,9 +135,10 @@ class Dispatcher:
             task.results = [APPLIED if done else UNSETTLED]
 
     def _write(self, tasks: Sequence[Task]) -> None:
-        writes = list(chain.from_iterable(task.writes for task in tasks))
-        searches = [write for write in writes if isinstance(write.action, Index | Delete)]
-        items = [write for write in writes if not isinstance(write.action, Index | Delete)]
+        searches: list[Write] = []
+        items: list[Write] = []
+        for write in chain.from_iterable(task.writes for task in tasks):
+            (searches if isinstance(write.action, Index | Delete) else items).append(write)
         results: dict[Write, Result] = {}
         if items:
             results.update(zip(items, self._table.write(items), strict=True))

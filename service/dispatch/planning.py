@@ -29,8 +29,8 @@ class Task:
     position: int
     record: Record
     bound: BoundRoute | None
-    writes: list[Write] = field(default_factory=list)
-    results: list[Result] = field(default_factory=list)
+    writes: Sequence[Write] = ()
+    results: Sequence[Result] = ()
     at: int | None = None
     overtaken: bool = False
     seen: Record = field(init=False)
@@ -40,7 +40,7 @@ class Task:
 
     def forget(self) -> None:
         """Makes the task one that was never tried."""
-        self.writes, self.results, self.seen = [], [], self.record
+        self.writes, self.results, self.seen = (), (), self.record
 
     def reopen(self, at: int | None) -> None:
         """Has the task tried again on what is there now, at a version that its document was found to have."""
@@ -176,7 +176,7 @@ def _call_documents(bound: BoundRoute, group: Sequence[Gathered], context: Conte
                 _call_documents(bound, [one], context)
             return
         for task, _ in group:
-            task.writes, task.results = [], [result]
+            task.writes, task.results = (), [result]
 
 
 def _documents(bound: BoundRoute, group: Sequence[Gathered], context: Context) -> Sequence[Document | None]:
@@ -198,10 +198,10 @@ def _hold_back(tasks: Sequence[Task]) -> None:
     for task in tasks:
         if isinstance(task.record, Undecodable):
             continue
-        if any(result.outcome is Outcome.RETRY for result in task.results):
+        if task.results and any(result.outcome is Outcome.RETRY for result in task.results):
             waiting.add(task.record.subject)
         elif waiting and task.writes and task.record.subject in waiting:
-            task.writes, task.results = [], [BLOCKED]
+            task.writes, task.results = (), [BLOCKED]
 
 
 def _failed(error: Exception, bound: BoundRoute, record: Change) -> Result:

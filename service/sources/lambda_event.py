@@ -93,7 +93,7 @@ class LambdaBatch:
 def entries_of(event: Any) -> list[Mapping[str, Any]]:
     """What a source has put into an event: records or messages; none where it is laid out otherwise."""
     entries = event.get("Records") if isinstance(event, Mapping) else event
-    return [entry for entry in entries if isinstance(entry, Mapping)] if isinstance(entries, list) else []
+    return [entry for entry in entries if isinstance(entry, dict | Mapping)] if isinstance(entries, list) else []
 
 
 def lowest(numbers: Sequence[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -180,3 +181,21 @@ def test_each_line_of_an_invocation_has_its_request_id(search, capsys):
             ("to be tried again", name),
         ]
         assert (told[0]["first"], told[0]["last"]) == ("11", "11")
+
+
+def test_python_looks_for_no_cycles_while_an_event_is_worked_off_and_does_again_after_it(search):
+    seen = []
+
+    class Watching(Items):
+        def document(self, item):
+            seen.append(gc.isenabled())
+            return super().document(item)
+
+    handler = handler_for(Watching)
+    handler(lambda_event(record("a"), record("b", event="MODIFY")), PARENT)
+    assert seen
+    assert not any(seen)
+    assert gc.isenabled()
+    with pytest.raises(UnknownEvent):
+        handler({"nothing": "known"}, PARENT)
+    assert gc.isenabled()
