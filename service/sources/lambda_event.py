@@ -15,7 +15,7 @@ from ..errors import StreamdexError
 from ..records import Record, Undecodable
 from ..records.orders import OrderRecord
 from .envelopes import unwrap
-from .streams.reader import RETENTION
+from .timing import RETENTION
 
 Answer: TypeAlias = dict[str, list[dict[str, str]]]
 

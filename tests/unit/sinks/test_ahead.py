@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from service.answers import AnswerReader
+from service.search.serializer import AnswerReader
 from service.sinks.search.ahead import ahead
 from service.sinks.search.body import Chunk, chunks, dump
 from service.sinks.search.pace import Pace
