@@ -9,14 +9,14 @@ from itertools import chain, count
 from ..context import Context
 from ..errors import Halt
 from ..records import Record, TableRecord
-from ..routing import Delete, Index, Router
+from ..routing import Router
 from .collapse import write_newest
 from .contracts import Letter, LetterStore, Sink, Write
 from .hints import ROUNDS, Hints
 from .observers import Dispatched, Observer
 from .outcomes import APPLIED, UNSETTLED, Outcome, Report, Result, worst
 from .patience import Patience
-from .planning import Task, ask, route
+from .planning import SEARCHES, Task, ask, route
 from .surrender import TRIES, exhaust, surrender
 
 
@@ -138,7 +138,7 @@ class Dispatcher:
         searches: list[Write] = []
         items: list[Write] = []
         for write in chain.from_iterable(task.writes for task in tasks):
-            (searches if isinstance(write.action, Index | Delete) else items).append(write)
+            (searches if isinstance(write.action, SEARCHES) else items).append(write)
         results: dict[Write, Result] = {}
         if items:
             results.update(zip(items, self._table.write(items), strict=True))

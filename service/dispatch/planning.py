@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from ..context import Context
 from ..errors import Reject
@@ -53,8 +53,11 @@ class Task:
 
     @property
     def result(self) -> Result:
-        return worst(self.results)
+        return self.results[0] if len(self.results) == 1 else worst(self.results)
 
+
+SEARCHES: Final = (Index, Delete)
+"""The actions of a search index."""
 
 Gathered: TypeAlias = tuple[Task, TableRecord]
 Step: TypeAlias = Callable[[str, str, Sequence[Task]], AbstractContextManager[None]]
@@ -98,7 +101,7 @@ def writes_of(bound: BoundRoute, record: Change, actions: Iterable[Action]) -> l
     writes = []
     for action in actions:
         name = type(action).__name__
-        if isinstance(action, Index | Delete):
+        if isinstance(action, SEARCHES):
             if not bound.index:
                 raise Reject(f"{name} without a target: {bound.name} declares no index")
             if isinstance(action, Index) and not isinstance(action.document, Mapping):
@@ -183,9 +186,10 @@ def _documents(bound: BoundRoute, group: Sequence[Gathered], context: Context) -
     assert isinstance(bound.route, TableRoute)
     items = []
     for _, record in group:
-        if record.new is None:
+        item = record.new
+        if item is None:
             raise Reject("there is no new image, and the item could not be read in its place")
-        items.append(record.new)
+        items.append(item)
     documents = bound.route.documents(items, context)
     if len(documents) != len(items):
         raise Reject(f"documents() returned {len(documents)} documents for {len(items)} items")

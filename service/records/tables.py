@@ -62,7 +62,8 @@ class TableRecord:
             sequence = change.get("SequenceNumber", "")
         except (AttributeError, KeyError, TypeError) as error:
             raise DecodeError(f"a stream record without {error}") from None
-        if not isinstance(self.event, str) or not isinstance(self.typed_keys, dict | Mapping):
+        keyed = type(self.typed_keys) is dict or isinstance(self.typed_keys, Mapping)
+        if not isinstance(self.event, str) or not keyed:
             raise DecodeError("a stream record whose eventName is no text or whose Keys are no map")
         self.raw = raw
         self.shard = shard

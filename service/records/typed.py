@@ -72,7 +72,7 @@ def _value(typed: Any) -> Any:
 
 
 def _map(value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict | Mapping):
+    if type(value) is not dict and not isinstance(value, Mapping):
         raise DecodeError(f": {shorten(value)} is not a map of attributes (M)")
     found = {}
     for name, typed in value.items():
@@ -88,7 +88,7 @@ def _map(value: Any) -> dict[str, Any]:
 
 
 def _each(value: Any, read: Callable[[Any], Any]) -> list[Any]:
-    if not isinstance(value, list | tuple | set | frozenset):
+    if type(value) is not list and not isinstance(value, tuple | list | set | frozenset):
         raise DecodeError(f": {shorten(value)} is not a list of values")
     found = []
     for member in value:
@@ -100,7 +100,20 @@ def _each(value: Any, read: Callable[[Any], Any]) -> list[Any]:
 
 
 def _list(value: Any) -> list[Any]:
-    return _each(value, _value)
+    """As _map: not by way of _each, for lists hold most of what large items hold."""
+    if type(value) is not list and not isinstance(value, tuple | list | set | frozenset):
+        raise DecodeError(f": {shorten(value)} is not a list of values")
+    found: list[Any] = []
+    for typed in value:
+        try:
+            (tag,) = typed
+            content = typed[tag]
+            found.append(content if tag == "S" and type(content) is str else READERS[tag](content))
+        except DecodeError as error:
+            raise DecodeError(f"[{len(found)}]{error}") from None
+        except (LookupError, TypeError, ValueError):
+            raise DecodeError(f"[{len(found)}]{_untyped(typed)}") from None
+    return found
 
 
 def _texts(value: Any) -> list[str]:

@@ -90,6 +90,8 @@ def _escaped(text: str) -> str:
 
 
 def _bounded(text: str) -> str:
+    if len(text) <= LONGEST and text.isascii():
+        return text
     try:
         encoded = text.encode()
     except UnicodeEncodeError:
