@@ -112,7 +112,13 @@ def make_search_client(settings: Settings) -> Any:
 
     user = f"{settings.search_user}:{settings.search_password}" if settings.search_auth == "basic" else None
     headers = make_headers(keep_alive=True, basic_auth=user)
-    return SearchClient(make_pool(settings), headers, parts.path.rstrip("/"), partial(make_opensearch, settings))
+    return SearchClient(
+        make_pool(settings),
+        headers,
+        parts.path.rstrip("/"),
+        partial(make_opensearch, settings),
+        compress=settings.search_compress,
+    )
 
 
 def make_pool(settings: Settings) -> Any:
@@ -147,6 +153,7 @@ def make_opensearch(settings: Settings) -> Any:
         "max_retries": 0,
         "retry_on_timeout": False,
         "pool_maxsize": CONNECTIONS,
+        "http_compress": settings.search_compress,
         "connection_class": Urllib3HttpConnection,
     }
     if urlsplit(settings.search_url).scheme == "https":

@@ -6,20 +6,27 @@ Importing opensearch-py takes longer than all else that a Lambda does until its 
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 from .answers import read_answer
 
+LEVEL: Final = 1
+"""Of gzip: its default takes four times the time for a fifth less to send."""
+
 
 class SearchClient:
     """As opensearch-py's client. `pool` is urllib3's for the server, `path` what stands before each path there,
-    and `make` makes opensearch-py's client once it is wanted."""
+    and `make` makes opensearch-py's client once it is wanted. With `compress` bodies are gzipped."""
 
-    def __init__(self, pool: Any, headers: Mapping[str, str], path: str, make: Callable[[], Any]):
+    def __init__(
+        self, pool: Any, headers: Mapping[str, str], path: str, make: Callable[[], Any], compress: bool = False
+    ):
         self._pool = pool
+        self._compress = compress
         self._headers = {**headers, "content-type": "application/json"}
         self._path = path
         self._make = make
@@ -31,9 +38,12 @@ class SearchClient:
 
     def request(self, method: str, path: str, body: bytes | None = None) -> Any:
         """The answer to a request, read. Raises what opensearch-py raises; nothing is tried again."""
+        headers = self._headers
+        if body and self._compress:
+            body, headers = gzip.compress(body, LEVEL), {**headers, "content-encoding": "gzip"}
         try:
             answer = self._pool.urlopen(
-                method, self._path + path, body, headers=self._headers, retries=False, redirect=False
+                method, self._path + path, body, headers=headers, retries=False, redirect=False
             )
             text = answer.data.decode("utf-8", "surrogatepass")
         except Exception as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import socket
 from collections.abc import Iterator
@@ -90,6 +91,16 @@ def test_a_bulk_request_is_posted_as_it_is_below_the_path_of_the_address(server)
 def test_the_user_and_the_password_of_the_settings_are_sent(server):
     client_of(server, search_auth="basic", search_user="u", search_password="p").bulk(body=b"\n")
     assert server.asked[0][2]["authorization"] == "Basic " + base64.b64encode(b"u:p").decode()
+
+
+def test_bodies_are_gzipped_where_that_is_set_and_what_has_none_is_not(server):
+    client = client_of(server, search_compress=True)
+    client.bulk(body=b'{"delete":{}}\n' * 50)
+    client.indices.get_alias(index="items*")
+    (_, _, headers, body), (_, _, without, _) = server.asked
+    assert headers["content-encoding"] == "gzip"
+    assert gzip.decompress(body) == b'{"delete":{}}\n' * 50
+    assert "content-encoding" not in without
 
 
 @pytest.mark.parametrize("index", ["items*", "items*,users*"])
