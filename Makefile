@@ -12,6 +12,7 @@ HISTORIES ?= 3000
 KILLS ?= 25
 PAUSES ?= 20
 CHANGES ?= 1500
+MEASURE ?=
 RECORDS ?= 1000000
 ROLLOVER ?= 0
 ROWS_MB ?= 200
@@ -28,7 +29,7 @@ DEPLOY_OPTIONS = --env=$(ENV) $(if $(FUNC),--func=$(FUNC)) $(if $(ARCH),--arch=$
 	$(if $(LAMBDA_PYTHON),--python=$(LAMBDA_PYTHON))
 asked = test -n "$(TARGET)" -a -n "$(ENV)" || { echo "make $@ TARGET=… ENV=lab, where TARGET is one of $(DEPLOYED)" >&2; exit 2; }
 
-.PHONY: help run shim invoke build sbom plan deploy destroy test test-infra test-page test-real test-rows test-faults test-build test-image endurance watch check format lock clean
+.PHONY: help run shim invoke build sbom plan deploy destroy test test-infra test-page test-real test-rows test-faults test-build test-image endurance bench bench-full test-bench watch check format lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -97,6 +98,15 @@ test-build: .venv/ready ## run the tests of what is built: the layer and the cod
 endurance: .venv/ready ## run RECORDS (1000000) through the container on real servers: memory, files, threads stay flat
 	@$(PY) -m tests.endurance --records=$(RECORDS) --rollover=$(ROLLOVER)
 
+bench: .venv/ready build/bench/ready ## measure speed beside peers and limits: about 10 minutes on 2 quiet cores (MEASURE='--only=cpu')
+	@$(PY) -m benchmarks $(MEASURE)
+
+bench-full: .venv/ready build/bench/ready ## the same with every size and peer, and a backfill of a million items
+	@$(PY) -m benchmarks --size=full $(MEASURE)
+
+test-bench: .venv/ready ## run every measure with a few records, on the embedded servers and without peers
+	@$(PY) -m benchmarks --size=tiny --without-real --into=build/bench-tiny
+
 watch: .venv/ready ## rerun the unit tests that a save affects
 	@$(PY) -m pytest_watcher . --now --delay 0.2 --patterns '**/*.py' --ignore-patterns '**/.venv/**' --runner .venv/bin/pytest --testmon -q tests/unit
 
@@ -129,6 +139,16 @@ build/localstack/ready build/sbom/ready:
 
 clean: ## remove what was built and what runs have kept (.venv, .streamdex)
 	@rm -rf .venv .streamdex build dist .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .testmondata*
+
+# The peers of the benchmarks, in environments of their own.
+build/bench/ready: benchmarks/requirements.lock benchmarks/package-lock.json | .venv/ready
+	@command -v npm >/dev/null || { echo "make bench needs Node and npm for one of the peers: install them" >&2; exit 2; }
+	@mkdir -p build/bench && cp benchmarks/package.json benchmarks/package-lock.json build/bench/
+	@$(PYTHON) -m venv --clear build/bench/venv
+	@build/bench/venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+		-r benchmarks/requirements.lock
+	@cd build/bench && npm ci --silent --ignore-scripts --no-audit --no-fund
+	@touch build/bench/ready
 
 .venv/ready: requirements.lock
 	@test -n "$(PYTHON)" || { echo "streamdex needs Python 3.11 or newer: install it, or make PYTHON=…" >&2; exit 2; }

@@ -27,10 +27,7 @@ from .sinks.items import ItemSink
 from .sinks.letters import make_letters
 from .sinks.search import SearchSink
 from .sinks.sql import RowSink
-from .sources.checkpoints import Checkpoints, Unkept, make_checkpoints
 from .sources.listening import tables_of
-from .sources.queues import QueueSource, dead_letter_queue
-from .sources.streams import StreamSource
 from .telemetry.emf import EmbeddedMetrics
 from .telemetry.logs import LoggingObserver, set_up_logs
 from .telemetry.metrics import Metrics
@@ -38,7 +35,9 @@ from .telemetry.metrics import Metrics
 if TYPE_CHECKING:
     from .operations.rehearsal import Rehearsal
     from .sinks.recordings import Masks, Recorder
+    from .sources.checkpoints import Checkpoints
     from .sources.recording import Recordings
+    from .sources.streams import StreamSource
 
 logger = logging.getLogger(__name__)
 
@@ -153,6 +152,9 @@ class App:
 
     def tap(self, table: str, stopping: Event) -> StreamSource:
         """The stream of a table, as that exists; where it is read to is not kept."""
+        from .sources.checkpoints import Unkept
+        from .sources.streams import StreamSource
+
         return StreamSource(self.context, table, Unkept(), stopping, observer=LoggingObserver())
 
     @property
@@ -199,6 +201,8 @@ class App:
 
     def dead_letters_of(self, queue: str) -> Source:
         """The messages that a queue has given up, until there are no more. Raises Halt."""
+        from .sources.queues import QueueSource, dead_letter_queue
+
         actual = self.router.names.actual("queue", queue)
         return QueueSource(self.context, dead_letter_queue(self.context, actual), Event(), drains=True)
 
@@ -229,6 +233,9 @@ class App:
 
         Raises SettingsError where there is nowhere to write what they bring.
         """
+        from .sources.queues import QueueSource
+        from .sources.streams import StreamSource
+
         if any(bound.index for bound in self.router.bound):
             _ = self.context.search  # an address that is missing is told now, not with the first record
         if self.buckets() and not self.settings.read_queue:
@@ -239,6 +246,8 @@ class App:
         ]
         tables = self.tables() if self.settings.read_streams else []
         if tables:
+            from .sources.checkpoints import make_checkpoints
+
             with reaching("checkpoints"):
                 self._checkpoints = make_checkpoints(self.context, self.settings.group)
         streams: list[Source] = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -92,22 +94,66 @@ def make_aws_client(settings: Settings, service: str) -> Any:
 
 
 def make_search_client(settings: Settings) -> Any:
-    """An opensearch-py client for SEARCH_URL. Raises SettingsError where that is not set.
+    """A client of SEARCH_URL, as opensearch-py's. Raises SettingsError where that is not set.
 
-    It never retries by itself: what was applied and what was not is the sink's to know.
+    It never retries by itself: what was applied and what was not is the sink's to know. What has to be signed goes
+    through opensearch-py alone, and so does what is in an address beside the server and a path.
     """
     if not settings.search_url:
         raise SettingsError("SEARCH_URL is not set: name the search server, such as http://127.0.0.1:9200")
     if not is_address(settings.search_url):
         raise SettingsError("SEARCH_URL must be an address such as http://127.0.0.1:9200")
+    parts = urlsplit(settings.search_url)
+    if settings.search_auth == "sigv4" or "@" in parts.netloc or parts.query:
+        return make_opensearch(settings)
+    from urllib3 import make_headers
+
+    from .search import SearchClient
+
+    user = f"{settings.search_user}:{settings.search_password}" if settings.search_auth == "basic" else None
+    headers = make_headers(keep_alive=True, basic_auth=user)
+    return SearchClient(
+        make_pool(settings),
+        headers,
+        parts.path.rstrip("/"),
+        partial(make_opensearch, settings),
+        compress=settings.search_compress,
+    )
+
+
+def make_pool(settings: Settings) -> Any:
+    """urllib3's connections to the search server, trusted as opensearch-py trusts them."""
+    from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Timeout, disable_warnings
+
+    parts = urlsplit(settings.search_url)
+    options: dict[str, Any] = {"timeout": Timeout(settings.search_timeout), "maxsize": CONNECTIONS}
+    if parts.scheme == "http":
+        return HTTPConnectionPool(str(parts.hostname), parts.port or 80, **options)
+    if not settings.search_verify_certs:
+        disable_warnings()
+        return HTTPSConnectionPool(str(parts.hostname), parts.port or 443, cert_reqs="CERT_NONE", **options)
+    from certifi import where
+
+    trusted = settings.search_ca_certs or os.environ.get("SSL_CERT_FILE") or where()  # the variable is OpenSSL's
+    return HTTPSConnectionPool(
+        str(parts.hostname), parts.port or 443, cert_reqs="CERT_REQUIRED", ca_certs=trusted, **options
+    )
+
+
+def make_opensearch(settings: Settings) -> Any:
+    """An opensearch-py client."""
     from opensearchpy import OpenSearch, RequestsHttpConnection, Urllib3HttpConnection
+
+    from .search.serializer import AnswerReader
 
     options: dict[str, Any] = {
         "hosts": [settings.search_url],
+        "serializer": AnswerReader(),
         "timeout": settings.search_timeout,
         "max_retries": 0,
         "retry_on_timeout": False,
         "pool_maxsize": CONNECTIONS,
+        "http_compress": settings.search_compress,
         "connection_class": Urllib3HttpConnection,
     }
     if urlsplit(settings.search_url).scheme == "https":

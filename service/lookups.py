@@ -11,7 +11,7 @@ from .dispatch.outcomes import OUT_OF_TIME
 from .errors import Retry
 from .records import ObjectRecord, Revision, TableRecord
 from .records.serializer import typed
-from .records.tables import deserializer
+from .records.typed import read_item
 
 MOST: Final = 100
 """Items of one request ("BatchGetItem", DynamoDB API Reference)."""
@@ -37,7 +37,7 @@ class Lookups:
         for table, keys in wanted.items():
             names = list(next(iter(keys.values())))
             for item in self._read(table, [typed(key) for key in keys.values()]):
-                key = deserializer().item({name: item[name] for name in names})
+                key = read_item({name: item[name] for name in names})
                 found[table, _key_of(key)] = item
         return [found.get((record.table, _key_of(record.keys))) for record in records]
 

@@ -21,8 +21,9 @@ def write_newest(writes: Sequence[Write], sink: Sink) -> list[Result]:
     one is sent, and if it has to come again they all have to. What has no version of its own is what was read: it
     is sent after the others, whose versions it then meets, and none of them supersedes it.
     """
-    results = _write_stacks([write for write in writes if write.version != UNORDERED], sink)
     undated = [write for write in writes if write.version == UNORDERED]
+    dated = [write for write in writes if write.version != UNORDERED] if undated else writes
+    results = _write_stacks(dated, sink)
     if undated:
         waiting = {_place(write): result for write, result in results.items() if not result.outcome.done}
         results |= {write: waiting[_place(write)] for write in undated if _place(write) in waiting}
@@ -39,12 +40,13 @@ def _write_stacks(writes: Sequence[Write], sink: Sink) -> dict[Write, Result]:
     results: dict[Write, Result] = {}
     while stacks:
         heads = [writes[stack.pop()] for stack in stacks]
+        answers = sink.write(heads)
+        results.update(zip(heads, answers, strict=True))
         fallback = []
-        for head, stack, answer in zip(heads, stacks, sink.write(heads), strict=True):
-            results[head] = answer
+        for stack, answer in zip(stacks, answers, strict=True):
             if stack and answer.outcome is Outcome.REJECTED:
                 fallback.append(stack)
-            else:
+            elif stack:
                 rest = answer if answer.outcome is Outcome.RETRY else SUPERSEDED
                 results.update((writes[position], rest) for position in stack)
         stacks = fallback
@@ -55,7 +57,11 @@ def stack_by_document(writes: Sequence[Write]) -> list[Stack]:
     """The writes of each document, oldest first: by version, within a second by sequence number."""
     stacks: dict[tuple[str, str], Stack] = {}
     for position, write in enumerate(writes):
-        stacks.setdefault(_place(write), []).append(position)
+        place = (write.target, write.id)
+        if place in stacks:
+            stacks[place].append(position)
+        else:
+            stacks[place] = [position]
     for stack in stacks.values():
         if len(stack) > 1:
             _sort(stack, writes)

@@ -13,9 +13,10 @@ from ..routing import Action
 from .outcomes import Report, Result
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Write:
-    """One action with all that its route's declaration and its record say of it.
+    """One action with all that its route's declaration and its record say of it. It never changes; only that this
+    is checked, for each field of each record, would take as long as all else that is done with it.
 
     `target` is the index or table as it is named where it exists, or the database. `id` is the document's id, ""
     for a table, whose items carry their keys, and for a database the route and the action's number: what was done

@@ -9,14 +9,14 @@ from itertools import chain, count
 from ..context import Context
 from ..errors import Halt
 from ..records import Record, TableRecord
-from ..routing import Delete, Index, InsertRows, Router
+from ..routing import InsertRows, Router
 from .collapse import write_newest
 from .contracts import Letter, LetterStore, Sinks, Write
 from .hints import ROUNDS, Hints
 from .observers import Dispatched, Observer
 from .outcomes import APPLIED, UNSETTLED, Outcome, Report, Result, worst
 from .patience import Patience
-from .planning import Task, ask, route
+from .planning import SEARCHES, Task, ask, route
 from .surrender import TRIES, exhaust, surrender
 
 
@@ -155,9 +155,7 @@ def sorted_out(writes: Iterable[Write]) -> tuple[list[Write], list[Write], list[
     rows: list[Write] = []
     for write in writes:
         action = write.action
-        there = (
-            searches if isinstance(action, Index | Delete) else rows if isinstance(action, InsertRows) else items
-        )
+        there = searches if isinstance(action, SEARCHES) else rows if isinstance(action, InsertRows) else items
         there.append(write)
     return searches, items, rows
 

@@ -89,7 +89,8 @@ class Hints:
 
     def why(self, record: Change, bound: BoundRoute) -> str:
         """Why a record is only a hint to a route, in words; "" where it is taken at its word."""
-        return next(self._reasons(record, bound), "")
+        asked = "it is delivered again by hand" if self.always else ""
+        return asked or _why_of_route(record, bound) or self._why_of_itself(record, bound)
 
     def _is_hint(self, task: Task) -> bool:
         record, bound = task.record, task.bound
@@ -97,25 +98,18 @@ class Hints:
             return False
         return task.at is not None or self.why(record, bound) != ""
 
-    def _reasons(self, record: Change, bound: BoundRoute) -> Iterator[str]:
-        if self.always:
-            yield "it is delivered again by hand"
-        if bound.fetch:
-            yield "the route says fetch, or versions = None"
-        if _lacks_image(record, bound):
-            yield "it has no new image"
-        if bound.database and isinstance(record, ObjectRecord) and not str(record.revision):
-            yield "it does not say which content of the object is meant"
+    def _why_of_itself(self, record: Change, bound: BoundRoute) -> str:
         if self.trusting or (bound.database and not bound.index):
-            return
-        if isinstance(record, ObjectRecord):
-            yield from _reasons_of_object(record, bound)
-        else:
-            yield from _reasons_of_item(record, bound)
-        if record.version == UNORDERED:
-            yield "it has no usable time or sequencer"
-        if not record.ordered and self.age(record) > self.hint_after:
-            yield f"it came unordered, and is older than hint_after ({self.hint_after:g} s)"
+            return ""
+        timeless = "it has no usable time or sequencer" if record.version == UNORDERED else ""
+        if record.ordered:
+            return timeless
+        why = _why_of_object(record, bound) if isinstance(record, ObjectRecord) else _why_of_item(record, bound)
+        return why or timeless or self._why_of_age(record)
+
+    def _why_of_age(self, record: Change) -> str:
+        old = self.age(record) > self.hint_after
+        return f"it came unordered, and is older than hint_after ({self.hint_after:g} s)" if old else ""
 
     def age(self, record: Record) -> float:
         """Seconds since the change; endless for a record without a time."""
@@ -171,8 +165,9 @@ class Hints:
             _see(task, record.as_now(CREATED if found else DELETED, version, found))
 
     def _unsettled(self, task: Task) -> bool:
-        conflict = max((r.conflict for r in task.results if r.conflict is not None), default=None)
-        if conflict is not None and not self.trusting and _may_be_newer(task, conflict):
+        conflicts = [result.conflict for result in task.results if result.conflict is not None]
+        conflict = max(conflicts, default=0)
+        if conflicts and not self.trusting and _may_be_newer(task, conflict):
             task.reopen(conflict)
             return True
         return _may_be_overtaken(task) and self._changed_meanwhile(task)
@@ -197,11 +192,12 @@ class Hints:
 def _may_be_overtaken(task: Task) -> bool:
     """Whether versions do not tell what was written from what others, who read at another moment, have written."""
     record, bound = task.record, task.bound
-    if bound is None or task.result.outcome is not Outcome.APPLIED or isinstance(record, Undecodable):
+    if bound is None or isinstance(record, Undecodable):
         return False
-    if bound.table and not (isinstance(record, TableRecord) and record.ordered):
-        return True
-    return task.at is not None or not bound.versioned
+    undated = task.at is not None or not bound.versioned
+    if undated or (bound.table and not (isinstance(record, TableRecord) and record.ordered)):
+        return task.result.outcome is Outcome.APPLIED
+    return False
 
 
 def _may_be_newer(task: Task, conflict: int) -> bool:
@@ -234,18 +230,29 @@ def _is_past(task: Task, now: TableRecord) -> bool:
         return False
 
 
-def _reasons_of_object(record: ObjectRecord, bound: BoundRoute) -> Iterator[str]:
+def _why_of_route(record: Change, bound: BoundRoute) -> str:
+    if bound.fetch:
+        return "the route says fetch, or versions = None"
+    if bound.database and isinstance(record, ObjectRecord) and not str(record.revision):
+        return "it does not say which content of the object is meant"
+    return "it has no new image" if _lacks_image(record, bound) else ""
+
+
+def _why_of_object(record: ObjectRecord, bound: BoundRoute) -> str:
     if bound.table:
-        yield "items are made of the object as it is now"
-    if record.event == DELETED and record.version_id:
-        yield "one version of the object was deleted, and others may be there"
+        return "items are made of the object as it is now"
+    versions = record.event == DELETED and record.version_id
+    return "one version of the object was deleted, and others may be there" if versions else ""
 
 
-def _reasons_of_item(record: TableRecord, bound: BoundRoute) -> Iterator[str]:
-    if not record.ordered and bound.table:
-        yield "it came unordered, and the route writes items"
-    if not record.ordered and not record.ranked:
-        yield "it came unordered, and its sequence number does not order the changes of a second"
+def _why_of_item(record: TableRecord, bound: BoundRoute) -> str:
+    if bound.table:
+        return "it came unordered, and the route writes items"
+    return (
+        ""
+        if record.ranked
+        else "it came unordered, and its sequence number does not order the changes of a second"
+    )
 
 
 def _lacks_image(record: TableRecord | ObjectRecord, bound: BoundRoute) -> bool:

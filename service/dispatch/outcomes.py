@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Final
@@ -77,8 +77,10 @@ def no_route(source: str) -> Result:
     return Result(Outcome.SKIPPED, _NO_ROUTE + source)
 
 
-def worst(results: Iterable[Result]) -> Result:
+def worst(results: Sequence[Result]) -> Result:
     """The result that stands for several; NOTHING_TO_WRITE for none."""
+    if len(results) == 1:
+        return results[0]
     return min(results, key=lambda result: result.outcome, default=NOTHING_TO_WRITE)
 
 

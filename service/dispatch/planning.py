@@ -29,8 +29,8 @@ class Task:
     position: int
     record: Record
     bound: BoundRoute | None
-    writes: list[Write] = field(default_factory=list)
-    results: list[Result] = field(default_factory=list)
+    writes: Sequence[Write] = ()
+    results: Sequence[Result] = ()
     at: int | None = None
     overtaken: bool = False
     seen: Record = field(init=False)
@@ -40,7 +40,7 @@ class Task:
 
     def forget(self) -> None:
         """Makes the task one that was never tried."""
-        self.writes, self.results, self.seen = [], [], self.record
+        self.writes, self.results, self.seen = (), (), self.record
 
     def reopen(self, at: int | None) -> None:
         """Has the task tried again on what is there now, at a version that its document was found to have."""
@@ -53,10 +53,13 @@ class Task:
 
     @property
     def result(self) -> Result:
-        return worst(self.results)
+        return self.results[0] if len(self.results) == 1 else worst(self.results)
 
 
 ACTIONS: Final = "Index, Delete, PutItem, UpdateItem, DeleteItem or InsertRows"
+
+SEARCHES: Final = (Index, Delete)
+"""The actions of a search index."""
 
 Gathered: TypeAlias = tuple[Task, TableRecord]
 Step: TypeAlias = Callable[[str, str, Sequence[Task]], AbstractContextManager[None]]
@@ -100,7 +103,7 @@ def writes_of(bound: BoundRoute, record: Change, actions: Iterable[Action]) -> l
     writes = []
     for number, action in enumerate(actions):
         name = type(action).__name__
-        if isinstance(action, Index | Delete):
+        if isinstance(action, SEARCHES):
             if not bound.index:
                 raise Reject(f"{name} without a target: {bound.name} declares no index")
             if isinstance(action, Index) and not isinstance(action.document, Mapping):
@@ -189,16 +192,17 @@ def _call_documents(bound: BoundRoute, group: Sequence[Gathered], context: Conte
                 _call_documents(bound, [one], context)
             return
         for task, _ in group:
-            task.writes, task.results = [], [result]
+            task.writes, task.results = (), [result]
 
 
 def _documents(bound: BoundRoute, group: Sequence[Gathered], context: Context) -> Sequence[Document | None]:
     assert isinstance(bound.route, TableRoute)
     items = []
     for _, record in group:
-        if record.new is None:
+        item = record.new
+        if item is None:
             raise Reject("there is no new image, and the item could not be read in its place")
-        items.append(record.new)
+        items.append(item)
     documents = bound.route.documents(items, context)
     if len(documents) != len(items):
         raise Reject(f"documents() returned {len(documents)} documents for {len(items)} items")
@@ -211,10 +215,10 @@ def _hold_back(tasks: Sequence[Task]) -> None:
     for task in tasks:
         if isinstance(task.record, Undecodable):
             continue
-        if any(result.outcome is Outcome.RETRY for result in task.results):
+        if task.results and any(result.outcome is Outcome.RETRY for result in task.results):
             waiting.add(task.record.subject)
         elif waiting and task.writes and task.record.subject in waiting:
-            task.writes, task.results = [], [BLOCKED]
+            task.writes, task.results = (), [BLOCKED]
 
 
 def _failed(error: Exception, bound: BoundRoute, record: Change) -> Result:

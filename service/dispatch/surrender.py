@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import Final
 
 from ..records import Record
-from ..routing import Delete, Index
+from ..routing import Delete
 from .contracts import Sink, Write
 from .outcomes import Outcome
-from .planning import Task
+from .planning import SEARCHES, Task
 
 PROBE: Final = "~probe"
 """The id of no document: what follows a `~` in an id is one of n, b, h, ~ and |."""
@@ -50,7 +50,7 @@ def exhaust(tasks: Sequence[Task]) -> None:
 def _takes_another(write: Write, search: Sink, probed: dict[str, bool]) -> bool:
     """Whether an index takes another write than this; asked once for each index."""
     if write.target not in probed:
-        if not isinstance(write.action, Index | Delete):
+        if not isinstance(write.action, SEARCHES):
             return False
         lowest = None if write.version is None else 1
         (result,) = search.write([replace(write, action=Delete(), id=PROBE, version=lowest)])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -50,7 +52,7 @@ def handler_for(*routes: type[Route], events: Collection[str] = ()) -> Handler:
         """
         service = app()
         request_id = getattr(lambda_context, "aws_request_id", "")
-        with service.invocation(), request(request_id):
+        with uncollected(), service.invocation(), request(request_id):
             with service.observer.step("decode", "event", entries_of(event)):
                 batch = LambdaBatch(event, events)
             # What a stream or a queue delivers again comes under another id, and never may be dropped.
@@ -64,6 +66,19 @@ def handler_for(*routes: type[Route], events: Collection[str] = ()) -> Handler:
         return batch.answer(report) if batch.answers else None
 
     return handle
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Within the block Python does not look for cycles: it would go through all of a large event again and again,
+    and find nothing. What is in no cycle is freed as ever."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 handler = handler_for()

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from ..errors import DecodeError
 from .events import INSERT
+from .typed import Reader
 from .versions import MARGIN, is_ranked, stream_version
-
-if TYPE_CHECKING:
-    from .deserializer import Deserializer
 
 Item: TypeAlias = dict[str, Any]
 
@@ -20,11 +18,9 @@ _UNREAD: Any = object()
 
 
 @cache
-def deserializer() -> Deserializer:
-    """The one deserializer; made when the first value is read, for it imports boto3."""
-    from .deserializer import Deserializer
-
-    return Deserializer()
+def deserializer() -> Reader:
+    """What reads the images of all records."""
+    return Reader()
 
 
 class TableRecord:
@@ -66,7 +62,8 @@ class TableRecord:
             sequence = change.get("SequenceNumber", "")
         except (AttributeError, KeyError, TypeError) as error:
             raise DecodeError(f"a stream record without {error}") from None
-        if not isinstance(self.event, str) or not isinstance(self.typed_keys, Mapping):
+        keyed = type(self.typed_keys) is dict or isinstance(self.typed_keys, Mapping)
+        if not isinstance(self.event, str) or not keyed:
             raise DecodeError("a stream record whose eventName is no text or whose Keys are no map")
         self.raw = raw
         self.shard = shard

@@ -23,7 +23,7 @@ from decimal import Decimal
 from typing import Final
 
 from ..errors import DecodeError
-from ..records.tables import deserializer
+from ..records.typed import read_value
 
 LONGEST: Final = 512
 """Bytes of an id: OpenSearch answers 400 to the whole bulk request above it (tried on 3.6.0)."""
@@ -61,7 +61,7 @@ def parts_of(text: str, kinds: Sequence[str], scoped: bool = False) -> tuple[str
         scope = _unescaped(pieces[0]) if scoped else ""
         values = [{kind: _value(piece, kind)} for piece, kind in zip(pieces[scoped:], kinds, strict=True)]
     try:
-        made = document_id([deserializer().deserialize(value) for value in values], scope)
+        made = document_id([read_value(value) for value in values], scope)
     except DecodeError:
         return None
     return (scope, values) if made == text and bool(scope) == scoped else None
@@ -90,6 +90,8 @@ def _escaped(text: str) -> str:
 
 
 def _bounded(text: str) -> str:
+    if len(text) <= LONGEST and text.isascii():
+        return text
     try:
         encoded = text.encode()
     except UnicodeEncodeError:

@@ -4,24 +4,14 @@ from __future__ import annotations
 
 import difflib
 import logging
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, get_origin
 
 import configargparse
-import yaml
 
 from .options import Option
 
 logger = logging.getLogger(__name__)
-
-
-class PlainLoader(yaml.BaseLoader):
-    """Takes every scalar for text, but for the ways to say nothing."""
-
-
-PlainLoader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|Null|NULL|)$"), [*"~nN", ""])
-PlainLoader.add_constructor("tag:yaml.org,2002:null", lambda loader, node: None)
 
 
 class NestedYaml(configargparse.ConfigFileParser):  # type: ignore[misc]  # it has no types
@@ -36,15 +26,13 @@ class NestedYaml(configargparse.ConfigFileParser):  # type: ignore[misc]  # it h
         return "YAML; nesting is flattened"
 
     def parse(self, stream: Iterable[str]) -> dict[str, str]:
+        from .plain_yaml import NotYaml, load
+
         label = getattr(stream, "name", "the configuration file")
         try:
-            # Every scalar stays the text it is: 0123 and 12:30 are no numbers, and types are the settings'.
-            content = yaml.load("".join(stream), PlainLoader)  # noqa: S506  # it makes nothing but text
-        except (yaml.YAMLError, ValueError) as error:
-            # Without the line itself, which may hold a secret.
-            mark = getattr(error, "problem_mark", None)
-            where = f" (line {mark.line + 1})" if mark else ""
-            raise configargparse.ConfigFileParserException(f"{label} is not YAML{where}") from None
+            content = load(stream)
+        except NotYaml as error:
+            raise configargparse.ConfigFileParserException(f"{label} is not YAML{error}") from None
         if not content:
             return {}
         if not isinstance(content, dict):

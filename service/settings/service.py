@@ -44,6 +44,9 @@ class Settings:
     )
     search_ca_certs: str = setting("", "a file of certificate authorities to trust", env="SEARCH_CA_CERTS")
     search_timeout: float = setting(30.0, "seconds for one request", env="SEARCH_TIMEOUT", least=0.1)
+    search_compress: bool = setting(
+        False, "whether request bodies are sent gzipped: less to send, for CPU time", env="SEARCH_COMPRESS"
+    )
     bulk_actions: int = setting(
         1000, "actions in one bulk request, at most", env="STREAMDEX_BULK_ACTIONS", least=1
     )

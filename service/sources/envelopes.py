@@ -25,12 +25,14 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from ..errors import DecodeError, UnknownEvent
 from ..records import Record, TableRecord, Undecodable
 from ..records.objects import from_eventbridge, from_notification, from_pointer
 from ..records.orders import MARK, NOT_HERE, OrderRecord
+
+TABLE: Final = "aws:dynamodb"
 
 _DEEPEST = 8
 """Envelopes within envelopes; S3 to SNS to SQS to Lambda has four."""
@@ -118,11 +120,21 @@ def _undecodable(payload: Any, error: Exception, identifier: str) -> Undecodable
 
 def _records(payload: Mapping[str, Any], identifier: str, depth: int) -> Iterator[Record]:
     for entry in payload["Records"]:
-        yield from _guarded(entry, identifier, depth + 1)
+        if isinstance(entry, dict) and entry.get("eventSource") == TABLE and "Records" not in entry:
+            yield _change(entry, identifier)  # nearly all are: the way through the envelopes costs as much again
+        else:
+            yield from _guarded(entry, identifier, depth + 1)
 
 
 def _table_record(payload: Mapping[str, Any], identifier: str, depth: int) -> Iterator[Record]:
-    yield TableRecord(payload, identifier=identifier or None)
+    yield _change(payload, identifier)
+
+
+def _change(payload: Mapping[str, Any], identifier: str) -> Record:
+    try:
+        return TableRecord(payload, identifier=identifier or None)
+    except DecodeError as error:
+        return _undecodable(payload, error, identifier)
 
 
 def _object_record(payload: Mapping[str, Any], identifier: str, depth: int) -> Iterator[Record]:
@@ -182,7 +194,7 @@ def _nothing(payload: Mapping[str, Any], identifier: str, depth: int) -> Iterato
 
 
 _BY_SOURCE: Mapping[str, Reader] = {
-    "aws:dynamodb": _table_record,
+    TABLE: _table_record,
     "aws:s3": _object_record,
     "aws:sqs": _message,
     "aws:sns": _sns_record,

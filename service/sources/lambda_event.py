@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from ..dispatch import Lag, Report
 from ..errors import StreamdexError
 from ..records import Record, Undecodable
 from ..records.orders import OrderRecord
 from .envelopes import unwrap
-from .streams.reader import RETENTION
+from .timing import RETENTION
 
 Answer: TypeAlias = dict[str, list[dict[str, str]]]
+
+ENTRY: Final = (dict, Mapping)  # the first is what there is, and is seen four times as soon
 
 STREAM = "aws:dynamodb"
 QUEUE = "aws:sqs"
@@ -93,7 +95,7 @@ class LambdaBatch:
 def entries_of(event: Any) -> list[Mapping[str, Any]]:
     """What a source has put into an event: records or messages; none where it is laid out otherwise."""
     entries = event.get("Records") if isinstance(event, Mapping) else event
-    return [entry for entry in entries if isinstance(entry, Mapping)] if isinstance(entries, list) else []
+    return [entry for entry in entries if isinstance(entry, ENTRY)] if isinstance(entries, list) else []
 
 
 def lowest(numbers: Sequence[str]) -> list[str]:

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from threading import Condition
 from typing import Final
 
+RETENTION: Final = 24 * 3600.0
+"""Seconds that a stream keeps its records ("DynamoDB Streams", Amazon DynamoDB Developer Guide)."""
+
 
 def wait_for(condition: Condition, seconds: float) -> None:
     condition.wait(seconds)

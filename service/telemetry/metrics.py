@@ -110,16 +110,16 @@ class Values:
         self.put(UNREAD, lag.unread, source)
         self.put(LEFT, lag.left / 60, source)
 
-    def observe(self, metric: Metric, values: Iterable[float], *labels: str) -> None:
+    def observe(self, metric: Metric, value: float, *labels: str, count: int = 1) -> None:
+        """Takes a value down that there was so many times."""
         by_labels = self.histograms.setdefault(metric, {})
         if labels not in by_labels:
             size = len(metric.bounds) + 1
             by_labels[labels] = Histogram([0] * size, [0.0] * size)
         histogram = by_labels[labels]
-        for value in values:
-            bucket = bisect_left(metric.bounds, value)
-            histogram.counts[bucket] += 1
-            histogram.sums[bucket] += value
+        bucket = bisect_left(metric.bounds, value)
+        histogram.counts[bucket] += count
+        histogram.sums[bucket] += value * count
 
 
 class Metrics(Observer):
@@ -148,20 +148,20 @@ class Metrics(Observer):
 
     def dispatched(self, done: Dispatched) -> None:
         now = self._now()
-        ages: dict[str, list[float]] = {}
-        for task in done.tasks:
-            if task.result.outcome is not Outcome.APPLIED or isinstance(task.record, Undecodable):
-                continue
-            if task.record.created is not None:
-                ages.setdefault(task.route, []).append(max(now - task.record.created, 0.0))
+        applied = Counter(
+            (task.route, task.record.created)
+            for task in done.tasks
+            if not isinstance(task.record, Undecodable) and task.result.outcome is Outcome.APPLIED
+        )
         letters = Counter(letter.route for letter in done.letters)
         with self.lock:
             values = self.values
             for (route, outcome), count in done.ends.items():
                 values.add(RECORDS, count, route, outcome.name.lower())
-            for route, seconds in ages.items():
-                values.observe(INDEXED, seconds, route)
-            values.observe(BATCHES, [done.seconds], done.source)
+            for (route, created), count in applied.items():
+                if created is not None:
+                    values.observe(INDEXED, max(now - created, 0.0), route, count=count)
+            values.observe(BATCHES, done.seconds, done.source)
             for route, count in letters.items():
                 values.add(LETTERS, count, route)
             for route, run in self._runs(done).items():
@@ -175,7 +175,7 @@ class Metrics(Observer):
         with self.lock:
             self.values.add(REQUESTS, 1, request.sink, str(request.status))
             self.values.add(SENT, request.size, request.sink)
-            self.values.observe(LATENCY, [request.seconds], request.sink)
+            self.values.observe(LATENCY, request.seconds, request.sink)
 
     def lost(self, source: str, shard: str, since: float, until: float) -> None:
         with self.lock:

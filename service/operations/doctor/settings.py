@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from ...errors import SettingsError
-from ...sources.streams.reader import RETENTION
+from ...sources.timing import RETENTION
 from .findings import ERROR, NOTE, WARNING, Finding
 from .patient import Patient
 

@@ -14,16 +14,17 @@ from ...dispatch import Result, Write
 from ...dispatch.outcomes import Outcome
 from ...routing import Index
 from .pace import Pace
-from .values import path_of_no_number
+from .values import path_of_no_number, surely_finite
 
 
 @dataclass(slots=True)
 class Chunk:
-    """A bulk request: its actions' positions in the batch, and their lines."""
+    """A bulk request: its actions' positions in the batch, and their lines. `more` says that another follows."""
 
     positions: list[int] = field(default_factory=list)
     lines: list[bytes] = field(default_factory=list)
     size: int = 0
+    more: bool = False
 
     @property
     def body(self) -> bytes:
@@ -33,6 +34,14 @@ class Chunk:
         self.positions.append(position)
         self.lines.append(line)
         self.size += len(line)
+
+    def parts(self, pace: Pace) -> Iterator[Chunk]:
+        """The same actions in requests no larger than the pace, which may have become slower since it was made."""
+        if len(self.lines) > 1 and (len(self.lines) > pace.actions or self.size > pace.bytes):
+            for half in self.halves():
+                yield from half.parts(pace)
+        else:
+            yield self
 
     def halves(self) -> tuple[Chunk, Chunk]:
         """The same actions in two requests."""
@@ -51,6 +60,7 @@ def chunks(lines: Iterable[tuple[int, bytes]], pace: Pace) -> Iterator[Chunk]:
     chunk = Chunk()
     for position, line in lines:
         if chunk.lines and (len(chunk.lines) >= pace.actions or chunk.size + len(line) > pace.bytes):
+            chunk.more = True
             yield chunk
             chunk = Chunk()
         chunk.add(position, line)
@@ -86,7 +96,8 @@ def line_of(write: Write, meta_of_index: Mapping[str, Any]) -> bytes:
     """
     meta: dict[str, Any] = {**meta_of_index, "_id": write.id}
     if write.version is not None:
-        meta |= {"version": write.version, "version_type": "external_gte"}
+        meta["version"] = write.version
+        meta["version_type"] = "external_gte"
     if isinstance(write.action, Index):
         return b'{"index":%b}\n%b\n' % (orjson.dumps(meta), dump(write.action.document))
     return b'{"delete":%b}\n' % orjson.dumps(meta)
@@ -102,8 +113,10 @@ def dump(document: Any) -> bytes:
         text = orjson.dumps(document, _plain)
     except TypeError:
         text = orjson.dumps(_within_64_bits(document), _plain)
-    if b"null" in text and (path := path_of_no_number(document)):
-        raise ValueError(f"{path} is no finite number")
+    if b"null" in text and not (type(document) is dict and surely_finite(document)):
+        path = path_of_no_number(document)
+        if path:
+            raise ValueError(f"{path} is no finite number")
     return text
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ...context import Context
 from ...dispatch import SILENT, Observer, Result, Write
-from ...dispatch.outcomes import OUT_OF_TIME, Outcome
+from ...dispatch.outcomes import APPLIED, OUT_OF_TIME, Outcome
 from ...errors import Halt
 from ...routing import Index, IndexDeclaration
+from .ahead import ahead
 from .answers import result_of_error, result_of_item
 from .body import Chunk, chunks, serialise
 from .copies import Copies
@@ -60,7 +61,7 @@ class SearchSink:
         metas = {name: target.meta for name, target in targets.items()}
         lines = serialise(writes, metas, results, self._context.settings.document_bytes)
         silent = 0
-        for chunk in chunks(lines, self._pace):
+        for chunk in self._requests(lines):
             if silent == PATIENCE:  # each further request could take its whole time-out
                 results.update(dict.fromkeys(chunk.positions, NOT_SENT))
                 continue
@@ -69,6 +70,11 @@ class SearchSink:
         if any(target.also for target in targets.values()):
             self._copy(writes, targets, results)
         return [results[position] for position in range(len(writes))]
+
+    def _requests(self, lines: Iterable[tuple[int, bytes]]) -> Iterator[Chunk]:
+        """The requests, each at the pace at which it is sent."""
+        for chunk in ahead(chunks(lines, self._pace)):
+            yield from chunk.parts(self._pace)
 
     def _look(self, names: Collection[str]) -> tuple[dict[str, Target], Result | None]:
         """How indices are, seen a few seconds ago at the most; or the result for every write if that failed.
@@ -135,10 +141,14 @@ class SearchSink:
             results.update(dict.fromkeys(chunk.positions, refused))
             return refused
         items = answer.get("items") if isinstance(answer, dict) else None
-        if not isinstance(items, list) or len(items) != len(chunk.positions):
+        if not isinstance(items, Sequence) or len(items) != len(chunk.positions):
             unclear = Result(Outcome.RETRY, "the search server's answer does not match the bulk request")
             results.update(dict.fromkeys(chunk.positions, unclear))
             return unclear
+        if answer.get("errors") is False:  # each is done, a delete of what was not there too
+            results.update(dict.fromkeys(chunk.positions, APPLIED))
+            self._pace.good()
+            return None
         may_create = self._context.settings.create_indices
         for position, item in zip(chunk.positions, items, strict=True):
             (action,) = item.values()

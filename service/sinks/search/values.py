@@ -4,11 +4,32 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 _FIELD_TYPE: Final = re.compile(r"field \[([^\]]+)\] of type \[([^\]]+)\]")
+_FINITE: Final = frozenset({str, int, bool, type(None), bytes, Decimal})
 _NOT_OBJECT: Final = re.compile(r"object mapping for \[([^\]]+)\]")
+
+
+def surely_finite(value: dict[str, Any] | list[Any]) -> bool:
+    """Whether there is no NaN and no infinity in a map or a list; False also where that takes a closer look.
+
+    Asked of each document with a null in it, so it looks at each value once and no further than its type.
+    """
+    members: Iterable[Any] = value.values() if isinstance(value, dict) else value
+    for member in members:
+        kind = type(member)
+        if kind is float:
+            if not math.isfinite(member):
+                return False
+        elif kind is dict or kind is list:
+            if not surely_finite(member):
+                return False
+        elif kind not in _FINITE:
+            return False
+    return True
 
 
 def path_of_no_number(document: Any) -> str:

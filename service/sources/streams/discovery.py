@@ -12,9 +12,10 @@ from typing import Any, Final
 from ...dispatch import SILENT, Lag, Observer
 from ...errors import Retry
 from ..checkpoints import ENDED, LATEST, TRIM_HORIZON, Checkpoint, Checkpoints
+from ..timing import RETENTION
 from .lineage import may_end, readable, unrecorded
 from .listing import ShardLister
-from .reader import RETENTION, ShardReader
+from .reader import ShardReader
 from .status import CLOSED, READING, UNLISTED, WAITING, ShardStatus
 from .status import ENDED as DONE
 

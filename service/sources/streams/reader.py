@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from ...dispatch import SILENT, Lag, Observer, Report
 from ...errors import DecodeError
 from ...records import Record, TableRecord, Undecodable
 from ...records.tables import table_of
 from ..checkpoints import LATEST, TRIM_HORIZON, Checkpoint
-
-RETENTION: Final = 24 * 3600.0
-"""Seconds that a stream keeps its records ("DynamoDB Streams", Amazon DynamoDB Developer Guide)."""
+from ..timing import RETENTION
 
 
 class ShardReader:

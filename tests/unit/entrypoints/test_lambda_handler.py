@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -221,3 +222,21 @@ def test_the_ids_that_are_remembered_are_bounded():
     assert [repeats.has_seen(name) for name in ("a", "b", "c", "a", "c", "", "")] == [
         False, False, False, False, True, False, False
     ]  # fmt: skip
+
+
+def test_python_looks_for_no_cycles_while_an_event_is_worked_off_and_does_again_after_it(search):
+    seen = []
+
+    class Watching(Items):
+        def document(self, item):
+            seen.append(gc.isenabled())
+            return super().document(item)
+
+    handler = handler_for(Watching)
+    handler(lambda_event(record("a"), record("b", event="MODIFY")), PARENT)
+    assert seen
+    assert not any(seen)
+    assert gc.isenabled()
+    with pytest.raises(UnknownEvent):
+        handler({"nothing": "known"}, PARENT)
+    assert gc.isenabled()

@@ -1,0 +1,3 @@
+"""The routes of the benchmarks."""
+
+ROUTES = ["items:Items"]

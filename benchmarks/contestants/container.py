@@ -1,0 +1,53 @@
+"""Ours as the container: reads the table's stream from its beginning to its end."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from service.app import App, choose
+from service.dispatch import Dispatched, Observer
+from service.entrypoints.container import run as run_container
+
+from ..application.items import Items
+
+
+class Until(Observer):
+    """Stops once so many records are done."""
+
+    def __init__(self, records: int, stopping: Event):
+        self._left = records
+        self._stopping = stopping
+
+    def dispatched(self, done: Dispatched) -> None:
+        self._left -= len(done.report.results)
+        if self._left <= 0:
+            self._stopping.set()
+
+
+def prepare(event: Path, url: str, index: str) -> Callable[[], Any]:
+    """`event` holds the address of DynamoDB and the number of records in the stream."""
+    place = json.loads(event.read_bytes())
+
+    def run() -> None:
+        folder = Path(tempfile.mkdtemp(prefix="bench-"))
+        environment = {
+            "SEARCH_URL": url,
+            "STREAMDEX_NAMES": f"index/bench={index}",
+            "AWS_ENDPOINT_URL": place["aws"],
+            "STREAMDEX_CHECKPOINTS": str(folder / "checkpoints.sqlite"),
+            "STREAMDEX_PAGE_PORT": "0",
+        }
+        chosen = choose(routes=[Items], environment=environment)
+        stopping = Event()
+        with App(chosen.settings, chosen.routes) as app:
+            app.observer.add(Until(place["records"], stopping))
+            assert run_container(app, stopping) == 0
+        shutil.rmtree(folder)
+
+    return run

@@ -1,0 +1,27 @@
+"""The limit of the CPU: orjson reads the event and writes each document once. No server is asked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from service.records.deserializer import Deserializer
+from service.sinks.search.body import dump
+
+
+def prepare(event: Path, url: str, index: str) -> Callable[[], Any]:
+    text = event.read_bytes()
+    item = Deserializer().item
+    images = [record["dynamodb"].get("NewImage") for record in json.loads(text)["Records"]]
+    documents = [orjson.loads(dump(item(image))) for image in images if image]
+
+    def run() -> None:
+        orjson.loads(text)
+        for document in documents:
+            orjson.dumps(document)
+
+    return run

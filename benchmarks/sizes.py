@@ -1,0 +1,54 @@
+"""How much is measured: a few records for the tests, ten minutes' worth, or all of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """`batches` are records of a batch with repetitions; `sizes` those of records; `backlog`, `items` and `probes`
+    the records of the container's backlog, the items of a backfill and the writes that are timed one by one."""
+
+    batches: dict[int, int]
+    sizes: tuple[str, ...]
+    cpu_batch: int
+    repetitions: int
+    peers: tuple[str, ...]
+    slow_peers: tuple[str, ...]
+    starts: int
+    resident: int
+    backlog: int
+    items: int
+    probes: int
+
+
+PYTHON_PEERS = ("powertools", "amplify")
+
+TINY = Sizes({20: 2}, ("small",), 20, 2, (), (), 2, 50, 60, 60, 5)
+SHORT = Sizes(
+    {100: 11, 1000: 5},
+    ("small", "medium", "large"),
+    300,
+    9,
+    (*PYTHON_PEERS, "npm bulk"),
+    ("sample",),
+    7,
+    10_000,
+    5_000,
+    5_000,
+    40,
+)
+FULL = Sizes(
+    {100: 25, 1000: 15, 10_000: 7},
+    ("small", "medium", "large"),
+    1000,
+    15,
+    (*PYTHON_PEERS, "npm bulk"),
+    ("sample", "npm"),
+    15,
+    10_000,
+    50_000,
+    1_000_000,
+    300,
+)

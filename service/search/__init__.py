@@ -1,0 +1,7 @@
+"""The search server's client: opensearch-py's, which is loaded once more is wanted than what records need."""
+
+from __future__ import annotations
+
+from .client import SearchClient
+
+__all__ = ["SearchClient"]

@@ -1,0 +1,91 @@
+"""The two requests that every batch needs, over urllib3 at once; and everything else through opensearch-py.
+
+Importing opensearch-py takes longer than all else that a Lambda does until its first record is indexed
+(docs/decisions/0010). What goes wrong is raised as opensearch-py raises it.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any, Final
+from urllib.parse import quote
+
+from .answers import read_answer
+
+LEVEL: Final = 1
+"""Of gzip: its default takes four times the time for a fifth less to send."""
+
+
+class SearchClient:
+    """As opensearch-py's client. `pool` is urllib3's for the server, `path` what stands before each path there,
+    and `make` makes opensearch-py's client once it is wanted. With `compress` bodies are gzipped."""
+
+    def __init__(
+        self, pool: Any, headers: Mapping[str, str], path: str, make: Callable[[], Any], compress: bool = False
+    ):
+        self._pool = pool
+        self._compress = compress
+        self._headers = {**headers, "content-type": "application/json"}
+        self._path = path
+        self._make = make
+        self.indices = Indices(self)
+
+    def bulk(self, body: bytes) -> Any:
+        """The answer to a bulk request."""
+        return self.request("POST", "/_bulk", body)
+
+    def request(self, method: str, path: str, body: bytes | None = None) -> Any:
+        """The answer to a request, read. Raises what opensearch-py raises; nothing is tried again."""
+        headers = self._headers
+        if body and self._compress:
+            body, headers = gzip.compress(body, LEVEL), {**headers, "content-encoding": "gzip"}
+        try:
+            answer = self._pool.urlopen(
+                method, self._path + path, body, headers=headers, retries=False, redirect=False
+            )
+            text = answer.data.decode("utf-8", "surrogatepass")
+        except Exception as error:
+            from .failures import unreached
+
+            raise unreached(error) from error
+        if not 200 <= answer.status < 300:
+            from .failures import refused
+
+            raise refused(answer.status, text, answer.headers.get("content-type", ""))
+        try:
+            return read_answer(text)
+        except ValueError as error:
+            from opensearchpy.exceptions import SerializationError
+
+            raise SerializationError(text, error) from error
+
+    @cached_property
+    def whole(self) -> Any:
+        """opensearch-py's client."""
+        return self._make()
+
+    def close(self) -> None:
+        self._pool.close()
+        if "whole" in vars(self):
+            self.whole.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.whole, name)
+
+
+class Indices:
+    """Of opensearch-py's client of indices, the look at aliases; the rest is that one's."""
+
+    def __init__(self, client: SearchClient):
+        self._client = client
+
+    def get_alias(self, index: str = "", **more: Any) -> Any:
+        """The aliases of indices by a pattern of their names."""
+        if more or not index:
+            return self._client.whole.indices.get_alias(index=index or None, **more)
+        return self._client.request("GET", f"/{quote(index, safe=',*')}/_alias")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client.whole.indices, name)
