@@ -1,7 +1,7 @@
 """The two requests that every batch needs, over urllib3 at once; and everything else through opensearch-py.
 
 Importing opensearch-py takes longer than all else that a Lambda does until its first record is indexed
-(docs/decisions/0010). What goes wrong is raised as opensearch-py raises it.
+(docs/decisions/0014). What goes wrong is raised as opensearch-py raises it.
 """
 
 from __future__ import annotations
