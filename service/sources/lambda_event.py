@@ -61,7 +61,10 @@ class LambdaBatch:
 
         Raises StreamdexError, so that the whole batch comes again, where a record that must has no identifier.
         """
-        failed = {id(record): record for record in (self.records[position] for position in report.undone)}
+        undone = report.undone
+        if not undone:
+            return {"batchItemFailures": []}
+        failed = {id(record): record for record in (self.records[position] for position in undone)}
         names = {record.identifier for record in failed.values()}
         streamed = self._streamed(list(failed.values()))
         messages = self._messages(names)
