@@ -106,4 +106,5 @@ def pages(aws: str) -> Iterator[list[Any]]:
     paginator = aws_client(aws, "dynamodb").get_paginator("scan")
     settings = {"PageSize": 1000}
     for page in paginator.paginate(TableName=TABLE, ConsistentRead=True, PaginationConfig=settings):
-        yield page["Items"]
+        if page["Items"]:  # the last may have none
+            yield page["Items"]

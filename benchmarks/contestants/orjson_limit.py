@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,15 +10,16 @@ from typing import Any
 
 import orjson
 
-from service.records.deserializer import Deserializer
+from service.records.typed import read_item
 from service.sinks.search.body import dump
 
 
 def prepare(event: Path, url: str, index: str) -> Callable[[], Any]:
     text = event.read_bytes()
-    item = Deserializer().item
     images = [record["dynamodb"].get("NewImage") for record in json.loads(text)["Records"]]
-    documents = [orjson.loads(dump(item(image))) for image in images if image]
+    documents = [orjson.loads(dump(read_item(image))) for image in images if image]
+    images.clear()
+    gc.disable()  # the least that it could cost looks for no cycles
 
     def run() -> None:
         orjson.loads(text)
