@@ -44,8 +44,8 @@ invoke: .venv/ready ## call the Lambda handler once on a recorded event (EVENT=f
 	@test -n "$(EVENT)" || { echo "which event? make invoke EVENT=tests/data/insert.json" >&2; exit 2; }
 	@$(PY) -m infra.shim invoke $(OPTIONS) "$(EVENT)"
 
-build: .venv/ready ## build TARGET=layer|lambda|image|wheel into dist, or fetch what another needs (FUNC=images ARCH=arm64 ENV=lab)
-	@test -n "$(TARGET)" || { echo "build what? make build TARGET=layer (or lambda, image, wheel; $(DEPLOYED))" >&2; exit 2; }
+build: .venv/ready ## build TARGET=layer|lambda|image|wheel|examples into dist, or fetch what another needs (FUNC=images ARCH=arm64 ENV=lab)
+	@test -n "$(TARGET)" || { echo "build what? make build TARGET=layer (or lambda, image, wheel, examples; $(DEPLOYED))" >&2; exit 2; }
 	@$(if $(filter data queue search container,$(TARGET)),$(DEPLOY) prepare $(TARGET) $(DEPLOY_OPTIONS),\
 		$(PY) -m infra.build $(TARGET) $(if $(FUNC),--func=$(FUNC)) $(if $(ARCH),--arch=$(ARCH)) \
 			$(if $(LAMBDA_PYTHON),--python=$(LAMBDA_PYTHON)))

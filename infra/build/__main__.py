@@ -21,6 +21,7 @@ TARGETS: Final[Mapping[str, tuple[str, Sequence[str]]]] = {
     "lambda": ("function", ("env",)),
     "image": ("image", ()),
     "wheel": ("wheel", ()),
+    "examples": ("examples", ()),
 }
 """For each target its module, and which options its `build` takes beyond FUNC, ARCH and the folder."""
 

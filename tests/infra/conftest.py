@@ -11,21 +11,20 @@ import os
 import shlex
 import shutil
 import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
+from checkouts import Checkout
+from ministack import ministack
 
 from infra.deploy.deployment import ROOT
 from infra.shim.probes import free_port
 from infra.shim.stand_ins import embedded_search
 
 PROVIDER = "../shared/terraform/standin"
-MINISTACK = "ministack==1.5.33"
 
 
 def needs(what: str) -> None:
@@ -58,42 +57,20 @@ def search_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def emulator_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """MiniStack, which runs Lambdas, in an environment of its own: it pins an older botocore."""
-    folder = ROOT / "build" / MINISTACK.replace("==", "-")
-    if not (folder / "ready").exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        subprocess.run([folder / "bin" / "pip", "install", "--quiet", MINISTACK], check=True)
-        (folder / "ready").touch()
-    port = free_port()
-    # Without a variable of ours: what it starts inherits them.
-    own = {
-        name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "STREAMDEX_", "SEARCH_"))
-    }
-    environment = {**own, "GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "IOT_MTLS_ENABLED": "0"}
-    log = tmp_path_factory.mktemp("ministack") / "log"
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [folder / "bin" / "ministack"], env=environment, cwd=log.parent, stdout=output, stderr=output
-        )
-        try:
-            url = f"http://127.0.0.1:{port}"
-            wait_for(url, process, log)
-            yield url
-        finally:
-            process.terminate()
-            process.wait(30)
+def emulator_url() -> Iterator[str]:
+    """An emulator that runs Lambdas."""
+    with ministack() as url:
+        yield url
 
 
-def wait_for(url: str, process: subprocess.Popen[bytes], log: Path, timeout: float = 60) -> None:
-    """Until the emulator answers; fails with its log."""
-    deadline = time.monotonic() + timeout
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            urllib.request.urlopen(f"{url}/_ministack/health", timeout=5).close()
-            return
-        except urllib.error.HTTPError:
-            return
-        except OSError:
-            time.sleep(0.2)
-    pytest.fail(f"MiniStack does not answer: {log.read_text()[-1000:]}")
+@pytest.fixture
+def checkout(tmp_path: Path, terraform_environment: dict[str, str], emulator_url: str) -> Checkout:
+    return Checkout(tmp_path, terraform_environment, emulator_url)
+
+
+@pytest.fixture
+def aws(emulator_url: str) -> Callable[..., Any]:
+    """Plain boto3, as any other program would use it."""
+    given = {"endpoint_url": emulator_url, "region_name": "us-east-1"}
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    return lambda service, kind="client": getattr(boto3, kind)(service, **given, **keys)

@@ -10,7 +10,7 @@ variable "wiring" {
 }
 
 variable "package" {
-  description = "A zip of service/ and examples/."
+  description = "The zip of service/ and examples/: make build TARGET=examples."
   type        = string
 }
 

@@ -31,16 +31,22 @@ sys.exit(int(os.environ.get("FAILS", "0")) if words[1] == "apply" else 0)
 OUTPUTS: dict[str, Any] = {
     "data": {
         "tables": {"images": {"name": "t-lab", "arn": "arn:t", "stream_arn": "arn:t/stream/1"}},
-        "buckets": {"images-in": {"name": "in-lab", "arn": "arn:aws:s3:::in-lab"}},
+        "buckets": {
+            "images-in": {"name": "in-lab", "arn": "arn:aws:s3:::in-lab"},
+            "raw-data": {"name": "raw-lab", "arn": "arn:aws:s3:::raw-lab"},
+        },
         "letters": {"name": "letters-lab", "arn": "arn:aws:s3:::letters-lab"},
-        "names": {"table/images": "t-lab", "bucket/images-in": "in-lab"},
+        "names": {"table/images": "t-lab", "bucket/images-in": "in-lab", "bucket/raw-data": "raw-lab"},
         "owner": {"partition": "aws", "region": "eu-west-1", "account": "111122223333"},
         "prefix": "streamdex-lab",
     },
     "layer": {"layer": {"arn": "arn:layer:1", "architecture": "arm64", "runtime": "python3.14"}},
     "queue": {
-        "queues": {"pending-images": {"name": "q-lab", "arn": "arn:q", "url": "https://q", "dead_arn": "arn:d"}},
-        "names": {"queue/pending-images": "q-lab"},
+        "queues": {
+            "pending-images": {"name": "q-lab", "arn": "arn:q", "url": "https://q", "dead_arn": "arn:d"},
+            "pending-worker": {"name": "w-lab", "arn": "arn:w", "url": "https://w", "dead_arn": "arn:e"},
+        },
+        "names": {"queue/pending-images": "q-lab", "queue/pending-worker": "w-lab"},
     },
 }
 
@@ -105,7 +111,7 @@ def test_a_target_is_applied_with_its_files_of_variables_and_a_state_of_its_own(
         f"-var-file={state}/generated.tfvars.json",
     ]
     assert stat.S_IMODE(state.stat().st_mode) == 0o700
-    assert deploying.derived("data")["buckets"] == ["images-in"]
+    assert deploying.derived("data")["buckets"] == ["images-in", "raw-data"]
 
 
 def test_a_function_gets_what_its_routes_need_and_nothing_else(deploying):
@@ -167,10 +173,13 @@ def test_a_container_reads_the_queues_and_keeps_positions_in_a_table(deploying):
     deploying.deployed("data", "queue")
     assert deploying.run("deploy", "container", "--env=lab") == 0
     derived = deploying.derived("container")
-    assert derived["settings"]["READ_QUEUE"] == "pending-images"
+    assert derived["settings"]["READ_QUEUE"] == "pending-images,pending-worker"
     assert derived["settings"]["STREAMDEX_CHECKPOINTS"] == "dynamodb://streamdex-lab-positions"
     assert "queue/pending-images=q-lab" in derived["settings"]["STREAMDEX_NAMES"]
-    assert derived["queues"] == {"pending-images": {"name": "q-lab", "arn": "arn:q"}}
+    assert derived["queues"] == {
+        "pending-images": {"name": "q-lab", "arn": "arn:q"},
+        "pending-worker": {"name": "w-lab", "arn": "arn:w"},
+    }
     assert "table/streamdex-lab-positions" in derived["policy"]
 
 
@@ -179,7 +188,8 @@ def test_the_names_of_a_deployment_are_a_file_of_settings(deploying):
     assert deploying.run("deploy", "data", "--env=lab") == 0
     file = deploying.root / "config/lab.names.yml"
     assert file.read_text() == (
-        "names:\n  bucket/images-in: in-lab\n  queue/pending-images: q-lab\n  table/images: t-lab\n"
+        "names:\n  bucket/images-in: in-lab\n  bucket/raw-data: raw-lab\n"
+        "  queue/pending-images: q-lab\n  queue/pending-worker: w-lab\n  table/images: t-lab\n"
     )
     deploying.environment["OUTPUTS"] = "{}"
     assert deploying.run("destroy", "data", "--env=lab") == 0
