@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from opensearchpy import JSONSerializer
+from opensearchpy.exceptions import SerializationError
 
 from .answers import read_answer
 
@@ -17,4 +19,15 @@ class AnswerReader(JSONSerializer):
         try:
             return read_answer(s)
         except ValueError:
-            return super().loads(s)  # which takes NaN, or says what is wrong
+            return read_by_python(s)
+
+
+def read_by_python(text: str) -> Any:
+    """The same for NaN, which Python's own reader takes (and simplejson, opensearch-py's choice, may not).
+
+    Raises SerializationError.
+    """
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise SerializationError(text, error) from error

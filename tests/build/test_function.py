@@ -47,6 +47,7 @@ def planted(tmp_path_factory) -> Path:
     (root / "routes/__init__.py").write_text(
         'ROUTES = ["images:Images", "things:Things", "parts:Parts"]  # "parts" is a folder\n'
     )
+    (root / "routes/worker.py").unlink()  # else it would be a file of no module that is listed
     (root / "routes/shared.py").write_text('INDEX = "things"\n')
     (root / "routes/things.py").write_text(THINGS)
     (root / "routes/parts").mkdir()

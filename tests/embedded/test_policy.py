@@ -173,8 +173,9 @@ class Watched:
         self.refused: set[str] = set()
         self.searched: set[str] = set()
         self._app = app
-        self._send = app.context.search.transport.perform_request
-        app.context.search.transport.perform_request = self._search
+        search = app.context.search
+        search.request = self._asking(search.request)  # what each batch needs; all else goes through opensearch-py
+        search.transport.perform_request = self._asking(search.transport.perform_request)
         for service in ("dynamodb", "dynamodb_streams", "s3", "sqs"):
             getattr(app.context, service).meta.events.register("after-call", self._note)
 
@@ -200,9 +201,12 @@ class Watched:
                 for worker in workers:
                     worker.join(DEADLINE)
 
-    def _search(self, method: str, url: str, *more: Any, **others: Any) -> Any:
-        self.searched.add(f"{method.title()} {url.lstrip('/')}")
-        return self._send(method, url, *more, **others)
+    def _asking(self, send: Callable[..., Any]) -> Callable[..., Any]:
+        def asked(method: str, url: str, *more: Any, **others: Any) -> Any:
+            self.searched.add(f"{method.title()} {url.lstrip('/')}")
+            return send(method, url, *more, **others)
+
+        return asked
 
     def _note(self, parsed: Any, model: Any, **_: Any) -> None:
         name = "ListBucket" if model.name == "ListObjectsV2" else model.name
