@@ -32,8 +32,10 @@ class SearchClient:
         self._make = make
         self.indices = Indices(self)
 
-    def bulk(self, body: bytes) -> Any:
-        """The answer to a bulk request."""
+    def bulk(self, *, body: Any, **more: Any) -> Any:
+        """The answer to a bulk request; one with more to say than its bytes is opensearch-py's."""
+        if more or not isinstance(body, bytes):
+            return self.whole.bulk(body=body, **more)
         return self.request("POST", "/_bulk", body)
 
     def request(self, method: str, path: str, body: bytes | None = None) -> Any:

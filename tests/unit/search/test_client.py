@@ -88,6 +88,16 @@ def test_a_bulk_request_is_posted_as_it_is_below_the_path_of_the_address(server)
     assert len(answer["items"]) == 1
 
 
+@pytest.mark.parametrize("body", [b'{"delete":{}}\n', [{"delete": {"_id": "a"}}]])
+def test_a_bulk_request_with_more_to_say_is_sent_as_opensearch_py_sends_it(server, body):
+    more = {"index": "items", "params": {"refresh": "true"}}
+    client_of(server).bulk(body=body, **more)
+    make_opensearch(Settings(search_url=server.url)).bulk(body=body, **more)
+    (method, path, _, sent), theirs = server.asked
+    assert (method, path, sent) == (theirs[0], theirs[1], theirs[3])
+    assert path == "/items/_bulk?refresh=true"
+
+
 def test_the_user_and_the_password_of_the_settings_are_sent(server):
     client_of(server, search_auth="basic", search_user="u", search_password="p").bulk(body=b"\n")
     assert server.asked[0][2]["authorization"] == "Basic " + base64.b64encode(b"u:p").decode()
