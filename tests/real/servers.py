@@ -20,7 +20,7 @@ from pathlib import Path
 from infra.shim.probes import answers, free_port
 
 CACHE = Path(tempfile.gettempdir()) / "streamdex-real"
-START_TIMEOUT = 120.0  # seconds
+START_TIMEOUT = 300.0  # seconds; only ever waited for in full by a test that fails
 NOBODY = 65534
 SERVER = "com.amazonaws.services.dynamodbv2.local.main.ServerRunner"
 SHORT_SHARDS = Path(__file__).with_name("ShortShards.java")
