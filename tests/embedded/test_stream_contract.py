@@ -101,8 +101,15 @@ def test_what_is_written_while_it_is_read_is_read(table: Table):
 
 def test_from_latest_on_only_what_comes_then_is_read(table: Table):
     table.put("a", 0)
-    writer = threading.Timer(2.0, table.put, ("a", 1))
-    writer.start()
-    table.read(lambda: bool(table.seen), start_at="LATEST")
-    writer.join()
-    assert table.seen == [("a", 1)]
+    written = itertools.count(1)
+
+    def something_came() -> bool:
+        """Writes until the reader, which may be slow to begin, has seen something."""
+        if not table.seen:
+            table.put("a", next(written))
+        return bool(table.seen)
+
+    table.read(something_came, start_at="LATEST")
+    seen = table.of("a")
+    assert seen and seen == list(range(seen[0], seen[0] + len(seen)))
+    assert seen[0] > 0
