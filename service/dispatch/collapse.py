@@ -7,23 +7,25 @@ from typing import TypeAlias
 
 from ..records import TableRecord
 from ..records.versions import UNORDERED, second_of
-from .contracts import Sink, Write
+from .ahead import Meanwhile
+from .contracts import SearchSink, Write
 from .outcomes import SUPERSEDED, Outcome, Result
 
 Stack: TypeAlias = list[int]
 """The positions of the writes to one document, oldest first."""
 
 
-def write_newest(writes: Sequence[Write], sink: Sink) -> list[Result]:
+def write_newest(writes: Sequence[Write], sink: SearchSink, meanwhile: Meanwhile | None = None) -> list[Result]:
     """Writes the newest of each document and says how each of the writes ended.
 
     What the newest supersedes is STALE, but only once the newest is done: if it is rejected the next older
     one is sent, and if it has to come again they all have to. What has no version of its own is what was read: it
-    is sent after the others, whose versions it then meets, and none of them supersedes it.
+    is sent after the others, whose versions it then meets, and none of them supersedes it. What there is to do
+    `meanwhile` may be done before there are answers.
     """
     undated = [write for write in writes if write.version == UNORDERED]
     dated = [write for write in writes if write.version != UNORDERED] if undated else writes
-    results = _write_stacks(dated, sink)
+    results = _write_stacks(dated, sink, meanwhile)
     if undated:
         waiting = {_place(write): result for write, result in results.items() if not result.outcome.done}
         results |= {write: waiting[_place(write)] for write in undated if _place(write) in waiting}
@@ -35,12 +37,14 @@ def _place(write: Write) -> tuple[str, str]:
     return write.target, write.id
 
 
-def _write_stacks(writes: Sequence[Write], sink: Sink) -> dict[Write, Result]:
+def _write_stacks(
+    writes: Sequence[Write], sink: SearchSink, meanwhile: Meanwhile | None = None
+) -> dict[Write, Result]:
     stacks = stack_by_document(writes)
     results: dict[Write, Result] = {}
     while stacks:
         heads = [writes[stack.pop()] for stack in stacks]
-        answers = sink.write(heads)
+        answers = sink.write(heads, meanwhile)
         results.update(zip(heads, answers, strict=True))
         fallback = []
         for stack, answer in zip(stacks, answers, strict=True):

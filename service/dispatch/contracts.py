@@ -10,6 +10,7 @@ from typing import Protocol
 from ..context import Context
 from ..records import Change, Record
 from ..routing import Action
+from .ahead import Meanwhile
 from .outcomes import Report, Result
 
 
@@ -41,11 +42,19 @@ class Sink(Protocol):
         ...
 
 
+class SearchSink(Protocol):
+    """Where documents go: a server that takes its time for many at once."""
+
+    def write(self, writes: Sequence[Write], meanwhile: Meanwhile | None = None) -> list[Result]:
+        """The same. What there is to do meanwhile, which raises nothing, may be done before there are answers."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Sinks:
     """Where actions go, by what they are of: documents, items of DynamoDB, rows of the SQL database."""
 
-    search: Sink
+    search: SearchSink
     table: Sink
     rows: Sink
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, count
 
 from ..context import Context
 from ..errors import Halt
 from ..records import Record, TableRecord
 from ..routing import InsertRows, Router
+from .ahead import Ahead, Meanwhile
 from .collapse import write_newest
 from .contracts import Letter, LetterStore, Sinks, Write
 from .hints import ROUNDS, Hints
 from .observers import Dispatched, Observer
-from .outcomes import APPLIED, UNSETTLED, Outcome, Report, Result, worst
+from .outcomes import APPLIED, NOT_SENT, PATIENCE, UNSETTLED, Outcome, Report, Result, worst
+from .parts import parts_of
 from .patience import Patience
 from .planning import SEARCHES, Task, ask, route
 from .surrender import TRIES, exhaust, surrender
@@ -124,8 +126,7 @@ class Dispatcher:
         """Looks where records are hints, asks the routes, and writes what they ask for, until it is settled."""
         for _ in range(ROUNDS):
             self._hints.look(tasks)
-            ask(tasks, context, self._observer.step)
-            self._write(tasks)
+            self._ask_and_write(tasks, context)
             tasks = self._hints.reopen(tasks)
             if not tasks:
                 return
@@ -134,7 +135,26 @@ class Dispatcher:
             done = task.overtaken and isinstance(task.record, TableRecord) and task.record.ordered
             task.results = [APPLIED if done else UNSETTLED]
 
-    def _write(self, tasks: Sequence[Task]) -> None:
+    def _ask_and_write(self, tasks: Sequence[Task], context: Context) -> None:
+        """Asks routes about a part of the tasks while the search server works on the part before."""
+        parts = parts_of(tasks, self._context.settings.bulk_actions)
+
+        def asked() -> Iterator[tuple[Sequence[Task], bool]]:
+            for number, part in enumerate(parts, start=1):
+                ask(part, context, self._observer.step)
+                yield part, number < len(parts)
+
+        made = Ahead(asked())
+        silent = 0
+        for part, more in made:
+            if silent == PATIENCE:  # each further request could take its whole time-out
+                for task in part:
+                    task.writes, task.results = (), task.results or [NOT_SENT]
+                continue
+            self._write(part, made.prepare if more else None)
+            silent = 0 if any(task.result.outcome.done for task in part) else silent + 1
+
+    def _write(self, tasks: Sequence[Task], meanwhile: Meanwhile | None) -> None:
         searches, items, rows = sorted_out(chain.from_iterable(task.writes for task in tasks))
         results: dict[Write, Result] = {}
         if items:
@@ -142,7 +162,7 @@ class Dispatcher:
         if rows:
             results.update(zip(rows, self._sinks.rows.write(rows), strict=True))
         if searches:
-            results.update(zip(searches, write_newest(searches, self._sinks.search), strict=True))
+            results.update(zip(searches, write_newest(searches, self._sinks.search, meanwhile), strict=True))
         for task in tasks:
             if task.writes:
                 task.results = [results[write] for write in task.writes]

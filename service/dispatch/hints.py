@@ -70,6 +70,7 @@ class Hints:
 
     def look(self, tasks: Sequence[Task]) -> None:
         """Replaces what hints say by what is there now; a task whose look fails has its result. Raises Halt."""
+        tasks = [task for task in tasks if self.always or not _taken_at_its_word(task)]
         for task in tasks:
             record = task.record
             if isinstance(record, TableRecord) and not (record.ordered or record.ranked or self.trusting):
@@ -83,6 +84,7 @@ class Hints:
 
     def reopen(self, tasks: Sequence[Task]) -> list[Task]:
         """Those of the tasks whose write did not settle what is newer, ready to be tried again. Raises Halt."""
+        tasks = [task for task in tasks if not _surely_settled(task)]
         unsettled = [task for task in tasks if self._unsettled(task)]
         items = [t for t in tasks if isinstance(t.seen, TableRecord) and _may_be_overtaken(t)]
         return unsettled if self.trusting else unsettled + self._overtaken(items)
@@ -113,8 +115,7 @@ class Hints:
 
     def age(self, record: Record) -> float:
         """Seconds since the change; endless for a record without a time."""
-        created = None if isinstance(record, Undecodable) else record.created
-        return self.now() - created if created is not None else float("inf")
+        return self.now() - record.created if record.created is not None else float("inf")
 
     def _look_at_items(self, tasks: Sequence[Task]) -> None:
         for task, now in self._read(tasks):
@@ -187,6 +188,33 @@ class Hints:
             return False
         task.reopen(None)
         return True
+
+
+def _taken_at_its_word(task: Task) -> bool:
+    """Whether a task is what nearly all are, none of whose marks makes it a hint: told at one look."""
+    record, bound = task.record, task.bound
+    return (
+        type(record) is TableRecord
+        and record.ordered
+        and record.version != UNORDERED
+        and task.at is None
+        and bound is not None
+        and not bound.fetch
+        and (record.has_new or record.event not in bound.batched)
+    )
+
+
+def _surely_settled(task: Task) -> bool:
+    """Whether a task was written in the order of its versions and met no other one: told at one look."""
+    bound, results = task.bound, task.results
+    return (
+        task.at is None
+        and bound is not None
+        and bound.versioned
+        and not bound.table
+        and len(results) == 1
+        and results[0].conflict is None
+    )
 
 
 def _may_be_overtaken(task: Task) -> bool:

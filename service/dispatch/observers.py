@@ -26,9 +26,23 @@ class Dispatched:
     seconds: float
 
     @cached_property
+    def tally(self) -> Counter[tuple[str, Outcome, float | None]]:
+        """How many records ended how on which route ("" without one), by the time of their change; counted once
+        for all who are told."""
+        return Counter(
+            [
+                (bound.name if (bound := task.bound) else "", task.result.outcome, task.record.created)
+                for task in self.tasks
+            ]
+        )
+
+    @cached_property
     def ends(self) -> Counter[tuple[str, Outcome]]:
-        """How many records ended how on which route ("" without one); counted once for all who are told."""
-        return Counter((task.route, task.result.outcome) for task in self.tasks)
+        """How many records ended how on which route."""
+        ends: Counter[tuple[str, Outcome]] = Counter()
+        for (route, outcome, _), count in self.tally.items():
+            ends[route, outcome] += count
+        return ends
 
 
 OK: Final = 200
@@ -46,6 +60,24 @@ class Request:
     size: int
     seconds: float
     status: int
+
+
+class Watch:
+    """How long a `with` block took, or how long ago it was made where there was none."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._ended: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        return (time.monotonic() if self._ended is None else self._ended) - self._began
+
+    def __enter__(self) -> None:
+        self._began = time.monotonic()
+
+    def __exit__(self, *error: object) -> None:
+        self._ended = time.monotonic()
 
 
 class Observer:
@@ -80,18 +112,21 @@ class Observer:
     @contextmanager
     def request(
         self, sink: str, actions: int, size: int, status_of: Callable[[Exception], int | None]
-    ) -> Iterator[None]:
-        """A request that writes, for as long as the `with` block lasts; told then, by the status of its error."""
-        began, status = time.monotonic(), NO_ANSWER
+    ) -> Iterator[Watch]:
+        """A request that writes, for as long as the `with` block lasts; told then, by the status of its error.
+
+        It took as long as the watch ran, where that was used because something else is done in the block, too.
+        """
+        watch, status = Watch(), NO_ANSWER
         with self.step("request", sink):
             try:
-                yield
+                yield watch
                 status = OK
             except Exception as error:
                 status = status_of(error) or NO_ANSWER
                 raise
             finally:
-                self.requested(Request(sink, actions, size, time.monotonic() - began, status))
+                self.requested(Request(sink, actions, size, watch.seconds, status))
 
 
 NOTHING: Final = nullcontext()

@@ -68,6 +68,10 @@ STALE: Final = Result(Outcome.STALE, "something newer is there")
 SUPERSEDED: Final = Result(Outcome.STALE, "superseded in its batch")
 NOTHING_TO_WRITE: Final = Result(Outcome.SKIPPED, "nothing to write")
 UNSETTLED: Final = Result(Outcome.RETRY, "it changes faster than it can be read")
+PATIENCE: Final = 3
+"""Requests in a row that bring nothing, after which the rest of a batch waits for the next try."""
+
+NOT_SENT: Final = Result(Outcome.RETRY, "not sent: the search server does not cope")
 OUT_OF_TIME: Final = Result(Outcome.RETRY, "no time was left for it")
 BLOCKED: Final = Result(Outcome.BLOCKED, "behind a record of the same item that is tried again")
 

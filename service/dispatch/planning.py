@@ -98,18 +98,23 @@ def actions_of(bound: BoundRoute, record: Change, context: Context) -> list[Acti
     return list(answer)
 
 
+def search_write(bound: BoundRoute, record: Change, action: Index | Delete) -> Write:
+    """An action of a search index with target, id and version. Raises Reject for what is no document."""
+    if not bound.index:
+        raise Reject(f"{type(action).__name__} without a target: {bound.name} declares no index")
+    if type(action) is Index and type(action.document) is not dict and not isinstance(action.document, Mapping):
+        raise Reject(f"a document of type {type(action.document).__name__}: return a mapping, or None")
+    version = record.version if bound.versioned else None
+    return Write(record, action, bound.index, bound.document_id(record), version)
+
+
 def writes_of(bound: BoundRoute, record: Change, actions: Iterable[Action]) -> list[Write]:
     """The actions with target, id and version. Raises Reject for a target that the route does not declare."""
     writes = []
     for number, action in enumerate(actions):
         name = type(action).__name__
         if isinstance(action, SEARCHES):
-            if not bound.index:
-                raise Reject(f"{name} without a target: {bound.name} declares no index")
-            if isinstance(action, Index) and not isinstance(action.document, Mapping):
-                raise Reject(f"a document of type {type(action.document).__name__}: return a mapping, or None")
-            version = record.version if bound.versioned else None
-            writes.append(Write(record, action, bound.index, bound.document_id(record), version))
+            writes.append(search_write(bound, record, action))
         elif isinstance(action, InsertRows):
             if not bound.database:
                 raise Reject(f"{name} without a target: {bound.name} declares no database in writes")
@@ -182,7 +187,7 @@ def _call_documents(bound: BoundRoute, group: Sequence[Gathered], context: Conte
     try:
         for (task, record), document in zip(group, _documents(bound, group, context), strict=True):
             action = Delete() if document is None else Index(document)
-            task.writes = writes_of(bound, record, [action])
+            task.writes = [search_write(bound, record, action)]
     except Exception as error:
         result = _failed(error, bound, group[0][1])
         # One request for many items is not made many because it failed; without one they are asked for alone.

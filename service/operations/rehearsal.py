@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 
 from ..context import Context
 from ..dispatch import Dispatched, Letter, Observer, Outcome, Result, Write
+from ..dispatch.ahead import Meanwhile
 from ..dispatch.failures import result_of
 from ..dispatch.outcomes import APPLIED, STALE
 from ..dispatch.planning import Task
@@ -59,7 +60,7 @@ class Finding:
 class Preview(Protocol):
     """A sink that writes nothing, and says what it would have done."""
 
-    def write(self, writes: Sequence[Write]) -> list[Result]: ...
+    def write(self, writes: Sequence[Write], meanwhile: Meanwhile | None = None) -> list[Result]: ...
 
     def findings(self, write: Write, result: Result, route: str) -> Iterator[Finding]:
         """What there is to say of a write, once it was given."""
@@ -142,7 +143,7 @@ class Actions:
     def __init__(self, context: Context):
         self._most_bytes = context.settings.document_bytes
 
-    def write(self, writes: Sequence[Write]) -> list[Result]:
+    def write(self, writes: Sequence[Write], meanwhile: Meanwhile | None = None) -> list[Result]:
         """What the sink would refuse before it is sent is rejected; all else counts as written."""
         results: dict[int, Result] = {}
         results |= dict.fromkeys(sendable(writes, results, self._most_bytes), APPLIED)
@@ -168,7 +169,7 @@ class Differences:
         self._most_bytes = context.settings.document_bytes
         self._found: dict[Write, Finding] = {}
 
-    def write(self, writes: Sequence[Write]) -> list[Result]:
+    def write(self, writes: Sequence[Write], meanwhile: Meanwhile | None = None) -> list[Result]:
         results: dict[int, Result] = {}
         meant = sendable(writes, results, self._most_bytes)
         places = [(writes[position].target, writes[position].id) for position in meant]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cache, lru_cache
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from ..errors import DecodeError
 from .events import INSERT
@@ -15,6 +15,8 @@ from .versions import MARGIN, is_ranked, stream_version
 Item: TypeAlias = dict[str, Any]
 
 _UNREAD: Any = object()
+
+_EXACT: Final = 2**53
 
 
 @cache
@@ -59,29 +61,28 @@ class TableRecord:
             change = raw["dynamodb"]
             self.event: str = raw["eventName"]
             self.typed_keys: Mapping[str, Any] = change["Keys"]
-            sequence = change.get("SequenceNumber", "")
+            number = change.get("SequenceNumber", "")
         except (AttributeError, KeyError, TypeError) as error:
             raise DecodeError(f"a stream record without {error}") from None
         keyed = type(self.typed_keys) is dict or isinstance(self.typed_keys, Mapping)
-        if not isinstance(self.event, str) or not keyed:
+        if not keyed or not isinstance(self.event, str):
             raise DecodeError("a stream record whose eventName is no text or whose Keys are no map")
         self.raw = raw
         self.shard = shard
         said = raw.get("eventSourceARN")
-        self.source = said if isinstance(said, str) and said else source
-        self.table = table_of(self.source)
-        self.sequence_number = sequence if isinstance(sequence, str) else ""
+        self.source = source = said if isinstance(said, str) and said else source
+        self.table = table_of(source)
+        self.sequence_number = number = number if isinstance(number, str) else ""
         self.ordered = identifier is None
-        self.identifier = self.sequence_number if identifier is None else identifier
-        self.created = to_seconds(change.get("ApproximateCreationDateTime"))
-        self.version = stream_version(self.created, self.sequence)
+        self.identifier = number if identifier is None else identifier
+        self.created = created = to_seconds(change.get("ApproximateCreationDateTime"))
+        self.version = stream_version(created, to_sequence(number))
         self._images: dict[str, Any] = {}
 
     @property
     def sequence(self) -> int | None:
         """The sequence number as a number; None where the record has none."""
-        text = self.sequence_number
-        return int(text) if text.isascii() and text.isdigit() and len(text) <= 40 else None
+        return to_sequence(self.sequence_number)
 
     @property
     def ranked(self) -> bool:
@@ -91,7 +92,8 @@ class TableRecord:
     @property
     def subject(self) -> tuple[str, str]:
         """What changed: the same for two records of one item."""
-        return self.table, repr(sorted(self.typed_keys.items()))
+        keys = self.typed_keys.items()
+        return self.table, repr(keys if len(keys) == 1 else sorted(keys))
 
     @property
     def keys(self) -> Item:
@@ -179,8 +181,15 @@ def table_of(stream: str) -> str:
     return name
 
 
+def to_sequence(text: str) -> int | None:
+    """A sequence number as a number; None for what is none."""
+    return int(text) if text.isdecimal() and text.isascii() and len(text) <= 40 else None
+
+
 def to_seconds(time: Any) -> float | None:
     """Unix seconds of what ApproximateCreationDateTime holds: a number (Lambda) or a datetime (boto3)."""
+    if type(time) is float or (type(time) is int and abs(time) < _EXACT):
+        return float(time)
     if isinstance(time, datetime):
         return time.timestamp()
     if isinstance(time, int | float) and not isinstance(time, bool):

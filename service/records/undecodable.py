@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,3 +14,4 @@ class Undecodable:
     reason: str
     source: str = ""
     identifier: str = ""
+    created: ClassVar[float | None] = None

@@ -35,7 +35,7 @@ def stream_version(created: float | None, sequence: int | None) -> int:
     if created is None or not EPOCH <= created <= EPOCH + _SECONDS:
         return UNORDERED
     seconds = int(created)
-    fraction = int((created - seconds) * 1_000_000)
+    fraction = 0 if created == seconds else int((created - seconds) * 1_000_000)
     return (seconds - EPOCH) << 32 | (fraction or _finest(sequence or 0))
 
 
@@ -60,8 +60,8 @@ def time_of(version: int) -> float:
 
 
 def _finest(sequence: int) -> int:
-    high, low = divmod(abs(sequence), _TWENTY_DIGITS)
-    return high if 0 < high <= _LOW else low & _LOW
+    high = sequence // _TWENTY_DIGITS
+    return high if 0 < high <= _LOW else abs(sequence) % _TWENTY_DIGITS & _LOW
 
 
 def normal_sequencer(sequencer: str) -> str:

@@ -18,9 +18,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from ..errors import DecodeError
 from ..records.typed import read_value
@@ -43,6 +43,17 @@ def document_id(parts: Sequence[object], scope: str = "") -> str:
         return _bounded(_text(part))
     texts = [_text(part) for part in parts]
     return _bounded("|".join([_escaped(scope), *texts] if scope else texts))
+
+
+def plain_id(typed_keys: Mapping[str, Any], attribute: str) -> str:
+    """The id for a key of one attribute, a text that is its own id, as it stands in the record; "" for another."""
+    typed = typed_keys.get(attribute)
+    if type(typed) is not dict or len(typed) != 1 or len(typed_keys) != 1:
+        return ""
+    text = typed.get("S")
+    if type(text) is str and text[:1] != "~" and len(text) <= LONGEST and text.isascii():
+        return text
+    return ""
 
 
 def parts_of(text: str, kinds: Sequence[str], scoped: bool = False) -> tuple[str, list[dict[str, str]]] | None:

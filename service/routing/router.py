@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from ..errors import DecodeError
 from ..records import Change, ObjectRecord, TableRecord
 from .declarations import check_clashes, check_declaration
-from .identity import document_id, parts_of
+from .identity import document_id, parts_of, plain_id
 from .indices import declared_indices
 from .names import Names
 from .patterns import compiled, is_plain, matches
@@ -37,6 +37,10 @@ class BoundRoute:
         """The id of the document that the record is about. Raises DecodeError for other keys than declared."""
         if isinstance(record, ObjectRecord):
             return document_id([record.key], record.bucket if self.scoped else "")
+        if len(self.key) == 1 and not self.scoped:
+            name = plain_id(record.typed_keys, self.key[0])
+            if name:
+                return name
         keys = record.keys
         try:
             parts = [keys[attribute] for attribute in self.key]

@@ -51,7 +51,7 @@ class LambdaBatch:
 
     def lag(self, now: float) -> Lag:
         """How old the oldest of its records is and, of a stream, how long it is kept; `now` in Unix seconds."""
-        made = [r.created for r in self.records if not isinstance(r, Undecodable) and r.created is not None]
+        made = [record.created for record in self.records if record.created is not None]
         unread = max(now - min(made), 0.0) if made else 0.0
         streamed = any(entry.get("eventSource") == STREAM for entry in self._entries)
         return Lag(unread, max(RETENTION - unread, 0.0) if streamed else math.inf)

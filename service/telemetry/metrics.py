@@ -14,7 +14,6 @@ from threading import Lock
 from typing import Final, TypeAlias
 
 from ..dispatch import Dispatched, Lag, Observer, Outcome, Request
-from ..records import Undecodable
 
 Labels: TypeAlias = tuple[str, ...]
 
@@ -148,18 +147,13 @@ class Metrics(Observer):
 
     def dispatched(self, done: Dispatched) -> None:
         now = self._now()
-        applied = Counter(
-            (task.route, task.record.created)
-            for task in done.tasks
-            if not isinstance(task.record, Undecodable) and task.result.outcome is Outcome.APPLIED
-        )
         letters = Counter(letter.route for letter in done.letters)
         with self.lock:
             values = self.values
             for (route, outcome), count in done.ends.items():
                 values.add(RECORDS, count, route, outcome.name.lower())
-            for (route, created), count in applied.items():
-                if created is not None:
+            for (route, outcome, created), count in done.tally.items():
+                if outcome is Outcome.APPLIED and created is not None:
                     values.observe(INDEXED, max(now - created, 0.0), route, count=count)
             values.observe(BATCHES, done.seconds, done.source)
             for route, count in letters.items():

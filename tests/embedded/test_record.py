@@ -176,7 +176,9 @@ def test_a_recording_ends_after_its_time(deployment: Deployment, environment, tm
     fill(deployment)
     for seconds in (1, 8, 30):  # a busy machine may not have found the shards after one
         began = time.monotonic()
-        assert main(["record", "--table=images", f"--out={tmp_path / 'r.jsonl'}", f"--for={seconds}", "--json"]) == 0
+        assert (
+            main(["record", "--table=images", f"--out={tmp_path / 'r.jsonl'}", f"--for={seconds}", "--json"]) == 0
+        )
         assert time.monotonic() - began >= seconds
         out, err = capsys.readouterr()
         if json.loads(out)["records"]:

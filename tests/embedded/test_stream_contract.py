@@ -111,5 +111,6 @@ def test_from_latest_on_only_what_comes_then_is_read(table: Table):
 
     table.read(something_came, start_at="LATEST")
     seen = table.of("a")
-    assert seen and seen == list(range(seen[0], seen[0] + len(seen)))
+    assert seen
+    assert seen == list(range(seen[0], seen[0] + len(seen)))
     assert seen[0] > 0

@@ -13,6 +13,7 @@ from fakes import Bench, Items, Truth
 from turns import Turns
 
 from service.dispatch import Result, Write
+from service.dispatch.ahead import Meanwhile
 from service.records import TableRecord
 from service.records.serializer import typed
 
@@ -24,9 +25,9 @@ class SlowIndex(WatchedIndex):
         super().__init__()
         self._turns = turns
 
-    def write(self, writes: Sequence[Write]) -> list[Result]:
+    def write(self, writes: Sequence[Write], meanwhile: Meanwhile | None = None) -> list[Result]:
         self._turns.pause()
-        return super().write(writes)
+        return super().write(writes, meanwhile)
 
 
 class SlowTruth(Truth):

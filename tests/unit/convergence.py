@@ -11,6 +11,7 @@ from fakes import Bench, IndexModel, Items, Truth
 from hypothesis import strategies as st
 
 from service.dispatch import Result, Write
+from service.dispatch.ahead import Meanwhile
 from service.dispatch.outcomes import APPLIED, Outcome
 from service.records.serializer import typed
 from service.records.tables import scanned
@@ -77,11 +78,11 @@ class ForgetfulIndex(IndexModel):
         self.now = 0.0
         self.deleted: dict[tuple[str, str], float] = {}
 
-    def write(self, writes: Sequence[Write]) -> list[Result]:
+    def write(self, writes: Sequence[Write], meanwhile: Meanwhile | None = None) -> list[Result]:
         for place, when in list(self.deleted.items()):
             if self.now > when + GC_DELETES:
                 del self.deleted[place], self.versions[place]
-        results = super().write(writes)
+        results = super().write(writes, meanwhile)
         for write, result in zip(writes, results, strict=True):
             if result is APPLIED:
                 self.deleted.pop((write.target, write.id), None)

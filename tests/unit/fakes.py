@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from service.context import Context
 from service.dispatch import Dispatched, Dispatcher, Letter, Observer, Report, Result, Sinks, Write
+from service.dispatch.ahead import Meanwhile
 from service.dispatch.hints import Hints
 from service.dispatch.outcomes import APPLIED, Outcome
 from service.dispatch.patience import Patience
@@ -54,8 +55,11 @@ class IndexModel:
         self.sent: list[Write] = []
         self.forced = {name: list(results) for name, results in (forced or {}).items()}
 
-    def write(self, writes: Sequence[Write]) -> list[Result]:
-        return [self._write(write) for write in writes]
+    def write(self, writes: Sequence[Write], meanwhile: Meanwhile | None = None) -> list[Result]:
+        results = [self._write(write) for write in writes]
+        if meanwhile is not None:
+            meanwhile()
+        return results
 
     def _write(self, write: Write) -> Result:
         self.sent.append(write)

@@ -30,11 +30,6 @@ class Chunk:
     def body(self) -> bytes:
         return b"".join(self.lines)
 
-    def add(self, position: int, line: bytes) -> None:
-        self.positions.append(position)
-        self.lines.append(line)
-        self.size += len(line)
-
     def parts(self, pace: Pace) -> Iterator[Chunk]:
         """The same actions in requests no larger than the pace, which may have become slower since it was made."""
         if len(self.lines) > 1 and (len(self.lines) > pace.actions or self.size > pace.bytes):
@@ -63,7 +58,9 @@ def chunks(lines: Iterable[tuple[int, bytes]], pace: Pace) -> Iterator[Chunk]:
             chunk.more = True
             yield chunk
             chunk = Chunk()
-        chunk.add(position, line)
+        chunk.positions.append(position)
+        chunk.lines.append(line)
+        chunk.size += len(line)
     if chunk.lines:
         yield chunk
 
@@ -75,9 +72,10 @@ def serialise(
 
     `metas` is what an action says of the index that it is for.
     """
+    heads = {name: orjson.dumps(meta)[:-1] for name, meta in metas.items()}
     for position, write in enumerate(writes):
         try:
-            line = line_of(write, metas[write.target])
+            line = line_of(write, heads[write.target])
         except (RecursionError, TypeError, ValueError) as error:
             reason = f"index {write.target}: the document cannot be JSON: {error}"
             results[position] = Result(Outcome.REJECTED, reason)
@@ -89,18 +87,18 @@ def serialise(
         yield position, line
 
 
-def line_of(write: Write, meta_of_index: Mapping[str, Any]) -> bytes:
+def line_of(write: Write, head: bytes) -> bytes:
     """An action and its document. Deletes carry versions too: what they removed must not come back.
 
-    external_gte lets an equal version pass, so that a record that is delivered twice is no conflict.
+    `head` is what the action says of its index, the beginning of a JSON object. external_gte lets an equal version
+    pass, so that a record that is delivered twice is no conflict.
     """
-    meta: dict[str, Any] = {**meta_of_index, "_id": write.id}
-    if write.version is not None:
-        meta["version"] = write.version
-        meta["version_type"] = "external_gte"
+    version = b"" if write.version is None else b',"version":%d,"version_type":"external_gte"' % write.version
+    place = orjson.dumps(write.id)
     if isinstance(write.action, Index):
-        return b'{"index":%b}\n%b\n' % (orjson.dumps(meta), dump(write.action.document))
-    return b'{"delete":%b}\n' % orjson.dumps(meta)
+        document = dump(write.action.document)
+        return b'{"index":%b,"_id":%b%b}}\n%b\n' % (head, place, version, document)
+    return b'{"delete":%b,"_id":%b%b}}\n' % (head, place, version)
 
 
 def dump(document: Any) -> bytes:
@@ -113,11 +111,18 @@ def dump(document: Any) -> bytes:
         text = orjson.dumps(document, _plain)
     except TypeError:
         text = orjson.dumps(_within_64_bits(document), _plain)
-    if b"null" in text and not (type(document) is dict and surely_finite(document)):
+    nulls = text.count(b"null")
+    if nulls and not (type(document) is dict and (holds_nulls(document, nulls) or surely_finite(document))):
         path = path_of_no_number(document)
         if path:
             raise ValueError(f"{path} is no finite number")
     return text
+
+
+def holds_nulls(document: dict[str, Any], nulls: int) -> bool:
+    """Whether so many nulls are all attributes of the document itself that are None: seen without a look at the
+    others, of which a document may have thousands."""
+    return list(document.values()).count(None) == nulls
 
 
 def _plain(value: Any) -> Any:

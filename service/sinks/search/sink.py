@@ -9,10 +9,10 @@ from typing import Any
 
 from ...context import Context
 from ...dispatch import SILENT, Observer, Result, Write
-from ...dispatch.outcomes import APPLIED, OUT_OF_TIME, Outcome
+from ...dispatch.ahead import Ahead, Meanwhile, Sent
+from ...dispatch.outcomes import APPLIED, NOT_SENT, OUT_OF_TIME, PATIENCE, Outcome
 from ...errors import Halt
 from ...routing import Index, IndexDeclaration
-from .ahead import ahead
 from .answers import result_of_error, result_of_item
 from .body import Chunk, chunks, serialise
 from .copies import Copies
@@ -27,12 +27,7 @@ GONE = 404
 """The status of a result, and never that of a document that was not found, which is APPLIED."""
 
 
-PATIENCE = 3
-"""Requests in a row that bring nothing, after which the rest of a batch waits for the next try."""
-
 MOVED = Result(Outcome.RETRY, "the index was replaced by the one it was copied to")
-
-NOT_SENT = Result(Outcome.RETRY, "not sent: the search server does not cope")
 
 
 class SearchSink:
@@ -53,7 +48,9 @@ class SearchSink:
         self._pace = Pace(context.settings.bulk_actions, context.settings.bulk_bytes)
         self._copies = Copies(context, observer)
 
-    def write(self, writes: Sequence[Write]) -> list[Result]:
+    def write(self, writes: Sequence[Write], meanwhile: Meanwhile | None = None) -> list[Result]:
+        """See Sink. While a request is on its way the next is made, and what there is to do `meanwhile` with the
+        last: it may not be done at all."""
         targets, failed = self._look({write.target for write in writes})
         if failed:
             return [failed] * len(writes)
@@ -61,20 +58,25 @@ class SearchSink:
         metas = {name: target.meta for name, target in targets.items()}
         lines = serialise(writes, metas, results, self._context.settings.document_bytes)
         silent = 0
-        for chunk in self._requests(lines):
+        for chunk, beside in self._requests(lines, meanwhile):
             if silent == PATIENCE:  # each further request could take its whole time-out
                 results.update(dict.fromkeys(chunk.positions, NOT_SENT))
                 continue
-            self._send(chunk, writes, results)
+            self._send(chunk, writes, results, beside)
             silent = 0 if any(results[p].outcome.done for p in chunk.positions) else silent + 1
         if any(target.also for target in targets.values()):
             self._copy(writes, targets, results)
         return [results[position] for position in range(len(writes))]
 
-    def _requests(self, lines: Iterable[tuple[int, bytes]]) -> Iterator[Chunk]:
-        """The requests, each at the pace at which it is sent."""
-        for chunk in ahead(chunks(lines, self._pace)):
-            yield from chunk.parts(self._pace)
+    def _requests(
+        self, lines: Iterable[tuple[int, bytes]], meanwhile: Meanwhile | None
+    ) -> Iterator[tuple[Chunk, Meanwhile | None]]:
+        """The requests, each at the pace at which it is sent, and what there is to do beside it."""
+        made = Ahead(chunks(lines, self._pace))
+        for chunk in made:
+            *first, last = chunk.parts(self._pace)
+            yield from ((part, None) for part in first)
+            yield last, made.prepare if chunk.more else meanwhile
 
     def _look(self, names: Collection[str]) -> tuple[dict[str, Target], Result | None]:
         """How indices are, seen a few seconds ago at the most; or the result for every write if that failed.
@@ -105,9 +107,11 @@ class SearchSink:
             results[position] = MOVED
             self._targets.pop(writes[position].target, None)
 
-    def _send(self, chunk: Chunk, writes: Sequence[Write], results: dict[int, Result]) -> None:
+    def _send(
+        self, chunk: Chunk, writes: Sequence[Write], results: dict[int, Result], beside: Meanwhile | None = None
+    ) -> None:
         """Sends a request, in parts where it is refused whole: one action may be what sank them all."""
-        refused = self._request(chunk, writes, results)
+        refused = self._request(chunk, writes, results, beside)
         if refused is None or len(chunk.positions) == 1:
             return
         if refused.outcome is Outcome.REJECTED:
@@ -128,14 +132,16 @@ class SearchSink:
                 self._find(half, writes, results)
             blame_nobody(half, failed, results)
 
-    def _request(self, chunk: Chunk, writes: Sequence[Write], results: dict[int, Result]) -> Result | None:
+    def _request(
+        self, chunk: Chunk, writes: Sequence[Write], results: dict[int, Result], beside: Meanwhile | None = None
+    ) -> Result | None:
         """Sends one request and takes down how each action ended; the result of all where it was refused whole."""
         self._context.check()
         if self._context.out_of_time():
             results.update(dict.fromkeys(chunk.positions, OUT_OF_TIME))
             return OUT_OF_TIME
         try:
-            answer = self._post(chunk)
+            answer = self._post(chunk, beside)
         except Exception as error:
             refused = self._learn(result_of_error(error), chunk)
             results.update(dict.fromkeys(chunk.positions, refused))
@@ -160,10 +166,16 @@ class SearchSink:
         self._pace.busy() if busy else self._pace.good()
         return None
 
-    def _post(self, chunk: Chunk) -> Any:
+    def _post(self, chunk: Chunk, beside: Meanwhile | None) -> Any:
         """Sends a request, and tells how it went. Raises what opensearch-py raises."""
-        with self._observer.request("search", len(chunk.positions), chunk.size, _status_of):
-            return self._context.search.bulk(body=chunk.body)
+        client, body = self._context.search, chunk.body
+        with self._observer.request("search", len(chunk.positions), chunk.size, _status_of) as watch:
+
+            def send() -> Any:
+                with watch:
+                    return client.bulk(body=body)
+
+            return Sent(send, beside).answer() if beside else send()
 
     def _learn(self, refused: Result, chunk: Chunk) -> Result:
         """The same result, once it is taken into account for what comes."""

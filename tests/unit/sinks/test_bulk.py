@@ -1,66 +1,18 @@
-"""The next bulk request is made while one waits for the server, and nothing else changes by that."""
+"""Bulk requests: how large they are, what is in them, and how little of an answer is read."""
 
 from __future__ import annotations
 
 import json
-from threading import Event, get_ident
 from typing import Any
 
 import pytest
 
 from service.search.serializer import AnswerReader
-from service.sinks.search.ahead import ahead
 from service.sinks.search.body import Chunk, chunks, dump
 from service.sinks.search.pace import Pace
 from service.sinks.search.values import path_of_no_number, surely_finite
 
 LINES = [(number, b"%d" % number) for number in range(10)]
-
-
-def sent(pace: Pace) -> list[list[int]]:
-    return [chunk.positions for chunk in ahead(chunks(iter(LINES), pace))]
-
-
-def test_the_requests_are_the_same_in_the_same_order():
-    for most in (1, 3, 5, 10, 11):
-        pace = Pace(most, 1000)
-        assert sent(pace) == [chunk.positions for chunk in chunks(iter(LINES), pace)]
-
-
-def test_the_next_request_is_made_while_the_one_before_is_sent():
-    made = Event()
-
-    def lines() -> Any:
-        yield from LINES[:4]
-        made.set()
-        yield from LINES[4:]
-
-    requests = ahead(chunks(lines(), Pace(2, 1000)))
-    next(requests)
-    assert made.wait(10)
-
-
-def test_a_batch_of_one_request_needs_no_thread():
-    threads = set()
-
-    def lines() -> Any:
-        for line in LINES:
-            threads.add(get_ident())
-            yield line
-
-    assert len(list(ahead(chunks(lines(), Pace(10, 1000))))) == 1
-    assert threads == {get_ident()}
-
-
-def test_what_making_a_request_raises_is_raised_where_it_is_wanted():
-    def lines() -> Any:
-        yield from LINES[:3]
-        raise RuntimeError("no more")
-
-    requests = ahead(chunks(lines(), Pace(1, 1000)))
-    assert [next(requests).positions for _ in range(2)] == [[0], [1]]
-    with pytest.raises(RuntimeError, match="no more"):
-        next(requests)
 
 
 def test_a_request_that_was_made_before_the_pace_slowed_is_sent_in_parts():
@@ -118,3 +70,22 @@ def test_a_document_with_null_is_looked_at_closely_only_where_it_may_hold_no_num
     if sure:
         assert path_of_no_number(value) == ""
         assert b"null" in dump(value)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"a": None, "b": float("nan")},
+        {"a": None, "b": [None, float("inf")]},
+        {"a": {"b": None}, "c": None, "d": float("nan")},
+        {"a": "null", "b": float("nan"), "c": None},
+    ],
+)
+def test_a_null_of_its_own_hides_no_number_that_json_has_no_word_for(document):
+    with pytest.raises(ValueError, match="is no finite number"):
+        dump(document)
+
+
+@pytest.mark.parametrize("document", [{"a": None, "b": [1.5]}, {"a": "null", "b": None}, {"a": [None], "b": None}])
+def test_a_null_of_its_own_is_written(document):
+    assert json.loads(dump(document)) == document

@@ -1,0 +1,67 @@
+"""What comes next is made while a server works on what was sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from threading import Thread
+from typing import Generic, TypeAlias, TypeVar
+
+T = TypeVar("T")
+Meanwhile: TypeAlias = Callable[[], object]
+
+
+class Ahead(Generic[T]):
+    """An iterator whose next can be made before it is asked for."""
+
+    def __init__(self, source: Iterator[T]):
+        self._source = source
+        self._made: list[T] = []
+        self._error: Exception | None = None
+
+    def prepare(self) -> None:
+        """Makes the next now. What making it raises is raised where it is asked for."""
+        if not self._made and self._error is None:
+            try:
+                self._made += islice(self._source, 1)
+            except Exception as error:
+                self._error = error
+
+    def __iter__(self) -> Iterator[T]:
+        return self
+
+    def __next__(self) -> T:
+        self.prepare()
+        if self._error is not None:
+            raise self._error
+        if not self._made:
+            raise StopIteration
+        return self._made.pop()
+
+
+class Sent(Thread, Generic[T]):
+    """A request that is on its way while this thread, which is the one that routes are called in, goes on."""
+
+    def __init__(self, request: Callable[[], T], meanwhile: Meanwhile):
+        super().__init__(name="request", daemon=True)
+        self._request = request
+        self._meanwhile = meanwhile
+        self._answer: list[T] = []
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            self._answer.append(self._request())
+        except BaseException as error:
+            self._error = error
+
+    def answer(self) -> T:
+        """The answer, once the other work is done too. Raises what the request raises."""
+        self.start()
+        try:
+            self._meanwhile()
+        finally:
+            self.join()
+        if self._error is not None:
+            raise self._error
+        return self._answer[0]
