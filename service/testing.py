@@ -15,7 +15,6 @@ from dataclasses import replace
 from typing import Any
 
 from .context import Context
-from .dispatch.planning import actions_of, writes_of
 from .errors import Reject
 from .records import CREATED, INSERT, MODIFY, REMOVE, ObjectRecord, TableRecord
 from .records.events import OBJECT_FAMILIES, object_event
@@ -73,6 +72,8 @@ def run(route: Route, change: Change, context: Context | None = None) -> list[Ac
     whatever the route raises, Reject for what would be a dead letter, DeclarationError for a route that is
     wrongly declared, and ValueError for a change that cannot come to it.
     """
+    from .dispatch.planning import actions_of, writes_of
+
     router = Router([route])
     record = record_of(route, change)
     for bound, test in router.candidates(record):

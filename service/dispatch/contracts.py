@@ -9,7 +9,7 @@ from typing import Protocol
 
 from ..context import Context
 from ..records import Change, Record
-from ..routing import Action
+from ..routing import Action, Index
 from .ahead import Meanwhile
 from .outcomes import Report, Result
 
@@ -29,6 +29,11 @@ class Write:
     target: str
     id: str
     version: int | None
+
+    @property
+    def kind(self) -> str:
+        """The action's name."""
+        return "Index" if isinstance(self.action, Index) else type(self.action).__name__
 
 
 class Sink(Protocol):

@@ -9,10 +9,11 @@ from typing import Final, TypeAlias
 
 from ..context import Context
 from ..errors import Reject
-from ..records import Change, ObjectRecord, Record, TableRecord, Undecodable
+from ..records import Change, Item, ObjectRecord, Record, TableRecord, Undecodable
 from ..routing import Action, BoundRoute, Delete, Document, Index, InsertRows, Router, TableRoute
 from ..routing.routes import METHODS
 from .contracts import Write
+from .documents import indexing
 from .failures import result_of
 from .outcomes import BLOCKED, OUT_OF_TIME, Outcome, Result, no_route, worst
 
@@ -61,6 +62,8 @@ ACTIONS: Final = "Index, Delete, PutItem, UpdateItem, DeleteItem or InsertRows"
 SEARCHES: Final = (Index, Delete)
 """The actions of a search index."""
 
+DELETE: Final = Delete()
+
 Gathered: TypeAlias = tuple[Task, TableRecord]
 Step: TypeAlias = Callable[[str, str, Sequence[Task]], AbstractContextManager[None]]
 
@@ -102,8 +105,11 @@ def search_write(bound: BoundRoute, record: Change, action: Index | Delete) -> W
     """An action of a search index with target, id and version. Raises Reject for what is no document."""
     if not bound.index:
         raise Reject(f"{type(action).__name__} without a target: {bound.name} declares no index")
-    if type(action) is Index and type(action.document) is not dict and not isinstance(action.document, Mapping):
-        raise Reject(f"a document of type {type(action.document).__name__}: return a mapping, or None")
+    if isinstance(action, Index):
+        document = action.document
+        if type(document) is not dict and not isinstance(document, Mapping):
+            raise Reject(f"a document of type {type(document).__name__}: return a mapping, or None")
+        action = indexing(document)
     version = record.version if bound.versioned else None
     return Write(record, action, bound.index, bound.document_id(record), version)
 
@@ -165,7 +171,8 @@ def _ask_one(bound: BoundRoute, tasks: Sequence[Task], context: Context) -> None
         elif not isinstance(record, Undecodable):
             _call(task, bound, record, context)
     if gathered:
-        _call_documents(bound, gathered, context)
+        alone = getattr(type(bound.route), "documents", None) is TableRoute.documents
+        (_call_document if alone else _call_documents)(bound, gathered, context)
 
 
 def _call(task: Task, bound: BoundRoute, record: Change, context: Context) -> None:
@@ -178,6 +185,22 @@ def _call(task: Task, bound: BoundRoute, record: Change, context: Context) -> No
         task.results = [_failed(error, bound, record)]
 
 
+def _call_document(bound: BoundRoute, group: Sequence[Gathered], context: Context) -> None:
+    """Asks for the document of one item after the other: each becomes its write, and is not kept."""
+    if context.out_of_time():
+        for task, _ in group:
+            task.results = [OUT_OF_TIME]
+        return
+    assert isinstance(bound.route, TableRoute)
+    make = bound.route.document
+    for task, record in group:
+        try:
+            document = make(_item(record.read_new()))
+            task.writes = [search_write(bound, record, DELETE if document is None else Index(document))]
+        except Exception as error:
+            task.results = [_failed(error, bound, record)]
+
+
 def _call_documents(bound: BoundRoute, group: Sequence[Gathered], context: Context) -> None:
     """Asks for the documents of many items at once; one that fails is found by asking for each alone."""
     if context.out_of_time():
@@ -186,13 +209,11 @@ def _call_documents(bound: BoundRoute, group: Sequence[Gathered], context: Conte
         return
     try:
         for (task, record), document in zip(group, _documents(bound, group, context), strict=True):
-            action = Delete() if document is None else Index(document)
-            task.writes = [search_write(bound, record, action)]
+            task.writes = [search_write(bound, record, DELETE if document is None else Index(document))]
     except Exception as error:
         result = _failed(error, bound, group[0][1])
-        # One request for many items is not made many because it failed; without one they are asked for alone.
-        alone = getattr(type(bound.route), "documents", None) is TableRoute.documents
-        if len(group) > 1 and (alone or result.outcome is not Outcome.RETRY):
+        # One request for many items is not made many because it failed.
+        if len(group) > 1 and result.outcome is not Outcome.RETRY:
             for one in group:
                 _call_documents(bound, [one], context)
             return
@@ -202,16 +223,17 @@ def _call_documents(bound: BoundRoute, group: Sequence[Gathered], context: Conte
 
 def _documents(bound: BoundRoute, group: Sequence[Gathered], context: Context) -> Sequence[Document | None]:
     assert isinstance(bound.route, TableRoute)
-    items = []
-    for _, record in group:
-        item = record.new
-        if item is None:
-            raise Reject("there is no new image, and the item could not be read in its place")
-        items.append(item)
+    items = [_item(record.new) for _, record in group]
     documents = bound.route.documents(items, context)
     if len(documents) != len(items):
         raise Reject(f"documents() returned {len(documents)} documents for {len(items)} items")
     return documents
+
+
+def _item(image: Item | None) -> Item:
+    if image is None:
+        raise Reject("there is no new image, and the item could not be read in its place")
+    return image
 
 
 def _hold_back(tasks: Sequence[Task]) -> None:

@@ -10,13 +10,13 @@ import orjson
 
 from ..context import Context
 from ..dispatch import Write
+from ..dispatch.documents import text_of
 from ..dispatch.failures import result_of
 from ..dispatch.planning import actions_of, writes_of
 from ..errors import StreamdexError
 from ..records import Change
 from ..routing import BoundRoute, Index
 from ..sinks.search.answers import reason_of
-from ..sinks.search.body import dump
 
 ABSENT: Final = object()
 """The value of what is not there."""
@@ -77,7 +77,7 @@ def document_of(write: Write) -> Any:
     if not isinstance(write.action, Index):
         return None
     try:
-        return orjson.loads(dump(write.action.document))
+        return orjson.loads(text_of(write.action))
     except TypeError as error:
         raise ValueError(str(error)) from error
 

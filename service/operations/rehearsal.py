@@ -151,7 +151,7 @@ class Actions:
 
     def findings(self, write: Write, result: Result, route: str) -> Iterator[Finding]:
         yield Finding(
-            type(write.action).__name__,
+            write.kind,
             route,
             write.target,
             write.id,

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from ..dispatch.documents import dump
 from ..sinks.letters.envelope import portable
-from ..sinks.search.body import dump
 from ..telemetry.logs import one_line
 from .inspection import ABSENT, Difference
 from .rehearsal import Finding

@@ -14,8 +14,6 @@ from .versions import MARGIN, is_ranked, stream_version
 
 Item: TypeAlias = dict[str, Any]
 
-_UNREAD: Any = object()
-
 _EXACT: Final = 2**53
 
 
@@ -77,7 +75,7 @@ class TableRecord:
         self.identifier = number if identifier is None else identifier
         self.created = created = to_seconds(change.get("ApproximateCreationDateTime"))
         self.version = stream_version(created, to_sequence(number))
-        self._images: dict[str, Any] = {}
+        self._images: dict[str, Item | None] = {}
 
     @property
     def sequence(self) -> int | None:
@@ -141,17 +139,21 @@ class TableRecord:
         principal = identity.get("principalId", identity.get("PrincipalId"))
         return self.event == "REMOVE" and principal == "dynamodb.amazonaws.com"
 
+    def read_new(self) -> Item | None:
+        """The same as `new`, without keeping what is read: it has a hundred times the size of its text."""
+        return self._images["NewImage"] if "NewImage" in self._images else self._read("NewImage")
+
     def _image(self, name: str) -> Item | None:
-        found = self._images.get(name, _UNREAD)
-        if found is _UNREAD:
-            image = self.raw["dynamodb"].get(name)
-            try:
-                found = None if image is None else deserializer().item(image)
-            except DecodeError as error:
-                raise DecodeError(f"{name}{error}") from None
-            self._images[name] = found
-        item: Item | None = found
-        return item
+        if name not in self._images:
+            self._images[name] = self._read(name)
+        return self._images[name]
+
+    def _read(self, name: str) -> Item | None:
+        image = self.raw["dynamodb"].get(name)
+        try:
+            return None if image is None else deserializer().item(image)
+        except DecodeError as error:
+            raise DecodeError(f"{name}{error}") from None
 
     def __repr__(self) -> str:
         return f"TableRecord({self.event} {self.table} {self.identifier})"

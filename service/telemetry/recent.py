@@ -100,7 +100,7 @@ class Recent(Observer):
         record, number = task.record, next(self._numbers)
         size = size_of(record)
         event, key = subject_of(record)
-        writes = tuple(Written(type(w.action).__name__, w.target, w.id, w.version) for w in task.writes)
+        writes = tuple(Written(w.kind, w.target, w.id, w.version) for w in task.writes)
         return Seen(
             id=f"{self._run}-{number}",
             number=number,

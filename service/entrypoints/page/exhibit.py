@@ -66,7 +66,7 @@ def comparison_of(state: State, write: Write) -> Comparison:
     action = write.action
     if not isinstance(action, Index | Delete):
         wanted = pretty(content_of(write))
-        return Comparison(type(action).__name__, write.target, "", None, wanted, None, "", "", False, [])
+        return Comparison(write.kind, write.target, "", None, wanted, None, "", "", False, [])
     held = look_up(state.app.context, write.target, write.id)
     try:
         wanted = document_of(write)
@@ -94,7 +94,7 @@ def _compared(write: Write, held: Held, verdict: str, wanted: Any, found: Sequen
     same = not held.problem and (held.document is None) == (wanted is None) and not found
     both = wanted is not None and held.document is not None
     return Comparison(
-        action=type(write.action).__name__,
+        action=write.kind,
         target=write.target,
         id=write.id,
         version=write.version,

@@ -10,6 +10,7 @@ from typing import Any
 
 from ...context import Context
 from ...dispatch import SILENT, Outcome, Result, Write
+from ...dispatch.documents import dump
 from ...dispatch.hints import Hints
 from ...dispatch.outcomes import worst
 from ...dispatch.planning import Task, ask, route
@@ -19,7 +20,6 @@ from ...records.versions import EPOCH, UNORDERED, second_of
 from ...routing import BoundRoute, Delete, DeleteItem, Index, InsertRows, Router, TableRoute
 from ...routing.patterns import matches
 from ...routing.router import affix_test, where_test
-from ...sinks.search.body import dump
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def _id(bound: BoundRoute, record: Change) -> str:
 
 def _action(write: Write) -> dict[str, Any]:
     action = write.action
-    told: dict[str, Any] = {"action": type(action).__name__, "target": write.target}
+    told: dict[str, Any] = {"action": write.kind, "target": write.target}
     if isinstance(action, Index):
         told["document"] = _plain(action.document)
     elif isinstance(action, DeleteItem):

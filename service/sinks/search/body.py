@@ -1,20 +1,18 @@
-"""Bulk request bodies: each document serialised once, straight into the request."""
+"""Bulk request bodies: each document's JSON once, straight into the request."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
 import orjson
 
 from ...dispatch import Result, Write
+from ...dispatch.documents import text_of
 from ...dispatch.outcomes import Outcome
 from ...routing import Index
 from .pace import Pace
-from .values import path_of_no_number, surely_finite
 
 
 @dataclass(slots=True)
@@ -96,53 +94,6 @@ def line_of(write: Write, head: bytes) -> bytes:
     version = b"" if write.version is None else b',"version":%d,"version_type":"external_gte"' % write.version
     place = orjson.dumps(write.id)
     if isinstance(write.action, Index):
-        document = dump(write.action.document)
+        document = text_of(write.action)
         return b'{"index":%b,"_id":%b%b}}\n%b\n' % (head, place, version, document)
     return b'{"delete":%b,"_id":%b%b}}\n' % (head, place, version)
-
-
-def dump(document: Any) -> bytes:
-    """JSON, with a Decimal and an integer over 64 bits as strings and bytes as base64.
-
-    Raises TypeError or ValueError for what JSON has no word for: orjson writes NaN and infinities as null, so
-    where there is a null it is looked whether it was one.
-    """
-    try:
-        text = orjson.dumps(document, _plain)
-    except TypeError:
-        text = orjson.dumps(_within_64_bits(document), _plain)
-    nulls = text.count(b"null")
-    if nulls and not (type(document) is dict and (holds_nulls(document, nulls) or surely_finite(document))):
-        path = path_of_no_number(document)
-        if path:
-            raise ValueError(f"{path} is no finite number")
-    return text
-
-
-def holds_nulls(document: dict[str, Any], nulls: int) -> bool:
-    """Whether so many nulls are all attributes of the document itself that are None: seen without a look at the
-    others, of which a document may have thousands."""
-    return list(document.values()).count(None) == nulls
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return str(value)
-    if isinstance(value, bytes | bytearray | memoryview):
-        return base64.b64encode(value).decode("ascii")
-    if isinstance(value, set | frozenset):
-        return sorted(value)
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(f"a value of type {type(value).__name__}")
-
-
-def _within_64_bits(value: Any) -> Any:
-    """The same with long integers as strings: orjson refuses them before it asks `_plain`."""
-    if isinstance(value, int) and not -(2**63) <= value < 2**64:
-        return str(value)
-    if isinstance(value, Mapping):
-        return {key: _within_64_bits(member) for key, member in value.items()}
-    if isinstance(value, list | tuple):
-        return [_within_64_bits(member) for member in value]
-    return value

@@ -2,39 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from decimal import Decimal
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 _FIELD_TYPE: Final = re.compile(r"field \[([^\]]+)\] of type \[([^\]]+)\]")
-_FINITE: Final = frozenset({str, int, bool, type(None), bytes, Decimal})
 _NOT_OBJECT: Final = re.compile(r"object mapping for \[([^\]]+)\]")
-
-
-def surely_finite(value: dict[str, Any] | list[Any]) -> bool:
-    """Whether there is no NaN and no infinity in a map or a list; False also where that takes a closer look.
-
-    Asked of each document with a null in it, so it looks at each value once and no further than its type.
-    """
-    members: Iterable[Any] = value.values() if isinstance(value, dict) else value
-    for member in members:
-        kind = type(member)
-        if kind is float:
-            if not math.isfinite(member):
-                return False
-        elif kind is dict or kind is list:
-            if not surely_finite(member):
-                return False
-        elif kind not in _FINITE:
-            return False
-    return True
-
-
-def path_of_no_number(document: Any) -> str:
-    """The path of a NaN or an infinity, which JSON has no word for; "" where there is none."""
-    return next(_no_numbers(document, ""), "")
 
 
 def mapping_conflict(reason: str, document: Any) -> str:
@@ -79,14 +52,3 @@ def kind_of(value: Any) -> str:
     if isinstance(value, Mapping):
         return "object"
     return "null" if value is None else "text"
-
-
-def _no_numbers(value: Any, path: str) -> Iterator[str]:
-    if isinstance(value, float) and not math.isfinite(value):
-        yield path or "the document itself"
-    elif isinstance(value, Mapping):
-        for name, member in value.items():
-            yield from _no_numbers(member, f"{path}.{name}" if path else str(name))
-    elif isinstance(value, list | tuple | set | frozenset):
-        for position, member in enumerate(value):
-            yield from _no_numbers(member, f"{path}[{position}]")

@@ -102,7 +102,7 @@ def test_without_the_newest_of_a_batch_it_does_not_hold(monkeypatch):
 
 
 def test_without_the_fall_back_to_what_was_superseded_it_does_not_hold(monkeypatch):
-    def only_newest(writes, sink):
+    def only_newest(writes, sink, meanwhile):
         stacks = collapse.stack_by_document(writes)
         answers = sink.write([writes[stack[-1]] for stack in stacks])
         newest = {stack[-1]: answer for stack, answer in zip(stacks, answers, strict=True)}

@@ -337,9 +337,9 @@ def test_a_server_that_does_not_cope_is_not_taken_for_one_without_the_document(e
 def test_documents_are_asked_for_many_at_once_but_not_all():
     search = ReadOnly()
     rehearsed = Rehearsed(search=search)
-    rehearsed.dispatch(*(change(str(n), n=n) for n in range(501)))
-    assert search.asked == [500, 1]
-    assert rehearsed.rehearsal.counts["missing"] == 501
+    rehearsed.dispatch(*(change(str(n), n=n) for n in range(701)))
+    assert search.asked == [200, 500, 1]  # the batch goes in parts
+    assert rehearsed.rehearsal.counts["missing"] == 701
 
 
 def test_items_are_not_compared_and_that_is_told():

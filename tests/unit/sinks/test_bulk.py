@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from service.dispatch.documents import dump, path_of_no_number, surely_finite
 from service.search.serializer import AnswerReader
-from service.sinks.search.body import Chunk, chunks, dump
+from service.sinks.search.body import Chunk, chunks
 from service.sinks.search.pace import Pace
-from service.sinks.search.values import path_of_no_number, surely_finite
 
 LINES = [(number, b"%d" % number) for number in range(10)]
 

@@ -17,11 +17,11 @@ from opensearchpy.exceptions import NotFoundError, RequestError, SerializationEr
 from service import Delete, Index, TableRoute
 from service.context import Context
 from service.dispatch import Outcome, Write
+from service.dispatch.documents import dump
 from service.errors import Halt, LeaseLost
 from service.routing import IndexDeclaration
 from service.settings import Settings
 from service.sinks.search import SearchSink
-from service.sinks.search.body import dump
 
 
 class Items(TableRoute):
