@@ -21,6 +21,8 @@ from .sizes import Sizes
 from .work import TABLE
 
 REPETITIONS: Final = 3
+LOOK: Final = 0.02
+"""Seconds between two looks at its memory."""
 
 
 def measure(servers: Servers, sizes: Sizes, folder: Path) -> list[Figure]:
@@ -68,10 +70,22 @@ def ours(aws: str, url: str, index: str, folder: Path) -> tuple[float, float]:
             stdout=log,
             stderr=log,
         )
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        most = 0
+        while process.poll() is None:
+            most = max(most, peak_of(process.pid))
+            time.sleep(LOOK)
     assert process.returncode == 0, "the backfill failed: see build/bench-backfill.log"
-    return time.perf_counter() - began, usage.ru_maxrss * 1024
+    return time.perf_counter() - began, most
+
+
+def peak_of(pid: int) -> int:
+    """The most bytes of a process that were resident; 0 once it has ended. (What the system tells of one that has
+    ended may be the memory of the one that started it.)"""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), 0)
 
 
 def write_bodies(aws: str, file: Path) -> None:

@@ -87,6 +87,12 @@ class Batch(Protocol):
     source: str
     records: Sequence[Record]
 
+    @property
+    def read_ahead(self) -> Meanwhile | None:
+        """Reads what comes next from the source, and keeps it until it is asked for; raises nothing. None where
+        nothing is gained by it."""
+        ...
+
     def time_left(self) -> float:
         """Seconds until the source delivers the batch to somebody else; infinite where it never does."""
         ...
@@ -146,6 +152,7 @@ class Dispatches(Protocol):
         *,
         within: float = math.inf,
         comes_again: bool = True,
+        meanwhile: Meanwhile | None = None,
     ) -> Report:
         """Says of each record, in order, how it ended. Raises Halt when every record would fail."""
         ...

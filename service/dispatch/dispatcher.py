@@ -53,28 +53,36 @@ class Dispatcher:
         *,
         within: float = math.inf,
         comes_again: bool = True,
+        meanwhile: Meanwhile | None = None,
     ) -> Report:
         """Carries a batch out. Every record has one result in the report, in the batch's order.
 
         What may succeed later is tried again for as long as the setting `retry_time`, the context and `within`
         (seconds) allow. Then it is left to its source or, where the source delivers nothing again (not
-        `comes_again`), kept as an exhausted dead letter. Raises Halt when every record would fail: then nothing
-        may be acknowledged.
+        `comes_again`), kept as an exhausted dead letter. What there is to do `meanwhile` may be done, once, while
+        one waits for the search server. Raises Halt when every record would fail: then nothing may be
+        acknowledged.
         """
         if not batch:
             return Report([])
         with self._observer.step("batch", source, batch):
             context = context or self._context
             with self._context.timed(context):
-                return self._carry_out(batch, source, context, within, comes_again)
+                return self._carry_out(batch, source, context, within, comes_again, meanwhile)
 
     def _carry_out(
-        self, batch: Sequence[Record], source: str, context: Context, within: float, comes_again: bool
+        self,
+        batch: Sequence[Record],
+        source: str,
+        context: Context,
+        within: float,
+        comes_again: bool,
+        meanwhile: Meanwhile | None,
     ) -> Report:
         began = self._patience.clock()
         tasks = route(batch, self._router)
         try:
-            self._work_off(tasks, min(within, context.remaining_time()), context)
+            self._work_off(tasks, min(within, context.remaining_time()), context, meanwhile)
         except Halt as halt:
             if not comes_again:  # who calls does not wait until it is mended
                 for task in tasks:
@@ -105,12 +113,14 @@ class Dispatcher:
             self._letters.store(letters)
         return letters
 
-    def _work_off(self, tasks: Sequence[Task], within: float, context: Context) -> None:
+    def _work_off(
+        self, tasks: Sequence[Task], within: float, context: Context, meanwhile: Meanwhile | None
+    ) -> None:
         """Tries the tasks; what failed and may succeed later again, while there is time."""
         pending = [task for task in tasks if not task.results]
         pauses = self._patience.pauses(within)
         for tries in count(1):
-            self._try(pending, context)
+            self._try(pending, context, meanwhile if tries == 1 else None)
             pending = [task for task in pending if not task.result.outcome.done]
             pause = next(pauses, None) if pending else None
             if pause is None:
@@ -122,11 +132,12 @@ class Dispatcher:
             for task in pending:
                 task.forget()
 
-    def _try(self, tasks: Sequence[Task], context: Context) -> None:
+    def _try(self, tasks: Sequence[Task], context: Context, meanwhile: Meanwhile | None) -> None:
         """Looks where records are hints, asks the routes, and writes what they ask for, until it is settled."""
         for _ in range(ROUNDS):
             self._hints.look(tasks)
-            self._ask_and_write(tasks, context)
+            self._ask_and_write(tasks, context, meanwhile)
+            meanwhile = None
             tasks = self._hints.reopen(tasks)
             if not tasks:
                 return
@@ -135,7 +146,7 @@ class Dispatcher:
             done = task.overtaken and isinstance(task.record, TableRecord) and task.record.ordered
             task.results = [APPLIED if done else UNSETTLED]
 
-    def _ask_and_write(self, tasks: Sequence[Task], context: Context) -> None:
+    def _ask_and_write(self, tasks: Sequence[Task], context: Context, meanwhile: Meanwhile | None) -> None:
         """Asks routes about a part of the tasks while the search server works on the part before."""
         parts = parts_of(tasks, self._context.settings.bulk_actions)
 
@@ -151,7 +162,7 @@ class Dispatcher:
                 for task in part:
                     task.writes, task.results = (), task.results or [NOT_SENT]
                 continue
-            self._write(part, made.prepare if more else None)
+            self._write(part, made.prepare if more else meanwhile)
             silent = 0 if any(task.result.outcome.done for task in part) else silent + 1
 
     def _write(self, tasks: Sequence[Task], meanwhile: Meanwhile | None) -> None:

@@ -41,7 +41,8 @@ class Serialised(Index):
 def indexing(document: Document) -> Index:
     """What makes a document one of an index: as JSON, unless it cannot be, which is for its sink to say."""
     try:
-        return Serialised(b"%b" % dump(document))  # a copy: what orjson gives holds a buffer of many times its size
+        # A copy: what orjson gives holds a buffer of many times its size.
+        return Serialised(b"%b" % dump(document))
     except (RecursionError, TypeError, ValueError):
         return Index(document)
 

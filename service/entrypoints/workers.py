@@ -72,7 +72,9 @@ class Worker(Thread):
     def _deliver(self, batch: Batch) -> None:
         self._busy_since = self._clock()
         with self._context.guarded(batch.check):
-            report = self._dispatcher.dispatch(batch.records, batch.source, within=batch.time_left())
+            report = self._dispatcher.dispatch(
+                batch.records, batch.source, within=batch.time_left(), meanwhile=batch.read_ahead
+            )
         batch.settle(report)
         self._pause.reset()
 

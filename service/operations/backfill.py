@@ -164,7 +164,7 @@ def load(
 
     def work(batch: Batch) -> Report:
         with service.context.guarded(batch.check):
-            report = dispatcher.dispatch(batch.records, batch.source)
+            report = dispatcher.dispatch(batch.records, batch.source, meanwhile=batch.read_ahead)
         told(report)
         return report
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..context import Context
 from ..dispatch import Dispatcher, Outcome, Report, Result
+from ..dispatch.ahead import Meanwhile
 from ..dispatch.failures import reaching, result_of
 from ..errors import DecodeError, Reject, SettingsError, Unreachable
 from ..records import Record
@@ -108,12 +109,13 @@ class Orders:
         *,
         within: float = math.inf,
         comes_again: bool = True,
+        meanwhile: Meanwhile | None = None,
     ) -> Report:
         """As Dispatcher.dispatch."""
         orders = {n: record for n, record in enumerate(batch) if isinstance(record, OrderRecord)}
         until = self._clock() + AT_A_TIME
         changes = {n: record for n, record in enumerate(batch) if n not in orders}
-        results = self._dispatched(changes, source, context, within, comes_again)
+        results = self._dispatched(changes, source, context, within, comes_again, meanwhile)
         lost: dict[int, Record] = {}
         for position, order in orders.items():
             became = self._worked_off(order, context or self._service.context, within, until)
@@ -125,7 +127,13 @@ class Orders:
         return Report([results[position] for position in range(len(batch))])
 
     def _dispatched(
-        self, records: Mapping[int, Record], source: str, context: Context | None, within: float, comes_again: bool
+        self,
+        records: Mapping[int, Record],
+        source: str,
+        context: Context | None,
+        within: float,
+        comes_again: bool,
+        meanwhile: Meanwhile | None = None,
     ) -> dict[int, Result]:
         """How records of a batch end, by their places in it."""
         if not records:

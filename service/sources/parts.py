@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,8 @@ from ..records import Record
 from .checkpoints import ENDED, Checkpoint, Checkpoints
 from .lease import check
 from .pauses import Pause
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,10 @@ class PartBatch:
         self._state = state
         self._token = token
 
+    def read_ahead(self) -> None:
+        """Has the part's next page there already when it is read."""
+        self._state.read_ahead()
+
     def time_left(self) -> float:
         return math.inf
 
@@ -76,6 +83,21 @@ class State:
         self.after = at.position if at else ""
         self.rest: Sequence[Record] = []
         self.page: Page | None = None
+        self._ahead: tuple[str, Page] | None = None
+
+    def read(self) -> Page:
+        """The next page. Raises Halt, and what the part's client raises."""
+        ahead, self._ahead = self._ahead, None
+        return ahead[1] if ahead is not None and ahead[0] == self.after else self.part.read(self.after)
+
+    def read_ahead(self) -> None:
+        """Reads the page behind the one in hand; what keeps it from that is met again when it is asked for."""
+        if self.page is None or self.page.after == ENDED or self._ahead is not None:
+            return
+        try:
+            self._ahead = self.page.after, self.part.read(self.page.after)
+        except Exception as error:
+            logger.debug("not read ahead", extra={"part": self.part.name, "reason": type(error).__name__})
 
     @property
     def ended(self) -> bool:
@@ -177,7 +199,7 @@ class PartSource:
     def _page(self, state: State, pause: Pause) -> Page | None:
         """The next page; None where it could not be read for now. Raises Halt."""
         try:
-            page = state.part.read(state.after)
+            page = state.read()
         except Unreachable as error:
             pause.longer(str(error))
             return None

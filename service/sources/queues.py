@@ -13,6 +13,7 @@ from typing import Any
 
 from ..context import Context
 from ..dispatch import SILENT, Lag, Observer, Report
+from ..dispatch.ahead import Meanwhile
 from ..dispatch.failures import reaching, result_of
 from ..dispatch.outcomes import Outcome
 from ..errors import Halt, Unreachable
@@ -59,6 +60,8 @@ def deliveries(message: Mapping[str, Any]) -> int:
 
 class QueueBatch:
     """The records of some messages. A message is deleted once all that it held is done."""
+
+    read_ahead: Meanwhile | None = None
 
     def __init__(
         self,

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, Final
 
 from ..context import Context
 from ..dispatch import Report
+from ..dispatch.ahead import Meanwhile
 from ..errors import DecodeError, SettingsError, UnknownEvent
 from ..records import Record, Undecodable
 from .envelopes import unwrap
@@ -45,6 +46,8 @@ class Recording:
     A line that holds nothing known is an Undecodable named by file and line. Raises SettingsError for a file
     that cannot be read, and for one with lines of an export of which nobody says the table.
     """
+
+    read_ahead: Meanwhile | None = None
 
     def __init__(
         self,

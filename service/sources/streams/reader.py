@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -12,6 +13,8 @@ from ...records import Record, TableRecord, Undecodable
 from ...records.tables import table_of
 from ..checkpoints import LATEST, TRIM_HORIZON, Checkpoint
 from ..timing import RETENTION
+
+logger = logging.getLogger(__name__)
 
 
 class ShardReader:
@@ -43,6 +46,7 @@ class ShardReader:
         self._observer = observer
         self._now = now
         self._iterator: str | None = None
+        self._ahead: tuple[str, Any] | None = None
         self._again: str | None = None
         self._closed = False
         self._lost_since: float | None = None
@@ -63,7 +67,7 @@ class ShardReader:
         An empty page is not the end of a shard: only an answer without a next iterator is.
         """
         try:
-            answer = self._client.get_records(ShardIterator=self._current(), Limit=self._limit)
+            answer = self._answer(self._current())
         except self._client.exceptions.ExpiredIteratorException:
             self._iterator = None
             return []
@@ -83,6 +87,23 @@ class ShardReader:
         if not records:
             self._renewed = self._now()
         return records
+
+    def read_ahead(self) -> None:
+        """Has what comes next there already when it is read. What keeps it from that is met again then."""
+        iterator = self._iterator
+        if iterator is not None:
+            try:
+                self._ahead = iterator, self._get(iterator)
+            except Exception as error:
+                logger.debug("not read ahead", extra={"shard": self.shard, "reason": type(error).__name__})
+
+    def _answer(self, iterator: str) -> Any:
+        """The page that an iterator leads to. Raises what boto3 raises."""
+        ahead, self._ahead = self._ahead, None
+        return ahead[1] if ahead is not None and ahead[0] == iterator else self._get(iterator)
+
+    def _get(self, iterator: str) -> Any:
+        return self._client.get_records(ShardIterator=iterator, Limit=self._limit)
 
     def settle(self, records: Sequence[Record], report: Report) -> bool:
         """Moves on past the records that are done; whether that was all of them. Raises Halt, LeaseLost.

@@ -50,4 +50,5 @@ class Schedule(Generic[Job]):
                 if self._due and rest <= 0:
                     return heapq.heappop(self._due)[2]
                 self._wait(self._changed, min(rest, LONGEST_WAIT))
+            self._changed.notify_all()  # the others need not find it out by themselves
         return None

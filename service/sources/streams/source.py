@@ -11,6 +11,7 @@ from typing import Final
 
 from ...context import Context
 from ...dispatch import SILENT, Lag, Observer, Report
+from ...dispatch.ahead import Meanwhile
 from ...dispatch.failures import result_of
 from ...dispatch.outcomes import Outcome
 from ...errors import Halt, LeaseLost
@@ -67,6 +68,12 @@ class StreamBatch:
 
     def time_left(self) -> float:
         return math.inf
+
+    @property
+    def read_ahead(self) -> Meanwhile | None:
+        """Reads the shard's next page, where it would be read at once after this one."""
+        rests = self._from.rest_after(self._reader, len(self.records))
+        return None if rests else self._reader.read_ahead
 
     def check(self) -> None:
         check(self._from.lease, self._turn.token)
@@ -171,9 +178,12 @@ class StreamSource:
         else:
             turn.failures = turn.idle = 0
             assert turn.reader is not None
-            settings, age = self._context.settings, turn.reader.lag().unread
-            rest = after_records(size, settings.stream_batch_size, age, settings.poll_interval)
-            self._schedule.put(turn, rest)
+            self._schedule.put(turn, self.rest_after(turn.reader, size))
+
+    def rest_after(self, reader: ShardReader, size: int) -> float:
+        """Seconds that a shard rests after a page of `size` records."""
+        settings = self._context.settings
+        return after_records(size, settings.stream_batch_size, reader.lag().unread, settings.poll_interval)
 
     def _take(self, turn: Turn) -> StreamBatch | None:
         """Does what it is the turn of."""

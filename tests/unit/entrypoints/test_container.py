@@ -46,6 +46,7 @@ class Source:
             batch = Batch(
                 source=self.name,
                 records=[number],
+                read_ahead=None,
                 time_left=lambda: 1.5,
                 check=lambda: None,
                 settle=lambda report, number=number: self.settled.append(number),
@@ -68,7 +69,7 @@ def app(*sources: Source, stop_timeout: float = 3.0, on_halt: str = "retry", hal
             source.stopping = stopping
         return list(sources)
 
-    def dispatch(records: Any, name: str, within: float) -> Report:
+    def dispatch(records: Any, name: str, within: float, meanwhile: Any) -> Report:
         assert within == 1.5
         time.sleep(max(source.slow for source in sources))
         if waiting and name == sources[0].name:

@@ -162,7 +162,12 @@ class OneBatch:
 
     def __iter__(self) -> Any:
         yield SimpleNamespace(
-            records=[], source="s", time_left=lambda: 1.0, check=lambda: None, settle=lambda report: None
+            records=[],
+            source="s",
+            read_ahead=None,
+            time_left=lambda: 1.0,
+            check=lambda: None,
+            settle=lambda report: None,
         )
         self._afterwards()
 

@@ -78,6 +78,7 @@ def read(source: PartSource, most: int = 10**6, *results: Result) -> list[str]:
     """Reads at most so many batches; `results` are those of the first records, then all are done."""
     seen, left = [], list(results)
     for number, batch in enumerate(source, 1):
+        batch.read_ahead()
         seen += [record.typed_keys["id"]["S"] for record in batch.records]
         ends = [left.pop(0) if left else APPLIED for _ in batch.records]
         batch.settle(Report(ends))
@@ -94,6 +95,20 @@ def test_every_item_is_read_once(checkpoints, size, segments):
     assert sorted(read(source)) == table.names
     assert source.complete
     assert all(request["ConsistentRead"] for request in table.requests)
+    pages = [(request["Segment"], str(request.get("ExclusiveStartKey"))) for request in table.requests]
+    assert len(set(pages)) == len(pages)  # what was read ahead is not read again
+
+
+def test_a_page_that_cannot_be_read_ahead_is_read_when_it_is_its_turn(checkpoints):
+    table = FakeTable(6)
+    seen = []
+    for batch in source_of(table, checkpoints, 1):
+        seen += [record.typed_keys["id"]["S"] for record in batch.records]
+        table.trouble = [ClientError({"Error": {"Code": "InternalServerError"}}, "Scan")]
+        batch.read_ahead()
+        table.trouble = []
+        batch.settle(Report([APPLIED] * len(batch.records)))
+    assert seen == table.names
 
 
 def test_a_page_is_dated_by_an_answer_that_was_given_before_it_was_asked_for(checkpoints):

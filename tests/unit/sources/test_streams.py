@@ -69,6 +69,8 @@ class Poller:
         self._until, self._patience = until, self.model.now + within
         self._stopping.clear()
         for batch in self.source:
+            if batch.read_ahead is not None:
+                batch.read_ahead()
             results = []
             for record in batch.records:
                 number = int(record.identifier)
@@ -487,6 +489,34 @@ def test_pages_that_are_not_small_and_those_of_a_shard_that_is_behind_are_read_o
         before = model.now
         poller.run(poller.has_seen(numbers), within=30)
         assert model.now - before <= 3.01
+
+
+def test_what_was_read_ahead_is_not_asked_for_again_unless_some_before_it_must_come_again(checkpoints):
+    model = StreamModel(page=10)
+    poller = Poller(model, checkpoints)
+    numbers = model.write(root(model), 50)
+    model.now += 60  # it is behind
+    poller.run(poller.has_seen(numbers))
+    assert poller.seen == numbers
+    assert model.calls.count("GetRecords") == 6  # the last was read ahead, and had nothing
+    more = model.write(root(model), 30)
+    model.now += 60
+    poller.failing = {more[12]}
+    poller.run(poller.has_seen(more))
+    assert poller.seen == [*numbers, *more[:20], *more[12:]]
+
+
+def test_what_cannot_be_read_ahead_is_read_when_it_is_its_turn(checkpoints):
+    model = StreamModel(page=10)
+    poller = Poller(model, checkpoints)
+    numbers = model.write(root(model), 30)
+    model.now += 60
+    first = next(iter(poller.source))
+    model.throttled = 1
+    first.read_ahead()
+    assert model.throttled == 0
+    first.settle(Report([Result(Outcome.APPLIED)] * 10))
+    poller.run(poller.has_seen(numbers[10:]))
 
 
 def test_a_write_after_a_pause_is_seen_with_the_next_look_and_those_after_it_soon(checkpoints):
