@@ -173,6 +173,15 @@ def test_what_halts_while_a_part_is_on_its_way_halts_the_batch_after_it():
     assert [write.id for write in bench.index.sent] == ["k0", "k1"]
 
 
+def test_what_there_is_to_do_meanwhile_is_done_once_beside_the_last_part():
+    events: list[str] = []
+    bench = Bench(Items(), index=SlowIndex(events), context=small_parts())
+    bench.index.forced = {"k9": [Result(Outcome.RETRY, "busy", conflict=1), Result(Outcome.APPLIED)]}
+    batch = records(*(change(f"k{n}", n) for n in range(10)))
+    bench.dispatcher.dispatch(batch, meanwhile=lambda: events.append("meanwhile"))
+    assert events == ["sent 2", "answered", "sent 8", "meanwhile", "answered"]
+
+
 class Dead(IndexModel):
     """A server that does not answer."""
 

@@ -157,14 +157,15 @@ class OneBatch:
 
     name, workers, trouble = "s", 1, ""
 
-    def __init__(self, afterwards: Callable[[], None]):
+    def __init__(self, afterwards: Callable[[], None], read_ahead: Callable[[], None] | None = None):
         self._afterwards = afterwards
+        self._read_ahead = read_ahead
 
     def __iter__(self) -> Any:
         yield SimpleNamespace(
             records=[],
             source="s",
-            read_ahead=None,
+            read_ahead=self._read_ahead,
             time_left=lambda: 1.0,
             check=lambda: None,
             settle=lambda report: None,
@@ -191,6 +192,19 @@ def test_a_worker_is_busy_while_a_batch_is_tried_and_not_after():
     made = working(afterwards, dispatch, clock=lambda: now[0])
     made.run()
     assert busy == [7.0, 0.0]
+
+
+def test_a_worker_leaves_it_to_the_dispatcher_when_to_read_ahead():
+    did: list[str] = []
+
+    def dispatch(*_: Any, meanwhile: Callable[[], None], **__: Any) -> Report:
+        meanwhile()
+        did.append("dispatched")
+        return Report([])
+
+    source = OneBatch(lambda: did.append("settled"), lambda: did.append("read ahead"))
+    Worker(source, SimpleNamespace(dispatch=dispatch), Context(), Event()).run()
+    assert did == ["read ahead", "dispatched", "settled"]
 
 
 def test_a_worker_says_why_it_halts_while_it_does():
