@@ -15,7 +15,7 @@ from .clients import aws_client, fill, make_table
 from .contest import ROOT, TEMPORARY, Spread, ratio
 from .contestants.limit import HEADERS, pool_of
 from .figures import Figure
-from .memory import MIB, single
+from .memory import MIB, MOST, memory_of, single
 from .servers import EMBEDDED, REAL, Servers, make_index
 from .sizes import Sizes
 from .work import TABLE
@@ -72,20 +72,10 @@ def ours(aws: str, url: str, index: str, folder: Path) -> tuple[float, float]:
         )
         most = 0
         while process.poll() is None:
-            most = max(most, peak_of(process.pid))
+            most = max(most, memory_of(process.pid, MOST))
             time.sleep(LOOK)
     assert process.returncode == 0, "the backfill failed: see build/bench-backfill.log"
     return time.perf_counter() - began, most
-
-
-def peak_of(pid: int) -> int:
-    """The most bytes of a process that were resident; 0 once it has ended. (What the system tells of one that has
-    ended may be the memory of the one that started it.)"""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), 0)
 
 
 def write_bodies(aws: str, file: Path) -> None:

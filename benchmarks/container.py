@@ -18,6 +18,7 @@ from typing import Any, Final
 from .clients import aws_client, fill, make_table
 from .contest import ROOT, TEMPORARY, Spread, compete, contestants, ratio
 from .figures import Figure
+from .memory import MIB, NOW, memory_of, single
 from .servers import EMBEDDED, REAL, Servers, ask, make_index
 from .sizes import Sizes
 from .throughput import rates
@@ -53,19 +54,24 @@ def backlog(servers: Servers, sizes: Sizes, folder: Path) -> list[Figure]:
 
 
 def latency(servers: Servers, sizes: Sizes, folder: Path) -> list[Figure]:
-    """Seconds from the answer to a write until the document is found, on the embedded stand-ins."""
+    """Seconds from the answer to a write until the document is found, on the embedded stand-ins; and the memory of
+    the container in between."""
     aws, url = servers.embedded_aws, servers.fresh_search()
     dynamodb = aws_client(aws, "dynamodb")
     make_table(dynamodb)
     chance = random.Random(1)
     seconds: dict[str, list[float]] = {"container": [], "bare loop": []}
+    resident: dict[str, int] = {}
     for _ in range(BLOCKS):
         for name, found in seconds.items():
             index = make_index(url, f"bench-{name.replace(' ', '-')}")
-            with reading(name, aws, url, index):
+            with reading(name, aws, url, index) as process:
                 probe(dynamodb, f"{url}/{index}", chance)  # it reads
                 found += [probe(dynamodb, f"{url}/{index}", chance) for _ in range(sizes.probes // BLOCKS + 1)]
-    figures = []
+                resident[name] = memory_of(process.pid, NOW)
+    figures = [
+        Figure("resident, idle", "embedded", name, "MiB", single(size / MIB)) for name, size in resident.items()
+    ]
     for part, at in (("p50", 49), ("p99", 98)):
         ours, bare = (quantiles(each, n=100, method="inclusive")[at] * 1000 for each in seconds.values())
         figures += [
@@ -89,7 +95,7 @@ def probe(dynamodb: Any, index: str, chance: random.Random) -> float:
 
 
 @contextmanager
-def reading(name: str, aws: str, url: str, index: str) -> Iterator[None]:
+def reading(name: str, aws: str, url: str, index: str) -> Iterator[subprocess.Popen[bytes]]:
     """One of the two as a process of its own, from the newest record on."""
     command = {
         "container": [sys.executable, "-m", "service", "run"],
@@ -107,7 +113,7 @@ def reading(name: str, aws: str, url: str, index: str) -> Iterator[None]:
         }
         process = subprocess.Popen(command, cwd=folder, env={**os.environ, **environment}, stdout=log, stderr=log)
         try:
-            yield
+            yield process
         finally:
             process.terminate()
             process.wait(30)

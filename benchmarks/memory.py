@@ -1,4 +1,4 @@
-"""Resident memory: of the idle container, and of a Lambda that has worked off a large batch."""
+"""Resident memory: of any process, and of a Lambda that has worked off a large batch."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from .sizes import Sizes
 from .throughput import event_file
 
 MIB = 2**20
+NOW, MOST = "VmRSS", "VmHWM"
+"""What Linux calls the memory of a process that is resident."""
 
 
 def measure(servers: Servers, sizes: Sizes, folder: Path) -> list[Figure]:
@@ -38,6 +40,16 @@ def measure(servers: Servers, sizes: Sizes, folder: Path) -> list[Figure]:
         goal = "<= 2.5" if when == "after it" else ""
         figures.append(Figure(f"of the event, {when}", where, "ours", "x", single(grown / size), goal))
     return figures
+
+
+def memory_of(pid: int, which: str) -> int:
+    """Bytes of a process that are resident (NOW), or were at the most (MOST); 0 once it has ended. What the system
+    tells of one that has ended may be the memory of the one that started it."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{which}:")), 0)
 
 
 def single(value: float) -> Spread:
