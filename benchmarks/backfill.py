@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from .clients import aws_client, fill, make_table
-from .contest import ROOT, TEMPORARY, Spread, ratio
+from .contest import COMPILED, ROOT, TEMPORARY, Spread, ratio
 from .contestants.limit import HEADERS, pool_of
 from .figures import Figure
 from .memory import MIB, MOST, memory_of, single
@@ -66,7 +66,7 @@ def ours(aws: str, url: str, index: str, folder: Path) -> tuple[float, float]:
         process = subprocess.Popen(
             [sys.executable, "-m", "service", "backfill", "--json", "--restart"],
             cwd=folder,
-            env={**os.environ, **environment},
+            env={**os.environ, **COMPILED, **environment},
             stdout=log,
             stderr=log,
         )

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from .contest import ROOT, Spread, ratio
+from .contest import COMPILED, ROOT, Spread, ratio
 from .figures import Figure
 from .servers import Servers, make_index
 from .sizes import Sizes
@@ -29,8 +29,7 @@ IMPORTS: Final = "import boto3, opensearchpy"
 
 
 def measure(servers: Servers, sizes: Sizes, folder: Path) -> list[Figure]:
-    """Against a search server of its own. The interpreter has its byte code from the first start, which is not
-    counted, as a Lambda has from its package."""
+    """Against a search server of its own. Each has its byte code from the first start, which is not counted."""
     url = servers.fresh_search()
     event = event_file(folder, 1, "medium")
     lambda_like = {
@@ -72,7 +71,7 @@ def start(code: Sequence[str], environment: Mapping[str, str]) -> tuple[float, f
         [sys.executable, "-c", *code],
         check=True,
         cwd=ROOT,
-        env={**os.environ, **environment},
+        env={**os.environ, **COMPILED, **environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -19,6 +19,9 @@ PEERS: Final = ROOT / "build" / "bench"
 
 TEMPORARY: Final = ROOT / "build"
 
+COMPILED: Final = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(TEMPORARY / "bench-pyc")}
+"""Has processes that are timed from their start find byte code that an earlier one left, of all packages alike."""
+
 COMMANDS: Final[Mapping[str, tuple[Sequence[str], Mapping[str, str]]]] = {
     **{
         name: ([sys.executable, "-m", "benchmarks.runner", module], {})
