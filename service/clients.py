@@ -96,20 +96,21 @@ def make_aws_client(settings: Settings, service: str) -> Any:
 def make_search_client(settings: Settings) -> Any:
     """A client of SEARCH_URL, as opensearch-py's. Raises SettingsError where that is not set.
 
-    It never retries by itself: what was applied and what was not is the sink's to know. What has to be signed goes
-    through opensearch-py alone, and so does what is in an address beside the server and a path.
+    It never retries by itself: what was applied and what was not is the sink's to know. An address with more than
+    a server and a path goes through opensearch-py alone.
     """
     if not settings.search_url:
         raise SettingsError("SEARCH_URL is not set: name the search server, such as http://127.0.0.1:9200")
     if not is_address(settings.search_url):
         raise SettingsError("SEARCH_URL must be an address such as http://127.0.0.1:9200")
     parts = urlsplit(settings.search_url)
-    if settings.search_auth == "sigv4" or "@" in parts.netloc or parts.query:
+    if "@" in parts.netloc or parts.query:
         return make_opensearch(settings)
     from urllib3 import make_headers
 
-    from .search import SearchClient
+    from .search import SearchClient, Signer
 
+    signer = make_signer(settings) if settings.search_auth == "sigv4" else None
     user = f"{settings.search_user}:{settings.search_password}" if settings.search_auth == "basic" else None
     headers = make_headers(keep_alive=True, basic_auth=user)
     return SearchClient(
@@ -118,6 +119,7 @@ def make_search_client(settings: Settings) -> Any:
         parts.path.rstrip("/"),
         partial(make_opensearch, settings),
         compress=settings.search_compress,
+        sign=signer and Signer(signer, f"{parts.scheme}://{parts.netloc}"),
     )
 
 
@@ -171,11 +173,20 @@ def make_opensearch(settings: Settings) -> Any:
 def make_signer(settings: Settings) -> Any:
     """What signs each request to a domain (`es`) or a serverless collection (`aoss`) with SigV4.
 
-    Temporary credentials are renewed by botocore before they expire. Raises SettingsError without
-    credentials or without a region.
+    Those that the environment holds, as a Lambda's does for as long as it lives, need no botocore. Else it is what
+    finds credentials, and renews temporary ones before they expire. Raises SettingsError without credentials or
+    without a region.
     """
     from requests_aws4auth import AWS4Auth
 
+    if settings.aws_access_key_id and settings.aws_secret_access_key and settings.region:
+        return AWS4Auth(
+            settings.aws_access_key_id,
+            settings.aws_secret_access_key,
+            settings.region,
+            settings.search_service,
+            session_token=settings.aws_session_token or None,
+        )
     session = make_session(settings, local=False)
     credentials = session.get_credentials()
     if credentials is None:

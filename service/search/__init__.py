@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from .client import SearchClient
+from .signing import Signer
 
-__all__ = ["SearchClient"]
+__all__ = ["SearchClient", "Signer"]

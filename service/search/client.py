@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 
 from .answers import read_answer
@@ -17,16 +17,27 @@ from .answers import read_answer
 LEVEL: Final = 1
 """Of gzip: its default takes four times the time for a fifth less to send."""
 
+Sign: TypeAlias = Callable[[str, str, bytes | None, Mapping[str, str]], Mapping[str, str]]
+"""Of a request's method, path, body and headers, the headers to send."""
+
 
 class SearchClient:
     """As opensearch-py's client. `pool` is urllib3's for the server, `path` what stands before each path there,
-    and `make` makes opensearch-py's client once it is wanted. With `compress` bodies are gzipped."""
+    and `make` makes opensearch-py's client once it is wanted. With `compress` bodies are gzipped; `sign` gives the
+    headers of a signed request."""
 
     def __init__(
-        self, pool: Any, headers: Mapping[str, str], path: str, make: Callable[[], Any], compress: bool = False
+        self,
+        pool: Any,
+        headers: Mapping[str, str],
+        path: str,
+        make: Callable[[], Any],
+        compress: bool = False,
+        sign: Sign | None = None,
     ):
         self._pool = pool
         self._compress = compress
+        self._sign = sign
         self._headers = {**headers, "content-type": "application/json"}
         self._path = path
         self._make = make
@@ -40,13 +51,14 @@ class SearchClient:
 
     def request(self, method: str, path: str, body: bytes | None = None) -> Any:
         """The answer to a request, read. Raises what opensearch-py raises; nothing is tried again."""
-        headers = self._headers
+        headers: Mapping[str, str] = self._headers
         if body and self._compress:
             body, headers = gzip.compress(body, LEVEL), {**headers, "content-encoding": "gzip"}
+        path = self._path + path
+        if self._sign is not None:
+            headers = self._sign(method, path, body, headers)
         try:
-            answer = self._pool.urlopen(
-                method, self._path + path, body, headers=headers, retries=False, redirect=False
-            )
+            answer = self._pool.urlopen(method, path, body, headers=headers, retries=False, redirect=False)
             text = answer.data.decode("utf-8", "surrogatepass")
         except Exception as error:
             from .failures import unreached

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import base64
+import gzip
+import hashlib
 import http.server
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from botocore.auth import SigV4Auth
@@ -26,8 +30,11 @@ class Recorder:
         recorder = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.do_POST()
+
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                body = self.rfile.read(int(self.headers["Content-Length"] or 0))
                 recorder.requests.append(
                     (self.path, {name.lower(): value for name, value in self.headers.items()}, body)
                 )
@@ -97,10 +104,58 @@ def test_sigv4_signs_as_aws_does_for_domains_and_for_serverless_collections(reco
     )
 
 
+SIGNED: Final = {
+    "search_auth": "sigv4",
+    "region": "eu-west-1",
+    "aws_access_key_id": "AKIDEXAMPLE",
+    "aws_secret_access_key": "secret",
+    "aws_session_token": "session",
+}
+
+
+def test_the_look_at_aliases_and_a_compressed_body_are_signed_as_they_are_sent(recorder: Recorder):
+    with Context(Settings(search_url=recorder.url + "/search", search_compress=True, **SIGNED)) as context:
+        context.search.indices.get_alias(index="images*,orders-*")
+        context.search.bulk(body=BODY)
+    (looked, wrote) = recorder.requests
+    assert looked[0] == "/search/images*,orders-*/_alias"
+    assert gzip.decompress(wrote[2]) == BODY
+    for path, headers, body in (looked, wrote):
+        assert headers["x-amz-content-sha256"] == hashlib.sha256(body).hexdigest()
+        signature = headers["authorization"].rpartition("Signature=")[2]
+        assert signature == expected(recorder.url + path, headers, body, "es")
+
+
+def test_credentials_that_botocore_finds_are_signed_with(recorder: Recorder, monkeypatch):
+    for name, value in (("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "secret")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "session")
+    send(search_url=recorder.url, search_auth="sigv4", region="eu-west-1")
+    ((path, headers, body),) = recorder.requests
+    signature = headers["authorization"].rpartition("Signature=")[2]
+    assert signature == expected(recorder.url + path, headers, body, "es")
+
+
+def test_a_signed_request_needs_neither_boto3_nor_opensearch_py(recorder: Recorder):
+    code = (
+        "import sys\n"
+        "from service.context import Context\n"
+        "from service.settings import Settings\n"
+        f"with Context(Settings(search_url={recorder.url!r}, **{SIGNED!r})) as context:\n"
+        f"    context.search.bulk(body={BODY!r})\n"
+        "print([name for name in ('boto3', 'botocore', 'opensearchpy') if name in sys.modules])\n"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
+    assert len(recorder.requests) == 1
+
+
 def expected(url: str, headers: dict[str, str], body: bytes, service: str) -> str:
     """The signature by botocore, of the same headers at the same second."""
     signed = headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0].split(";")
-    request = AWSRequest("POST", url, {name: headers[name] for name in signed if name != "host"}, body)
+    request = AWSRequest(
+        "POST" if body else "GET", url, {name: headers[name] for name in signed if name != "host"}, body
+    )
     request.context["timestamp"] = headers["x-amz-date"]
     signer = SigV4Auth(Credentials("AKIDEXAMPLE", "secret", "session"), service, "eu-west-1")
     return signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request)
