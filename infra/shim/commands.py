@@ -28,6 +28,9 @@ from .provision import provision, queue_of
 from .screen import first_screen
 from .world import World, find_or_start
 
+STOP_TIMEOUT = 1.5
+"""Seconds that a stop waits for the batch in hand."""
+
 INVOKE_MILLISECONDS = 900_000  # the longest that a Lambda may run
 
 
@@ -35,7 +38,7 @@ def run_service(chosen: Chosen) -> int:
     """Finds or starts the surroundings, creates what the routes need, and runs the container."""
     with (
         find_or_start(chosen.settings, searches=searches(chosen)) as world,
-        App(with_a_page(wired(chosen, world)), chosen.routes, recording=True) as app,
+        App(at_a_desk(wired(chosen, world)), chosen.routes, recording=True) as app,
     ):
         notes = provision_if_emulated(app, world)
         return run(app, started=lambda sources: print(first_screen(app, world, notes), flush=True))
@@ -99,10 +102,15 @@ def searches(chosen: Chosen) -> bool:
     return any(route.index for route in chosen.routes)
 
 
-def with_a_page(settings: Settings) -> Settings:
-    """The same, with another port for the service's own pages where the default is somebody else's."""
-    taken = settings.page_port == Settings().page_port and is_taken(settings.page_port)
-    return replace(settings, page_port=free_port()) if taken else settings
+def at_a_desk(settings: Settings) -> Settings:
+    """The same, with another port for the service's own pages where the default is somebody else's, and less time
+    for the batch in hand, where nobody set that: somebody pressed Ctrl-C and waits, and it comes again."""
+    default = Settings()
+    if settings.page_port == default.page_port and is_taken(settings.page_port):
+        settings = replace(settings, page_port=free_port())
+    return (
+        replace(settings, stop_timeout=STOP_TIMEOUT) if settings.stop_timeout == default.stop_timeout else settings
+    )
 
 
 def provision_if_emulated(app: App, world: World) -> list[str]:

@@ -249,7 +249,12 @@ def test_a_pattern_of_tables_leaves_out_those_without_a_stream(deployment: Deplo
 
 def test_the_service_s_own_pages_move_aside_for_a_neighbour_unless_their_port_was_chosen(monkeypatch):
     monkeypatch.setattr(commands, "is_taken", lambda port: True)
-    assert commands.with_a_page(Settings()).page_port not in (0, 8080)
-    assert commands.with_a_page(Settings(page_port=8181)).page_port == 8181
+    assert commands.at_a_desk(Settings()).page_port not in (0, 8080)
+    assert commands.at_a_desk(Settings(page_port=8181)).page_port == 8181
     monkeypatch.setattr(commands, "is_taken", lambda port: False)
-    assert commands.with_a_page(Settings()).page_port == 8080
+    assert commands.at_a_desk(Settings()).page_port == 8080
+
+
+def test_the_batch_in_hand_has_less_time_at_a_desk_unless_that_is_set():
+    assert commands.at_a_desk(Settings()).stop_timeout < Settings().stop_timeout
+    assert commands.at_a_desk(Settings(stop_timeout=9)).stop_timeout == 9
