@@ -28,8 +28,8 @@ from .provision import provision, queue_of
 from .screen import first_screen
 from .world import World, find_or_start
 
-STOP_TIMEOUT = 1.5
-"""Seconds that a stop waits for the batch in hand."""
+STOP_TIMEOUT = 2.2
+"""Seconds that a stop waits for the batch in hand: a little more than a queue is asked for (`poll_wait`)."""
 
 INVOKE_MILLISECONDS = 900_000  # the longest that a Lambda may run
 

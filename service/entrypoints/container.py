@@ -71,7 +71,7 @@ def _finish(workers: Sequence[Worker], timeout: float) -> int:
         worker.join(max(0.0, deadline - time.monotonic()))
     code = 0
     for worker in workers:
-        if worker.is_alive():
+        if worker.is_alive() and worker.busy_for():
             logger.warning("abandoned the batch in hand: it comes again", extra={"source": worker.name})
         if worker.error is not None:
             code = code or _tell(worker.name, worker.error)

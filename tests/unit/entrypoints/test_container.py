@@ -173,6 +173,21 @@ def test_a_batch_that_takes_too_long_is_abandoned_and_told(caplog):
     assert "abandoned" in caplog.text
 
 
+class Waiting(Source):
+    """Waits for longer than a stop does, with nothing in hand."""
+
+    def __iter__(self) -> Iterator[Any]:
+        time.sleep(1.0)
+        yield from ()
+
+
+def test_a_source_that_waits_with_nothing_in_hand_has_abandoned_nothing(caplog):
+    stopping = Event()
+    Timer(0.1, stopping.set).start()
+    assert run(app(Waiting(), stop_timeout=0.1), stopping) == 0
+    assert "abandoned" not in caplog.text
+
+
 def test_a_batch_that_is_settled_is_let_go_before_the_next_is_asked_for(quick):
     source, halted = Source(), Source("queue halted")
     built = app(halted, source, halts=[Halt("create the index"), LeaseLost("taken over")])
