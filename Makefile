@@ -7,8 +7,8 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 PY := .venv/bin/python
 FAULT_RUNS ?= 200
-BAD_INPUTS ?= 10000
-HISTORIES ?= 3000
+BAD_INPUTS ?= 2500
+HISTORIES ?= 2000
 KILLS ?= 25
 PAUSES ?= 20
 CHANGES ?= 1500

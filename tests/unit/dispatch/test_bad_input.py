@@ -1,6 +1,7 @@
 """Whatever comes in an event: never a crash of the batch, never a good record lost beside a bad one.
 
-STREAMDEX_BAD_INPUT_EXAMPLES sets how many events are made; the heavier tier makes ten thousand.
+STREAMDEX_BAD_INPUT_EXAMPLES sets how many rounds each test has, of one event or of several; the heavier tier makes
+ten thousand events and more.
 """
 
 from __future__ import annotations
