@@ -167,12 +167,13 @@ class Rebuild:
 
     def _replace(self, new: str) -> Rebuilt:
         """Verifies the new index, and puts it in place."""
-        target = self._look()
-        if new not in target.also:
-            return Rebuilt(
-                self._index, "", f"{new} has failed: it could not take a write; the service's log says why"
-            )
+        failed = f"{new} has failed: it could not take a write; the service's log says why"
+        if new not in self._look().also:
+            return Rebuilt(self._index, "", failed)
         found = self._verify(new)
+        target = self._look()
+        if new not in target.also:  # since then
+            return Rebuilt(self._index, "", failed)
         if found.left:
             left = ", ".join(f"{count} {kind}" for kind, count in sorted(found.left.items()))
             return Rebuilt(self._index, "", f"{new} is not in place: it differs from the table: {left}")
