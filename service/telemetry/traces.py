@@ -5,8 +5,8 @@ Elsewhere a batch whose messages all came with one trace goes on with it. One wh
 its own, and names theirs in the annotation `traces`, as a Lambda's does. Nothing of an item gets into a trace, nor
 do the words of an error, which may quote one.
 
-Routes that are asked while a request is on its way stand within that request's subsegment, which ends when both are
-done.
+Routes that are asked while a request is on its way stand within that request's subsegment, which ends when both
+are done.
 
 The SDK sends by UDP and waits for no answer. Left to itself it would ask the daemon which batches to trace: the
 setting `trace_rate` says it here, unless a message came with a trace that is decided.

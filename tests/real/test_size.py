@@ -21,6 +21,7 @@ import pytest
 from containers import Container, ended_after
 from deployments import Deployment, ask, aws_client, changing, eventually
 
+from benchmarks.memory import MIB, MOST, memory_of
 from service.records.versions import stream_version
 from service.sources.checkpoints import SqliteCheckpoints
 from tests.endurance.comparison import differences
@@ -141,11 +142,12 @@ class Repository:
             )
 
     def run(self, *words: str) -> Ended:
-        process = self.start(*words)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        process, most = self.start(*words), 0
+        while process.poll() is None:
+            most = max(most, memory_of(process.pid, MOST))
+            time.sleep(0.05)
         told = [json.loads(line) for line in (self.folder / "told").read_text().splitlines()]
-        return Ended(process.returncode, told, (self.folder / "words").read_text(), usage.ru_maxrss / 1024)
+        return Ended(process.returncode, told, (self.folder / "words").read_text(), most / MIB)
 
     def count(self, index: str) -> int:
         """The documents of an index; 0 where there is none."""
