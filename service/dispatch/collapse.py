@@ -8,14 +8,14 @@ from typing import TypeAlias
 from ..records import TableRecord
 from ..records.versions import UNORDERED, second_of
 from .ahead import Meanwhile
-from .contracts import SearchSink, Write
+from .contracts import DocumentSink, Write
 from .outcomes import SUPERSEDED, Outcome, Result
 
 Stack: TypeAlias = list[int]
 """The positions of the writes to one document, oldest first."""
 
 
-def write_newest(writes: Sequence[Write], sink: SearchSink, meanwhile: Meanwhile | None = None) -> list[Result]:
+def write_newest(writes: Sequence[Write], sink: DocumentSink, meanwhile: Meanwhile | None = None) -> list[Result]:
     """Writes the newest of each document and says how each of the writes ended.
 
     What the newest supersedes is STALE, but only once the newest is done: if it is rejected the next older
@@ -38,7 +38,7 @@ def _place(write: Write) -> tuple[str, str]:
 
 
 def _write_stacks(
-    writes: Sequence[Write], sink: SearchSink, meanwhile: Meanwhile | None = None
+    writes: Sequence[Write], sink: DocumentSink, meanwhile: Meanwhile | None = None
 ) -> dict[Write, Result]:
     stacks = stack_by_document(writes)
     results: dict[Write, Result] = {}

@@ -47,7 +47,7 @@ class Sink(Protocol):
         ...
 
 
-class SearchSink(Protocol):
+class DocumentSink(Protocol):
     """Where documents go: a server that takes its time for many at once."""
 
     def write(self, writes: Sequence[Write], meanwhile: Meanwhile | None = None) -> list[Result]:
@@ -59,7 +59,7 @@ class SearchSink(Protocol):
 class Sinks:
     """Where actions go, by what they are of: documents, items of DynamoDB, rows of the SQL database."""
 
-    search: SearchSink
+    search: DocumentSink
     table: Sink
     rows: Sink
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from ..records import Record
 from ..routing import Delete
-from .contracts import SearchSink, Write
+from .contracts import DocumentSink, Write
 from .outcomes import Outcome
 from .planning import SEARCHES, Task
 
@@ -22,7 +22,9 @@ TRIES: Final = 3
 _SUCCEEDED: Final = (Outcome.APPLIED, Outcome.STALE)
 
 
-def surrender(tasks: Sequence[Task], search: SearchSink, age: Callable[[Record], float], retry_for: float) -> None:
+def surrender(
+    tasks: Sequence[Task], search: DocumentSink, age: Callable[[Record], float], retry_for: float
+) -> None:
     """Rejects the tasks that a 5xx keeps from being done and that are older than `retry_for` seconds.
 
     Only while others succeed, for else the server itself is in trouble: other writes of the batch to the same
@@ -47,7 +49,7 @@ def exhaust(tasks: Sequence[Task]) -> None:
             task.results = [task.result.given_up("exhausted")]
 
 
-def _takes_another(write: Write, search: SearchSink, probed: dict[str, bool]) -> bool:
+def _takes_another(write: Write, search: DocumentSink, probed: dict[str, bool]) -> bool:
     """Whether an index takes another write than this; asked once for each index."""
     if write.target not in probed:
         if not isinstance(write.action, SEARCHES):
