@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import orjson
 
+from ..errors import Reject
 from ..routing import Document, Index
 
 _FINITE: Final = frozenset({str, int, bool, type(None), bytes, Decimal})
@@ -39,7 +40,12 @@ class Serialised(Index):
 
 
 def indexing(document: Document) -> Index:
-    """What makes a document one of an index: as JSON, unless it cannot be, which is for its sink to say."""
+    """What makes a document one of an index: as JSON, unless it cannot be, which is for its sink to say.
+
+    Raises Reject for what is no document.
+    """
+    if type(document) is not dict and not isinstance(document, Mapping):
+        raise Reject(f"a document of type {type(document).__name__}: return a mapping, or None")
     try:
         # A copy: what orjson gives holds a buffer of many times its size.
         return Serialised(b"%b" % dump(document))

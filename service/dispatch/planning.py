@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
@@ -102,14 +102,9 @@ def actions_of(bound: BoundRoute, record: Change, context: Context) -> list[Acti
 
 
 def search_write(bound: BoundRoute, record: Change, action: Index | Delete) -> Write:
-    """An action of a search index with target, id and version. Raises Reject for what is no document."""
+    """An action of a search index with target, id and version. Raises Reject where the route has no index."""
     if not bound.index:
         raise Reject(f"{type(action).__name__} without a target: {bound.name} declares no index")
-    if isinstance(action, Index):
-        document = action.document
-        if type(document) is not dict and not isinstance(document, Mapping):
-            raise Reject(f"a document of type {type(document).__name__}: return a mapping, or None")
-        action = indexing(document)
     version = record.version if bound.versioned else None
     return Write(record, action, bound.index, bound.document_id(record), version)
 
@@ -119,7 +114,9 @@ def writes_of(bound: BoundRoute, record: Change, actions: Iterable[Action]) -> l
     writes = []
     for number, action in enumerate(actions):
         name = type(action).__name__
-        if isinstance(action, SEARCHES):
+        if isinstance(action, Index):
+            writes.append(search_write(bound, record, indexing(action.document)))
+        elif isinstance(action, Delete):
             writes.append(search_write(bound, record, action))
         elif isinstance(action, InsertRows):
             if not bound.database:
@@ -196,7 +193,7 @@ def _call_document(bound: BoundRoute, group: Sequence[Gathered], context: Contex
     for task, record in group:
         try:
             document = make(_item(record.read_new()))
-            task.writes = [search_write(bound, record, DELETE if document is None else Index(document))]
+            task.writes = [search_write(bound, record, DELETE if document is None else indexing(document))]
         except Exception as error:
             task.results = [_failed(error, bound, record)]
 
@@ -209,7 +206,7 @@ def _call_documents(bound: BoundRoute, group: Sequence[Gathered], context: Conte
         return
     try:
         for (task, record), document in zip(group, _documents(bound, group, context), strict=True):
-            task.writes = [search_write(bound, record, DELETE if document is None else Index(document))]
+            task.writes = [search_write(bound, record, DELETE if document is None else indexing(document))]
     except Exception as error:
         result = _failed(error, bound, group[0][1])
         # One request for many items is not made many because it failed.

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from ..errors import DecodeError
 from .events import INSERT
-from .typed import Reader
+from .typed import read_item
 from .versions import MARGIN, is_ranked, stream_version
 
 Item: TypeAlias = dict[str, Any]
 
 _EXACT: Final = 2**53
-
-
-@cache
-def deserializer() -> Reader:
-    """What reads the images of all records."""
-    return Reader()
 
 
 class TableRecord:
@@ -90,8 +84,14 @@ class TableRecord:
     @property
     def subject(self) -> tuple[str, str]:
         """What changed: the same for two records of one item."""
-        keys = self.typed_keys.items()
-        return self.table, repr(keys if len(keys) == 1 else sorted(keys))
+        keys = self.typed_keys
+        parts = []
+        for name in keys if len(keys) == 1 else sorted(keys):
+            typed = keys[name]
+            text = typed.get("S") if type(typed) is dict else None
+            # Nearly all keys are text, and repr takes ten times as long.
+            parts.append(f"{len(text)}:{text}" if type(text) is str else repr(typed))
+        return self.table, "".join(parts)
 
     @property
     def keys(self) -> Item:
@@ -151,7 +151,7 @@ class TableRecord:
     def _read(self, name: str) -> Item | None:
         image = self.raw["dynamodb"].get(name)
         try:
-            return None if image is None else deserializer().item(image)
+            return None if image is None else read_item(image)
         except DecodeError as error:
             raise DecodeError(f"{name}{error}") from None
 

@@ -50,18 +50,6 @@ def read_value(typed: Any) -> Any:
         raise DecodeError(": nested too deeply") from None
 
 
-class Reader:
-    """The same as an object: what reads images is handed one."""
-
-    def item(self, image: Any) -> dict[str, Any]:
-        """A whole item. Raises DecodeError with the path of the attribute that cannot be read."""
-        return read_item(image)
-
-    def deserialize(self, value: Any) -> Any:
-        """One typed value: `deserialize({"N": "1"})` is 1. Raises DecodeError."""
-        return read_value(value)
-
-
 def _value(typed: Any) -> Any:
     try:
         (tag,) = typed

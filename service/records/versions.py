@@ -15,7 +15,8 @@ MARGIN: Final = 120.0
 """Seconds that a scan is dated back: more than the clocks of DynamoDB and of its streams can differ."""
 
 EPOCH: Final = 1_325_376_000  # 2012-01-01T00:00:00Z in Unix seconds, the month DynamoDB came out
-_SECONDS: Final = 2**31 - 1  # the last second that fits; in 2080
+_FIRST: Final = float(EPOCH)
+_LAST: Final = float(EPOCH + 2**31 - 1)  # the last second that fits; in 2080
 _LOW: Final = 2**32 - 1
 _TWENTY_DIGITS: Final = 10**20
 _OBJECT_DIGITS: Final = 15  # hexadecimal; 60 bits
@@ -32,11 +33,14 @@ def stream_version(created: float | None, sequence: int | None) -> int:
     the low ones; moto's do not tell, but its times have a fraction (which AWS's never have). A record without
     a time after 2012 gets UNORDERED.
     """
-    if created is None or not EPOCH <= created <= EPOCH + _SECONDS:
+    if created is None or not _FIRST <= created <= _LAST:
         return UNORDERED
     seconds = int(created)
-    fraction = 0 if created == seconds else int((created - seconds) * 1_000_000)
-    return (seconds - EPOCH) << 32 | (fraction or _finest(sequence or 0))
+    low = int((created - seconds) * 1_000_000) if created % 1.0 else 0
+    if not low and sequence is not None:
+        high = sequence // _TWENTY_DIGITS
+        low = high if 0 < high <= _LOW else abs(sequence) % _TWENTY_DIGITS & _LOW
+    return (seconds - EPOCH) << 32 | low
 
 
 def is_ranked(created: float | None, sequence: int | None) -> bool:
@@ -57,11 +61,6 @@ def second_of(version: int) -> int:
 def time_of(version: int) -> float:
     """The Unix time in whole seconds that the version of a stream record is of."""
     return float(EPOCH + second_of(version))
-
-
-def _finest(sequence: int) -> int:
-    high = sequence // _TWENTY_DIGITS
-    return high if 0 < high <= _LOW else abs(sequence) % _TWENTY_DIGITS & _LOW
 
 
 def normal_sequencer(sequencer: str) -> str:

@@ -32,15 +32,16 @@ class BoundRoute:
     versioned: bool
     scoped: bool
     key: tuple[str, ...]
+    plain_key: str
+    """The key's one attribute, where an id is made of nothing else; "" elsewhere."""
 
     def document_id(self, record: Change) -> str:
         """The id of the document that the record is about. Raises DecodeError for other keys than declared."""
         if isinstance(record, ObjectRecord):
             return document_id([record.key], record.bucket if self.scoped else "")
-        if len(self.key) == 1 and not self.scoped:
-            name = plain_id(record.typed_keys, self.key[0])
-            if name:
-                return name
+        name = self.plain_key and plain_id(record.typed_keys, self.plain_key)
+        if name:
+            return name
         keys = record.keys
         try:
             parts = [keys[attribute] for attribute in self.key]
@@ -100,6 +101,8 @@ class Router:
     def _bind(self, route: Route) -> BoundRoute:
         kind = type(route)
         source = route.table if isinstance(route, TableRoute) else getattr(route, "bucket", "")
+        scoped = not is_plain(source)
+        key = tuple(route.key) if isinstance(route, TableRoute) else ()
         return BoundRoute(
             route=route,
             name=route_name(kind),
@@ -111,8 +114,9 @@ class Router:
             batched=frozenset(event for event in METHODS if uses_documents(kind, event)),
             fetch=route.fetch or route.versions is None,
             versioned=route.versions is not None,
-            scoped=not is_plain(source),
-            key=tuple(route.key) if isinstance(route, TableRoute) else (),
+            scoped=scoped,
+            key=key,
+            plain_key=key[0] if len(key) == 1 and not scoped else "",
         )
 
     def listening_to(self, kind: str, actual: str) -> list[BoundRoute]:

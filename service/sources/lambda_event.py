@@ -91,8 +91,8 @@ class LambdaBatch:
         said = [entry.get("eventSource", entry.get("EventSource")) for entry in self._entries]
         if not said and isinstance(self._event, Mapping):
             said = [self._event.get("source")]
-        kinds = {kind.replace("aws:", "") if isinstance(kind, str) else "record" for kind in said}
-        return "+".join(sorted(kinds)) or "event"
+        kinds = {kind if isinstance(kind, str) else "record" for kind in said}
+        return "+".join(sorted(kind.replace("aws:", "") for kind in kinds)) or "event"
 
 
 def entries_of(event: Any) -> list[Mapping[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from routes.images import Images
 from service.dispatch.documents import dump
-from service.records.tables import deserializer
+from service.records.typed import read_item
 from tests.embedded.deployments import ask
 
 IMAGE: Final = Images().document
@@ -52,6 +52,6 @@ def documents(dynamodb: Any, table: str, document: Callable[[Any], Any]) -> Iter
         TableName=table, ConsistentRead=True, PaginationConfig={"PageSize": PAGE}
     )
     for page in pages:
-        items = map(deserializer().item, page["Items"])
+        items = map(read_item, page["Items"])
         if made := {item["id"]: json.loads(dump(document(item))) for item in items}:
             yield made

@@ -82,12 +82,11 @@ def test_a_record_that_does_not_say_its_table_is_an_error(arn):
 def test_images_are_read_only_when_they_are_asked_for_and_then_once(monkeypatch):
     read = []
 
-    class Counting:
-        def item(self, image):
-            read.append(image)
-            return dict(image)
+    def counting(image):
+        read.append(image)
+        return dict(image)
 
-    monkeypatch.setattr(tables, "deserializer", Counting)
+    monkeypatch.setattr(tables, "read_item", counting)
     record = TableRecord(stream_record("MODIFY", new={"id": "k", "n": 1}, old={"id": "k"}))
     assert read == []
     first, again = record.new, record.new

@@ -10,7 +10,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from service.errors import DecodeError
-from service.records.tables import deserializer
+from service.records.typed import read_value
 from service.routing.identity import LONGEST, document_id, parts_of
 
 texts = st.text("ab1|~nh=", max_size=6) | st.text(max_size=20, alphabet=st.characters(exclude_categories=["Cs"]))
@@ -151,7 +151,7 @@ def test_an_id_tells_the_key_that_it_was_made_of(key, scope):
     found = parts_of(text, kinds, bool(scope))
     assert found is not None
     told_scope, typed_parts = found
-    values = [deserializer().deserialize(part) for part in typed_parts]
+    values = [read_value(part) for part in typed_parts]
     assert told_scope == scope
     assert document_id(values, told_scope) == text
     assert typed(values) == typed(key)
@@ -164,5 +164,5 @@ def test_what_is_the_id_of_no_such_key_is_told_apart(text, kinds, scoped):
     found = parts_of(text, kinds, scoped)
     if found is not None:
         scope, typed_parts = found
-        values = [deserializer().deserialize(part) for part in typed_parts]
+        values = [read_value(part) for part in typed_parts]
         assert document_id(values, scope) == text
