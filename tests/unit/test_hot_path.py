@@ -1,0 +1,87 @@
+"""What a record costs, in calls of functions: no clock is asked, so that it is the same on every machine.
+
+Times are for `make bench`. This is so that a line of log, a copy or a lock for each record is seen at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import pytest
+
+from benchmarks import work
+from service import TableRoute
+from service.entrypoints.lambda_handler import handler_for
+
+MOST = 113
+"""Calls for a small record of nine attributes, from the event to the answer."""
+
+
+class Search:
+    """Finds every request good."""
+
+    indices = SimpleNamespace(get_alias=lambda index: {index.rstrip("*"): {}})
+
+    def bulk(self, body: bytes) -> Any:
+        lines = body.count(b'\n{"index":') + body.count(b'\n{"delete":') + 1
+        return {"errors": False, "items": [None] * lines}
+
+    def close(self) -> None:
+        pass
+
+
+class Items(TableRoute):
+    table: ClassVar = work.TABLE
+    key: ClassVar = {"id": "S"}
+    index: ClassVar = "bench"
+
+    def document(self, item):
+        return item
+
+
+@pytest.fixture(autouse=True)
+def surroundings(monkeypatch, tmp_path):
+    monkeypatch.setattr("service.context.make_search_client", lambda settings: Search())
+    monkeypatch.setenv("SEARCH_URL", "http://search.test")
+    monkeypatch.setenv("STREAMDEX_DEAD_LETTERS", str(tmp_path / "letters"))
+
+
+def calls(handler: Any, event: Any) -> int:
+    """How many functions are called to handle an event, Python's own among them; the first time does not count."""
+    handler(event, None)
+    counted = 0
+
+    def count(frame: Any, kind: str, what: Any) -> None:
+        nonlocal counted
+        counted += kind in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        answer = handler(event, None)
+    finally:
+        sys.setprofile(before)
+    assert answer == {"batchItemFailures": []}
+    return counted
+
+
+def calls_for_each_record(handler: Any) -> float:
+    few, many = work.event(100, "small"), work.event(400, "small")
+    return (calls(handler, many) - calls(handler, few)) / 300
+
+
+def test_a_record_is_worth_so_many_calls_and_no_more():
+    assert calls_for_each_record(handler_for(Items)) <= MOST
+
+
+def test_a_record_is_worth_as_many_calls_among_a_thousand_routes():
+    others = [type(f"Items{n}", (Items,), {"table": f"other-{n}", "index": f"other-{n}"}) for n in range(999)]
+    assert calls_for_each_record(handler_for(Items, *others)) == calls_for_each_record(handler_for(Items))
+
+
+def test_records_of_a_large_batch_are_worth_hardly_more():
+    handler = handler_for(Items)
+    large, larger = work.event(2000, "small"), work.event(4000, "small")
+    assert (calls(handler, larger) - calls(handler, large)) / 2000 <= 1.1 * MOST
