@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from threading import Event
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -17,12 +16,9 @@ from .dispatch.failures import reaching
 from .dispatch.hints import Hints
 from .errors import SettingsError
 from .lookups import Lookups
-from .parameters import parameters_of
 from .routing import BoundRoute, BucketRoute, Names, Route, Router
-from .routing.loading import load_routes
 from .routing.patterns import is_plain
 from .settings import Settings
-from .settings.reading import Configuration, Usage, read_configuration
 from .sinks.items import ItemSink
 from .sinks.letters import make_letters
 from .sinks.search import SearchSink
@@ -40,53 +36,6 @@ if TYPE_CHECKING:
     from .sources.streams import StreamSource
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """The settings that were read, and the routes they chose."""
-
-    configuration: Configuration
-    settings: Settings
-    routes: Sequence[Route]
-
-
-def choose(
-    *also: type,
-    arguments: Sequence[str] = (),
-    environment: Mapping[str, str] | None = None,
-    operands: Sequence[str] = (),
-    routes: Sequence[type[Route]] | None = None,
-    usage: Usage = Usage(),  # noqa: B008  # it cannot change
-) -> Chosen:
-    """Reads the settings of the service, of the classes `also`, and of the routes chosen or given.
-
-    More than once: to know which routes, with the settings that those declare, and again with the secrets that are
-    kept elsewhere. Raises SettingsError.
-    """
-    narrowed = routes is not None
-    if routes is None:
-        first = read_configuration(Settings, arguments=arguments, environment=environment, strict=False)
-        known = first.build(Settings)
-        routes = load_routes(known.routes, known.func)
-        narrowed = bool(known.func)
-    read = partial(
-        read_configuration,
-        Settings,
-        *also,
-        *routes,
-        arguments=arguments,
-        environment=environment,
-        operands=operands,
-        narrowed=narrowed,
-        own=also,
-        usage=usage,
-    )
-    configuration = read()
-    settings = configuration.build(Settings)
-    if settings.secrets:
-        configuration = read(parameters=parameters_of(settings))
-    return Chosen(configuration, configuration.build(Settings), [configuration.build(r) for r in routes])
 
 
 class App:

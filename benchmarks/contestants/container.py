@@ -10,7 +10,8 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from service.app import App, choose
+from service.app import App
+from service.choice import choose
 from service.dispatch import Dispatched, Observer
 from service.entrypoints.container import run as run_container
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from service.app import Chosen, choose
+from service.choice import Chosen, choose
 from service.operations.policy import Owner, policy_of
 from service.routing import Names, Route, Router
 from service.settings import Settings

@@ -168,8 +168,7 @@ def _ask_one(bound: BoundRoute, tasks: Sequence[Task], context: Context) -> None
         elif not isinstance(record, Undecodable):
             _call(task, bound, record, context)
     if gathered:
-        alone = getattr(type(bound.route), "documents", None) is TableRoute.documents
-        (_call_document if alone else _call_documents)(bound, gathered, context)
+        (_call_document if bound.alone else _call_documents)(bound, gathered, context)
 
 
 def _call(task: Task, bound: BoundRoute, record: Change, context: Context) -> None:

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from ..app import choose
+from ..choice import choose
 from ..errors import SettingsError, StreamdexError
 from ..program import PROGRAM
 from ..settings.reading import Usage

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeAlias
 
-from ..app import App, choose
+from ..app import App
+from ..choice import choose
 from ..dispatch import Dispatches
 from ..routing import Route
 from ..sources.lambda_event import LambdaBatch, entries_of

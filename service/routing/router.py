@@ -18,7 +18,11 @@ from .routes import METHODS, BucketRoute, Route, TableRoute, implemented_events,
 
 @dataclass(frozen=True, eq=False)
 class BoundRoute:
-    """A route with everything that follows from its declaration: made once, at start-up."""
+    """A route with everything that follows from its declaration: made once, at start-up.
+
+    `alone` says that a document is made of its item alone, by `document()`. `plain_key` is the key's one attribute
+    where an id is made of nothing else, "" elsewhere.
+    """
 
     route: Route
     name: str
@@ -28,12 +32,12 @@ class BoundRoute:
     implemented: frozenset[str]
     ignored: frozenset[str]
     batched: frozenset[str]
+    alone: bool
     fetch: bool
     versioned: bool
     scoped: bool
     key: tuple[str, ...]
     plain_key: str
-    """The key's one attribute, where an id is made of nothing else; "" elsewhere."""
 
     def document_id(self, record: Change) -> str:
         """The id of the document that the record is about. Raises DecodeError for other keys than declared."""
@@ -112,6 +116,7 @@ class Router:
             implemented=implemented_events(kind),
             ignored=frozenset(route.ignore),
             batched=frozenset(event for event in METHODS if uses_documents(kind, event)),
+            alone=getattr(kind, "documents", None) is TableRoute.documents,
             fetch=route.fetch or route.versions is None,
             versioned=route.versions is not None,
             scoped=scoped,

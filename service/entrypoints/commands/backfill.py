@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...app import App, Chosen
+from ...app import App
+from ...choice import Chosen
 from ...errors import SettingsError
 from ..progress import progress
 from .command import Command, Output, counted, quietly, tell

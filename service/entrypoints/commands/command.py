@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...app import Chosen
+from ...choice import Chosen
 from ...settings import Settings, setting
 
 

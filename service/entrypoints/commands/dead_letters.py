@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from ...app import App, Chosen
+from ...app import App
+from ...choice import Chosen
 from ...errors import SettingsError
 from .command import Command, Output, tell
 

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...app import App, Chosen
+from ...app import App
+from ...choice import Chosen
 from ...settings import setting
 from .command import Command, Output, tell
 

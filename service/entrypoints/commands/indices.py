@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...app import App, Chosen
+from ...app import App
+from ...choice import Chosen
 from ...errors import SettingsError
 from ...routing import IndexDeclaration
 from ...settings import setting

@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Event, Timer
 
-from ...app import App, Chosen
+from ...app import App
+from ...choice import Chosen
 from ...errors import SettingsError
 from ...sinks.recordings import RecordingFile
 from ...sources.scan import describe

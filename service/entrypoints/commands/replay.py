@@ -7,7 +7,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from ...app import App, Chosen
+from ...app import App
+from ...choice import Chosen
 from ...errors import SettingsError
 from ..progress import progress
 from .command import Command, Output, counted, quietly, tell

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
-from ...app import App, Chosen
+from ...app import App
+from ...choice import Chosen
 from ...context import Context
 from ...errors import SettingsError
 from ...routing import Names, Router

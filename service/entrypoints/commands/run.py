@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ...app import App, Chosen
+from ...app import App
+from ...choice import Chosen
 from .command import Command
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...app import Chosen
+from ...choice import Chosen
 from .command import Command, Output, tell
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ...app import App, Chosen
+from ...app import App
+from ...choice import Chosen
 from ..progress import progress
 from .command import Command, Output, counted, quietly, tell
 

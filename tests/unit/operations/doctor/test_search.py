@@ -13,7 +13,7 @@ from opensearchpy.exceptions import ConnectionTimeout, SSLError
 from planted import HEALTH, NOW, SETTINGS, Clinic, index_of
 
 from routes.images import Images
-from service.app import choose
+from service.choice import choose
 from service.context import Context
 from service.entrypoints.commands import command_of
 from service.errors import SettingsError
