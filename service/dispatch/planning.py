@@ -102,9 +102,7 @@ def actions_of(bound: BoundRoute, record: Change, context: Context) -> list[Acti
 
 
 def search_write(bound: BoundRoute, record: Change, action: Index | Delete) -> Write:
-    """An action of a search index with target, id and version. Raises Reject where the route has no index."""
-    if not bound.index:
-        raise Reject(f"{type(action).__name__} without a target: {bound.name} declares no index")
+    """An action of the route's index, with id and version."""
     version = record.version if bound.versioned else None
     return Write(record, action, bound.index, bound.document_id(record), version)
 
@@ -114,10 +112,11 @@ def writes_of(bound: BoundRoute, record: Change, actions: Iterable[Action]) -> l
     writes = []
     for number, action in enumerate(actions):
         name = type(action).__name__
-        if isinstance(action, Index):
-            writes.append(search_write(bound, record, indexing(action.document)))
-        elif isinstance(action, Delete):
-            writes.append(search_write(bound, record, action))
+        if isinstance(action, SEARCHES):
+            if not bound.index:
+                raise Reject(f"{name} without a target: {bound.name} declares no index")
+            made = indexing(action.document) if isinstance(action, Index) else action
+            writes.append(search_write(bound, record, made))
         elif isinstance(action, InsertRows):
             if not bound.database:
                 raise Reject(f"{name} without a target: {bound.name} declares no database in writes")

@@ -5,6 +5,7 @@ Times are for `make bench`. This is so that a line of log, a copy or a lock for 
 
 from __future__ import annotations
 
+import math
 import sys
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -44,6 +45,7 @@ class Items(TableRoute):
 @pytest.fixture(autouse=True)
 def surroundings(monkeypatch, tmp_path):
     monkeypatch.setattr("service.context.make_search_client", lambda settings: Search())
+    monkeypatch.setattr("service.sinks.search.sink.SEEN_FOR", math.inf)  # no look at the index while one counts
     monkeypatch.setenv("SEARCH_URL", "http://search.test")
     monkeypatch.setenv("STREAMDEX_DEAD_LETTERS", str(tmp_path / "letters"))
 

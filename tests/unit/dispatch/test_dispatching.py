@@ -180,6 +180,17 @@ def test_an_action_without_a_declared_target_is_refused():
     assert bench.index.sent == []
 
 
+@pytest.mark.parametrize("action", [Index({"title": "T"}), Delete()])
+def test_what_is_said_of_a_missing_index_names_the_action_as_the_route_does(action):
+    class NoIndex(Uploads):
+        def deleted(self, upload, context):
+            return [action]
+
+    bench = Bench(NoIndex())
+    bench.dispatch(s3_record("a", "ObjectRemoved:Delete"))
+    assert f"{type(action).__name__} without a target: " in bench.letters.letters[0].result.reason
+
+
 @pytest.mark.parametrize("answer", [{"a": 1}, [Index], [{"title": "T"}], 7, None])
 def test_a_method_that_returns_no_actions_is_rejected(answer):
     class Odd(Items):
