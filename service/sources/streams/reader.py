@@ -113,7 +113,7 @@ class ShardReader:
         undone = report.undone
         done = undone[0] if undone else len(records)
         if undone:
-            self._iterator, self._closed = None, False
+            self._iterator = None
             self._again = records[done].identifier
         if done:
             self.at = Checkpoint(records[done - 1].identifier, time_of(records[:done]) or self.at.time)
