@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from ..dispatch import Batch, Dispatcher, Outcome, Report, Result
@@ -106,11 +106,43 @@ def _kept(result: Result) -> Result:
     return Result(Outcome.RETRY, f"kept: {result.reason}")
 
 
-def purge(box: LetterBox, which: Filter) -> int:
-    """Throws letters away; how many. Raises SettingsError without any filter: that would be all of them."""
+@dataclass
+class Survey:
+    """The number of selected letters, by route, and the times of the first and the last of them (ISO 8601)."""
+
+    routes: Counter[str] = field(default_factory=Counter)
+    first: str = ""
+    last: str = ""
+
+    @property
+    def count(self) -> int:
+        return self.routes.total()
+
+
+def survey(box: LetterBox, which: Filter) -> Survey:
+    """Count the letters that `purge` would delete. Raises SettingsError without any filter."""
+    check_filter(which)
+    found = Survey()
+    for kept in chosen(box, which):
+        found.routes[kept.route] += 1
+        found.first = min(found.first or kept.time, kept.time)
+        found.last = max(found.last, kept.time)
+    return found
+
+
+def purge(box: LetterBox, which: Filter, last: str) -> int:
+    """Delete the selected letters that are no newer than `last` (ISO 8601), and return their number.
+
+    Letters that were stored after the operator was shown a survey stay. Raises SettingsError without any filter.
+    """
+    check_filter(which)
+    return sum(1 for _ in map(box.remove, (kept for kept in chosen(box, which) if kept.time <= last)))
+
+
+def check_filter(which: Filter) -> None:
+    """Raises SettingsError without any filter: that would select all letters."""
     if which == Filter():
         raise SettingsError("purge needs a filter: --letter, --route, --reason, --since or --until")
-    return sum(1 for _ in map(box.remove, chosen(box, which)))
 
 
 def records_of(kept: Kept) -> Iterable[Record]:

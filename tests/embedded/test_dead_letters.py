@@ -18,7 +18,7 @@ from service.context import Context
 from service.dispatch import Letter, Outcome, Result
 from service.entrypoints.cli import main
 from service.errors import Halt, SettingsError
-from service.operations.letters import Filter, purge, redrive
+from service.operations.letters import Filter, purge, redrive, survey
 from service.records import TableRecord
 from service.records.serializer import typed
 from service.settings import Settings
@@ -98,7 +98,8 @@ def test_a_letter_that_is_too_large_for_a_queue_goes_to_the_bucket_with_a_pointe
     box.store([letter("large", text="x" * 300_000), letter("small")])
     found = {kept.record["dynamodb"]["Keys"]["id"]["S"]: kept for kept in box.letters()}
     assert len(found["large"].record["dynamodb"]["NewImage"]["text"]["S"]) == 300_000
-    assert purge(box, Filter(route="images:Images")) == 2
+    which = Filter(route="images:Images")
+    assert purge(box, which, survey(box, which).last) == 2
     assert list(box.letters()) == []
 
 
@@ -208,8 +209,14 @@ def test_letters_are_chosen_by_route_reason_time_and_id(app: App):
 
 def test_purge_never_takes_all_by_mistake(app: App):
     with pytest.raises(SettingsError, match="filter"):
-        purge(app.letters, Filter())
-    assert purge(app.letters, Filter(reason="mistake")) == 2
+        purge(app.letters, Filter(), "9")
+    with pytest.raises(SettingsError, match="filter"):
+        survey(app.letters, Filter())
+    which = Filter(reason="mistake")
+    found = survey(app.letters, which)
+    assert (found.count, list(found.routes.values())) == (2, [2])
+    assert purge(app.letters, which, "2020") == 0  # what came after the survey stays
+    assert purge(app.letters, which, found.last) == 2
     assert list(app.letters.letters()) == []
 
 
@@ -239,9 +246,27 @@ def test_the_command_line_lists_shows_redrives_and_purges(two_letters: Deploymen
     assert "1 applied" in capsys.readouterr().out
     eventually(lambda: two_letters.items.scan()["Count"], 1)
     assert main(["dead-letters", "purge"]) == 2
-    assert main(["dead-letters", "purge", "--reason=other.txt"]) == 0
+    assert main(["dead-letters", "purge", "--reason=other.txt", "--yes"]) == 0
     assert main(["dead-letters", "list"]) == 0
     assert main(["dead-letters", "burn"]) == 2
+
+
+def test_purge_asks_on_a_terminal_and_needs_yes_without_one(two_letters: Deployment, monkeypatch, capsys):
+    words = ["dead-letters", "purge", "--route=images:ImageUploads"]
+    assert main(words) == 2
+    assert "2 dead letters" in (said := capsys.readouterr().err)
+    assert "--yes" in said
+    asked: list[str] = []
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda question: asked.append(question) or "")
+    assert main(words) == 1
+    assert "2 dead letters" in asked[0]
+    assert "images:ImageUploads 2" in asked[0]
+    assert len(two_letters.rejected()) == 2
+    monkeypatch.setattr("builtins.input", lambda question: "yes")
+    assert main(words) == 0
+    assert two_letters.rejected() == []
+    assert main(words) == 0  # nothing is left to ask about
 
 
 def test_the_command_line_speaks_json_to_scripts(two_letters: Deployment, capsys):
@@ -256,7 +281,7 @@ def test_the_command_line_speaks_json_to_scripts(two_letters: Deployment, capsys
     assert shown["record"]["key"] in ("broken.png", "other.txt")
     two_letters.upload("broken.png")
     assert said("redrive") == [{"applied": 1, "rejected": 1}]
-    assert said("purge", "--reason=other.txt") == [{"removed": 1}]
+    assert said("purge", "--reason=other.txt", "--yes") == [{"removed": 1}]
     assert said("list") == []
 
 

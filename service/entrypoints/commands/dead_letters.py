@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ...app import App
 from ...choice import Chosen
 from ...errors import SettingsError
-from .command import Command, Output, tell
+from .command import Command, Output, counted, tell
+from .consent import Consent
+
+if TYPE_CHECKING:
+    from ...operations.letters import Filter
 
 
 def dead_letters(chosen: Chosen) -> int:
@@ -37,17 +42,31 @@ def dead_letters(chosen: Chosen) -> int:
             tell(chosen, ends, words)
             return 0 if set(ends) <= {"applied", "stale", "skipped"} else 1
         elif action == "purge":
-            removed = letters.purge(app.letters, which)
-            tell(chosen, {"removed": removed}, f"{removed} removed")
+            return purge(chosen, app, which)
         else:
             raise SettingsError(f"dead-letters takes list, show, redrive or purge, not {action!r}")
+    return 0
+
+
+def purge(chosen: Chosen, app: App, which: Filter) -> int:
+    """Delete the dead letters that the filter selects, once the operator has seen how many there are."""
+    from ...operations import letters
+
+    found = letters.survey(app.letters, which)
+    routes = ", ".join(f"{route or 'no route'} {count:,}" for route, count in sorted(found.routes.items()))
+    deletes = f"{counted(found.count, 'dead letter')} from {found.first} to {found.last} ({routes})"
+    if found.count and not chosen.configuration.build(Consent).given(deletes):
+        tell(chosen, {"removed": 0}, "not confirmed: no dead letter is deleted")
+        return 1
+    removed = letters.purge(app.letters, which, found.last)
+    tell(chosen, {"removed": removed}, f"{removed} removed")
     return 0
 
 
 def options() -> Sequence[type]:
     from ...operations.letters import Elsewhere, Filter
 
-    return [Filter, Elsewhere, Output]
+    return [Filter, Elsewhere, Consent, Output]
 
 
 COMMAND = Command(

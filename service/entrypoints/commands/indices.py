@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -15,6 +14,7 @@ from ...routing import IndexDeclaration
 from ...settings import setting
 from ..progress import progress
 from .command import Command, Output, counted, quietly, tell
+from .consent import Consent
 
 if TYPE_CHECKING:
     from ...operations.indices.applying import Applied
@@ -36,7 +36,6 @@ class Options:
         "`apply` deletes an index of --index that needs a rebuild, with all its documents, and creates it empty",
         env="STREAMDEX_RECREATE",
     )
-    yes: bool = setting(False, "--recreate does not ask first", env="STREAMDEX_YES")
 
 
 def indices(chosen: Chosen) -> int:
@@ -87,7 +86,7 @@ def apply_all(chosen: Chosen, app: App, declared: Sequence[IndexDeclaration], op
     for one in declared:
         planned = plan(app.context, one)
         deletes = options.recreate and planned.to_rebuild
-        if deletes and not options.yes and not confirmed(app, planned):
+        if deletes and not confirmed(chosen, app, planned):
             deletes = []
         applied = (recreate if deletes else apply)(app.context, planned)
         remedy = remedy_of(app, applied.plan)
@@ -114,17 +113,15 @@ def check_all(chosen: Chosen, app: App, declared: Sequence[IndexDeclaration], sa
     return 1 if any(checked.conflicts for checked in found) else 0
 
 
-def confirmed(app: App, planned: Plan) -> bool:
-    """Whether a person at the terminal wants an index deleted. Raises SettingsError where there is none."""
+def confirmed(chosen: Chosen, app: App, planned: Plan) -> bool:
+    """True if the operator agrees that the index is deleted. Raises SettingsError where no one can be asked."""
     from ...operations.indices.applying import documents_in
 
     assert planned.there is not None
     index = planned.there.index
-    if not sys.stdin.isatty():
-        raise SettingsError(f"--recreate would delete the index {index}: add --yes where nobody can be asked")
     documents = counted(documents_in(app.context, planned.there), "document")
-    question = f"Delete the index {index} with {documents}, and create it empty? Its name to go on: "
-    return input(question).strip() == index
+    consent = chosen.configuration.build(Consent)
+    return consent.given(f"the index {index} with {documents}; an empty one takes its place", index)
 
 
 def remedy_of(app: App, planned: Plan) -> str:
@@ -212,7 +209,7 @@ def what_was_seen(checked: Checked) -> str:
 
 
 def command_options() -> Sequence[type]:
-    return [Options, Output]
+    return [Options, Consent, Output]
 
 
 COMMAND = Command(
