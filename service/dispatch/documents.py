@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from typing import Any, Final
 
@@ -12,6 +13,9 @@ import orjson
 
 from ..errors import Reject
 from ..routing import Document, Index
+
+LONG: Final = (-(2**63), 2**63 - 1)
+"""The least and the greatest integer of OpenSearch's type `long` ("Numeric field types"); it refuses any other."""
 
 _FINITE: Final = frozenset({str, int, bool, type(None), bytes, Decimal})
 
@@ -59,15 +63,18 @@ def text_of(action: Index) -> bytes:
 
 
 def dump(document: Any) -> bytes:
-    """JSON, with a Decimal and an integer over 64 bits as strings and bytes as base64.
+    """Return the JSON of a document: a Decimal and an integer outside of `LONG` are strings, bytes are base64.
 
-    Raises TypeError or ValueError for what JSON has no word for: orjson writes NaN and infinities as null, so
-    where there is a null it is looked whether it was one.
+    orjson refuses integers beyond 53 bits here, so only a document that has one is searched for those outside of
+    `LONG`. It writes NaN and infinities as null, so a document with a null is searched for them.
+
+    Raises:
+        TypeError, ValueError: a value that JSON cannot express.
     """
     try:
-        text = orjson.dumps(document, _plain)
+        text = orjson.dumps(document, _plain, orjson.OPT_STRICT_INTEGER)
     except TypeError:
-        text = orjson.dumps(_within_64_bits(document), _plain)
+        text = orjson.dumps(_within_long(document), _plain)
     nulls = text.count(b"null")
     if nulls and not (type(document) is dict and (holds_nulls(document, nulls) or surely_finite(document))):
         path = path_of_no_number(document)
@@ -94,14 +101,18 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"a value of type {type(value).__name__}")
 
 
-def _within_64_bits(value: Any) -> Any:
-    """The same with long integers as strings: orjson refuses them before it asks `_plain`."""
-    if isinstance(value, int) and not -(2**63) <= value < 2**64:
-        return str(value)
+def _within_long(value: Any) -> Any:
+    """Return the value with every integer outside of `LONG` as a string."""
+    if isinstance(value, int):
+        return value if LONG[0] <= value <= LONG[1] else str(int(value))
+    if isinstance(value, set | frozenset):
+        value = sorted(value)
     if isinstance(value, Mapping):
-        return {key: _within_64_bits(member) for key, member in value.items()}
+        return {key: _within_long(member) for key, member in value.items()}
     if isinstance(value, list | tuple):
-        return [_within_64_bits(member) for member in value]
+        return [_within_long(member) for member in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _within_long(getattr(value, field.name)) for field in fields(value)}
     return value
 
 

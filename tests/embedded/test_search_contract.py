@@ -140,6 +140,15 @@ def test_values_are_kept_as_json_has_them(target: Target):
     assert target.documents() == {"a": kept}
 
 
+def test_integers_that_a_long_does_not_hold_are_kept_as_text(target: Target):
+    fits, exceeds = [2**63 - 1, -(2**63)], [2**63, 2**64 - 1, -(2**63) - 1]
+    document = {f"f{place}": {"n": n, "l": [n], "s": {n}} for place, n in enumerate(fits + exceeds)}
+    assert target.outcomes(("a", 1, document)) == ["APPLIED"]
+    values = [*fits, *map(str, exceeds)]
+    kept = {f"f{place}": {"n": value, "l": [value], "s": [value]} for place, value in enumerate(values)}
+    assert target.documents() == {"a": kept}
+
+
 def test_many_requests_make_one_answer_in_order(search_url: str):
     target = Target(search_url, bulk_actions=7)
     results = target.outcomes(*[(str(n), 1, {"n": "x" if n % 10 == 0 else n}) for n in range(100)])
