@@ -51,7 +51,7 @@ FROM code AS container
 COPY --from=packages /opt/streamdex /opt/streamdex
 RUN groupadd --gid 10001 streamdex \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /var/lib/streamdex streamdex \
-    && install --directory --owner=10001 --group=10001 /var/lib/streamdex
+    && install --directory --mode=0700 --owner=10001 --group=10001 /var/lib/streamdex
 # Positions and dead letters, unless settings keep them in AWS: nothing else is written.
 VOLUME /var/lib/streamdex
 ENV STREAMDEX_CHECKPOINTS=/var/lib/streamdex/checkpoints.sqlite \

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from .errors import Halt, SettingsError
+from .private import STATE, make_database
 from .settings import Settings
 
-EMBEDDED: Final = ".streamdex/rows.sqlite"
+EMBEDDED: Final = f"{STATE}/rows.sqlite"
 """The file that is the database where settings name none."""
 
 DRIVERS: Final = {
@@ -95,9 +96,10 @@ def _sqlite(engine: Any, seconds: float) -> None:
     from sqlalchemy import event
 
     file = engine.url.database
-    if file and file != ":memory:":
+    # A database of the user's own keeps its mode: others may use it on purpose.
+    if file == EMBEDDED or (file and file != ":memory:" and not Path(file).exists()):
         try:
-            Path(file).parent.mkdir(parents=True, exist_ok=True)
+            make_database(file)
         except OSError as error:
             raise Halt(
                 f"the database {shown(engine.url)} cannot be made ({error.strerror}): set DB_URL"

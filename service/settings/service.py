@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..private import STATE
 from .declaration import setting
 
 
@@ -161,7 +162,7 @@ class Settings:
         "streamdex", "who reads: checkpoints of different groups do not meet", env="STREAMDEX_GROUP"
     )
     checkpoints: str = setting(
-        ".streamdex/checkpoints.sqlite",
+        f"{STATE}/checkpoints.sqlite",
         "where positions in streams are kept: a file, or dynamodb://TABLE",
         env="STREAMDEX_CHECKPOINTS",
     )
@@ -240,13 +241,13 @@ class Settings:
 
     # What cannot succeed, and what is told.
     dead_letters: str = setting(
-        ".streamdex/dead-letters",
+        f"{STATE}/dead-letters",
         "where dead letters are kept: a folder, s3://BUCKET/PREFIX or sqs://QUEUE",
         env="STREAMDEX_DEAD_LETTERS",
     )
     dead_letters_large: str = setting(
         "",
-        "where dead letters go that are too large for a queue: s3://BUCKET/PREFIX",
+        "where dead letters go that are too large for a queue: s3://BUCKET/PREFIX; they are cut without it",
         env="STREAMDEX_DEAD_LETTERS_LARGE",
     )
     record_to: str = setting(

@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 
 from ..context import Context
 from ..errors import Halt, SettingsError
+from ..private import make_database
 from .lease import Lease, Unshared
 
 FORMAT: Final = 2
@@ -109,7 +110,8 @@ class SqliteCheckpoints:
         self._group = group
         self._lock = Lock()
         try:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            if str(path) != ":memory:":
+                make_database(path)
             self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
             self._connection.execute("PRAGMA journal_mode = WAL")
             # Commits do not wait for the disk. They survive the process; if the power fails the file is whole, and

@@ -103,10 +103,12 @@ def test_a_letter_that_is_too_large_for_a_queue_goes_to_the_bucket_with_a_pointe
     assert list(box.letters()) == []
 
 
-def test_a_letter_that_is_too_large_halts_where_there_is_no_bucket_for_it(make_box):
+def test_a_letter_that_is_too_large_is_cut_where_there_is_no_bucket_for_it(make_box):
     _, box = make_box("sqs", large=False)
-    with pytest.raises(Halt, match="DEAD_LETTERS_LARGE"):
-        box.store([letter("large", text="x" * 300_000)])
+    box.store([letter("large", text="x" * 300_000)])
+    (kept,) = box.letters()
+    assert kept.record["dynamodb"]["Keys"] == {"id": {"S": "large"}}
+    assert "without its images" in kept.cut
 
 
 @pytest.mark.parametrize("where", ["s3://absent-bucket/x", "sqs://absent-queue"])

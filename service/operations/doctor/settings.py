@@ -111,7 +111,7 @@ def _loops(patient: Patient) -> Iterator[Finding]:
         yield Finding(
             "settings",
             "dead_letters_large",
-            "it is not set: a dead letter that is too large for a message (256 KiB) halts its source",
+            "it is not set: a dead letter that is too large for a message (256 KiB) is cut to its keys and reason",
             "set STREAMDEX_DEAD_LETTERS_LARGE=s3://BUCKET/PREFIX",
             WARNING,
         )

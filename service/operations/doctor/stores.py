@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -10,8 +11,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
+from ...private import is_exposed
 from ...routing import TableRoute
-from .findings import NOTE, Finding, Trouble
+from .findings import NOTE, WARNING, Finding, Trouble
 from .patient import Patient
 from .tables import described, in_words, key_of
 
@@ -39,6 +41,7 @@ def _letters(patient: Patient) -> Iterator[Finding]:
         if problem:
             remedy = "set STREAMDEX_DEAD_LETTERS to a folder that can be written"
             yield Finding("dead letters", f"folder {kind}", problem, remedy)
+        yield from _exposed("dead letters", f"folder {kind}", Path(kind))
         return
     if kind == "sqs":
         if patient.aws.ask("sqs", "get_queue_url", f"queue {place}", QueueName=place) is None:
@@ -78,6 +81,7 @@ def _positions(patient: Patient) -> Iterator[Finding]:
         if problem:
             remedy = "set STREAMDEX_CHECKPOINTS to a file that can be written, or to dynamodb://TABLE"
             yield Finding("checkpoints", f"file {where}", problem, remedy)
+        yield from _exposed("checkpoints", f"file {where}", Path(where))
     elif kind != "dynamodb" or not table:
         problem = f"{where!r} is neither a file nor dynamodb://TABLE"
         yield Finding("checkpoints", "checkpoints", problem, "correct STREAMDEX_CHECKPOINTS")
@@ -86,6 +90,12 @@ def _positions(patient: Patient) -> Iterator[Finding]:
         if description is not None and key_of(description) != POSITIONS:
             problem = f"its key is {in_words(key_of(description))}; positions need {in_words(POSITIONS)}"
             yield Finding("checkpoints", f"table {table}", problem, "name another table in STREAMDEX_CHECKPOINTS")
+
+
+def _exposed(topic: str, subject: str, path: Path) -> Iterator[Finding]:
+    if is_exposed(path):
+        problem = "other users of this machine can reach it: it was created by an earlier version, or by hand"
+        yield Finding(topic, subject, problem, f"chmod -R go= {shlex.quote(str(path))}", WARNING)
 
 
 def _unusable(path: Path) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from datetime import datetime
 
 from ...context import Context
 from ...dispatch import Letter
 from ...dispatch.failures import describe
 from ...errors import Halt
-from .envelope import Kept, seal, unsealed
+from .envelope import Kept, id_in, seal, unsealed
 from .folder import now
 
 
@@ -38,26 +38,28 @@ class LetterBucket:
             ) from error
         return key
 
-    def get(self, key: str) -> bytes:
-        """The JSON of one letter. Raises what boto3 raises."""
-        answer = self._context.s3.get_object(Bucket=self._bucket, Key=key)
-        with answer["Body"] as body:
-            text: bytes = body.read()
-        return text
-
-    def find(self, key: str) -> bytes | None:
-        """The same; None for one that is not there."""
-        try:
-            return self.get(key)
-        except self._context.s3.exceptions.NoSuchKey:
-            return None
-
     def letters(self, prefix: str = "") -> Generator[Kept, None, None]:
         pages = self._context.s3.get_paginator("list_objects_v2")
         for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix + prefix):
             for entry in page.get("Contents", []):
-                if entry["Key"].endswith(".json") and (text := self.find(entry["Key"])) is not None:
-                    yield from unsealed(text, f"{self._bucket}/{entry['Key']}")
+                yield from self.letter(entry["Key"])
+
+    def letter(self, key: str) -> Iterator[Kept]:
+        """The letter in an object; none where the object is gone, or is none of the letters of this store."""
+        where = f"{self._bucket}/{key}"
+        name = id_in(key.removeprefix(self._prefix) if key.startswith(self._prefix) else "", where)
+        if name is not None and (text := self._read(key)) is not None:
+            yield from unsealed(text, where, name)
 
     def remove(self, kept: Kept) -> None:
         self._context.s3.delete_object(Bucket=self._bucket, Key=f"{self._prefix}{kept.id}.json")
+
+    def _read(self, key: str) -> bytes | None:
+        """The JSON of a letter; None for an object that was removed meanwhile. Raises what boto3 raises."""
+        try:
+            answer = self._context.s3.get_object(Bucket=self._bucket, Key=key)
+        except self._context.s3.exceptions.NoSuchKey:
+            return None
+        with answer["Body"] as body:
+            text: bytes = body.read()
+        return text

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import logging
+import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +16,7 @@ import orjson
 
 from ...dispatch import Letter
 from ...errors import DecodeError
-from ...records import Record, TableRecord
+from ...records import ObjectRecord, Record, TableRecord
 
 logger = logging.getLogger(__name__)
 
@@ -27,9 +28,22 @@ _DEEPEST: Final = 100
 """Levels of nesting that are kept as they are; an item of DynamoDB has 32 at most."""
 
 
+_EXCERPT: Final = 4096
+"""Characters that a letter which is cut keeps of a text, six bytes each at the most."""
+
+_ID: Final = re.compile(r"[0-9a-f]{32}")
+
+_NAME: Final = re.compile(rf"({_ID.pattern})\.json")
+"""The name of a letter's file or object."""
+
+
 @dataclass(frozen=True)
 class Kept:
-    """A letter as a store has it. `record` is in the form that a Lambda event has, `time` in ISO 8601."""
+    """A letter as a store has it. `record` is in the form that a Lambda event has, `time` in ISO 8601.
+
+    `cut` says what was left out of a letter that its store could not take whole; "" for a whole one.
+    Raises DecodeError for an id that `letter_id` does not make: stores make paths and keys of ids.
+    """
 
     id: str
     time: str
@@ -39,6 +53,11 @@ class Kept:
     source: str
     identifier: str
     record: Any
+    cut: str = ""
+
+    def __post_init__(self) -> None:
+        if not _ID.fullmatch(self.id):
+            raise DecodeError(f"not a dead letter: {self.id[:40]!r} is not an id of 32 hexadecimal digits")
 
 
 class LetterBox(Protocol):
@@ -62,10 +81,29 @@ class LetterBox(Protocol):
 
 def seal(letter: Letter, time: datetime) -> tuple[str, bytes]:
     """The letter's id and its JSON: bytes as base64, times as Unix seconds, nothing left out."""
-    name = letter_id(letter.record, letter.route)
-    envelope = {
+    envelope = _envelope(letter, time)
+    return envelope["id"], portable(envelope)
+
+
+def cut(letter: Letter, time: datetime, why: str) -> bytes:
+    """The JSON of a letter that is too large for its store: keys and reason, without images.
+
+    A redrive reads the item or object of these keys again. Of a record without keys only the beginning is kept.
+    """
+    envelope = _envelope(letter, time)
+    for name in ("reason", "source", "identifier"):
+        envelope[name] = envelope[name][:_EXCERPT]
+    keys = _keys(letter.record)
+    if keys is None or len(portable(keys, layout=0)) > 2 * _EXCERPT:  # no key of DynamoDB or S3 is as long
+        text = portable(letter.record.raw, layout=0).decode()
+        return portable(envelope | {"record": text[:_EXCERPT], "cut": f"only the beginning of the record: {why}"})
+    return portable(envelope | {"record": keys, "cut": f"the record without its images: {why}"})
+
+
+def _envelope(letter: Letter, time: datetime) -> dict[str, Any]:
+    return {
         "format": FORMAT,
-        "id": name,
+        "id": letter_id(letter.record, letter.route),
         "time": time.isoformat(timespec="seconds"),
         "route": letter.route,
         "reason": printable(letter.result.reason),
@@ -74,19 +112,42 @@ def seal(letter: Letter, time: datetime) -> tuple[str, bytes]:
         "identifier": printable(letter.record.identifier),
         "record": letter.record.raw,
     }
-    return name, portable(envelope)
 
 
-def unsealed(text: str | bytes, where: str) -> Iterator[Kept]:
+def _keys(record: Record) -> Any:
+    """What names the item or object of a record; None for a record that is of neither."""
+    if isinstance(record, ObjectRecord):
+        return {"bucket": record.bucket, "key": record.key}
+    if not isinstance(record, TableRecord):
+        return None
+    change = {
+        name: value for name, value in record.raw["dynamodb"].items() if name not in ("NewImage", "OldImage")
+    }
+    return {**record.raw, "dynamodb": change}
+
+
+def id_in(name: str, where: str) -> str | None:
+    """The id in the name of a letter's file or object; None, and a line in the log, for any other name."""
+    found = _NAME.fullmatch(name)
+    if found is None:
+        logger.warning("left alone: not named as a dead letter", extra={"where": where})
+        return None
+    return found[1]
+
+
+def unsealed(text: str | bytes, where: str, name: str = "") -> Iterator[Kept]:
     """The letter in its JSON; none, and a line in the log that says `where`, for what cannot be read."""
     try:
-        yield unseal(text)
+        yield unseal(text, name)
     except DecodeError as error:
         logger.error("left alone: not a dead letter", extra={"where": where, "reason": str(error)})
 
 
-def unseal(text: str | bytes) -> Kept:
-    """The letter in its JSON. Raises DecodeError for what is none, or of a later format."""
+def unseal(text: str | bytes, name: str = "") -> Kept:
+    """Read a letter from its JSON. Its id is the `name` that a file or object has; only a message says its own.
+
+    Raises DecodeError for text that holds no letter, or one of a later format.
+    """
     try:
         envelope = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -96,7 +157,7 @@ def unseal(text: str | bytes) -> Kept:
     if envelope["format"] != FORMAT:
         raise DecodeError(f"a dead letter of format {envelope['format']}: this version reads {FORMAT}")
     return Kept(
-        id=str(envelope["id"]),
+        id=name or str(envelope["id"]),
         time=str(envelope.get("time", "")),
         route=str(envelope["route"]),
         reason=str(envelope.get("reason", "")),
@@ -104,6 +165,7 @@ def unseal(text: str | bytes) -> Kept:
         source=str(envelope.get("source", "")),
         identifier=str(envelope.get("identifier", "")),
         record=envelope["record"],
+        cut=str(envelope.get("cut", "")),
     )
 
 

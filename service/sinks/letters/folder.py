@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import stat
+import tempfile
 from collections.abc import Callable, Generator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import get_ident
 
 from ...dispatch import Letter
 from ...errors import Halt
-from .envelope import Kept, seal, unsealed
+from ...private import make_folder
+from .envelope import Kept, id_in, seal, unsealed
 
 
 def now() -> datetime:
@@ -26,13 +28,9 @@ class LetterFolder:
 
     def store(self, letters: Sequence[Letter]) -> None:
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self._folder)
             for letter in letters:
-                name, text = seal(letter, self._clock())
-                # Renamed into place: a process that is killed leaves no half letter.
-                unfinished = self._folder / f".{name}.{os.getpid()}.{get_ident()}"
-                unfinished.write_bytes(text)
-                unfinished.replace(self._folder / f"{name}.json")
+                self._write(*seal(letter, self._clock()))
         except OSError as error:
             raise Halt(
                 f"dead letters cannot be kept in {self._folder}: {error.strerror or error};"
@@ -41,16 +39,33 @@ class LetterFolder:
 
     def letters(self, prefix: str = "") -> Generator[Kept, None, None]:
         for path in sorted(self._folder.glob("*.json")):
-            if path.name.startswith(prefix) and (text := _read(path)) is not None:
-                yield from unsealed(text, str(path))
+            name = id_in(path.name, str(path))
+            if name is not None and name.startswith(prefix) and (text := _read(path)) is not None:
+                yield from unsealed(text, str(path), name)
 
     def remove(self, kept: Kept) -> None:
-        (self._folder / f"{kept.id}.json").unlink(missing_ok=True)
+        self._path(kept.id).unlink(missing_ok=True)
+
+    def _write(self, name: str, text: bytes) -> None:
+        """Rename the file into place: a process that is killed leaves no half letter."""
+        file, unfinished = tempfile.mkstemp(prefix=f".{name}.", dir=self._folder)
+        try:
+            with open(file, "wb") as opened:
+                opened.write(text)
+            os.replace(unfinished, self._path(name))
+        except BaseException:
+            os.unlink(unfinished)
+            raise
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}.json"
 
 
 def _read(path: Path) -> bytes | None:
-    """A letter's JSON; None once somebody has removed it."""
+    """The JSON of a letter, empty for a link or a pipe; None for a letter that was removed meanwhile."""
     try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return b""
         return path.read_bytes()
     except FileNotFoundError:
         return None

@@ -1,4 +1,4 @@
-"""Dead letters in an SQS queue, a message each; what is too large for one goes to a bucket, with a pointer."""
+"""Dead letters in an SQS queue, a message each; what is too large for one goes to a bucket, or is cut."""
 
 from __future__ import annotations
 
@@ -14,22 +14,20 @@ from ...dispatch import Letter
 from ...dispatch.failures import describe, reaching
 from ...errors import Halt
 from .bucket import LetterBucket
-from .envelope import Kept, seal, unsealed
+from .envelope import Kept, cut, seal, unsealed
 from .folder import now
+from .held import LOOK, Held, content_of, delete
 
 logger = logging.getLogger(__name__)
 
 LARGEST: Final = 262_144
 """Bytes of a message that every queue takes; some take more since 2025 ("Amazon SQS message quotas")."""
 
-LOOK: Final = 120
-"""Seconds for which letters that are looked through are invisible to others."""
-
 
 class LetterQueue:
     """`sqs://queue`. Standard queues keep a letter that is stored again twice; looking through shows it once.
 
-    Messages that are looked through become visible again when the look ends.
+    Messages that are looked through are invisible to others, and become visible again when the look ends.
     """
 
     def __init__(
@@ -40,26 +38,27 @@ class LetterQueue:
         clock: Callable[[], datetime] = now,
         monotonic: Callable[[], float] = time.monotonic,
     ):
-        """`large` takes what is larger than a message may be."""
+        """`large` takes the letters that are larger than a message may be. Without it these are cut."""
         self._context = context
         self._queue = queue
         self._large = large
         self._clock = clock
         self._monotonic = monotonic
         self._address = ""
-        self._receipts: dict[str, list[str]] = {}
-        self._pointers: dict[str, Kept] = {}
+        self._held = Held(monotonic)
+        self._pointed: set[bytes] = set()
 
     def store(self, letters: Sequence[Letter]) -> None:
         for letter in letters:
             name, text = seal(letter, self._clock())
-            if len(text) > LARGEST:
-                text = self._point(name, text)
+            message = allowed(text)
+            if len(message) > LARGEST:
+                message = self._smaller(letter, name, text)
             extra = (
                 {"MessageGroupId": name, "MessageDeduplicationId": name} if self._queue.endswith(".fifo") else {}
             )
             try:
-                self._context.sqs.send_message(QueueUrl=self._url(), MessageBody=allowed(text.decode()), **extra)
+                self._context.sqs.send_message(QueueUrl=self._url(), MessageBody=message.decode(), **extra)
             except Halt:
                 raise
             except Exception as error:
@@ -69,71 +68,54 @@ class LetterQueue:
                 ) from error
 
     def letters(self, prefix: str = "") -> Generator[Kept, None, None]:
-        """What is kept, each once; with a `prefix` only the letters whose id begins so.
-
-        It looks for LOOK seconds at most, after which messages would come twice.
-        """
-        seen: set[str] = set()
-        began = self._monotonic()
+        """Each letter once, until the queue is empty; with a `prefix` only those whose id begins so."""
+        self._held = held = Held(self._monotonic)
+        self._pointed.clear()
         try:
-            while self._monotonic() - began < LOOK / 2:
-                answer = self._context.sqs.receive_message(
-                    QueueUrl=self._url(), MaxNumberOfMessages=10, WaitTimeSeconds=1, VisibilityTimeout=LOOK
-                )
-                messages = answer.get("Messages", [])
-                if not messages:
-                    return
-                found = list(self._read_all(messages))
-                for message, kept in found:  # all before the first is shown: who looks may stop at it
-                    self._receipts.setdefault(kept.id, []).append(message["ReceiptHandle"])
-                for _, kept in found:
-                    if kept.id not in seen and kept.id.startswith(prefix):
-                        seen.add(kept.id)
-                        yield kept
+            while messages := self._receive(held):
+                found = [(message, kept) for message in messages for kept in self._read(message["Body"], message)]
+                # All are held before the first is shown: the caller may stop at it.
+                new = [kept for message, kept in found if held.add(kept, message["ReceiptHandle"])]
+                delete(self._context.sqs, self._url(), held.late())
+                yield from (kept for kept in new if kept.id.startswith(prefix))
         finally:
-            self._let_go()
+            held.give_back(self._context.sqs, self._url())
 
     def remove(self, kept: Kept) -> None:
-        for receipt in self._receipts.pop(kept.id, []):
-            self._context.sqs.delete_message(QueueUrl=self._url(), ReceiptHandle=receipt)
-        if kept.id in self._pointers and self._large is not None:
-            self._large.remove(self._pointers.pop(kept.id))
+        delete(self._context.sqs, self._url(), self._held.pop(kept))
+        if self._large is not None and content_of(kept) in self._pointed:
+            self._large.remove(kept)
 
-    def _point(self, name: str, text: bytes) -> bytes:
-        if self._large is None:
-            raise Halt(
-                f"a dead letter of {len(text)} bytes is too large for queue {self._queue}: set"
-                " STREAMDEX_DEAD_LETTERS_LARGE=s3://BUCKET/PREFIX for such"
+    def _receive(self, held: Held) -> Sequence[Mapping[str, Any]]:
+        with reaching(f"the queue {self._queue} of the dead letters"):
+            held.extend(self._context.sqs, self._url())
+            answer = self._context.sqs.receive_message(
+                QueueUrl=self._url(), MaxNumberOfMessages=10, WaitTimeSeconds=1, VisibilityTimeout=LOOK
             )
-        return json.dumps({"pointer": self._large.put(name, text)}).encode()
+        messages: Sequence[Mapping[str, Any]] = answer.get("Messages", [])
+        return messages
 
-    def _read_all(self, messages: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], Kept]]:
-        for message in messages:
-            for kept in self._read(message["Body"], message["MessageId"]):
-                yield message, kept
+    def _smaller(self, letter: Letter, name: str, text: bytes) -> bytes:
+        """A pointer to the whole letter in the bucket, or what fits into a message."""
+        if self._large is not None:
+            return json.dumps({"pointer": self._large.put(name, text)}).encode()
+        logger.warning(
+            "a dead letter was cut: set STREAMDEX_DEAD_LETTERS_LARGE=s3://BUCKET/PREFIX to keep such whole",
+            extra={"letter": name, "bytes": len(text), "most": LARGEST},
+        )
+        return allowed(cut(letter, self._clock(), f"the whole is {len(text)} bytes, a message of SQS {LARGEST}"))
 
-    def _read(self, body: str, name: str) -> Iterator[Kept]:
-        where = f"message {name} of queue {self._queue}"
+    def _read(self, body: str, message: Mapping[str, Any]) -> Iterator[Kept]:
+        where = f"message {message['MessageId']} of queue {self._queue}"
         pointer = pointer_in(body)
         if pointer is None or self._large is None:
             yield from unsealed(body, where)
             return
-        text = self._large.find(pointer)
-        if text is None:  # removed by a redrive that found another message of the same letter
-            logger.warning("left alone: its object is gone", extra={"where": where, "object": pointer})
-            return
-        for kept in unsealed(text, where):
-            self._pointers[kept.id] = kept
-            yield kept
-
-    def _let_go(self) -> None:
-        """Gives back what was not removed."""
-        for receipts in self._receipts.values():
-            for receipt in receipts:
-                self._context.sqs.change_message_visibility(
-                    QueueUrl=self._url(), ReceiptHandle=receipt, VisibilityTimeout=0
-                )
-        self._receipts.clear()
+        found = list(self._large.letter(pointer))
+        if not found:  # it may have been removed by a redrive that found another message of the same letter
+            logger.warning("left alone: it points to no letter", extra={"where": where, "object": pointer})
+        self._pointed |= {content_of(kept) for kept in found}
+        yield from found
 
     def _url(self) -> Any:
         if not self._address:
@@ -145,15 +127,18 @@ class LetterQueue:
         return self._address
 
 
-def allowed(text: str) -> str:
-    """The same JSON without the two characters that a message must not have ("SendMessage", SQS API Reference)."""
-    return text.replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")
+def allowed(text: bytes) -> bytes:
+    """The same JSON without the two characters that a message must not have ("SendMessage", SQS API Reference).
+
+    JSON has no other of them: it escapes what is below a space, and UTF-8 has no halves of surrogate pairs.
+    """
+    return text.replace("\ufffe".encode(), b"\\ufffe").replace("\uffff".encode(), b"\\uffff")
 
 
 def pointer_in(body: str) -> str | None:
     """The key of the object that a message points to; None for one that is a letter itself."""
     try:
         found = json.loads(body)["pointer"]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         return None
     return found if isinstance(found, str) else None

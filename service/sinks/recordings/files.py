@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from ...errors import SettingsError
+from ...private import make_folder, opener
 
 logger = logging.getLogger(__name__)
 
@@ -31,8 +32,8 @@ class RecordingFile:
         """Opens the file, or makes it. Raises OSError; SettingsError for one that is not what its name says."""
         self.path = path
         self._packed = path.suffix == ".gz"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("ab", buffering=0)
+        make_folder(path.parent)
+        self._file = open(path, "ab", buffering=0, opener=opener)  # noqa: SIM115  # it stays open
         try:
             self._regular = stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
             if self._regular:

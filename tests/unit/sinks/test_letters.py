@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -16,8 +17,9 @@ from hypothesis import strategies as st
 from service.context import Context
 from service.dispatch import Letter, Outcome, Result
 from service.errors import Halt
-from service.records import TableRecord, Undecodable
-from service.sinks.letters import LetterBucket, LetterFolder, LetterQueue
+from service.operations.letters import records_of
+from service.records import Record, TableRecord, Undecodable
+from service.sinks.letters import Kept, LetterBucket, LetterFolder, LetterQueue
 from service.sinks.letters.envelope import letter_id, portable
 from service.sinks.letters.queue import allowed
 
@@ -116,16 +118,112 @@ def test_even_what_cannot_be_written_down_stops_no_letter():
 
 
 def test_a_message_holds_no_character_that_sqs_refuses():
-    text = allowed(json.dumps("a\ufffe\uffffb", ensure_ascii=False))
+    text = allowed(json.dumps("a\ufffe\uffffb", ensure_ascii=False).encode()).decode()
     assert not {"\ufffe", "\uffff"} & set(text)
     assert json.loads(text) == "a\ufffe\uffffb"
+
+
+class Sent:
+    """A queue that takes what SQS takes ("SendMessage", SQS API Reference), and gives it once."""
+
+    exceptions = SimpleNamespace(QueueDoesNotExist=KeyError)
+
+    def __init__(self) -> None:
+        self.bodies: list[str] = []
+        self.deleted: list[str] = []
+
+    def get_queue_url(self, QueueName):
+        return {"QueueUrl": "u"}
+
+    def send_message(self, QueueUrl, MessageBody):
+        assert len(MessageBody.encode()) <= 262_144
+        assert re.fullmatch("[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+", MessageBody)
+        self.bodies.append(MessageBody)
+
+    def receive_message(self, **_):
+        new, self.bodies = self.bodies, []
+        return {"Messages": [{"MessageId": "m", "ReceiptHandle": body, "Body": body} for body in new]}
+
+    def delete_message_batch(self, QueueUrl, Entries):
+        self.deleted += [entry["ReceiptHandle"] for entry in Entries]
+
+    def change_message_visibility_batch(self, **_):
+        pass
+
+
+def kept_in_queue(record: Record, reason: str = "bad") -> Kept:
+    """A letter as a queue without a bucket for large ones gives it back."""
+    queue = LetterQueue(Context(sqs=Sent()), "q", None)
+    queue.store([Letter(record, "r", Result(Outcome.REJECTED, reason))])
+    (kept,) = queue.letters()
+    return kept
+
+
+@pytest.mark.parametrize("character", ["\uffff", "\ufffe", "\U0001ffff", "\x01", "\x7f", '"', "é", "x"])
+@pytest.mark.parametrize("size", [1, 43_000, 65_000, 86_000, 130_000, 260_000, 400_000])
+def test_every_letter_fits_into_a_message_and_says_what_was_cut(character, size):
+    raw = stream_record(keys={"id": "a"}, new={"id": "a", "text": character * size}, old={"id": "a"})
+    (record,) = records(raw)
+    kept = kept_in_queue(record)
+    assert kept.record["dynamodb"]["Keys"] == raw["dynamodb"]["Keys"]
+    if kept.cut:
+        assert size > 40_000
+        assert "NewImage" not in kept.record["dynamodb"]
+        assert "without its images" in kept.cut
+    else:
+        assert kept.record == raw
+    (again,) = records_of(kept)
+    assert (again.keys, again.sequence_number) == (record.keys, record.sequence_number)
+
+
+def test_a_letter_that_is_cut_keeps_the_object_that_it_is_of():
+    raw = s3_record("a b") | {"more": "x" * 300_000}
+    (record,) = records(raw)
+    (again,) = records_of(kept_in_queue(record))
+    assert (again.bucket, again.key) == (record.bucket, "a b")
+
+
+@pytest.mark.parametrize("text", ["x" * 300_000, "\uffff" * 300_000, '"' * 300_000, {"a": ["\x01"] * 300_000}])
+def test_of_what_cannot_be_read_the_beginning_is_kept(text):
+    kept = kept_in_queue(Undecodable(text, "no JSON", "queue q", "m-1"), "\x01" * 300_000)
+    assert len(kept.record) == len(kept.reason) == 4096
+    assert (kept.source, kept.identifier) == ("queue q", "m-1")
+    assert "only the beginning" in kept.cut
+
+
+def test_keys_that_no_table_has_are_cut_too():
+    (record,) = records(stream_record(keys={"id": "k" * 300_000}, new={"id": "a"}))
+    assert "only the beginning" in kept_in_queue(record).cut
+
+
+def test_a_letter_that_outgrows_a_message_when_it_is_escaped_goes_to_the_bucket():
+    stored: list[bytes] = []
+    s3 = SimpleNamespace(put_object=lambda Body, **_: stored.append(Body))
+    sqs = Sent()
+    (record,) = records(stream_record(new={"id": "a", "text": "\uffff" * 80_000}))
+    queue = LetterQueue(Context(sqs=sqs, s3=s3), "q", LetterBucket(Context(s3=s3), "b"))
+    queue.store([Letter(record, "r", WHY)])
+    assert len(stored[0]) < 262_144
+    assert "pointer" in sqs.bodies[0]
 
 
 def test_a_pointer_whose_object_is_gone_ends_no_look_at_the_letters(caplog):
     class NoSuchKey(Exception):
         pass
 
-    answers = iter([{"Messages": [{"Body": '{"pointer": "x.json"}', "MessageId": "m", "ReceiptHandle": "r"}]}])
+    answers = iter(
+        [
+            {
+                "Messages": [
+                    {
+                        "Body": '{"pointer": "0123456789abcdef0123456789abcdef.json"}',
+                        "MessageId": "m",
+                        "ReceiptHandle": "r",
+                    }
+                ]
+            }
+        ]
+    )
     sqs = SimpleNamespace(
         get_queue_url=lambda QueueName: {"QueueUrl": "http://x/q"},
         receive_message=lambda **_: next(answers, {}),
@@ -134,7 +232,7 @@ def test_a_pointer_whose_object_is_gone_ends_no_look_at_the_letters(caplog):
     s3 = SimpleNamespace(get_object=raising(NoSuchKey()), exceptions=SimpleNamespace(NoSuchKey=NoSuchKey))
     context = Context(sqs=sqs, s3=s3)
     assert list(LetterQueue(context, "q", LetterBucket(context, "b", "")).letters()) == []
-    assert "its object is gone" in caplog.text
+    assert "it points to no letter" in caplog.text
 
 
 def test_a_number_that_is_no_valid_unicode_is_kept(tmp_path):
@@ -177,7 +275,7 @@ def test_who_stops_looking_through_a_queue_gives_back_all_that_came(tmp_path):
     sqs = SimpleNamespace(
         get_queue_url=lambda QueueName: {"QueueUrl": "u"},
         receive_message=lambda **_: {"Messages": messages},
-        change_message_visibility=lambda ReceiptHandle, **_: made.append(ReceiptHandle),
+        change_message_visibility_batch=lambda Entries, **_: made.extend(e["ReceiptHandle"] for e in Entries),
     )
     looking = LetterQueue(Context(sqs=sqs), "q", None).letters()
     next(looking)

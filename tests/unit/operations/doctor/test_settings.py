@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
+import subprocess
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -181,6 +185,25 @@ def test_a_file_of_checkpoints_that_is_in_use_is_fine(clinic: Clinic, tmp_path):
     connection.execute("CREATE TABLE positions (grp TEXT)")
     assert clinic.findings() == []
     connection.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "topic"),
+    [("dead_letters", "letters", "dead letters"), ("checkpoints", "c.sqlite", "checkpoints")],
+)
+def test_a_store_that_other_users_may_read_is_named(clinic: Clinic, name, path, topic):
+    folder = Path(tempfile.mkdtemp())  # the folders of pytest are private
+    try:
+        folder.chmod(0o755)
+        (folder / "letters").mkdir(mode=0o755)
+        (folder / "c.sqlite").touch(mode=0o644)
+        clinic.change(**{name: str(folder / path)})
+        (found,) = clinic.findings()
+        assert (found.topic, found.severity) == (topic, WARNING)
+        subprocess.run(["/bin/sh", "-c", found.remedy], check=True)
+        assert clinic.findings() == []
+    finally:
+        shutil.rmtree(folder)
 
 
 @pytest.mark.parametrize(
