@@ -8,6 +8,8 @@ from collections.abc import Callable
 from threading import Event
 from typing import Final
 
+from ..backoff import backoff
+
 logger = logging.getLogger(__name__)
 
 LONGEST: Final = 30.0
@@ -15,9 +17,8 @@ LONGEST: Final = 30.0
 
 
 def pause_after(failures: int, shortest: float, chance: Callable[[], float]) -> float:
-    """Seconds to wait after so many failures in a row: longer each time, with full jitter."""
-    most: float = min(shortest * 2.0 ** min(failures, 40), LONGEST)
-    return shortest + chance() * (most - shortest)
+    """Return the seconds to wait after so many failures in a row, with full jitter."""
+    return shortest + chance() * (backoff(failures, shortest, LONGEST) - shortest)
 
 
 def tell(source: str, reason: str, seconds: float, halted: bool = False) -> None:

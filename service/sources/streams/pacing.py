@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from ...backoff import backoff
+
 SHORTEST: Final = 0.05
 """Seconds, about, before a shard that gave nothing, or failed, is read again; longer each time."""
 
@@ -18,8 +20,8 @@ CAUGHT_UP: Final = 5.0
 
 
 def after_nothing(idle: int, most: float) -> float:
-    """Seconds after so many empty pages in a row, `most` at the most."""
-    return min(SHORTEST * 2.0 ** min(idle, 10), most)
+    """Return the idle delay in seconds after so many empty pages in a row, at most `most`."""
+    return backoff(idle, SHORTEST, most)
 
 
 def after_records(size: int, limit: int, age: float, most: float) -> float:

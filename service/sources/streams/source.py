@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from threading import Event, Lock
 from typing import Final
 
+from ...backoff import backoff
 from ...context import Context
 from ...dispatch import SILENT, Lag, Observer, Report
 from ...dispatch.ahead import Meanwhile
@@ -230,7 +231,7 @@ class StreamSource:
         with self._lock:
             turn.failures = 0
             turn.idle = turn.idle + 1 if stream.waits else 0
-            often = min(SOON * 2**turn.idle, REDISCOVERY) if turn.idle else REDISCOVERY
+            often = backoff(turn.idle, SOON, REDISCOVERY) if turn.idle else REDISCOVERY
             at_once = turn.stream.arn != stream.arn or turn.token != self.lease.token()
             self._schedule.put(turn, 0.0 if at_once else often * (0.5 + self._chance() / 2))
 

@@ -540,6 +540,21 @@ def test_listing_stays_far_below_the_limits_of_aws(checkpoints):
     assert model.calls.count("ListStreams") == 1
 
 
+def test_shards_are_looked_for_however_long_a_closed_shard_lists_no_child(checkpoints):
+    """5,000 times: twelve hours of it were once enough for a pause that no number could hold."""
+    model = StreamModel(page=100)
+    poller = Poller(model, checkpoints, poll_interval=600.0)
+    while model.calls.count("DescribeStream") < 5000:
+        childless = model.open(model.streams[-1])
+        model.write(childless)
+        model.split(childless, 0)
+        before = len(model.calls)
+        poller.run_for(10 * 3600.0)
+        assert 10 * 60 <= model.calls[before:].count("DescribeStream") <= 10 * 130
+    assert poller.source.trouble == ""
+    poller.run(poller.has_seen(model.write(root(model))), within=601.0)
+
+
 class Described(StreamModel):
     """A stream that takes note of when its shards were listed, and from which on."""
 
