@@ -19,6 +19,7 @@ from .outcomes import APPLIED, NOT_SENT, PATIENCE, UNSETTLED, Outcome, Report, R
 from .parts import parts_of
 from .patience import Patience
 from .planning import SEARCHES, Task, ask, route
+from .skew import drop_future_times
 from .surrender import TRIES, exhaust, surrender
 
 
@@ -43,6 +44,7 @@ class Dispatcher:
         self._context = context
         self._hints = hints
         self._retry_for = context.settings.retry_for
+        self._clock_skew = context.settings.clock_skew
         self._patience = patience or Patience(context.settings.retry_time)
 
     def dispatch(
@@ -80,6 +82,7 @@ class Dispatcher:
         meanwhile: Meanwhile | None,
     ) -> Report:
         began = self._patience.clock()
+        drop_future_times(batch, source, self._hints.now() + self._clock_skew)
         tasks = route(batch, self._router)
         try:
             self._work_off(tasks, min(within, context.remaining_time()), context, meanwhile)

@@ -11,7 +11,7 @@ from urllib.parse import unquote_plus
 
 from ..errors import DecodeError
 from .events import CREATED, object_event
-from .versions import normal_sequencer, object_version
+from .versions import UNORDERED, normal_sequencer, object_version, sequencer_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,18 @@ class ObjectRecord:
         if revision is not None and not str(self.revision):
             found.version_id, found.etag = revision.version_id, revision.etag
         return found
+
+    def drop_times_after(self, latest: float) -> bool:
+        """Take time, sequencer and version from a record where they are after `latest` (Unix seconds).
+
+        Return True if any was taken. A record without a time counts as old, one without a sequencer as unordered.
+        """
+        dropped = False
+        if self.created is not None and self.created > latest:
+            self.created, dropped = None, True
+        if sequencer_time(self.version) > latest:
+            self.sequencer, self.version, dropped = "", UNORDERED, True
+        return dropped
 
     @property
     def subject(self) -> tuple[str, str]:

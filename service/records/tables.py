@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 from ..errors import DecodeError
 from .events import INSERT
 from .typed import read_item
-from .versions import MARGIN, is_ranked, stream_version
+from .versions import MARGIN, UNORDERED, is_ranked, stream_version
 
 Item: TypeAlias = dict[str, Any]
 
@@ -125,6 +125,13 @@ class TableRecord:
         found = TableRecord(raw, source=self.source, identifier=self.identifier, shard=self.shard)
         found.ordered, found.version = self.ordered, version
         return found
+
+    def drop_times_after(self, latest: float) -> bool:
+        """Take time and version from a record that claims a time after `latest` (Unix seconds). True if it did."""
+        if self.created is None or self.created <= latest:
+            return False
+        self.created, self.version = None, UNORDERED
+        return True
 
     @property
     def expired(self) -> bool:

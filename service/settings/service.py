@@ -184,6 +184,12 @@ class Settings:
         env="STREAMDEX_HINT_AFTER",
         least=0,
     )
+    clock_skew: float = setting(
+        120.0,
+        "seconds that the time of a record may be in the future; beyond, its item or object is re-read",
+        env="STREAMDEX_CLOCK_SKEW",
+        least=1,
+    )
     retry_for: float = setting(
         21_600.0,
         "seconds after which a record that alone meets errors of a server is kept as a dead letter",

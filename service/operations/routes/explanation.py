@@ -55,9 +55,10 @@ class Explanation:
 
 def explain(record: Record, router: Router, hints: Hints, context: Context) -> Explanation:
     """Asks the routes about a record as it is; what would be read first is not, and nothing is written."""
-    tasks = route([record], router)
+    tasks, about = route([record], router), _about(record)
     if isinstance(record, Undecodable):
-        return Explanation(_about(record), (), tasks[0].result)
+        return Explanation(about, (), tasks[0].result)
+    record.drop_times_after(hints.now() + context.settings.clock_skew)
     by_route = {task.bound: task for task in tasks if task.bound is not None}
     steps = tuple(
         _taken(by_route[bound], bound, record, hints, context)
@@ -66,7 +67,7 @@ def explain(record: Record, router: Router, hints: Hints, context: Context) -> E
         for bound in router.bound
     )
     results = [result for task in tasks for result in task.results]
-    return Explanation(_about(record), steps, worst(results) if results else None)
+    return Explanation(about, steps, worst(results) if results else None)
 
 
 def version_in_words(version: int | None, record: Record) -> str:
