@@ -6,12 +6,21 @@ from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from urllib.parse import unquote_plus
 
 from ..errors import DecodeError
 from .events import CREATED, object_event
 from .versions import UNORDERED, normal_sequencer, object_version, sequencer_time
+
+CEPH: Final = "ceph:s3"
+MINIO: Final = "minio:s3"
+OTHER_STORES: Final = (CEPH, MINIO)
+"""The `eventSource` of stores whose sequencer has no order to rely on, so that each of their objects is re-read.
+
+MinIO writes the object's modification time, which a deletion can share with the creation before it. Ceph writes
+the time of the gateway, byte by byte as its memory holds it (`rgw_notify.cc`): such text has no order at all.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +41,8 @@ class ObjectRecord:
 
     `event` is CREATED, DELETED, or the family of any other event. `key` is the object's key as S3 has it, no
     longer url-encoded. `size` (bytes), `etag`, `version_id` and `sequencer` are None or "" where the
-    notification leaves them out. `created` is the time of the event in Unix seconds. `identifier` is what the
+    notification leaves them out. `sequencer` is also "" for a store other than S3: only AWS defines its order.
+    `created` is the time of the event in Unix seconds. `identifier` is what the
     source calls the record when it has to come again; `raw` is the record as it came.
     """
 
@@ -71,7 +81,8 @@ class ObjectRecord:
         self.size = size if isinstance(size, int) and not isinstance(size, bool) else None
         self.etag = text(details.get("eTag") or details.get("etag"))
         self.version_id = text(details.get("versionId") or details.get("version-id"))
-        self.sequencer = normal_sequencer(text(details.get("sequencer")))
+        sequencer = "" if raw.get("eventSource") in OTHER_STORES else text(details.get("sequencer"))
+        self.sequencer = normal_sequencer(sequencer)
         self.version = object_version(self.sequencer)
         self.created = to_unix(raw.get("eventTime") or raw.get("time"))
         self.source = f"arn:aws:s3:::{bucket}"
@@ -119,11 +130,15 @@ class ObjectRecord:
 
 
 def from_notification(raw: Mapping[str, Any], identifier: str = "") -> ObjectRecord:
-    """An entry of `Records` in S3's own notification; its key is url-encoded. Raises DecodeError."""
+    """Read an entry of `Records` in the notification of S3, MinIO or Ceph. Only Ceph does not url-encode the key.
+
+    Raises:
+        DecodeError: the entry lacks a part, or its key is not encoded as it should be.
+    """
     try:
         name, detail = raw["eventName"], raw["s3"]
         bucket, entry = detail["bucket"]["name"], detail["object"]
-        key = unquote_plus(entry["key"], errors="strict")
+        key = entry["key"] if raw.get("eventSource") == CEPH else unquote_plus(entry["key"], errors="strict")
     except (AttributeError, KeyError, TypeError) as error:
         raise DecodeError(f"an S3 record without {error}") from None
     except UnicodeDecodeError:

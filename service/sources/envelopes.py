@@ -4,12 +4,14 @@
 |---------------------------------------------------------------|---------------------------------------------|
 | a Lambda event `{"Records": […]}`                             | each by its eventSource, mixed as they come |
 | `aws:dynamodb`, also bare (EventBridge Pipes, recordings)     | a TableRecord                               |
-| `aws:s3`                                                      | an ObjectRecord; keys are url-encoded       |
+| `aws:s3`, `minio:s3`, `ceph:s3`                               | an ObjectRecord; keys are url-encoded,      |
+|                                                               | except Ceph's                               |
 | `aws:sqs`                                                     | what its body holds, named by the message   |
 | `aws:sns`, also as the text of a message (`Type`)             | what its message holds                      |
 | EventBridge, `source: aws.s3`                                 | an ObjectRecord; keys are not encoded       |
 | `{"bucket": …, "key": …}`                                     | an ObjectRecord: this object is there       |
 | `s3:TestEvent`                                                | none: it is acknowledged and dropped        |
+| SNS `SubscriptionConfirmation`, `UnsubscribeConfirmation`     | none: it is acknowledged and logged         |
 | a dead letter                                                 | the record that it keeps                    |
 | what Lambda keeps in S3 of an event that it gave up           | what that event holds                       |
 | a part of a backfill (`streamdex-part`)                       | an OrderRecord                              |
@@ -24,15 +26,31 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
 from ..errors import DecodeError, UnknownEvent
 from ..records import Record, TableRecord, Undecodable
-from ..records.objects import from_eventbridge, from_notification, from_pointer
+from ..records.objects import CEPH, MINIO, from_eventbridge, from_notification, from_pointer
 from ..records.orders import MARK, NOT_HERE, OrderRecord
 
+logger = logging.getLogger(__name__)
+
 TABLE: Final = "aws:dynamodb"
+
+_CONFIRMATIONS: Final = {
+    "SubscriptionConfirmation": "Subscribe the queue with credentials of the queue's account: that needs no"
+    " confirmation. Or stop the service, subscribe the queue again, receive the message from the queue, and"
+    " call `aws sns confirm-subscription` with its TopicArn and Token.",
+    "UnsubscribeConfirmation": "The topic sends nothing more to the queue. If it should, subscribe the queue again"
+    " with credentials of the queue's account.",
+}
+"""What SNS sends if another account subscribes or unsubscribes a queue, and the remedy.
+
+Sources: "HTTP/HTTPS subscription confirmation JSON format" and "Sending Amazon SNS messages to an Amazon SQS queue
+in a different account" (SNS Developer Guide).
+"""
 
 _DEEPEST = 8
 """Envelopes within envelopes; S3 to SNS to SQS to Lambda has four."""
@@ -97,6 +115,7 @@ def _reader_of(payload: Mapping[str, Any]) -> Reader | None:
     by_shape: tuple[tuple[bool, Reader], ...] = (
         (isinstance(payload.get("dynamodb"), Mapping), _table_record),
         (payload.get("Type") == "Notification" and "Message" in payload, _notification),
+        (payload.get("Type") in tuple(_CONFIRMATIONS) and "Token" in payload, _confirmation),
         (payload.get("Event") == "s3:TestEvent", _nothing),
         (isinstance(payload.get("bucket"), str) and isinstance(payload.get("key"), str), _pointer),
         ("format" in payload and "record" in payload and "route" in payload, _letter),
@@ -167,6 +186,17 @@ def _notification(payload: Any, identifier: str, depth: int) -> Iterator[Record]
     yield from unwrap_text(payload.get("Message"), identifier, source, depth + 1)
 
 
+def _confirmation(payload: Mapping[str, Any], identifier: str, depth: int) -> Iterator[Record]:
+    """Log what SNS asks, and how to answer it. The token and its URL are left out: who has them can subscribe."""
+    kind = payload["Type"]
+    topic = payload.get("TopicArn")
+    logger.warning(
+        f"SNS {kind} acknowledged and not answered",
+        extra={"topic": topic[:256] if isinstance(topic, str) else "", "remedy": _CONFIRMATIONS[kind]},
+    )
+    yield from ()
+
+
 def _letter(payload: Mapping[str, Any], identifier: str, depth: int) -> Iterator[Record]:
     """A dead letter: the record that it keeps, with the source that it came from."""
     record, source = payload["record"], payload.get("source")
@@ -196,6 +226,8 @@ def _nothing(payload: Mapping[str, Any], identifier: str, depth: int) -> Iterato
 _BY_SOURCE: Mapping[str, Reader] = {
     TABLE: _table_record,
     "aws:s3": _object_record,
+    MINIO: _object_record,
+    CEPH: _object_record,
     "aws:sqs": _message,
     "aws:sns": _sns_record,
     "aws.s3": _eventbridge,

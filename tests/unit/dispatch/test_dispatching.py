@@ -6,7 +6,7 @@ import re
 from typing import Any, ClassVar
 
 import pytest
-from builders import s3_record, stream_arn, stream_record
+from builders import eventbridge, s3_record, stream_arn, stream_record
 from fakes import Bench, raising, records
 
 from service import BucketRoute, Delete, DeleteItem, Index, PutItem, Reject, Retry, Skip, TableRoute
@@ -145,6 +145,31 @@ def test_an_event_that_a_route_ignores_is_skipped():
     bench = Bench(Deaf())
     assert bench.outcomes(s3_record("a", "ObjectTagging:Put")) == ["SKIPPED"]
     assert bench.letters.letters == []
+
+
+DETAIL_TYPES = {
+    "Object Tags Added": "ObjectTagging",
+    "Object Tags Deleted": "ObjectTagging",
+    "Object ACL Updated": "ObjectAcl",
+    "Object Restore Initiated": "ObjectRestore",
+    "Object Restore Completed": "ObjectRestore",
+    "Object Restore Expired": "ObjectRestore",
+    "Object Access Tier Changed": "IntelligentTiering",
+    "Object Storage Class Changed": "LifecycleTransition",
+}
+
+
+@pytest.mark.parametrize(("detail_type", "family"), DETAIL_TYPES.items())
+def test_an_event_of_eventbridge_is_ignored_by_the_name_of_its_family(detail_type, family):
+    class Deaf(Uploads):
+        ignore: ClassVar = (family,)
+
+    raw = eventbridge("a b+c%.jpg", detail_type)
+    del raw["detail"]["object"]["size"], raw["detail"]["object"]["sequencer"]  # as these events are on AWS
+    bench = Bench(Deaf())
+    assert bench.outcomes(raw) == ["SKIPPED"]
+    assert bench.letters.letters == []
+    assert Bench(Uploads()).outcomes(raw) == ["REJECTED"]
 
 
 def test_what_a_route_raises_names_the_outcome():

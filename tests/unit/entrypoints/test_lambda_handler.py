@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
-from builders import lambda_event, s3_record, sqs_message, stream_record
+from builders import eventbridge, lambda_event, s3_record, sqs_message, stream_record
 
 from service import BucketRoute, Index, Retry, TableRoute, setting
 from service.entrypoints import lambda_handler
@@ -112,6 +112,17 @@ def test_what_a_queue_will_deliver_again_is_not_kept(search, tmp_path):
 def test_a_route_sees_the_time_that_the_lambda_has_left(search):
     handler_for(Uploads)(lambda_event(s3_record("a")), PARENT)
     assert b'{"left":30.0}' in search.bodies[0]
+
+
+def test_an_ignored_event_of_eventbridge_is_skipped_and_counted(search, tmp_path, monkeypatch, capsys):
+    class Deaf(Uploads):
+        ignore: ClassVar = ("ObjectTagging",)
+
+    monkeypatch.setenv("STREAMDEX_METRICS", "emf")
+    assert handler_for(Deaf)(eventbridge("a b+c%.jpg", "Object Tags Added"), PARENT) is None
+    assert letters(tmp_path) == []
+    counted = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [entry["records"] for entry in counted if entry.get("outcome") == "skipped"] == [1]
 
 
 def test_a_handler_for_some_events_leaves_others_alone(search, tmp_path):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from botocore.session import Session
 from builders import eventbridge, s3_record
 from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import DecodeError
 from service.records import CREATED, DELETED
-from service.records.events import object_event
+from service.records.events import OBJECT_FAMILIES, object_event
 from service.records.objects import from_eventbridge, from_notification, from_pointer
 from service.records.versions import UNORDERED
 
@@ -41,12 +42,40 @@ KEYS = [
         ("LifecycleExpiration:Delete", DELETED),
         ("s3:LifecycleExpiration:DeleteMarkerCreated", DELETED),
         ("ObjectTagging:Put", "ObjectTagging"),
-        ("Object Tags Added", "ObjectTagsAdded"),
+        ("s3:ObjectTagging:Delete", "ObjectTagging"),
+        ("Object Tags Added", "ObjectTagging"),
+        ("Object Tags Deleted", "ObjectTagging"),
+        ("ObjectAcl:Put", "ObjectAcl"),
+        ("Object ACL Updated", "ObjectAcl"),
+        ("ObjectRestore:Post", "ObjectRestore"),
         ("ObjectRestore:Completed", "ObjectRestore"),
+        ("ObjectRestore:Delete", "ObjectRestore"),
+        ("Object Restore Initiated", "ObjectRestore"),
+        ("Object Restore Completed", "ObjectRestore"),
+        ("Object Restore Expired", "ObjectRestore"),
+        ("IntelligentTiering", "IntelligentTiering"),
+        ("Object Access Tier Changed", "IntelligentTiering"),
+        ("LifecycleTransition", "LifecycleTransition"),
+        ("Object Storage Class Changed", "LifecycleTransition"),
+        ("Replication:OperationFailedReplication", "Replication"),
+        ("ReducedRedundancyLostObject", "ReducedRedundancyLostObject"),
+        ("ObjectLifecycle:Expiration:Current", DELETED),
+        ("s3:ObjectLifecycle:Transition:Noncurrent", "LifecycleTransition"),
+        ("ObjectSynced:Create", CREATED),
+        ("ObjectSynced:DeletionMarkerCreated", DELETED),
+        ("s3:ObjectTransition:Complete", "LifecycleTransition"),
+        ("s3:ObjectAccessed:Head", "ObjectAccessed"),
     ],
 )
 def test_an_event_is_known_by_every_name_it_has(name, event):
     assert object_event(name) == event
+    assert event in OBJECT_FAMILIES
+
+
+def test_every_event_of_s3_that_botocore_knows_belongs_to_a_family():
+    shape = Session().get_service_model("s3").shape_for("Event")
+    families = {object_event(name) for name in shape.enum}
+    assert families == OBJECT_FAMILIES - {"ObjectAccessed"}  # which is MinIO's
 
 
 def test_s3s_own_notification_is_read():
@@ -161,3 +190,74 @@ def test_details_that_are_left_out_are_none_or_empty():
 @pytest.mark.parametrize("junk", ["3", [3], {"a": 1}])
 def test_a_size_that_is_no_whole_number_is_none(junk):
     assert from_notification(s3_record("k", size=junk)).size is None
+
+
+def of_minio(**changes):
+    """The sample of MinIO's documentation, "Bucket Notifications"."""
+    entry = {
+        "key": "folder%2Fan+image%2B1.jpg",
+        "size": 84452,
+        "eTag": "eb52f8e46f60a27a8a1a704e25757f30",
+        "contentType": "image/jpeg",
+        "userMetadata": {"content-type": "image/jpeg"},
+        "sequencer": "182178E8B3728CAC",
+    }
+    bucket = {"name": "test-bucket", "ownerIdentity": {"principalId": "a"}, "arn": "arn:aws:s3:::test-bucket"}
+    return {
+        "eventVersion": "2.0",
+        "eventSource": "minio:s3",
+        "awsRegion": "",
+        "eventTime": "2025-02-06T01:04:31.998Z",
+        "eventName": "s3:ObjectCreated:Put",
+        "userIdentity": {"principalId": "a"},
+        "s3": {"s3SchemaVersion": "1.0", "configurationId": "Config", "bucket": bucket, "object": entry},
+        "source": {"host": "192.168.1.10", "port": "", "userAgent": "MinIO (linux; amd64) minio-go/v7.0.83"},
+        **changes,
+    }
+
+
+def of_ceph(**changes):
+    """The sample of Ceph's documentation, "Bucket Notifications", with a key that encoding would change."""
+    entry = {
+        "key": "folder/a+b%20c.jpg",
+        "size": 1024,
+        "eTag": "37b51d194a7513e45b56f6524f2d51f2",
+        "versionId": "",
+        "sequencer": "F7E6D75DC742D108",
+        "metadata": [],
+        "tags": [],
+    }
+    bucket = {"name": "mybucket1", "arn": "arn:aws:s3:zonegroup1::mybucket1", "id": "503a4c37.5332.38"}
+    return {
+        "eventVersion": "2.1",
+        "eventSource": "ceph:s3",
+        "awsRegion": "zonegroup1",
+        "eventTime": "2019-11-22T13:47:35.124724Z",
+        "eventName": "ObjectCreated:Put",
+        "userIdentity": {"principalId": "tester"},
+        "s3": {"s3SchemaVersion": "1.0", "configurationId": "mynotif1", "bucket": bucket, "object": entry},
+        "eventId": "",
+        "opaqueData": "me@example.com",
+        **changes,
+    }
+
+
+def test_a_notification_of_minio_is_read():
+    record = from_notification(of_minio())
+    assert (record.event, record.bucket, record.key) == (CREATED, "test-bucket", "folder/an image+1.jpg")
+    assert (record.size, record.etag) == (84452, "eb52f8e46f60a27a8a1a704e25757f30")
+    assert from_notification(of_minio(eventName="s3:ObjectRemoved:Delete")).event == DELETED
+
+
+def test_a_notification_of_ceph_is_read_and_its_key_is_not_decoded():
+    record = from_notification(of_ceph())
+    assert (record.event, record.bucket, record.key) == (CREATED, "mybucket1", "folder/a+b%20c.jpg")
+    assert (record.size, record.etag) == (1024, "37b51d194a7513e45b56f6524f2d51f2")
+    assert from_notification(of_ceph(eventName="s3:ObjectRemoved:DeleteMarkerCreated")).event == DELETED
+
+
+@pytest.mark.parametrize("sample", [of_minio, of_ceph])
+def test_the_sequencer_of_another_store_than_s3_orders_nothing(sample):
+    record = from_notification(sample())
+    assert (record.sequencer, record.version) == ("", UNORDERED)
+    assert record.created is not None

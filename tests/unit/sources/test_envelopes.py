@@ -124,6 +124,74 @@ def test_a_test_event_is_dropped_wherever_it_is(payload):
     assert seen(unwrap([payload, CHANGE])) == [ITEM]
 
 
+def other_store(source, key):
+    return {**s3_record(key, "s3:ObjectCreated:Put"), "eventSource": source}
+
+
+@pytest.mark.parametrize("source", ["minio:s3", "ceph:s3"])
+def test_notifications_of_other_stores_are_those_of_s3(source):
+    raw = other_store(source, "a.jpg")
+    with_names = {
+        "EventName": "s3:ObjectCreated:Put",
+        "Key": "images-in/a.jpg",
+        "Records": [raw],
+    }  # as MinIO sends it
+    payloads = [raw, with_names, sqs_message(with_names), sns_notification(with_names)]
+    assert [seen(unwrap(payload)) for payload in payloads] == [[(CREATED, "a.jpg")]] * 4
+
+
+@pytest.mark.parametrize("junk", [[], {}, [5], None, 7])
+def test_an_event_source_that_is_no_text_is_no_reason_to_fail(junk):
+    raw = {**s3_record("a.jpg"), "eventSource": junk, "EventSource": "aws:s3"}
+    confirmation = {**CONFIRMATION, "Type": junk}
+    found = list(unwrap([raw, confirmation, CHANGE]))
+    assert len(found) == 3
+    assert isinstance(found[2], TableRecord)
+
+
+TOKEN = "2336412f37fb687f5d51e6e241d09c805a5a57b30d712f794cc5f6a988666d92768dd60a747ba6f3beb71854e285d6ad0242"
+URL = f"https://sns.us-west-2.amazonaws.com/?Action=ConfirmSubscription&TopicArn=arn&Token={TOKEN}"
+CONFIRMATION = {
+    "Type": "SubscriptionConfirmation",
+    "MessageId": "165545c9-2a5c-472c-8df2-7ff2be2b3b1b",
+    "Token": TOKEN,
+    "TopicArn": "arn:aws:sns:us-west-2:123456789012:images-topic",
+    "Message": f"You have chosen to subscribe to the topic.\nTo confirm the subscription, visit {URL}",
+    "SubscribeURL": URL,
+    "Timestamp": "2012-04-26T20:45:04.751Z",
+    "SignatureVersion": "1",
+    "Signature": "EXAMPLEpH+DcEwjAPg8O9mY8dReBSwksfg2S7WKQcikcNKWLQjwu6A4VbeS0QHVCkhRS7fUQvi2egU3N858fiTDN6bkk=",
+    "SigningCertURL": "https://sns.us-west-2.amazonaws.com/SimpleNotificationService-f3ecfb7224c7233f.pem",
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "remedy"),
+    [
+        ("SubscriptionConfirmation", "confirm-subscription"),
+        ("UnsubscribeConfirmation", "subscribe the queue again"),
+    ],
+)
+@pytest.mark.parametrize("wrap", [lambda it: it, sqs_message, lambda it: lambda_event(sqs_message(it))])
+def test_a_confirmation_of_sns_is_no_record_and_is_logged_without_its_token(kind, remedy, wrap, caplog):
+    assert list(unwrap(wrap({**CONFIRMATION, "Type": kind}))) == []
+    (line,) = caplog.records
+    assert line.levelname == "WARNING"
+    assert kind in line.getMessage()
+    assert line.topic == CONFIRMATION["TopicArn"]
+    assert remedy in line.remedy
+    logged = repr(vars(line))
+    assert TOKEN[:20] not in logged
+    assert "Action=ConfirmSubscription" not in logged
+
+
+@pytest.mark.parametrize("topic", [None, 5, ["x"], "x" * 10_000])
+def test_a_confirmation_whose_topic_is_junk_floods_no_log(topic, caplog):
+    assert list(unwrap({**CONFIRMATION, "TopicArn": topic})) == []
+    (line,) = caplog.records
+    assert len(line.topic) <= 256
+
+
 def test_records_of_a_stream_are_named_by_their_sequence_numbers():
     event = lambda_event(stream_record(sequence="111"), stream_record(sequence="222"))
     assert identifiers(event) == ["111", "222"]

@@ -54,6 +54,20 @@ def test_a_message_without_records_is_deleted():
     assert queue.deleted == ["r0"]
 
 
+def test_a_confirmation_of_sns_is_deleted_and_the_others_are_read(caplog):
+    topic = "arn:aws:sns:us-west-2:123456789012:images-topic"
+    confirmation = {
+        "Type": "SubscriptionConfirmation",
+        "TopicArn": topic,
+        "Token": "t",
+        "SubscribeURL": "https://x/",
+    }
+    queue = FakeQueue(confirmation, event("a"))
+    (record,) = settle(queue, Outcome.APPLIED)
+    assert (record.key, queue.deleted) == ("a", ["r0", "r1"])
+    assert [line.topic for line in caplog.records] == [topic]
+
+
 def test_a_message_that_is_not_json_is_a_record_of_its_own():
     (record,) = settle(FakeQueue("hello"), Outcome.REJECTED)
     assert (record.identifier, record.raw) == ("m0", "hello")
