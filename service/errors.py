@@ -7,6 +7,7 @@ StreamdexError                  exit code 1
 ├── DecodeError                 1   one record cannot be read; the others go on
 ├── Halt                        3   every record would fail: somebody has to mend something first
 ├── Unreachable                 4   a server that is needed does not answer
+│   └── UnexpectedAnswer        4   it answers something else than a search server does
 ├── LeaseLost                       another poller of the group has taken over
 └── RouteSignal                     what a route raises to name the outcome of its record
     ├── Retry                       may succeed later
@@ -55,6 +56,10 @@ class Unreachable(StreamdexError):
     """A server that is needed does not answer."""
 
     exit_code: ClassVar[int] = 4
+
+
+class UnexpectedAnswer(Unreachable):
+    """A server's answer has another shape than it must have."""
 
 
 class LeaseLost(StreamdexError):

@@ -20,7 +20,7 @@ from .parts import parts_of
 from .patience import Patience
 from .planning import SEARCHES, Task, ask, route
 from .skew import drop_future_times
-from .surrender import TRIES, exhaust, surrender
+from .surrender import TRIES, conclude, exhaust, surrender
 
 
 class Dispatcher:
@@ -129,6 +129,7 @@ class Dispatcher:
             if pause is None:
                 if pending and tries >= TRIES:
                     surrender(tasks, self._sinks.search, self._hints.age, self._retry_for)
+                conclude(tasks, tries)
                 return
             self._observer.retrying(len(pending), pending[0].result.summary, pause)
             self._patience.sleep(pause)

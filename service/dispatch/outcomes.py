@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import IntEnum
+from enum import Enum, IntEnum
 from typing import Final
 
 
@@ -31,12 +31,20 @@ class Outcome(IntEnum):
         return self > Outcome.BLOCKED
 
 
+class Lasting(Enum):
+    """What a RETRY becomes if every try of a delivery ends so."""
+
+    REJECT = "a dead letter"
+    HALT = "a halt, unless other writes succeed"
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """An outcome with its reason in words and, where a server gave one, its HTTP status.
 
     The reason may quote an item: it is for the dead letter. `told` is what logs say in its place, None where it
-    quotes nothing. `conflict` is the version that a document was found to have instead of an older one.
+    quotes nothing. `conflict` is the version that a document was found to have instead of an older one. `lasting`
+    says what becomes of a RETRY that lasts; without it the source delivers the record again.
     """
 
     outcome: Outcome
@@ -44,6 +52,7 @@ class Result:
     status: int | None = None
     conflict: int | None = None
     told: str | None = None
+    lasting: Lasting | None = None
 
     @property
     def summary(self) -> str:
@@ -53,7 +62,7 @@ class Result:
     def given_up(self, why: str) -> Result:
         """What becomes of it once it is no longer tried; `why` stands before its reason."""
         reason, told = f"{why}: {self.reason}", f"{why}: {self.summary}"
-        return replace(self, outcome=Outcome.REJECTED, reason=reason, told=told, conflict=None)
+        return replace(self, outcome=Outcome.REJECTED, reason=reason, told=told, conflict=None, lasting=None)
 
     @property
     def unrouted(self) -> bool:

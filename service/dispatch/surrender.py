@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
+from ..errors import Halt
 from ..records import Record
 from ..routing import Delete
 from .contracts import DocumentSink, Write
-from .outcomes import Outcome
+from .outcomes import Lasting, Outcome
 from .planning import SEARCHES, Task
 
 PROBE: Final = "~probe"
@@ -40,6 +41,22 @@ def surrender(
         beside = not task.writes and any(other.bound is task.bound for other in good)
         if beside or any(_takes_another(write, search, probed) for write in task.writes):
             task.results = [task.result.given_up(f"for longer than {retry_for:.0f} s, while others succeed")]
+
+
+def conclude(tasks: Sequence[Task], tries: int) -> None:
+    """End what failed in every try of this delivery, where its result says what it then becomes.
+
+    What may be the document's own fault is rejected after TRIES failures. An answer that is not a search server's
+    is nobody's fault: it raises Halt, unless the server took other writes.
+    """
+    lasting = [task for task in tasks if task.result.lasting is not None]
+    for task in lasting:
+        if task.result.lasting is Lasting.REJECT and tries >= TRIES:
+            task.results = [task.result.given_up(f"after {tries} tries")]
+    halting = next((task for task in lasting if task.result.lasting is Lasting.HALT), None)
+    written = (task for task in tasks if task.result.outcome in _SUCCEEDED)
+    if halting and not any(isinstance(write.action, SEARCHES) for task in written for write in task.writes):
+        raise Halt(halting.result.summary)
 
 
 def exhaust(tasks: Sequence[Task]) -> None:

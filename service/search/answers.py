@@ -2,24 +2,78 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, TypeAlias, TypeVar
 
 import orjson
+
+from ..errors import UnexpectedAnswer
+
+T = TypeVar("T")
+
+Aliases: TypeAlias = Mapping[str, Mapping[str, Mapping[str, Mapping[str, Any]]]]
+"""The answer to GET NAME*/_alias: `{index: {"aliases": {alias: properties}}}`."""
 
 _GOOD: Final = re.compile(r'\s*\{"took":\d+,(?:"ingest_took":\d+,)?"errors":false,"items":\[')
 """How the answer to a bulk request begins of which each action was done."""
 
 
 def read_answer(text: str) -> Any:
-    """JSON by orjson. Raises ValueError for what is none.
+    """Return JSON as values. Raises ValueError for text that is none.
 
     The answer to a bulk request has two hundred bytes for each action. It is only read where it tells of errors:
     of another nobody wants to know more than how many actions it is for.
     """
-    return {"errors": False, "items": Done(text)} if _GOOD.match(text) else orjson.loads(text)
+    if _GOOD.match(text) and text.rstrip().endswith("]}"):
+        return {"errors": False, "items": Done(text)}
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return _read_by_python(text)
+
+
+def _read_by_python(text: str) -> Any:
+    """Return the same for NaN and for halves of surrogate pairs, which orjson refuses. Raises ValueError."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("the JSON is nested too deeply") from error
+
+
+def part(answer: Any, kind: type[T], *path: str) -> T:
+    """Return the value at a path of an answer.
+
+    Raises UnexpectedAnswer where there is none, or one of another kind.
+    """
+    for name in path:
+        answer = answer.get(name) if isinstance(answer, Mapping) else None
+    if not isinstance(answer, kind):
+        place = f" at {'.'.join(path)}" if path else ""
+        found = "nothing" if answer is None else f"a {type(answer).__name__}"
+        raise UnexpectedAnswer(f"the search server's answer has {found}{place}, and no {kind.__name__}")
+    return answer
+
+
+def aliases_in(answer: Any) -> Aliases:
+    """Return the answer to a question for aliases. Raises UnexpectedAnswer."""
+    for of in part(answer, dict).values():
+        for properties in part(of, dict, "aliases").values():
+            part(properties, dict)
+    return answer  # type: ignore[no-any-return]  # it was looked at
+
+
+def entries_in(answer: Any, count: int) -> Sequence[Any]:
+    """Return the entries of a bulk answer, one for each of the actions, whatever is in them.
+
+    Raises UnexpectedAnswer for more or fewer.
+    """
+    entries: Sequence[Any] = part(answer, Sequence, "items")  # type: ignore[type-abstract]
+    if isinstance(entries, str) or len(entries) != count:
+        raise UnexpectedAnswer(f"the search server's answer to {count} actions is about {len(entries)}")
+    return entries
 
 
 class Done(Sequence[Any]):

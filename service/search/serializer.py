@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from opensearchpy import JSONSerializer
@@ -18,16 +17,5 @@ class AnswerReader(JSONSerializer):
         """Raises opensearch-py's SerializationError for what is no JSON."""
         try:
             return read_answer(s)
-        except ValueError:
-            return read_by_python(s)
-
-
-def read_by_python(text: str) -> Any:
-    """The same for NaN, which Python's own reader takes (and simplejson, opensearch-py's choice, may not).
-
-    Raises SerializationError.
-    """
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise SerializationError(text, error) from error
+        except ValueError as error:
+            raise SerializationError(s, error) from error

@@ -112,7 +112,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         actions = parse(body)
         if any(name == POISON for name, _ in actions):
             self._answer(
-                400, b'{"error":{"type":"illegal_argument_exception","reason":"one of you"},"status":400}'
+                400,
+                b'{"error":{"type":"action_request_validation_exception","reason":"id is too long"},"status":400}',
             )
         elif fault in HELD:
             self._hold(body, actions, fault)

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from service import Delete, Index
 from service.context import Context
 from service.dispatch import Outcome, Result, Write
+from service.errors import Halt
 from service.routing import IndexDeclaration
 from service.settings import Settings
 from service.sinks.search import SearchSink
@@ -166,12 +167,11 @@ def test_a_write_block_is_tried_again_later(target: Target):
     assert target.outcomes(("a", 2, {"n": 2})) == ["APPLIED"]
 
 
-def test_a_closed_index_rejects(target: Target):
+def test_a_closed_index_halts_and_says_what_to_do(target: Target):
     target.write(("a", 1, {"n": 1}))
     ask("POST", f"{target.url}/{target.index}/_close")
-    (result,) = target.write(("a", 2, {"n": 2}))
-    assert result.outcome is Outcome.REJECTED
-    assert "index_closed_exception" in result.reason
+    with pytest.raises(Halt, match=r"index_closed_exception: .*_open"):
+        target.write(("a", 2, {"n": 2}))
 
 
 def test_an_index_is_created_with_its_mapping_and_long_tombstones(target: Target):

@@ -1,12 +1,11 @@
-"""What the search server's answers mean: one table for an action's answer, one for a whole request's.
+"""What the search server's answers mean: for one action, and for a whole request.
 
-Tried on OpenSearch 3.6.0: a version conflict is an item's 409; a delete of an unknown id is a 404 with
-`result: not_found`, and of an unknown index a 404 with an `error`; a write block is a 403
-`cluster_block_exception`; an id or a version that is out of bounds is a 400 for the whole request.
+`known_errors.py` has a row for each error that is known. All others are decided here, by their status.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -15,55 +14,106 @@ import orjson
 
 from ...dispatch.failures import describe, result_of
 from ...dispatch.observers import NO_ANSWER
-from ...dispatch.outcomes import APPLIED, Outcome, Result
-from ...errors import Halt
+from ...dispatch.outcomes import APPLIED, Lasting, Outcome, Result
+from ...errors import Halt, UnexpectedAnswer
+from .known_errors import KnownError, Meaning, known_error
 
-_TYPE: Final = re.compile(r'"type" ?: ?"(\w+_exception)"')
+TOO_LARGE, BUSY, BROKEN = 413, 429, 500
+"""HTTP statuses; from BROKEN on it is the server that failed."""
+
+LONGEST: Final = 1000
+"""Characters of a reason, for each error and each of its causes."""
+
+CAUSES: Final = 5
+"""Causes of an error that are named."""
+
+OUTCOMES: Final = {
+    Meaning.STALE: Outcome.STALE,
+    Meaning.DOCUMENT: Outcome.REJECTED,
+    Meaning.RACE: Outcome.RETRY,
+    Meaning.PASSING: Outcome.RETRY,
+}
+
+_REPEATED_REQUEST: Final = re.compile(r"\s*at \[Source: .*", re.DOTALL)
 
 
-def result_of_item(answer: Mapping[str, Any], index: str, may_create: bool = False) -> Result:
-    """The result of one action from its part of a bulk answer.
+def result_of_item(entry: Any, index: str, may_create: bool = False) -> Result:
+    """Return the result of one action, by its entry `{action: {"status": …}}` in a bulk answer.
 
     Raises Halt for what every action would meet. An index that is gone is one of these, unless the service
     `may_create` it again before the next try.
     """
-    status = answer.get("status")
-    error = answer.get("error")
-    if not isinstance(status, int):
-        return Result(Outcome.RETRY, "the search server answered an action without a status")
-    if status < 300 or (status == 404 and not error):
+    action = next(iter(entry.values())) if isinstance(entry, Mapping) and len(entry) == 1 else None
+    status = action.get("status") if isinstance(action, Mapping) else None
+    if not isinstance(action, Mapping) or type(status) is not int or not 200 <= status < 600:
+        return _unclear(index)
+    error = action.get("error")
+    if error is None and (status < 300 or status == 404):
         return APPLIED
-    kind = error.get("type", "") if isinstance(error, Mapping) else ""
-    told = f"index {index}: {kind or 'an error without a type'}"
+    if status < 300:
+        return _unclear(index)
+    kind, words = type_of(error), f"index {index}"
+    told = f"{words}: {kind or f'status {status}'}"
     reason = f"{told}: {reason_of(error)}"
-    if status == 409:
-        return Result(Outcome.STALE, reason, status, current_version(reason), told)
-    if status == 429 or status >= 500 or kind == "cluster_block_exception":
+    row = known_error(kind, first_reason_of(error))
+    if row is None:
+        if status in (401, 403):
+            raise Halt(f"{told}: the service's user may not write to this index")
         return Result(Outcome.RETRY, reason, status, told=told)
     if kind == "index_not_found_exception" and may_create:
         return Result(Outcome.RETRY, f"the index {index} is gone: it is created again", status)
-    if kind == "index_not_found_exception":
-        raise Halt(f"the index {index} does not exist: create it, or set STREAMDEX_CREATE_INDICES=true")
-    if status in (401, 403):
-        raise Halt(f"{reason}: the service's user may not write to this index")
-    return Result(Outcome.REJECTED, reason, status, told=told)
+    return _result_of_row(row, words, status, reason, told, first_reason_of(error))
+
+
+def _unclear(index: str) -> Result:
+    reason = f"index {index}: the search server's answer for an action is not that of a search server"
+    return Result(Outcome.RETRY, reason, lasting=Lasting.HALT)
+
+
+def _result_of_row(row: KnownError, words: str, status: int, reason: str, told: str, said: str) -> Result:
+    """The result that a row of the table gives. Raises Halt."""
+    advice = row.advice(said)
+    if row.meaning is Meaning.EVERYBODY:
+        raise Halt(f"{words}: {row.type}: {advice}")
+    conflict = current_version(reason) if row.meaning is Meaning.STALE else None
+    lasting = Lasting.REJECT if row.meaning is Meaning.RACE else None
+    if advice:
+        reason, told = f"{reason}: {advice}", f"{told}: {advice}"
+    return Result(OUTCOMES[row.meaning], reason, status, conflict, told, lasting)
 
 
 def result_of_request(status: int, body: str) -> Result:
-    """The result of a request that was refused whole, for all its actions.
+    """Return the result of all actions of a request that was refused whole.
 
-    A 400 or 413 may be the fault of one action among them: the caller sends them in parts to find it. Raises
-    Halt for 401 and 403.
+    REJECTED is the fault of one action among them: the caller sends them in parts to find it. What is not known is
+    retried, and halts if it lasts. Raises Halt for what every request would meet.
     """
-    answered = f"the search server answered {status}"
-    reason = f"{answered}: {body[:500]}"
-    told = ": ".join([answered, *_TYPE.findall(body)[:1]])
-    if status in (401, 403) and "cluster_block_exception" not in body:
+    error = _error_in(body)
+    kind, answered = type_of(error), f"the search server answered {status}"
+    told = f"{answered}: {kind}" if kind else answered
+    reason = f"{told}: {reason_of(error if kind else body)}"
+    row = known_error(kind, first_reason_of(error))
+    if row is not None:
+        return _result_of_row(row, answered, status, reason, told, first_reason_of(error))
+    if status in (401, 403):
         raise Halt(f"{reason}: set SEARCH_AUTH, SEARCH_USER and SEARCH_PASSWORD, or the role's permissions")
     if status == 404:
         raise Halt(f"{told}: SEARCH_URL does not lead to an OpenSearch or Elasticsearch server")
-    busy = status in (403, 429) or status >= 500
-    return Result(Outcome.RETRY if busy else Outcome.REJECTED, reason, status, told=told)
+    if status == TOO_LARGE:
+        return Result(Outcome.REJECTED, reason, status, told=told)
+    if status == BUSY or status >= BROKEN:
+        return Result(Outcome.RETRY, reason, status, told=told)
+    told = f"{told}, which is not known of a search server: look at what stands between, or correct SEARCH_URL"
+    return Result(Outcome.RETRY, reason, status, told=told, lasting=Lasting.HALT)
+
+
+def _error_in(body: str) -> Any:
+    """The error in the body of an answer; None in one that has another shape."""
+    try:
+        answer = orjson.loads(body)
+    except ValueError:
+        return None
+    return answer.get("error") if isinstance(answer, Mapping) else None
 
 
 def result_of_error(error: Exception) -> Result:
@@ -77,12 +127,15 @@ def result_of_error(error: Exception) -> Result:
     if isinstance(error, Unreached):  # its status_code is the text N/A or TIMEOUT
         return Result(Outcome.RETRY, f"the search server does not answer: {error.error}", NO_ANSWER)
     if isinstance(error, SerializationError):
-        return Result(Outcome.RETRY, "the search server's answer is not JSON")
+        return Result(Outcome.RETRY, "the search server's answer is not JSON", lasting=Lasting.HALT)
+    if isinstance(error, UnexpectedAnswer):
+        return Result(Outcome.RETRY, str(error), lasting=Lasting.HALT)
     if not isinstance(error, TransportError):
         if result_of(error, "the search server").outcome is Outcome.RETRY:
             return Result(Outcome.RETRY, f"the search server cannot be asked: {describe(error)}")
         raise error
-    body = error.info if isinstance(error.info, str) else orjson.dumps(error.info, default=str).decode()
+    info = error.info if error.info is not None else error.error
+    body = info if isinstance(info, str) else json.dumps(info, default=str)
     return result_of_request(int(error.status_code), body)
 
 
@@ -92,10 +145,26 @@ def current_version(reason: str) -> int | None:
     return int(found[-1]) if found else None
 
 
+def type_of(error: Any) -> str:
+    """The type of an error, such as `mapper_parsing_exception`; "" in one without."""
+    kind = error.get("type") if isinstance(error, Mapping) else None
+    return kind if isinstance(kind, str) else ""
+
+
+def first_reason_of(error: Any) -> str:
+    """The reason in an error, without its causes and without the request, which Elasticsearch 7 may repeat.
+
+    That request has the password of the service in its headers.
+    """
+    reason = error.get("reason", "") if isinstance(error, Mapping) else error
+    text = str(reason).encode("utf-8", "replace").decode()
+    return _REPEATED_REQUEST.sub("", text)[:LONGEST]
+
+
 def reason_of(error: Any) -> str:
-    """The reason in an error, with that of its cause, where a mapping conflict says which field it was."""
-    if not isinstance(error, Mapping):
-        return str(error)
-    reason = str(error.get("reason", ""))
-    cause = error.get("caused_by")
-    return f"{reason} ({reason_of(cause)})" if isinstance(cause, Mapping) else reason
+    """The reason in an error, with those of its causes, where a mapping conflict says which field it was."""
+    reasons = [first_reason_of(error)]
+    while isinstance(error, Mapping) and isinstance(error.get("caused_by"), Mapping) and len(reasons) <= CAUSES:
+        error = error["caused_by"]
+        reasons.append(first_reason_of(error))
+    return " (".join(reasons) + ")" * (len(reasons) - 1)

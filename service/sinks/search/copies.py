@@ -11,7 +11,8 @@ from ...context import Context
 from ...dispatch import Observer, Result, Write
 from ...dispatch.failures import describe
 from ...dispatch.outcomes import Outcome
-from ...errors import StreamdexError
+from ...errors import StreamdexError, UnexpectedAnswer
+from ...search.answers import entries_in
 from .answers import result_of_item
 from .body import Chunk, chunks, serialise
 from .pace import Pace
@@ -91,7 +92,9 @@ class Copies:
         try:
             with self._observer.step("request", "copy"):
                 answer = self._context.search.bulk(body=chunk.body)
-            return [result_of_item(item, copy) for one in answer["items"] for item in one.values()]
+            return [result_of_item(entry, copy) for entry in entries_in(answer, len(chunk.positions))]
+        except UnexpectedAnswer as error:
+            return [Result(Outcome.RETRY, str(error))] * len(chunk.positions)
         except StreamdexError as error:
             return [Result(Outcome.REJECTED, str(error))] * len(chunk.positions)
         except Exception as error:

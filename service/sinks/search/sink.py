@@ -13,7 +13,8 @@ from ...dispatch.ahead import Ahead, Meanwhile, Sent
 from ...dispatch.outcomes import APPLIED, NOT_SENT, OUT_OF_TIME, PATIENCE, Outcome
 from ...errors import Halt
 from ...routing import Index, IndexDeclaration
-from .answers import result_of_error, result_of_item
+from ...search.answers import Done, entries_in
+from .answers import BROKEN, BUSY, TOO_LARGE, result_of_error, result_of_item
 from .body import Chunk, chunks, serialise
 from .copies import Copies
 from .indices import create_behind
@@ -21,11 +22,8 @@ from .pace import Pace
 from .targets import SEEN_FOR, Target, look
 from .values import mapping_conflict
 
-BUSY, TOO_LARGE, BROKEN = 429, 413, 500
-
-GONE = 404
-"""The status of a result, and never that of a document that was not found, which is APPLIED."""
-
+REFUSED, GONE = 400, 404
+"""Statuses of results. GONE is never that of a document that was not found, which is APPLIED."""
 
 MOVED = Result(Outcome.RETRY, "the index was replaced by the one it was copied to")
 
@@ -95,7 +93,7 @@ class SearchSink:
                         found[index] = create_behind(self._context, declared, found[index])
             except Exception as error:
                 refused = result_of_error(error)
-                if refused.outcome is Outcome.REJECTED:
+                if refused.outcome is Outcome.REJECTED or refused.status == REFUSED:
                     raise Halt(f"the index {index} cannot be created: {refused.reason}") from error
                 return {}, replace(refused, status=None)  # no document is to blame
             self._targets |= {name: (target, now) for name, target in found.items()}
@@ -117,7 +115,7 @@ class SearchSink:
         if refused.outcome is Outcome.REJECTED:
             for half in chunk.halves():
                 self._send(half, writes, results)
-        elif refused.status == BROKEN:
+        elif refused.status in (REFUSED, BROKEN):
             self._find(chunk, writes, results)
         blame_nobody(chunk, refused, results)
 
@@ -141,25 +139,19 @@ class SearchSink:
             results.update(dict.fromkeys(chunk.positions, OUT_OF_TIME))
             return OUT_OF_TIME
         try:
-            answer = self._post(chunk, beside)
+            entries = entries_in(self._post(chunk, beside), len(chunk.positions))
         except Exception as error:
             refused = self._learn(result_of_error(error), chunk)
             results.update(dict.fromkeys(chunk.positions, refused))
             return refused
-        items = answer.get("items") if isinstance(answer, dict) else None
-        if not isinstance(items, Sequence) or len(items) != len(chunk.positions):
-            unclear = Result(Outcome.RETRY, "the search server's answer does not match the bulk request")
-            results.update(dict.fromkeys(chunk.positions, unclear))
-            return unclear
-        if answer.get("errors") is False:  # each is done, a delete of what was not there too
+        if isinstance(entries, Done):  # a delete of what was not there too
             results.update(dict.fromkeys(chunk.positions, APPLIED))
             self._pace.good()
             return None
         may_create = self._context.settings.create_indices
-        for position, item in zip(chunk.positions, items, strict=True):
-            (action,) = item.values()
+        for position, entry in zip(chunk.positions, entries, strict=True):
             target = writes[position].target
-            results[position] = explained(result_of_item(action, target, may_create), writes[position])
+            results[position] = explained(result_of_item(entry, target, may_create), writes[position])
             if results[position].status == GONE:
                 self._targets.pop(target, None)
         busy = any(results[position].status == BUSY for position in chunk.positions)

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from ...context import Context
 from ...errors import Halt
+from ...search.answers import Aliases, aliases_in
 
 ALSO: Final = "--also"
 """What the alias of the indices that get the same writes ends in."""
@@ -57,24 +58,25 @@ class Target:
 
 
 def look(context: Context, names: Iterable[str]) -> dict[str, Target]:
-    """How indices are at this moment. Raises Halt, LeaseLost, and what opensearch-py raises."""
+    """Return how indices are at this moment. Raises Halt, LeaseLost, UnexpectedAnswer, and what opensearch-py
+    raises."""
     found: dict[str, Target] = {}
     ordered = sorted(names)
     for group in (ordered[place : place + AT_ONCE] for place in range(0, len(ordered), AT_ONCE)):
         context.check()
-        indices = context.search.indices.get_alias(index=",".join(f"{name}*" for name in group))
+        indices = aliases_in(context.search.indices.get_alias(index=",".join(f"{name}*" for name in group)))
         found |= {name: target_of(name, indices) for name in group}
     return found
 
 
-def target_of(name: str, indices: Mapping[str, Any]) -> Target:
-    """An index by the answer to GET NAME*/_alias. Raises Halt for an alias that nobody can write through."""
-    behind = [index for index, of in indices.items() if name in of.get("aliases", {})]
+def target_of(name: str, indices: Aliases) -> Target:
+    """Return an index by the answer to GET NAME*/_alias. Raises Halt for an alias that takes no writes."""
+    behind = [index for index, of in indices.items() if name in of["aliases"]]
     writable = [index for index in behind if indices[index]["aliases"][name].get("is_write_index")]
     if len(behind) > 1 and len(writable) != 1:
         raise Halt(f"the alias {name} is on {', '.join(behind)}: leave one, or say which is its write index")
     live = name if name in indices else next(iter(writable or behind), "")
-    also = [index for index, of in indices.items() if name + ALSO in of.get("aliases", {}) and index != live]
+    also = [index for index, of in indices.items() if name + ALSO in of["aliases"] and index != live]
     taken = [index for index in indices if re.fullmatch(re.escape(name) + r"-\d{6}", index)]
     return Target(name, live, tuple(sorted(also)), tuple(sorted(taken)))
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from service import Context, Retry
 from service.dispatch import Outcome, Result
+from service.dispatch.outcomes import Lasting
 from service.dispatch.patience import RESERVE, Patience
 from service.dispatch.surrender import PROBE
 from service.errors import Halt
@@ -102,6 +103,39 @@ def test_pauses_never_go_beyond_the_time_there_is(most, remaining, chances):
         assert 0 < pause <= patience.longest
         now[0] += pause
     assert now[0] <= max(0, min(most, remaining - RESERVE))
+
+
+RACE = Result(Outcome.RETRY, "mapper [n] cannot be changed", 400, lasting=Lasting.REJECT)
+STRANGE = Result(Outcome.RETRY, "the search server answered 407", lasting=Lasting.HALT)
+
+
+def test_a_race_for_a_mapping_is_tried_again_and_rejected_only_if_it_lasts():
+    bench = Bench(Items(), forced={"a": [RACE, RACE], "b": [RACE] * 999}, tries=True)
+    assert bench.outcomes(record("a"), record("b")) == ["APPLIED", "REJECTED"]
+    (letter,) = bench.letters.letters
+    assert letter.result.reason == f"after {len(bench.pauses) + 1} tries: {RACE.reason}"
+
+
+def test_a_race_for_a_mapping_without_time_for_more_tries_is_left_to_the_source():
+    assert Bench(Items(), forced={"a": [RACE]}).outcomes(record("a")) == ["RETRY"]
+
+
+def test_an_answer_that_nobody_knows_halts_once_it_lasted_and_becomes_no_dead_letter():
+    bench = Bench(Items(), forced=dict.fromkeys("ab", [STRANGE] * 999), tries=True)
+    with pytest.raises(Halt, match="407"):
+        bench.dispatch(record("a"), record("b"))
+    assert sum(bench.pauses) > 900
+    assert bench.letters.letters == []
+
+
+def test_an_answer_that_nobody_knows_is_left_to_the_source_while_others_succeed():
+    bench = Bench(Items(), forced={"a": [STRANGE] * 999}, tries=True)
+    assert bench.outcomes(record("a"), record("b")) == ["RETRY", "APPLIED"]
+
+
+def test_an_answer_that_nobody_knows_and_that_passes_is_nothing():
+    bench = Bench(Items(), forced=dict.fromkeys("ab", [STRANGE] * 2), tries=True)
+    assert bench.outcomes(record("a"), record("b")) == ["APPLIED", "APPLIED"]
 
 
 BROKEN = Result(Outcome.RETRY, "internal error", 500)

@@ -18,6 +18,7 @@ from service import Delete, Index, TableRoute
 from service.context import Context
 from service.dispatch import Outcome, Write
 from service.dispatch.documents import dump
+from service.dispatch.outcomes import Lasting
 from service.errors import Halt, LeaseLost
 from service.routing import IndexDeclaration
 from service.settings import Settings
@@ -87,14 +88,26 @@ def test_requests_are_bounded_in_actions_and_in_bytes():
     assert client.requests == [["0"], ["1"], ["2"]]
 
 
-@pytest.mark.parametrize("status", [400, 413])
-def test_one_action_that_sinks_the_request_is_found_and_the_others_are_written(status):
+TOO_LONG = {"type": "action_request_validation_exception", "reason": "id [x] is too long"}
+UNKNOWN = {"type": "lunar_exception", "reason": "the moon is full"}
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "ends"),
+    [
+        (400, TOO_LONG, ("REJECTED", None)),
+        (413, "too large", ("REJECTED", None)),
+        (400, UNKNOWN, ("RETRY", Lasting.HALT)),
+    ],
+)
+def test_one_action_that_sinks_the_request_is_found_and_the_others_are_written(status, error, ends):
     def refuse(ids):
         if "bad" in ids:
-            raise RequestError(status, "illegal_argument_exception", {"error": "one of you"})
+            raise RequestError(status, "?", {"error": error, "status": status})
 
     results = sink(Client(refuse)).write([write(name) for name in ("a", "b", "bad", "c", "d")])
-    assert [r.outcome.name for r in results] == ["APPLIED", "APPLIED", "REJECTED", "APPLIED", "APPLIED"]
+    assert [r.outcome.name for r in results] == ["APPLIED", "APPLIED", ends[0], "APPLIED", "APPLIED"]
+    assert (results[2].status, results[2].lasting) == (status, ends[1])
 
 
 @pytest.mark.parametrize(
@@ -124,10 +137,37 @@ def test_a_missing_endpoint_halts():
         sink(Client(refuse)).write([write("a")])
 
 
-@pytest.mark.parametrize("answer", [{}, {"items": []}, {"items": [{"index": {"status": 200}}] * 3}, "text"])
-def test_an_answer_that_does_not_match_the_request_is_no_success(answer):
+OTHER_SHAPES: list[Any] = [{}, [], 7, "text", {"message": None}, {"items": None}, {"items": "ab"}, {"items": 2}]
+OTHER_SHAPES += [{"items": {"a": 1, "b": 2}}, {"items": []}, {"items": [{"index": {"status": 200}}] * 3}]
+OTHER_SHAPES += [{"errors": False, "items": [entry, entry]} for entry in (None, {}, "ab", 7, [], {"index": None})]
+
+
+@pytest.mark.parametrize("answer", OTHER_SHAPES, ids=json.dumps)
+def test_a_bulk_answer_of_another_shape_is_no_success_and_tried_again(answer):
     results = sink(Client(lambda ids: answer)).write([write("a"), write("b")])
-    assert [r.outcome for r in results] == [Outcome.RETRY, Outcome.RETRY]
+    assert [(r.outcome, r.lasting) for r in results] == [(Outcome.RETRY, Lasting.HALT)] * 2
+    assert all("search server's answer" in result.reason for result in results)
+
+
+def test_an_action_that_is_answered_in_another_shape_is_tried_again_alone():
+    entries = [{"index": {"status": 200}}, None, {"index": {"status": 201}}]
+    results = sink(Client(lambda ids: {"items": entries})).write([write("a"), write("b"), write("c")])
+    assert [r.outcome.name for r in results] == ["APPLIED", "RETRY", "APPLIED"]
+
+
+ALIASES: list[Any] = [None, [], ["items"], "items", 7, {"message": None}, {"items-000001": None}]
+ALIASES += [{"items-000001": {"aliases": value}} for value in (None, [], "items", {"items": None}, {"items": "x"})]
+ALIASES += [{"items-000001": {}}, {"error": "x", "status": 404}]
+
+
+@pytest.mark.parametrize("answer", ALIASES, ids=json.dumps)
+def test_an_answer_about_aliases_of_another_shape_is_tried_again_and_nothing_is_created(answer, monkeypatch):
+    client = Client()
+    monkeypatch.setattr(client, "get_alias", lambda index: answer)
+    (result,) = sink(client).write([write("a")])
+    assert (result.outcome, result.status, result.lasting) == (Outcome.RETRY, None, Lasting.HALT)
+    assert "search server's answer" in result.reason
+    assert client.created == client.requests == []
 
 
 def test_a_document_that_cannot_be_json_is_rejected_alone():
