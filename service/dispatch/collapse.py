@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from ..records import TableRecord
+from ..records import Change, TableRecord
 from ..records.versions import UNORDERED, second_of
 from .ahead import Meanwhile
 from .contracts import DocumentSink, Write
@@ -58,7 +58,8 @@ def _write_stacks(
 
 
 def stack_by_document(writes: Sequence[Write]) -> list[Stack]:
-    """The writes of each document, oldest first: by version, within a second by sequence number."""
+    """The writes of each document, oldest first: of one shard by sequence number, else by version, within a second
+    by sequence number."""
     stacks: dict[tuple[str, str], Stack] = {}
     for position, write in enumerate(writes):
         place = (write.target, write.id)
@@ -74,7 +75,8 @@ def stack_by_document(writes: Sequence[Write]) -> list[Stack]:
 
 def _sort(stack: Stack, writes: Sequence[Write]) -> None:
     records = [writes[position].record for position in stack]
-    # Sequence numbers of two streams do not compare; within one they have the last word on a second.
+    one_shard = _one_shard(records)
+    # Sequence numbers of two streams do not compare.
     one_stream = len({record.source for record in records}) == 1 and isinstance(records[0], TableRecord)
 
     def age(position: int) -> tuple[int, int, int, int]:
@@ -82,6 +84,16 @@ def _sort(stack: Stack, writes: Sequence[Write]) -> None:
         version = write.version or 0
         if not one_stream or not isinstance(write.record, TableRecord):
             return version, 0, 0, position
-        return second_of(version), write.record.sequence or 0, version, position
+        return 0 if one_shard else second_of(version), write.record.sequence or 0, version, position
 
     stack.sort(key=age)
+
+
+def _one_shard(records: Sequence[Change]) -> bool:
+    """True if the sequence numbers alone order the records, whatever their times say.
+
+    A batch that comes in order is of one shard. Scans make records without a sequence number.
+    """
+    return all(
+        isinstance(record, TableRecord) and record.ordered and record.sequence is not None for record in records
+    )

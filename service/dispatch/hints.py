@@ -6,9 +6,10 @@ A record is a hint when its version cannot be trusted to settle what is newer:
 - it has no usable time or sequencer;
 - it came unordered (through a queue) and is older than `hint_after`: OpenSearch may have forgotten the version of
   a deleted document by then (`index.gc_deletes`, and at once when a shard moves);
-- it came in the order of its shard, and its write met another version of the same second; or it came unordered,
-  with a sequence number of a form that was never seen: the order of versions within a second rests on that form,
-  which AWS does not promise;
+- it came in the order of its shard, and its write met a version of the same second, or of a few seconds later
+  (RUNS_BACK): within a shard the sequence number orders the changes of an item, and their times may run back;
+- it came unordered, with a sequence number of a form that was never seen: the order of versions within a second
+  rests on that form, which AWS does not promise;
 - it tells of an object from which items are made, or it came unordered and its route writes items: DeleteItem
   leaves no trace of what it was made from;
 - it tells that an object was deleted, of which other versions may be there;
@@ -32,7 +33,7 @@ from typing import Any, Final, Protocol
 
 from ..errors import DecodeError
 from ..records import CREATED, DELETED, REMOVE, Change, ObjectRecord, Record, Revision, TableRecord, Undecodable
-from ..records.versions import UNORDERED, second_of
+from ..records.versions import RUNS_BACK, UNORDERED, second_of
 from ..routing import BoundRoute
 from .failures import result_of
 from .outcomes import STALE, Outcome, Result
@@ -236,9 +237,12 @@ def _may_be_newer(task: Task, conflict: int) -> bool:
     if not isinstance(record, TableRecord):
         return False
     version = record.version if task.at is None else task.at
+    ahead = second_of(conflict) - second_of(version)
+    if record.ordered:
+        return ahead <= RUNS_BACK
     # A queue's versions are relied on where they pass, and so they are where they do not.
-    relied_on = record.ranked and not record.ordered and task.seen is record
-    return second_of(version) == second_of(conflict) and not relied_on
+    relied_on = record.ranked and task.seen is record
+    return ahead == 0 and not relied_on
 
 
 def _is_past(task: Task, now: TableRecord) -> bool:

@@ -14,6 +14,10 @@ FORMAT: Final = 1
 MARGIN: Final = 120.0
 """Seconds that a scan is dated back: more than the clocks of DynamoDB and of its streams can differ."""
 
+RUNS_BACK: Final = 5
+"""Seconds by which the times of one item's changes can run back within a shard. AWS calls these times approximate
+and names no bound. Its own sample stream runs back by one second."""
+
 EPOCH: Final = 1_325_376_000  # 2012-01-01T00:00:00Z in Unix seconds, the month DynamoDB came out
 _FIRST: Final = float(EPOCH)
 _LAST: Final = float(EPOCH + 2**31 - 1)  # the last second that fits; in 2080

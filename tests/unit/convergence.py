@@ -28,7 +28,8 @@ class Change:
     """A write to the table: its number is its place in the history, its time in whole seconds.
 
     `low` are the low digits of the sequence number: without them the number has the form that AWS gives, else one
-    whose digits do not tell the order within a second. A `bad` item is one that the index refuses.
+    whose digits do not tell the order within a second. A `bad` item is one that the index refuses. `back` is how
+    many seconds the clock that dates the record is behind the clock of the table.
     """
 
     number: int
@@ -37,6 +38,7 @@ class Change:
     removes: bool
     low: int | None = None
     bad: bool = False
+    back: int = 0
 
     @property
     def item(self) -> dict[str, Any]:
@@ -46,7 +48,8 @@ class Change:
         event = "REMOVE" if self.removes else "MODIFY" if existed else "INSERT"
         sequence = f"{self.number + 1}{0:020d}" if self.low is None else f"{10**12 + self.number}{self.low:020d}"
         image = {"old" if self.removes else "new": self.item}
-        return stream_record(event, sequence=sequence, created=self.time, keys={"id": self.key}, **image)
+        created = self.time - self.back
+        return stream_record(event, sequence=sequence, created=created, keys={"id": self.key}, **image)
 
 
 @dataclass(frozen=True)
@@ -198,8 +201,11 @@ def histories(
     gaps: Sequence[int] = (0, 0, 1, 60, 900, 4000),
     most: int = 8,
     ranked: bool | None = None,
+    back: int = 0,
 ) -> list[Change]:
     """Up to `most` changes; `gaps` are the seconds that can lie between two.
+
+    The clock that dates their records runs up to `back` seconds behind, for each record by another amount.
 
     `ranked` says whether all sequence numbers are as AWS gives them, or none; without it that is drawn. With `bad`
     items they are: reading finds an item only as it is now, and where that is bad, what of older ones the index
@@ -211,7 +217,12 @@ def histories(
     for number in range(draw(st.integers(1, most))):
         time += draw(st.sampled_from(gaps))
         change = Change(
-            number, time, draw(st.sampled_from(KEYS)), draw(st.booleans()), bad=bad and draw(st.booleans())
+            number,
+            time,
+            draw(st.sampled_from(KEYS)),
+            draw(st.booleans()),
+            bad=bad and draw(st.booleans()),
+            back=draw(st.integers(0, back)),
         )
         changes.append(change)
     if ranked:
@@ -285,9 +296,9 @@ def readings(draw: st.DrawFn, history: Sequence[Change]) -> list[Delivery]:
 
 
 @st.composite
-def shard_cases(draw: st.DrawFn, bad: bool = False) -> Case:
+def shard_cases(draw: st.DrawFn, **options: Any) -> Case:
     """A history and the readings of its stream."""
-    history = draw(histories(bad))
+    history = draw(histories(**options))
     return draw(cases_of(history, draw(readings(history))))
 
 

@@ -28,6 +28,7 @@ from service.dispatch import Result, Write, collapse, hints
 from service.dispatch.hints import Hints
 from service.dispatch.outcomes import APPLIED, SUPERSEDED
 from service.records import tables
+from service.records.versions import RUNS_BACK
 from service.routing import Delete
 
 
@@ -38,7 +39,7 @@ def test_whatever_a_queue_does_to_the_records_the_index_ends_equal_to_the_table(
 
 
 @settings(max_examples=500)
-@given(shard_cases() | live_cases())
+@given(shard_cases(back=RUNS_BACK) | live_cases(back=RUNS_BACK))
 def test_however_a_shard_is_read_the_index_ends_equal_to_the_table(case):
     check(case)
 
@@ -115,6 +116,16 @@ def test_without_the_fall_back_to_what_was_superseded_it_does_not_hold(monkeypat
 def test_without_reading_what_conflicts_within_a_second_it_does_not_hold(monkeypatch):
     monkeypatch.setattr(Hints, "_unsettled", lambda self, task: False)
     fails(shard_cases())
+
+
+def test_without_reading_what_conflicts_within_a_few_seconds_clocks_must_not_run_back(monkeypatch):
+    monkeypatch.setattr(hints, "RUNS_BACK", 0)
+    fails(live_cases(back=RUNS_BACK))
+
+
+def test_without_the_sequence_number_of_a_shard_clocks_must_not_run_back(monkeypatch):
+    monkeypatch.setattr(collapse, "_one_shard", lambda records: False)
+    fails(shard_cases(back=RUNS_BACK, gaps=[1]))
 
 
 def test_if_what_is_past_is_written_as_it_is_now_somebody_sees_it_go_back(monkeypatch):

@@ -15,7 +15,7 @@ from service.dispatch import Outcome, Result
 from service.dispatch.outcomes import APPLIED
 from service.errors import DeclarationError, Halt
 from service.records.serializer import typed
-from service.records.versions import stream_version
+from service.records.versions import RUNS_BACK, stream_version
 
 HOUR_AGO = NOW - 3600
 
@@ -218,11 +218,41 @@ def test_what_cannot_be_looked_at_again_is_tried_again():
     assert Bench(Breaking(), truth=world).outcomes(unranked(1, low=1)) == ["RETRY"]
 
 
-def test_a_conflict_across_seconds_is_stale_and_costs_no_read():
+def test_of_one_shard_the_sequence_number_decides_although_the_time_runs_back():
+    later, earlier = record(number=2, created=1_700_000_019), record(number=1, created=1_700_000_020)
+    bench = Bench(Items(), truth=truth(a=2))
+    assert bench.outcomes(earlier, later) == ["STALE", "APPLIED"]
+    assert bench.documents == {"a": {"n": 2}}
+
+
+def test_a_record_of_a_shard_that_meets_a_version_of_a_few_seconds_later_is_read():
+    bench = Bench(Items(), truth=truth(a=2))
+    bench.dispatch(record(number=1, created=1_700_000_000 + RUNS_BACK))
+    assert bench.outcomes(record(number=2, created=1_700_000_000)) == ["APPLIED"]
+    assert bench.documents == {"a": {"n": 2}}
+    assert bench.index.versions["items", "a"] == stream_version(1_700_000_000 + RUNS_BACK, 10**20)
+
+
+def test_a_conflict_across_more_seconds_is_stale_and_costs_no_read():
     bench = Bench(Items(), truth=truth(a=9))
-    bench.dispatch(record(number=1, created=1_700_000_001))
+    bench.dispatch(record(number=1, created=1_700_000_001 + RUNS_BACK))
     assert bench.outcomes(record(number=2, created=1_700_000_000)) == ["STALE"]
     assert bench.truth.reads == []
+
+
+def test_in_a_queue_the_time_decides_before_the_sequence_number():
+    later, earlier = record(number=2, created=1_700_000_019), record(number=1, created=1_700_000_020)
+    bench = Bench(Items(), truth=truth(a=2))
+    assert bench.outcomes(sqs_message(earlier, "m1"), sqs_message(later, "m2")) == ["APPLIED", "STALE"]
+    assert bench.outcomes(sqs_message(later)) == ["STALE"]
+    assert bench.truth.reads == []
+
+
+def test_records_of_a_shard_without_a_sequence_number_are_ordered_by_their_time():
+    earlier, later = (record(number=n, created=1_700_000_000 + n) for n in (1, 2))
+    del earlier["dynamodb"]["SequenceNumber"]
+    bench = Bench(Items(), truth=truth(a=2))
+    assert bench.outcomes(later, earlier) == ["APPLIED", "STALE"]
 
 
 def test_plain_redelivery_costs_no_read():
