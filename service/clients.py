@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from .deadline import time_left
 from .errors import SettingsError
 from .settings import Settings
 
@@ -20,6 +21,17 @@ CONNECTIONS: Final = 256
 
 They are opened one by one, when all that there are are in use. Beyond this number each request has one of its own.
 """
+
+CONNECT_TIMEOUT: Final = 2.0
+"""Seconds until a connection to AWS is given up; it is tried three times."""
+
+READ_TIMEOUT: Final = 30.0
+"""Seconds that a request to AWS waits for an answer, at the most."""
+
+LONGEST_PAUSE: Final = 3.0
+"""Seconds that botocore waits between its three tries, at the most."""
+
+_SHORTEST: Final = 0.001
 
 STAND_IN_REGION = "us-east-1"
 STAND_IN_KEY = "streamdex"
@@ -79,8 +91,8 @@ def make_aws_client(settings: Settings, service: str) -> Any:
     local = is_local(endpoint)
     session = make_session(settings, local)
     config = Config(
-        connect_timeout=5,
-        read_timeout=30,
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=READ_TIMEOUT,
         max_pool_connections=CONNECTIONS,
         retries={"mode": "standard", "max_attempts": 3},
         # A bucket's name in the host's name does not resolve on a laptop, and no proxy leads back to it.
@@ -88,9 +100,25 @@ def make_aws_client(settings: Settings, service: str) -> Any:
         proxies={} if local else None,
     )
     try:
-        return session.client(service.replace("_", ""), endpoint_url=endpoint or None, config=config)
+        client = session.client(service.replace("_", ""), endpoint_url=endpoint or None, config=config)
     except ValueError as error:
         raise SettingsError(f"the endpoint of {service}: {error}") from error
+    client.meta.events.register("before-send", _limit)
+    client.meta.events.register("needs-retry", _stop_retrying)
+    return client
+
+
+def _limit(request: Any, **_: Any) -> None:
+    """Have a request to AWS end at the current deadline: botocore reads its time-out from the context."""
+    left = time_left()
+    if left < READ_TIMEOUT and request.context is not None:
+        request.context["read_timeout"] = max(left, _SHORTEST)
+
+
+def _stop_retrying(caught_exception: Exception | None = None, **_: Any) -> None:
+    """Raise the error of a request that there is no time to send again, as botocore does after its last try."""
+    if caught_exception is not None and time_left() < LONGEST_PAUSE:
+        raise caught_exception
 
 
 def make_search_client(settings: Settings) -> Any:
@@ -118,6 +146,7 @@ def make_search_client(settings: Settings) -> Any:
         headers,
         parts.path.rstrip("/"),
         partial(make_opensearch, settings),
+        settings.search_timeout,
         compress=settings.search_compress,
         sign=signer and Signer(signer, f"{parts.scheme}://{parts.netloc}"),
     )
@@ -125,27 +154,35 @@ def make_search_client(settings: Settings) -> Any:
 
 def make_pool(settings: Settings) -> Any:
     """urllib3's connections to the search server, trusted as opensearch-py trusts them."""
-    from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Timeout, disable_warnings
+    from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, disable_warnings
+
+    from .search.timed import TimedConnection, TimedTLSConnection
 
     parts = urlsplit(settings.search_url)
-    options: dict[str, Any] = {"timeout": Timeout(settings.search_timeout), "maxsize": CONNECTIONS}
+    host = str(parts.hostname)
     if parts.scheme == "http":
-        return HTTPConnectionPool(str(parts.hostname), parts.port or 80, **options)
-    if not settings.search_verify_certs:
-        disable_warnings()
-        return HTTPSConnectionPool(str(parts.hostname), parts.port or 443, cert_reqs="CERT_NONE", **options)
-    from certifi import where
+        plain = HTTPConnectionPool(host, parts.port or 80, maxsize=CONNECTIONS)
+        plain.ConnectionCls = TimedConnection
+        return plain
+    options: dict[str, Any] = {"cert_reqs": "CERT_NONE"}
+    if settings.search_verify_certs:
+        from certifi import where
 
-    trusted = settings.search_ca_certs or os.environ.get("SSL_CERT_FILE") or where()  # the variable is OpenSSL's
-    return HTTPSConnectionPool(
-        str(parts.hostname), parts.port or 443, cert_reqs="CERT_REQUIRED", ca_certs=trusted, **options
-    )
+        # The variable is OpenSSL's.
+        trusted = settings.search_ca_certs or os.environ.get("SSL_CERT_FILE") or where()
+        options = {"cert_reqs": "CERT_REQUIRED", "ca_certs": trusted}
+    else:
+        disable_warnings()
+    secure = HTTPSConnectionPool(host, parts.port or 443, maxsize=CONNECTIONS, **options)
+    secure.ConnectionCls = TimedTLSConnection
+    return secure
 
 
 def make_opensearch(settings: Settings) -> Any:
     """An opensearch-py client."""
-    from opensearchpy import OpenSearch, RequestsHttpConnection, Urllib3HttpConnection
+    from opensearchpy import OpenSearch
 
+    from .search.bounded import BoundedConnection, BoundedSignedConnection
     from .search.serializer import AnswerReader
 
     options: dict[str, Any] = {
@@ -156,7 +193,7 @@ def make_opensearch(settings: Settings) -> Any:
         "retry_on_timeout": False,
         "pool_maxsize": CONNECTIONS,
         "http_compress": settings.search_compress,
-        "connection_class": Urllib3HttpConnection,
+        "connection_class": BoundedConnection,
     }
     if urlsplit(settings.search_url).scheme == "https":
         options["verify_certs"] = settings.search_verify_certs
@@ -166,7 +203,7 @@ def make_opensearch(settings: Settings) -> Any:
         options["http_auth"] = (settings.search_user, settings.search_password)
     elif settings.search_auth == "sigv4":
         options["http_auth"] = make_signer(settings)
-        options["connection_class"] = RequestsHttpConnection
+        options["connection_class"] = BoundedSignedConnection
     return OpenSearch(**options)
 
 

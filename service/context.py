@@ -11,13 +11,17 @@ from typing import Any, Final, Self
 
 from .clients import make_aws_client, make_search_client
 from .database import make_engine
+from .deadline import Deadline, time_left, until
 from .settings import Settings
 
 RESERVE: Final = 3.0
 """Seconds of an invocation that are left for the answer and the dead letters, at the most."""
 
 SHARE: Final = 5
-"""And no more than this part of what it has at its beginning: a function may have three seconds in all."""
+"""And no more than this part of what is left: a function may have three seconds in all."""
+
+TRIES: Final = 3
+"""Requests to the search server that hang, one after the other, for which an invocation has time."""
 
 
 class Context:
@@ -97,23 +101,19 @@ class Context:
             guard()
 
     @contextmanager
-    def timed(self, invocation: Context) -> Iterator[None]:
-        """Within the block, and this thread, `out_of_time` is asked before anything that may take long."""
-        before = getattr(self._here, "timed", None)
-        reserve = min(RESERVE, invocation.remaining_time() / SHARE)
-        self._here.timed = invocation.remaining_time, reserve
-        try:
+    def timed(self) -> Iterator[None]:
+        """End every request of the block, and of this thread, before the invocation ends.
+
+        RESERVE seconds, or 1/SHARE of what is left now if that is less, stay for what follows the block.
+        """
+        left = self.remaining_time()
+        reserve = min(RESERVE, left / SHARE)
+        with until(Deadline(lambda: self.remaining_time() - reserve, (left - reserve) / TRIES)):
             yield
-        finally:
-            self._here.timed = before
 
     def out_of_time(self) -> bool:
-        """Whether nothing more may be begun in this thread: what is left of the invocation is for its answer."""
-        timed = getattr(self._here, "timed", None)
-        if timed is None:
-            return False
-        remaining_time, reserve = timed
-        return bool(remaining_time() < reserve)
+        """True if nothing more may be begun in this thread: the rest of the invocation is for its answer."""
+        return time_left() < 0
 
     def remaining_time(self) -> float:
         """Seconds until the runtime cuts this work off; infinite outside of a Lambda."""

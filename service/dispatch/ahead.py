@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextvars import copy_context
 from itertools import islice
 from threading import Thread
 from typing import Generic, TypeAlias, TypeVar
@@ -48,10 +49,11 @@ class Sent(Thread, Generic[T]):
         self._meanwhile = meanwhile
         self._answer: list[T] = []
         self._error: BaseException | None = None
+        self._surroundings = copy_context()  # the deadline among them
 
     def run(self) -> None:
         try:
-            self._answer.append(self._request())
+            self._answer.append(self._surroundings.run(self._request))
         except BaseException as error:
             self._error = error
 

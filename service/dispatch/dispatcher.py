@@ -68,9 +68,7 @@ class Dispatcher:
         if not batch:
             return Report([])
         with self._observer.step("batch", source, batch):
-            context = context or self._context
-            with self._context.timed(context):
-                return self._carry_out(batch, source, context, within, comes_again, meanwhile)
+            return self._carry_out(batch, source, context or self._context, within, comes_again, meanwhile)
 
     def _carry_out(
         self,
@@ -82,23 +80,28 @@ class Dispatcher:
         meanwhile: Meanwhile | None,
     ) -> Report:
         began = self._patience.clock()
+        pauses = self._patience.pauses(min(within, context.remaining_time()))
         drop_future_times(batch, source, self._hints.now() + self._clock_skew)
         tasks = route(batch, self._router)
         try:
-            self._work_off(tasks, min(within, context.remaining_time()), context, meanwhile)
+            with context.timed():
+                self._work_off(tasks, pauses, context, meanwhile)
         except Halt as halt:
             if not comes_again:  # who calls does not wait until it is mended
                 for task in tasks:
                     task.results = task.results or [Result(Outcome.RETRY, str(halt))]
-                self._end(len(batch), source, tasks, began, comes_again)
+                self._end(len(batch), source, tasks, context, began, comes_again)
             raise
-        return self._end(len(batch), source, tasks, began, comes_again)
+        return self._end(len(batch), source, tasks, context, began, comes_again)
 
-    def _end(self, size: int, source: str, tasks: Sequence[Task], began: float, comes_again: bool) -> Report:
+    def _end(
+        self, size: int, source: str, tasks: Sequence[Task], context: Context, began: float, comes_again: bool
+    ) -> Report:
         """Keeps what can never succeed, or never comes again, and tells what became of the batch. Raises Halt."""
         if not comes_again:
             exhaust(tasks)
-        letters = self._store_rejected(tasks)
+        with context.timed():
+            letters = self._store_rejected(tasks)
         report = Report(_results(size, tasks))
         seconds = self._patience.clock() - began
         self._observer.dispatched(Dispatched(source, report, tasks, letters, seconds))
@@ -117,11 +120,10 @@ class Dispatcher:
         return letters
 
     def _work_off(
-        self, tasks: Sequence[Task], within: float, context: Context, meanwhile: Meanwhile | None
+        self, tasks: Sequence[Task], pauses: Iterator[float], context: Context, meanwhile: Meanwhile | None
     ) -> None:
         """Tries the tasks; what failed and may succeed later again, while there is time."""
         pending = [task for task in tasks if not task.results]
-        pauses = self._patience.pauses(within)
         for tries in count(1):
             self._try(pending, context, meanwhile if tries == 1 else None)
             pending = [task for task in pending if not task.result.outcome.done]

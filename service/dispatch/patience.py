@@ -25,11 +25,13 @@ class Patience:
     chance: Callable[[], float] = random.random
 
     def pauses(self, remaining: float) -> Iterator[float]:
-        """The seconds to wait before each further try; ends when the next would come too late.
+        """Return the seconds to wait before each further try; they end when the next would come too late.
 
-        `remaining` is what the runtime leaves, in seconds.
+        The time runs from this call. `remaining` is what the runtime leaves, in seconds.
         """
-        deadline = self.clock() + min(self.most, remaining - RESERVE)
+        return self._until(self.clock() + min(self.most, remaining - RESERVE))
+
+    def _until(self, deadline: float) -> Iterator[float]:
         ceiling = self.shortest
         while True:
             pause = max(self.chance() * ceiling, self.shortest / 10)

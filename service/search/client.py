@@ -12,10 +12,14 @@ from functools import cached_property
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 
+from ..deadline import after, request_time, time_left, until
 from .answers import read_answer
 
 LEVEL: Final = 1
 """Of gzip: its default takes four times the time for a fifth less to send."""
+
+ADDRESSES: Final = 3
+"""Addresses of a server that may be tried within the time of one request: a domain has one in each zone."""
 
 Sign: TypeAlias = Callable[[str, str, bytes | None, Mapping[str, str]], Mapping[str, str]]
 """Of a request's method, path, body and headers, the headers to send."""
@@ -23,8 +27,9 @@ Sign: TypeAlias = Callable[[str, str, bytes | None, Mapping[str, str]], Mapping[
 
 class SearchClient:
     """As opensearch-py's client. `pool` is urllib3's for the server, `path` what stands before each path there,
-    and `make` makes opensearch-py's client once it is wanted. With `compress` bodies are gzipped; `sign` gives the
-    headers of a signed request."""
+    and `make` makes opensearch-py's client once it is wanted. A request takes `timeout` seconds at the most, from
+    its first byte to the last of its answer, and ends at the current deadline. With `compress` bodies are gzipped;
+    `sign` gives the headers of a signed request."""
 
     def __init__(
         self,
@@ -32,10 +37,12 @@ class SearchClient:
         headers: Mapping[str, str],
         path: str,
         make: Callable[[], Any],
+        timeout: float,
         compress: bool = False,
         sign: Sign | None = None,
     ):
         self._pool = pool
+        self._timeout = timeout
         self._compress = compress
         self._sign = sign
         self._headers = {**headers, "content-type": "application/json"}
@@ -58,22 +65,43 @@ class SearchClient:
         if self._sign is not None:
             headers = self._sign(method, path, body, headers)
         try:
-            answer = self._pool.urlopen(method, path, body, headers=headers, retries=False, redirect=False)
-            text = answer.data.decode("utf-8", "surrogatepass")
+            status, text, kind = self._send(method, path, body, headers)
         except Exception as error:
             from .failures import unreached
 
             raise unreached(error) from error
-        if not 200 <= answer.status < 300:
+        if not 200 <= status < 300:
             from .failures import refused
 
-            raise refused(answer.status, text, answer.headers.get("content-type", ""))
+            raise refused(status, text, kind)
         try:
             return read_answer(text)
         except ValueError as error:
             from opensearchpy.exceptions import SerializationError
 
             raise SerializationError(text, error) from error
+
+    def _send(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> tuple[int, str, str]:
+        """Return the status, the text and the content type of an answer. Raises what urllib3 raises."""
+        from urllib3 import Timeout
+
+        with until(after(request_time(self._timeout))):
+            left = time_left()
+            if left <= 0:
+                raise TimeoutError("no time was left to send the request")
+            answer = self._pool.urlopen(
+                method,
+                path,
+                body,
+                headers=headers,
+                retries=False,
+                redirect=False,
+                timeout=Timeout(connect=left / ADDRESSES, read=left),
+            )
+            text = answer.data.decode("utf-8", "surrogatepass")
+        return answer.status, text, answer.headers.get("content-type", "")
 
     @cached_property
     def whole(self) -> Any:

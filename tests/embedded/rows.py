@@ -74,7 +74,7 @@ class Database:
     def within(self, seconds: Callable[[], float]) -> Any:
         """An invocation of a Lambda that says of itself how many seconds are left."""
         parent = SimpleNamespace(get_remaining_time_in_millis=lambda: seconds() * 1000)
-        return self.context.timed(self.context.during(parent))
+        return self.context.during(parent).timed()
 
     def close(self) -> None:
         self.execute(f"DROP TABLE {self.table}")

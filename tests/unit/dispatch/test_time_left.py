@@ -10,11 +10,15 @@ from typing import Any, ClassVar
 import pytest
 from builders import s3_record, stream_record
 from contexts import Countdown, failing_search, no_time_left
+from contexts.failing_search import FailingSearch
 from fakes import Bench, Items, Uploads, records
 
 from service import Context, Index, TableRoute
+from service.context import RESERVE
+from service.deadline import request_time, time_left
 from service.dispatch import Outcome
 from service.dispatch.hints import Hints
+from service.dispatch.patience import Patience
 from service.lookups import Lookups
 from service.routing import IndexDeclaration
 from service.settings import Settings
@@ -112,7 +116,7 @@ def test_routes_that_there_is_no_time_to_ask_are_not_asked():
 
 def test_time_is_that_of_the_thread_s_own_invocation_and_endless_after_it():
     countdown, context = Countdown(10.0), Context()
-    with context.timed(context.during(countdown)):
+    with context.during(countdown).timed():
         assert not context.out_of_time()
         countdown.spend(9.0)
         assert context.out_of_time()
@@ -127,6 +131,32 @@ def test_a_function_of_few_seconds_works_all_the_same(left):
     bench = Bench(Items())
     assert outcomes(bench, Context(parent=Countdown(left)), *CHANGES) == ["APPLIED"] * 6
     assert outcomes(bench, no_time_left(), CHANGES[0]) == ["APPLIED"]
+
+
+class Late(FailingSearch):
+    """Answers each request after some seconds of the invocation, or is given up before."""
+
+    def __init__(self, countdown: Countdown, seconds: float):
+        super().__init__(503)
+        self._countdown, self._seconds = countdown, seconds
+
+    def bulk(self, body: bytes) -> Any:
+        self._countdown.spend(min(self._seconds, request_time(30.0), max(time_left(), 0.0)))
+        return super().bulk(body)
+
+
+@pytest.mark.parametrize("seconds", [5.0, 15.0, 1000.0])
+@pytest.mark.parametrize("left", [30.0, 60.0])
+def test_a_function_answers_in_time_however_late_the_search_server_answers(left, seconds):
+    countdown = Countdown(left)
+    context = Context(parent=countdown, search=Late(countdown, seconds))
+    sink = SearchSink(context, {"items": IndexDeclaration("items")})
+    bench = Bench(Items(), index=sink, context=context)
+    bench.dispatcher._patience = Patience(
+        1000.0, clock=lambda: left - countdown.left, sleep=countdown.spend, chance=lambda: 1.0
+    )
+    assert outcomes(bench, context, *CHANGES) == ["RETRY"] * 6
+    assert countdown.left >= RESERVE - 0.01
 
 
 def test_a_failing_search_server_is_not_tried_again_beyond_the_time_left():

@@ -1,0 +1,38 @@
+"""opensearch-py's connections, whose requests end at the current deadline."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from opensearchpy import RequestsHttpConnection, Urllib3HttpConnection
+from urllib3 import HTTPSConnectionPool
+
+from ..deadline import after, request_time, time_left, until
+from .failures import unreached
+from .timed import TimedConnection, TimedTLSConnection
+
+
+class _Bounded:
+    """What both kinds of connection have in common."""
+
+    timeout: Any
+
+    def perform_request(self, *arguments: Any, timeout: float | None = None, **options: Any) -> Any:
+        with until(after(request_time(timeout or self.timeout))):
+            left = time_left()
+            if left <= 0:
+                raise unreached(TimeoutError("no time was left to send the request"))
+            return super().perform_request(*arguments, timeout=left, **options)  # type: ignore[misc]
+
+
+class BoundedConnection(_Bounded, Urllib3HttpConnection):
+    """The one over urllib3."""
+
+    def _create_urllib3_pool(self) -> None:
+        super()._create_urllib3_pool()
+        secure = isinstance(self.pool, HTTPSConnectionPool)
+        self.pool.ConnectionCls = TimedTLSConnection if secure else TimedConnection
+
+
+class BoundedSignedConnection(_Bounded, RequestsHttpConnection):
+    """The one over requests, which limits each read alone."""

@@ -1,0 +1,59 @@
+"""A server on this machine that accepts requests and never answers, or answers a byte at a time."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from threading import Event, Thread
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n"
+
+
+class HostileServer:
+    """`silent` answers nothing; else each connection gets the head of an answer and then a byte every 20 ms."""
+
+    def __init__(self, listener: socket.socket, silent: bool):
+        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        self.accepted = 0
+        self.done = Event()
+        self._listener = listener
+        self._silent = silent
+        self._threads: list[Thread] = []
+
+    def serve(self) -> None:
+        with suppress(OSError):  # the listener is closed
+            while True:
+                connection, _ = self._listener.accept()
+                self.accepted += 1
+                self._threads.append(Thread(target=self._serve_one, args=(connection,)))
+                self._threads[-1].start()
+
+    def stop(self) -> None:
+        self.done.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _serve_one(self, connection: socket.socket) -> None:
+        with connection, suppress(OSError):  # the client gives up, as it should
+            connection.recv(65536)
+            if self._silent:
+                self.done.wait()
+                return
+            connection.sendall(HEAD)
+            while not self.done.wait(0.02):
+                connection.sendall(b" ")
+
+
+@contextmanager
+def hostile(silent: bool = False) -> Iterator[HostileServer]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = HostileServer(listener, silent)
+        accepting = Thread(target=server.serve)
+        accepting.start()
+        try:
+            yield server
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            accepting.join()
+            server.stop()
