@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 
 from .clients import make_aws_client, make_search_client
 from .database import make_engine
-from .deadline import Deadline, time_left, until
+from .deadline import NO_DEADLINE, Deadline, time_left, until
 from .settings import Settings
 
 RESERVE: Final = 3.0
@@ -108,7 +108,8 @@ class Context:
         """
         left = self.remaining_time()
         reserve = min(RESERVE, left / SHARE)
-        with until(Deadline(lambda: self.remaining_time() - reserve, (left - reserve) / TRIES)):
+        deadline = Deadline(lambda: self.remaining_time() - reserve, (left - reserve) / TRIES)
+        with until(NO_DEADLINE if left == math.inf else deadline):
             yield
 
     def out_of_time(self) -> bool:

