@@ -44,8 +44,8 @@ class Mode:
 class Replayed:
     """What became of recordings: how many records had each outcome, and which had no route.
 
-    Of what was `filtered` out, so many could not be read: nobody knows whether they were meant. With `one_route`
-    the records of others count as filtered out.
+    Of what was `filtered` out, so many could not be read: nobody knows whether they were meant. `unread` says why,
+    of the first. With `one_route` the records of others count as filtered out.
     """
 
     one_route: bool = False
@@ -53,6 +53,7 @@ class Replayed:
     unrouted: Counter[str] = field(default_factory=Counter)
     filtered: int = 0
     unreadable: int = 0
+    unread: str = ""
 
     @property
     def records(self) -> int:
@@ -109,5 +110,7 @@ def chosen(records: Iterable[Record], takes: Takes, replayed: Replayed) -> list[
             found.append(record)
             continue
         replayed.filtered += 1
-        replayed.unreadable += isinstance(record, Undecodable)
+        if isinstance(record, Undecodable):
+            replayed.unreadable += 1
+            replayed.unread = replayed.unread or record.reason
     return found

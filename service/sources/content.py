@@ -16,6 +16,12 @@ from ..errors import SettingsError, StreamdexError, Unreachable
 BUFFER: Final = 256 * 1024
 """Bytes."""
 
+RATIO: Final = 500
+"""How many times its size a compressed file may grow. JSON lines grow 20 to 200 times, a bomb about 1,030."""
+
+GROWTH: Final = 64 * 1024 * 1024
+"""Bytes to which any compressed file may grow, however small it is."""
+
 
 class Bytes(Protocol):
     """What lies in a file."""
@@ -32,6 +38,7 @@ class _Raw(io.RawIOBase):
 
     def __init__(self, found: Bytes, where: str, told: Callable[[int], None]):
         self.error = ""
+        self.taken = 0
         self._found = found
         self._where = where
         self._told = told
@@ -43,6 +50,7 @@ class _Raw(io.RawIOBase):
         with reading(self._where):
             found = self._found.read(len(buffer))
         buffer[: len(found)] = found
+        self.taken += len(found)
         self._told(len(found))
         return len(found)
 
@@ -52,23 +60,29 @@ class _Raw(io.RawIOBase):
 
 
 class _Unpacked(io.RawIOBase):
-    """Decompresses; what is cut off or broken ends where it does."""
+    """Decompresses a file. One that is cut off or broken, or grows too much, ends where it does."""
 
-    def __init__(self, packed: BinaryIO):
+    def __init__(self, packed: BinaryIO, raw: _Raw):
         self.error = ""
         self._packed = packed
+        self._raw = raw
+        self._given = 0
         self._file = gzip.GzipFile(fileobj=packed)
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
+        if self._given > GROWTH + RATIO * self._raw.taken:
+            self.error = f"it grows to more than {RATIO} times its size (limit of a file over {GROWTH:,} bytes)"
+            return 0
         try:
             found = self._file.read1(len(buffer))
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             self.error = str(error)
             return 0
         buffer[: len(found)] = found
+        self._given += len(found)
         return len(found)
 
     def close(self) -> None:
@@ -78,9 +92,10 @@ class _Unpacked(io.RawIOBase):
 
 
 def open_content(found: Bytes, where: str, told: Callable[[int], None]) -> Content:
-    """What lies there, decompressed if it is gzip. `told` hears how many more bytes of it were read."""
-    content = Content(_Raw(found, where, told))
-    return Content(_Unpacked(content)) if content.peek(2)[:2] == b"\x1f\x8b" else content
+    """The content of a file, decompressed if it is gzip. `told` gets how many more bytes of the file were read."""
+    raw = _Raw(found, where, told)
+    content = Content(raw)
+    return Content(_Unpacked(content, raw)) if content.peek(2)[:2] == b"\x1f\x8b" else content
 
 
 class Content(io.BufferedReader):

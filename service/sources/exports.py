@@ -19,6 +19,7 @@ from ..records import INSERT, MODIFY, REMOVE, TableRecord
 from ..records.objects import to_unix
 from ..records.tables import scanned, table_of
 from ..records.versions import MARGIN
+from .lines import LARGEST, Document, lines
 from .places import Place, Store
 
 SUMMARY: Final = "manifest-summary.json"
@@ -110,10 +111,20 @@ def data_files(store: Store, manifest: Place) -> Iterator[tuple[Place, Export]]:
     export = _export(summary, manifest.where)
     folder = posixpath.dirname(manifest.path)
     home = posixpath.dirname(folder) if summary.get("exportType") == INCREMENTAL else folder
-    with _at(store, posixpath.join(folder, FILES), manifest).open() as lines:
-        for line in filter(bytes.strip, lines):
-            name = posixpath.basename(json.loads(line)["dataFileS3Key"])
-            yield _at(store, posixpath.join(home, "data", name), manifest), export
+    listing = _at(store, posixpath.join(folder, FILES), manifest)
+    with listing.open() as file:
+        for line in lines(file):
+            yield _at(store, posixpath.join(home, "data", _file_in(line, listing)), manifest), export
+
+
+def _file_in(line: Document, listing: Place) -> str:
+    """The name of the data file that a line of the manifest is about. Raises SettingsError."""
+    try:
+        if line.error:
+            raise ValueError(line.error)
+        return str(posixpath.basename(json.loads(line.text)["dataFileS3Key"]))
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise SettingsError(f"{listing.where}:{line.line} does not name a file of an export: {error}") from error
 
 
 def _at(store: Store, path: str, manifest: Place) -> Place:
@@ -126,10 +137,13 @@ def _at(store: Store, path: str, manifest: Place) -> Place:
 def _read(manifest: Place) -> Mapping[str, Any]:
     try:
         with manifest.open() as file:
-            summary = json.load(file)
+            text = file.read(LARGEST + 1)
+        if len(text) > LARGEST:
+            raise ValueError(f"it is larger than {LARGEST:,} bytes")
+        summary = json.loads(text)
         if not isinstance(summary["tableArn"], str):
             raise TypeError("tableArn is no text")
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise SettingsError(f"{manifest.where} is no manifest of an export: {error}") from error
     found: Mapping[str, Any] = summary
     return found

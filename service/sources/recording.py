@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
-from io import BytesIO
-from itertools import chain, islice
-from typing import Any, BinaryIO, Final
+from itertools import chain
+from typing import Any, Final
 
 from ..context import Context
 from ..dispatch import Report
@@ -17,13 +15,8 @@ from ..errors import DecodeError, SettingsError, UnknownEvent
 from ..records import Record, Undecodable
 from .envelopes import unwrap
 from .exports import Export, KeysOf, beside, data_files, is_line, is_manifest, of_table, record_of
+from .lines import Document, documents
 from .places import STANDARD_INPUT, Place, standard_input, store_of
-
-_BEGINNING: Final = 10
-"""Lines that are looked at to tell JSON lines, of which some may be broken, from one document."""
-
-_LARGEST_EVENT: Final = 64 * 1024 * 1024
-"""Bytes, also of one line: what is longer is read in pieces."""
 
 _BATCH_BYTES: Final = 4 * 1024 * 1024
 """Bytes of text that make a batch, however few records they hold."""
@@ -84,26 +77,31 @@ class Recording:
     def _weighed(self) -> Iterator[tuple[Record, int]]:
         """Each record with the bytes that were read for it."""
         with self._place.open(self._told) as file:
-            for number, text in documents(file):
-                size = len(text)
-                for record in self._read(text, number):
+            for document in documents(file):
+                size = len(document.text)
+                for record in self._read(document):
                     yield record, size
                     size = 0
             if file.error:
                 reason = f"{self._place.name}: the rest cannot be decompressed: {file.error}"
                 yield Undecodable("", reason, self.name, self._place.name), 0
 
-    def _read(self, text: bytes, line: int) -> Iterator[Record]:
-        where = f"{self._place.name}:{line}"
+    def _read(self, document: Document) -> Iterator[Record]:
+        where, text = f"{self._place.name}:{document.line}", document.text
+        if document.error:
+            yield self._undecodable(text, where, document.error)
+            return
         try:
             payload = json.loads(text)
             for record in self._exported(payload) if is_line(payload) else unwrap(payload):
                 yield self._named(record, where)
         except (DecodeError, UnknownEvent) as error:
-            yield Undecodable(text.decode(errors="replace"), f"{where}: {error}", self.name, where)
+            yield self._undecodable(text, where, str(error))
         except (ValueError, RecursionError) as error:
-            reason = f"{where}: not JSON: {error}"
-            yield Undecodable(text.decode(errors="replace"), reason, self.name, where)
+            yield self._undecodable(text, where, f"not JSON: {error}")
+
+    def _undecodable(self, text: bytes, where: str, reason: str) -> Undecodable:
+        return Undecodable(text.decode(errors="replace"), f"{where}: {reason}", self.name, where)
 
     def _exported(self, line: Any) -> Iterator[Record]:
         if self._export is None:
@@ -170,37 +168,3 @@ def files_of(where: str, context: Context) -> Iterator[tuple[Place, Export | Non
 def is_beside_the_point(place: Place) -> bool:
     """Whether a file of a folder holds no records: hidden, unfinished, or about an export's files."""
     return place.name.startswith((".", "_", "manifest-"))
-
-
-def documents(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """The JSON documents of a file with the numbers of their lines: each line one, or all lines together.
-
-    The file is read once, so that it may be a pipe. A Lambda event has 6 MB at most ("Lambda quotas"): what is
-    larger by far is read line by line unseen.
-    """
-    lines = iter(partial(file.readline, _LARGEST_EVENT), b"")
-    beginning = list(islice(lines, _BEGINNING))
-    first = next((line for line in beginning if line.strip()), b"")
-    if not first or is_json(first):
-        yield from numbered(chain(beginning, lines))
-        return
-    rest = file.read(_LARGEST_EVENT)
-    whole = b"".join(beginning) + rest
-    if len(rest) < _LARGEST_EVENT and (is_json(whole) or not any(map(is_json, beginning))):
-        yield 1, whole
-        return
-    whole += file.readline(_LARGEST_EVENT)
-    yield from numbered(chain(BytesIO(whole), lines))
-
-
-def numbered(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-    """The lines that are not blank, with their numbers from 1."""
-    return ((number, line) for number, line in enumerate(lines, 1) if line.strip())
-
-
-def is_json(text: bytes) -> bool:
-    """Whether text is a JSON object, or a list of them."""
-    try:
-        return isinstance(json.loads(text), dict | list)
-    except (ValueError, RecursionError):
-        return False

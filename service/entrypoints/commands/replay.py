@@ -78,7 +78,8 @@ def summarise(chosen: Chosen, replayed: Replayed, rehearsal: Rehearsal | None) -
     for reason, count in replayed.unrouted.items():
         print(f"{counted(count)}: {reason}", file=sys.stderr)
     if replayed.unreadable:
-        print(f"{counted(replayed.unreadable)} could not be read: they may be among those meant", file=sys.stderr)
+        words = f"{counted(replayed.unreadable)} could not be read and may be among the selected"
+        print(f"{words}; the first: {replayed.unread}", file=sys.stderr)
     if rehearsal is not None:
         print("nothing was written", file=sys.stderr)
     elif replayed.counts["rejected"]:

@@ -97,7 +97,10 @@ def test_the_filters_choose_and_what_they_leave_out_is_counted(capsys, tmp_path)
 
 def test_what_cannot_be_read_and_may_have_been_meant_is_told(capsys, tmp_path):
     assert main(["replay", write(tmp_path, *ITEMS, "{broken"), "--dry-run", "--key=b"]) == 1
-    assert "1 record could not be read: they may be among those meant" in capsys.readouterr().err
+    assert (
+        "1 record could not be read and may be among the selected; the first: recording.jsonl:"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(

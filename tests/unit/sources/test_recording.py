@@ -212,16 +212,6 @@ def test_the_records_of_one_large_event_are_a_batch(tmp_path, monkeypatch):
     assert [len(batch.records) for batch in opened(path)] == [1, 4]
 
 
-def test_a_line_without_end_is_read_in_pieces(tmp_path, monkeypatch):
-    monkeypatch.setattr(recording, "_LARGEST_EVENT", 1000)
-    path = write(tmp_path / "r.jsonl", *RECORDS)
-    with path.open("ab") as file:
-        file.write(b"x" * 2500 + b"\n" + json.dumps(RECORDS[0]).encode())
-    pieces = [len(r.raw) for r in opened(path).records() if isinstance(r, Undecodable)]
-    assert pieces == [1000, 1000, 501]
-    assert names(opened(path))[-1] == "0"
-
-
 def test_memory_does_not_grow_with_the_file(tmp_path):
     path = write(tmp_path / "r.jsonl", *[stream_record(new={"id": "k", "text": "x" * 4000})] * 3000)
     tracemalloc.start()
