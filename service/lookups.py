@@ -1,4 +1,4 @@
-"""Reads what is there now: items, consistently and many at once, and whether an object is still there."""
+"""Reads the current state: items, consistently and many at once, and the content of an object."""
 
 from __future__ import annotations
 
@@ -42,9 +42,10 @@ class Lookups:
         return [found.get((record.table, _key_of(record.keys))) for record in records]
 
     def revision(self, upload: ObjectRecord) -> Revision | None:
-        """Which content the object has now; None where it is gone. A delete marker is no object.
+        """Return the current content of the object; None if it is gone. A delete marker is no object.
 
-        Raises Retry when no time is left, and what boto3 raises.
+        Raises:
+            Retry: no time is left. Also what boto3 raises.
         """
         from botocore.exceptions import ClientError
 
@@ -55,7 +56,12 @@ class Lookups:
             if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404:
                 return None
             raise
-        return Revision(answer.get("VersionId", ""), answer.get("ETag", "").strip('"'))
+        return Revision(
+            version_id=answer.get("VersionId", ""),
+            etag=answer.get("ETag", "").strip('"'),
+            size=answer["ContentLength"],
+            modified=answer["LastModified"].timestamp(),
+        )
 
     def _read(self, table: str, keys: Sequence[dict[str, Any]]) -> Iterator[Mapping[str, Any]]:
         rest = iter(keys)

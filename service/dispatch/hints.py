@@ -51,7 +51,7 @@ class Lookups(Protocol):
         ...
 
     def revision(self, upload: ObjectRecord) -> Revision | None:
-        """Which content the object has; None where it is gone."""
+        """The current content of the object; None if it is gone."""
         ...
 
 
@@ -163,8 +163,7 @@ class Hints:
             ]
             return
         if record.event in (CREATED, DELETED):
-            version = record.version if task.at is None else max(record.version, task.at)
-            _see(task, record.as_now(CREATED if found else DELETED, version, found))
+            _see(task, _current(task, record, found))
 
     def _unsettled(self, task: Task) -> bool:
         conflicts = [result.conflict for result in task.results if result.conflict is not None]
@@ -175,17 +174,17 @@ class Hints:
         return _may_be_overtaken(task) and self._changed_meanwhile(task)
 
     def _changed_meanwhile(self, task: Task) -> bool:
-        """Looks again after an item was written: an object that came or went meanwhile may have been overtaken."""
+        """Re-read the object after it was written, and reopen the task if the object has changed since."""
         before = task.seen
         if self.trusting or not isinstance(before, ObjectRecord) or not isinstance(task.record, ObjectRecord):
             return False
         try:
-            there = self.lookups.revision(task.record) is not None
+            now = _current(task, task.record, self.lookups.revision(task.record))
         except Exception as error:
             where, key = f"looking again at an object of bucket {task.record.bucket}", task.record.key
             task.results = [result_of(error, where, f", key {key}")]
             return False
-        if there == (before.event == CREATED):
+        if (now.event, now.revision) == (before.event, before.revision):
             return False
         task.reopen(None)
         return True
@@ -289,6 +288,17 @@ def _why_of_item(record: TableRecord, bound: BoundRoute) -> str:
 
 def _lacks_image(record: TableRecord | ObjectRecord, bound: BoundRoute) -> bool:
     return isinstance(record, TableRecord) and record.event in bound.batched and not record.has_new
+
+
+def _current(task: Task, record: ObjectRecord, found: Revision | None) -> ObjectRecord:
+    """Return the record with the event and the content of the object that was found.
+
+    A record that names its content keeps it if rows are made of it: each content has rows of its own.
+    """
+    version = record.version if task.at is None else max(record.version, task.at)
+    keeps = task.bound is not None and bool(task.bound.database) and str(record.revision) != ""
+    content = record.revision if keeps else found or Revision()
+    return record.as_now(CREATED if found else DELETED, version, content)
 
 
 def _see(task: Task, now: TableRecord | ObjectRecord) -> None:

@@ -25,14 +25,16 @@ the time of the gateway, byte by byte as its memory holds it (`rgw_notify.cc`): 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """Which content of an object is meant: its version where the bucket keeps versions, and its ETag; "" if not
-    known."""
+    """One content of an object: its version in a bucket with versions, its ETag, its size in bytes, and the Unix
+    time of its last change. "" or None stand for what is not known."""
 
     version_id: str = ""
     etag: str = ""
+    size: int | None = None
+    modified: float | None = None
 
     def __str__(self) -> str:
-        """One name for it. What was put while versions were suspended is `null`, again and again."""
+        """The name of the content. What was put while versions were suspended is `null`, again and again."""
         return self.etag if self.version_id in ("", "null") else self.version_id
 
 
@@ -95,17 +97,15 @@ class ObjectRecord:
 
     @property
     def revision(self) -> Revision:
-        return Revision(self.version_id, self.etag)
+        """The content that the record is about."""
+        return Revision(self.version_id, self.etag, self.size, self.created)
 
-    def as_now(self, event: str, version: int, revision: Revision | None = None) -> ObjectRecord:
-        """The same record of the object as it is now: `CREATED` if it is there, `DELETED` if it is gone.
-
-        One that does not say which content it is about is about the one that was found.
-        """
+    def as_now(self, event: str, version: int, revision: Revision) -> ObjectRecord:
+        """Return the record with another event, version and content. It keeps its time if `modified` is None."""
         found = copy(self)
         found.event, found.version = event, version
-        if revision is not None and not str(self.revision):
-            found.version_id, found.etag = revision.version_id, revision.etag
+        found.version_id, found.etag, found.size = revision.version_id, revision.etag, revision.size
+        found.created = self.created if revision.modified is None else revision.modified
         return found
 
     def drop_times_after(self, latest: float) -> bool:

@@ -11,7 +11,7 @@ from deployments import Deployment, aws_client
 from service.context import Context
 from service.errors import Retry
 from service.lookups import Lookups
-from service.records import TableRecord
+from service.records import Revision, TableRecord
 from service.records.objects import from_notification
 from service.records.serializer import typed
 
@@ -61,10 +61,23 @@ def test_keys_of_two_parts_with_numbers_and_bytes_are_found_in_several_tables(
 def test_an_object_is_there_until_it_is_deleted(deployment: Deployment, lookups: Lookups):
     upload = from_notification(s3_record("a b+ü.jpg", bucket=deployment.bucket))
     assert lookups.revision(upload) is None
-    deployment.upload("a b+ü.jpg")
-    assert lookups.revision(upload)
+    deployment.upload("a b+ü.jpg", b"12345")
+    found = lookups.revision(upload)
+    stored = deployment.s3.list_objects_v2(Bucket=deployment.bucket)["Contents"][0]
+    assert found == Revision("", stored["ETag"].strip('"'), 5, stored["LastModified"].timestamp())
     deployment.s3.delete_object(Bucket=deployment.bucket, Key="a b+ü.jpg")
     assert lookups.revision(upload) is None
+
+
+def test_of_an_object_with_versions_the_current_one_is_found(deployment: Deployment, lookups: Lookups):
+    versioning = {"Status": "Enabled"}
+    deployment.s3.put_bucket_versioning(Bucket=deployment.bucket, VersioningConfiguration=versioning)
+    old = deployment.s3.put_object(Bucket=deployment.bucket, Key="k", Body=b"1")["VersionId"]
+    new = deployment.s3.put_object(Bucket=deployment.bucket, Key="k", Body=b"22")
+    deployment.s3.delete_object(Bucket=deployment.bucket, Key="k", VersionId=old)
+    found = lookups.revision(from_notification(s3_record("k", bucket=deployment.bucket)))
+    assert found is not None
+    assert (found.version_id, found.etag, found.size) == (new["VersionId"], new["ETag"].strip('"'), 2)
 
 
 def test_a_bucket_that_cannot_be_read_is_no_bucket_without_objects(deployment: Deployment):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from builders import eventbridge, lambda_event, s3_record, sns_record, sqs_message
-from deployments import documents_of, drop
+from deployments import aws_client, documents_of, drop
 
 LAMBDA = SimpleNamespace(get_remaining_time_in_millis=lambda: 30_000, aws_request_id="r-1")
 INDEX = "extracted"
@@ -75,6 +75,51 @@ def test_a_creation_that_comes_after_its_deletion_changes_nothing(handlers, sear
     delete(lambda_event(removed("a.jpg")), LAMBDA)
     create(lambda_event(created("a.jpg")), LAMBDA)
     assert documents_of(search_url, INDEX) == {}
+
+
+@pytest.fixture
+def versioned(aws_url: str) -> Iterator[Any]:
+    """The bucket of the example, with versions."""
+    s3 = aws_client(aws_url, "s3")
+    s3.create_bucket(Bucket="images-in")
+    s3.put_bucket_versioning(Bucket="images-in", VersioningConfiguration={"Status": "Enabled"})
+    yield s3
+    versions = s3.list_object_versions(Bucket="images-in")
+    for found in versions.get("Versions", []) + versions.get("DeleteMarkers", []):
+        s3.delete_object(Bucket="images-in", Key=found["Key"], VersionId=found["VersionId"])
+    s3.delete_bucket(Bucket="images-in")
+
+
+def removed_version(version: str, sequencer: str) -> Any:
+    """S3 says neither size nor ETag of what it removed."""
+    raw = removed("k", sequencer=sequencer)
+    raw["s3"]["object"] = {"key": "k", "versionId": version, "sequencer": sequencer}
+    return raw
+
+
+def test_whatever_happens_to_versions_a_document_has_the_size_of_what_is_stored(handlers, versioned, search_url):
+    create, delete = handlers
+    put, drop_version = versioned.put_object, versioned.delete_object
+    old = put(Bucket="images-in", Key="k", Body=b"1")["VersionId"]
+    put(Bucket="images-in", Key="k", Body=b"22")
+    create(lambda_event(created("k", "0055AED6DCD9020000")), LAMBDA)
+    drop_version(Bucket="images-in", Key="k", VersionId=old)
+    delete(lambda_event(removed_version(old, "0055AED6DCD9030000")), LAMBDA)
+    assert documents_of(search_url, INDEX) == {"k": {"key": "k", "size": 2}}
+
+    marker = drop_version(Bucket="images-in", Key="k")["VersionId"]
+    marked = removed("k", "ObjectRemoved:DeleteMarkerCreated", "0055AED6DCD9040000")
+    marked["s3"]["object"]["versionId"] = marker
+    delete(lambda_event(marked), LAMBDA)
+    assert documents_of(search_url, INDEX) == {}
+
+    drop_version(Bucket="images-in", Key="k", VersionId=marker)
+    delete(lambda_event(removed_version(marker, "0055AED6DCD9050000")), LAMBDA)
+    assert documents_of(search_url, INDEX) == {"k": {"key": "k", "size": 2}}
+
+    put(Bucket="images-in", Key="k", Body=b"333")
+    create(lambda_event(sqs_message({"bucket": "images-in", "key": "k"})), LAMBDA)
+    assert documents_of(search_url, INDEX) == {"k": {"key": "k", "size": 3}}
 
 
 def test_events_come_directly_or_through_sns_sqs_and_eventbridge(handlers, search_url):

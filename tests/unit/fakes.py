@@ -83,6 +83,7 @@ class Truth:
     def __init__(self, items: Mapping[str, Any] | None = None, objects: Collection[str] | None = None):
         self.table = dict(items or {})
         self.objects = None if objects is None else set(objects)
+        self.contents: dict[str, Revision] = {}
         self.reads: list[list[str]] = []
         self.error: Exception | None = None
 
@@ -99,7 +100,7 @@ class Truth:
         if self.error:
             raise self.error
         there = upload.event == CREATED if self.objects is None else upload.key in self.objects
-        return Revision(etag="now") if there else None
+        return self.contents.get(upload.key, Revision(etag="now")) if there else None
 
 
 class HeldLetters:

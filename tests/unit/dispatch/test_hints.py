@@ -10,10 +10,11 @@ from botocore.exceptions import ClientError
 from builders import s3_record, sns_record, sqs_message, stream_record
 from fakes import NOW, Bench, IndexModel, Items, Truth, Uploads, records
 
-from service import BucketRoute, Delete, DeleteItem, Index, PutItem, TableRoute
+from service import BucketRoute, Delete, DeleteItem, Index, InsertRows, PutItem, TableRoute
 from service.dispatch import Outcome, Result
 from service.dispatch.outcomes import APPLIED
 from service.errors import DeclarationError, Halt
+from service.records import Revision
 from service.records.serializer import typed
 from service.records.versions import RUNS_BACK, stream_version
 
@@ -419,6 +420,102 @@ def test_a_message_that_points_to_an_object_is_written_at_the_version_that_it_me
     bench.dispatch(s3_record("k"))
     assert bench.outcomes({"bucket": "images-in", "key": "k"}) == ["APPLIED"]
     assert bench.documents == {}
+
+
+class Details(Files):
+    """A document of all that a record says of its object."""
+
+    def created(self, upload, context):
+        said = {"size": upload.size, "etag": upload.etag, "version": upload.version_id, "at": upload.created}
+        return [Index(said)]
+
+
+YOUNG = {"eventTime": "2023-11-14T22:14:00.000Z"}
+STORED = Revision("v2", "e2", 2, NOW - 5)
+THERE = {"size": 2, "etag": "e2", "version": "v2", "at": NOW - 5}
+
+
+def removed_version(version: str = "v1", **details: Any) -> Any:
+    """The deletion of one version: S3 gives it neither size nor ETag."""
+    raw = s3_record("k", "ObjectRemoved:Delete") | YOUNG
+    raw["s3"]["object"] = {"key": "k", "versionId": version, "sequencer": "0055AED6DCD90281E6", **details}
+    return raw
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        removed_version(),
+        removed_version(size=9, eTag="e9"),
+        {"bucket": "images-in", "key": "k"},
+        s3_record("k", sequencer="", size=9) | YOUNG,
+        s3_record("k", size=9) | {"eventTime": "2023-11-14T21:00:00.000Z"},
+    ],
+    ids=["old version removed", "old version removed, with details", "pointer", "no sequencer", "old"],
+)
+def test_an_object_that_is_read_again_has_what_is_stored_and_nothing_of_the_event(raw):
+    world = Truth(objects=["k"])
+    world.contents["k"] = STORED
+    bench = Bench(Details(), truth=world)
+    assert bench.outcomes(raw) == ["APPLIED"]
+    assert bench.documents == {"k": THERE}
+
+
+def test_an_object_that_is_gone_has_nothing_of_the_event():
+    seen = []
+
+    class Last(Details):
+        def deleted(self, upload, context):
+            seen.append((upload.size, upload.etag, upload.version_id, upload.created))
+            return [Delete()]
+
+    Bench(Last(), truth=Truth(objects=[])).dispatch(removed_version(size=9, eTag="e9"))
+    assert seen == [(None, "", "", NOW - 20)]  # the time is the event's
+
+
+def test_an_object_that_is_overwritten_while_its_item_is_written_is_written_again():
+    world = Truth(objects=["k"])
+    world.contents["k"] = Revision("", "e1", 1, NOW)
+
+    class Sizes(Uploads):
+        def created(self, upload, context):
+            world.contents["k"] = Revision("", "e2", 2, NOW)
+            return [PutItem({"id": upload.key, "size": upload.size})]
+
+    bench = Bench(Sizes(), truth=world)
+    assert bench.outcomes(s3_record("k")) == ["APPLIED"]
+    assert items(bench) == [PutItem({"id": "k", "size": 1}), PutItem({"id": "k", "size": 2})]
+
+
+class Rows(BucketRoute):
+    """Rows of each content of an object."""
+
+    bucket: ClassVar = "images-in"
+    writes: ClassVar = {"database": "sql"}
+    ignore: ClassVar = ("ObjectDeleted",)
+
+    def created(self, upload, context):
+        return [InsertRows("INSERT INTO t (size) VALUES (%s)", [(upload.size,)])]
+
+
+def test_rows_of_a_record_that_names_its_content_are_of_that_content_when_it_is_redriven():
+    world = Truth(objects=["k"])
+    world.contents["k"] = STORED
+    bench = Bench(Rows(), truth=world, always=True)
+    raw = s3_record("k", size=1) | YOUNG
+    raw["s3"]["object"] |= {"versionId": "v1", "eTag": "e1"}
+    assert bench.outcomes(raw) == ["APPLIED"]
+    (write,) = bench.rows.sent
+    assert write.record.revision == Revision("v1", "e1", 1, write.record.created)
+
+
+def test_rows_of_a_record_that_names_no_content_are_of_what_is_stored():
+    world = Truth(objects=["k"])
+    world.contents["k"] = STORED
+    bench = Bench(Rows(), truth=world)
+    assert bench.outcomes({"bucket": "images-in", "key": "k"}) == ["APPLIED"]
+    (write,) = bench.rows.sent
+    assert (write.record.revision, write.action.rows) == (STORED, [(2,)])
 
 
 def test_an_object_in_an_index_without_versions_is_looked_at_again():
