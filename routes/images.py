@@ -95,7 +95,7 @@ class ImageUploads(BucketRoute):
         """Updates the item, so that a title that is there already stays."""
         body, content_type = fetch(upload, context, self.image_bytes)
         metadata = {"size": len(body), "content_type": content_type, **describe(body)}
-        return [UpdateItem({"id": upload.key, "metadata": metadata})]
+        return [UpdateItem({"id": upload.key, "metadata": metadata}, create=True)]
 
     def deleted(self, upload: ObjectRecord, context: Context) -> Iterable[Action]:
         return [DeleteItem({"id": upload.key})]

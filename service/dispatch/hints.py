@@ -10,6 +10,8 @@ A record is a hint when its version cannot be trusted to settle what is newer:
   (RUNS_BACK): within a shard the sequence number orders the changes of an item, and their times may run back;
 - it came unordered, with a sequence number of a form that was never seen: the order of versions within a second
   rests on that form, which AWS does not promise;
+- its route writes items, and one of them was written for a newer version: an item may be written for records of
+  several items and tables, whose versions do not order each other;
 - it tells of an object from which items are made, or it came unordered and its route writes items: DeleteItem
   leaves no trace of what it was made from;
 - it tells that an object was deleted, of which other versions may be there;
@@ -235,6 +237,8 @@ def _may_be_newer(task: Task, conflict: int) -> bool:
         return True
     if not isinstance(record, TableRecord):
         return False
+    if task.bound is not None and task.bound.table:
+        return True
     version = record.version if task.at is None else task.at
     ahead = second_of(conflict) - second_of(version)
     if record.ordered:

@@ -23,6 +23,9 @@ _FIRST: Final = float(EPOCH)
 _LAST: Final = float(EPOCH + 2**31 - 1)  # the last second that fits; in 2080
 _LOW: Final = 2**32 - 1
 _TWENTY_DIGITS: Final = 10**20
+LARGEST: Final = 2**63 - 1
+"""The largest version that OpenSearch takes."""
+
 _OBJECT_DIGITS: Final = 15  # hexadecimal; 60 bits
 _SEQUENCER_FRACTION: Final = 28  # bits of a version behind the first eight digits
 

@@ -31,9 +31,13 @@ class PutItem:
 
 @dataclass(frozen=True, slots=True)
 class UpdateItem:
-    """Set these attributes, the key's among them, and leave what other programs put beside them."""
+    """Set these attributes, the key's among them, and leave what other programs put beside them.
+
+    An item that does not exist is created only with `create`: else a late record would bring a deleted one back.
+    """
 
     item: Mapping[str, Any]
+    create: bool = False
 
 
 @dataclass(frozen=True, slots=True)

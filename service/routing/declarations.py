@@ -163,4 +163,8 @@ def _buckets_meet(one: BucketRoute, other: BucketRoute) -> bool:
 
 
 def full_name(route: Route) -> str:
-    return f"{type(route).__module__}:{type(route).__qualname__}"
+    return class_name(type(route))
+
+
+def class_name(kind: type[Route]) -> str:
+    return f"{kind.__module__}:{kind.__qualname__}"

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from ..errors import DecodeError
 from ..records import Change, ObjectRecord, TableRecord
+from .cycles import check_cycles
 from .declarations import check_clashes, check_declaration
 from .identity import document_id, parts_of, plain_id
 from .indices import declared_indices
@@ -73,13 +74,14 @@ Candidate: TypeAlias = tuple[BoundRoute, RecordTest | None]
 
 
 class Router:
-    """The registered routes. Raises DeclarationError for one that is wrong and for two that clash."""
+    """The registered routes. Raises DeclarationError for one that is wrong, two that clash, and a cycle."""
 
     def __init__(self, routes: Sequence[Route], names: Names | None = None):
         self.names = names or Names()
         for route in routes:
             check_declaration(route)
         check_clashes(routes)
+        check_cycles(map(type, routes))
         self.bound: tuple[BoundRoute, ...] = tuple(self._bind(route) for route in routes)
         self.indices = declared_indices(routes, self.names)
         self._by_table: dict[str, Sequence[Candidate]] = {}

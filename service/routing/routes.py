@@ -30,6 +30,10 @@ class Route:
     writes: ClassVar[Mapping[str, str]] = {}
     """Where else the route writes: items to {"table": name} (logical name), or rows to {"database": "sql"}."""
 
+    cycle: ClassVar[bool] = False
+    """True if what the route writes may come back to it, as a change of a table that it reads, directly or over
+    other routes. It must return no action once nothing is left to change: each write is a record of its own."""
+
     fetch: ClassVar[bool] = False
     """Whether records are only a hint: what is there now is read, and that is written."""
 

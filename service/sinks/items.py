@@ -1,8 +1,9 @@
-"""DynamoDB tables as a sink: the items that bucket routes write."""
+"""DynamoDB tables as a sink: the items that routes write."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from ..context import Context
@@ -12,20 +13,25 @@ from ..dispatch.outcomes import APPLIED, BLOCKED, OUT_OF_TIME, STALE, Outcome
 from ..errors import Halt, Reject
 from ..records import ObjectRecord
 from ..records.serializer import typed
+from ..records.versions import LARGEST
 from ..routing import DeleteItem, PutItem, UpdateItem
 
-SEQUENCER: Final = "_streamdex"
-"""The attribute that holds the sequencer of the object that an item was made from."""
+MARK: Final = "_streamdex"
+"""The attribute that holds the version of the record that an item was written for."""
 
 _SEQUENCER_LENGTH: Final = 32
 """Sequencers are padded to this, so that DynamoDB's order of text is theirs."""
+
+NO_ITEM: Final = Result(Outcome.SKIPPED, "there is no such item, and UpdateItem without create=True creates none")
 
 
 class ItemSink:
     """Writes items one after the other, in the order of their records.
 
-    An item that was made from an object carries the object's sequencer, and a write with an older one changes
-    nothing: it is STALE. Where the source gives no sequencer the write is unconditional.
+    An item carries the version of the record that it was written for: the sequencer of an object as text, the
+    version of a stream record as a number. A write with an older one changes nothing: it is STALE. Versions of the
+    two kinds do not compare, so a mark of the other kind is overwritten. Where a bucket gives no sequencer the
+    write is unconditional. An UpdateItem without `create` whose item does not exist is SKIPPED.
     """
 
     def __init__(self, context: Context, observer: Observer = SILENT):
@@ -63,30 +69,30 @@ class ItemSink:
 
     def _request(self, write: Write) -> tuple[str, dict[str, Any]]:
         """The name of boto3's method for a write, and its arguments. Raises Reject for a wrong item."""
-        sequencer = write.record.sequencer if isinstance(write.record, ObjectRecord) else ""
-        arguments: dict[str, Any] = {"TableName": write.target}
         action = write.action
+        version = version_of(write)
+        mark = {MARK: version} if version else {}
+        arguments: dict[str, Any] = {"TableName": write.target}
         if isinstance(action, DeleteItem):
             arguments["Key"] = _typed(action.key)
-            return "delete_item", _with_condition(arguments, sequencer)
+            return "delete_item", arguments | _conditional(version)
         if isinstance(action, PutItem):
-            arguments["Item"] = _typed({**action.item, **_mark(sequencer)})
-            return "put_item", _with_condition(arguments, sequencer)
+            arguments["Item"] = _typed(action.item) | mark
+            return "put_item", arguments | _conditional(version)
         assert isinstance(action, UpdateItem)
         names = self._key_of(write.target)
         missing = [name for name in names if name not in action.item]
         if missing:
             raise Reject(f"UpdateItem without {', '.join(missing)}, which is in the key of table {write.target}")
         arguments["Key"] = _typed({name: action.item[name] for name in names})
-        changes = {name: value for name, value in action.item.items() if name not in names}
-        arguments |= _update_of(_typed({**changes, **_mark(sequencer)}))
-        return "update_item", _with_condition(arguments, sequencer)
+        changes = _typed({name: value for name, value in action.item.items() if name not in names}) | mark
+        return "update_item", arguments | _conditional(version, changes, "" if action.create else names[0])
 
     def _failed(self, error: Exception, write: Write) -> Result:
         answer = _answer_of(error)
         code = answer.get("Error", {}).get("Code", "")
         if code == "ConditionalCheckFailedException":
-            return STALE
+            return _refused(write, answer.get("Item"))
         if code == "ResourceNotFoundException":
             raise Halt(f"the table {write.target} does not exist: create it, or map its name in names") from error
         return result_of(error, f"table {write.target}")
@@ -116,29 +122,53 @@ def _typed(item: Mapping[str, Any]) -> dict[str, Any]:
         raise Reject(f"the item cannot be stored: {error}") from error
 
 
-def _mark(sequencer: str) -> dict[str, str]:
-    return {SEQUENCER: sequencer.ljust(_SEQUENCER_LENGTH, "0")} if sequencer else {}
+def version_of(write: Write) -> dict[str, str]:
+    """The typed version of the record that a write is for; {} where its bucket gives none."""
+    record = write.record
+    if isinstance(record, ObjectRecord):
+        return {"S": record.sequencer.ljust(_SEQUENCER_LENGTH, "0")} if record.sequencer else {}
+    return {"N": str(write.version or 0)}
 
 
-def _with_condition(arguments: dict[str, Any], sequencer: str) -> dict[str, Any]:
-    """The same request, refused where the item was made from something newer."""
-    if not sequencer:
-        return arguments
-    names = arguments.get("ExpressionAttributeNames", {})
-    values = arguments.get("ExpressionAttributeValues", {})
-    return arguments | {
-        "ConditionExpression": "attribute_not_exists(#sequencer) OR #sequencer <= :sequencer",
-        "ExpressionAttributeNames": names | {"#sequencer": SEQUENCER},
-        "ExpressionAttributeValues": values | {":sequencer": {"S": _mark(sequencer)[SEQUENCER]}},
-    }
+def _refused(write: Write, there: Mapping[str, Any] | None) -> Result:
+    """The result of a write whose condition does not hold; `there` is the item, None where there is none.
+
+    The version that was found is in it, for a record that may be newer all the same.
+    """
+    if there is None and isinstance(write.action, UpdateItem) and not write.action.create:
+        return NO_ITEM
+    number = (there or {}).get(MARK, {}).get("N", "")
+    found = int(number) if number.isdecimal() else LARGEST + 1  # anybody may have written it
+    return replace(STALE, conflict=found) if found <= LARGEST else STALE
 
 
-def _update_of(changes: Mapping[str, Any]) -> dict[str, Any]:
-    if not changes:
-        return {}
-    numbered = list(enumerate(changes.items()))
-    return {
-        "UpdateExpression": "SET " + ", ".join(f"#a{n} = :v{n}" for n, _ in numbered),
-        "ExpressionAttributeNames": {f"#a{n}": name for n, (name, _) in numbered},
-        "ExpressionAttributeValues": {f":v{n}": value for n, (_, value) in numbered},
-    }
+def _conditional(
+    version: Mapping[str, str], changes: Mapping[str, Any] | None = None, existing: str = ""
+) -> dict[str, Any]:
+    """The expressions of a request: what it sets, and the conditions under which it does.
+
+    The item was written for nothing newer than `version`; with `existing`, an attribute of its key, it exists.
+    """
+    names: dict[str, str] = {}
+    values: dict[str, Any] = {}
+    conditions: list[str] = []
+    request: dict[str, Any] = {}
+    if changes:
+        names |= {f"#a{n}": name for n, name in enumerate(changes)}
+        values |= {f":v{n}": value for n, value in enumerate(changes.values())}
+        request["UpdateExpression"] = "SET " + ", ".join(f"#a{n} = :v{n}" for n in range(len(changes)))
+    if existing:
+        names["#key"] = existing
+        conditions.append("attribute_exists(#key)")
+    if version:
+        names["#mark"] = MARK
+        values |= {":mark": version, ":kind": {"S": next(iter(version))}}
+        conditions.append("(NOT attribute_type(#mark, :kind) OR #mark <= :mark)")
+    if conditions:
+        request["ConditionExpression"] = " AND ".join(conditions)
+        request["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+    if names:
+        request["ExpressionAttributeNames"] = names
+    if values:
+        request["ExpressionAttributeValues"] = values
+    return request

@@ -118,9 +118,9 @@ class FaultyAws:
 
 def refused(there: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
     """The one condition that the service writes: the item was made from nothing newer."""
-    assert asked["ConditionExpression"] == "attribute_not_exists(#sequencer) OR #sequencer <= :sequencer"
-    stored = there.get(asked["ExpressionAttributeNames"]["#sequencer"])
-    return bool(stored and stored["S"] > asked["ExpressionAttributeValues"][":sequencer"]["S"])
+    assert asked["ConditionExpression"] == "(NOT attribute_type(#mark, :kind) OR #mark <= :mark)"
+    stored = there.get(asked["ExpressionAttributeNames"]["#mark"])
+    return bool(stored and stored["S"] > asked["ExpressionAttributeValues"][":mark"]["S"])
 
 
 def error(service: str, status: int, code: str) -> tuple[int, bytes]:

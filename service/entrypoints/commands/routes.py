@@ -155,6 +155,7 @@ def lines_of(step: Step, record: Record) -> list[str]:
     for action in step.actions:
         what = [worded(action[name]) for name in ("document", "item", "key") if name in action]
         lines.append(" ".join([f"  {action['action']} -> {action['target']}", *what]))
+        lines += [f"    {name} reads this table" for name in action.get("read_by", ())]
     return lines
 
 

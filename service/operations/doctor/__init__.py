@@ -6,7 +6,19 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from ...dispatch.failures import describe
-from . import buckets, cluster, database, indices, permissions, queues, serverless, settings, stores, tables
+from . import (
+    buckets,
+    cluster,
+    cycles,
+    database,
+    indices,
+    permissions,
+    queues,
+    serverless,
+    settings,
+    stores,
+    tables,
+)
 from .findings import ERROR, NOTE, WARNING, Finding, Trouble
 from .owner import owner_of
 from .patient import Patient
@@ -15,6 +27,7 @@ __all__ = ["CHECKS", "ERROR", "NOTE", "WARNING", "Finding", "Patient", "diagnose
 
 CHECKS: Final[Sequence[Callable[[Patient], Iterator[Finding]]]] = (
     settings.check,
+    cycles.check,
     cluster.check,
     serverless.check,
     indices.check,

@@ -17,7 +17,7 @@ from ...dispatch.planning import Task, ask, route
 from ...errors import DecodeError, Halt
 from ...records import Change, ObjectRecord, Record, TableRecord, Undecodable
 from ...records.versions import EPOCH, UNORDERED, second_of
-from ...routing import BoundRoute, Delete, DeleteItem, Index, InsertRows, Router, TableRoute
+from ...routing import BoundRoute, Delete, DeleteItem, Index, InsertRows, PutItem, Router, TableRoute, UpdateItem
 from ...routing.patterns import matches
 from ...routing.router import affix_test, where_test
 
@@ -61,7 +61,7 @@ def explain(record: Record, router: Router, hints: Hints, context: Context) -> E
     record.drop_times_after(hints.now() + context.settings.clock_skew)
     by_route = {task.bound: task for task in tasks if task.bound is not None}
     steps = tuple(
-        _taken(by_route[bound], bound, record, hints, context)
+        _taken(by_route[bound], bound, record, hints, context, router)
         if bound in by_route and not by_route[bound].results
         else Step(bound.name, False, _refusal(by_route.get(bound), bound, record, router))
         for bound in router.bound
@@ -82,7 +82,7 @@ def version_in_words(version: int | None, record: Record) -> str:
     return f"{version}: {seconds} s since 2012 ({_time(EPOCH + seconds)}), then {low}"
 
 
-def _taken(task: Task, bound: BoundRoute, record: Change, hints: Hints, context: Context) -> Step:
+def _taken(task: Task, bound: BoundRoute, record: Change, hints: Hints, context: Context, router: Router) -> Step:
     hint = hints.why(record, bound)
     name = _id(bound, record)
     version = record.version if bound.versioned else None
@@ -95,7 +95,7 @@ def _taken(task: Task, bound: BoundRoute, record: Change, hints: Hints, context:
         return Step(bound.name, True, unseen, hint, name, version)
     if task.results:
         return Step(bound.name, True, f"{task.result.outcome.name}: {task.result.reason}", hint, name, version)
-    return Step(bound.name, True, "", hint, name, version, tuple(map(_action, task.writes)))
+    return Step(bound.name, True, "", hint, name, version, tuple(_action(write, router) for write in task.writes))
 
 
 def _id(bound: BoundRoute, record: Change) -> str:
@@ -105,7 +105,8 @@ def _id(bound: BoundRoute, record: Change) -> str:
         return ""
 
 
-def _action(write: Write) -> dict[str, Any]:
+def _action(write: Write, router: Router) -> dict[str, Any]:
+    """An action as it is shown. `read_by` names the routes that take the change of an item as their record."""
     action = write.action
     told: dict[str, Any] = {"action": write.kind, "target": write.target}
     if isinstance(action, Index):
@@ -116,6 +117,11 @@ def _action(write: Write) -> dict[str, Any]:
         told["statement"] = action.statement
     elif not isinstance(action, Delete):
         told["item"] = _plain(action.item)
+        if isinstance(action, UpdateItem):
+            told["create"] = action.create
+    readers = [bound.name for bound in router.listening_to("table", write.target)]
+    if readers and isinstance(action, PutItem | UpdateItem | DeleteItem):
+        told["read_by"] = readers
     return told
 
 

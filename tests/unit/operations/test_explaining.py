@@ -11,7 +11,7 @@ from fakes import NOW, Items, Truth, records
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service import BucketRoute, Context, Delete, DeleteItem, Index, PutItem, TableRoute
+from service import BucketRoute, Context, Delete, DeleteItem, Index, PutItem, TableRoute, UpdateItem
 from service.dispatch.hints import Hints
 from service.dispatch.planning import route
 from service.operations.routes.explanation import Explanation, Step, explain, version_in_words
@@ -174,15 +174,27 @@ def test_actions_of_every_kind_are_shown_as_they_are_written():
         writes: ClassVar = {"table": "others"}
 
         def insert(self, record, context):
-            return [Index({"b": b"\0"}), Delete(), PutItem({"id": {"x"}}), DeleteItem({"id": "a"})]
+            searches = [Index({"b": b"\0"}), Delete()]
+            return [*searches, PutItem({"id": {"x"}}), UpdateItem({"id": "a"}), DeleteItem({"id": "a"})]
 
     actions = step(stream_record(new={"id": "a"}), Each()).actions
     assert actions == (
         {"action": "Index", "target": "items", "document": {"b": "AA=="}},
         {"action": "Delete", "target": "items"},
         {"action": "PutItem", "target": "others", "item": {"id": ["x"]}},
+        {"action": "UpdateItem", "target": "others", "item": {"id": "a"}, "create": False},
         {"action": "DeleteItem", "target": "others", "key": {"id": "a"}},
     )
+
+
+def test_a_write_to_a_table_that_routes_read_names_them():
+    class Next(Items):
+        table: ClassVar = "audit"
+
+    raw = stream_record(table="single", new={"PK": "USER#1", "SK": "PROFILE"}, keys={"PK": "USER#1", "SK": "x"})
+    (action,) = explained(raw, Audit(), Next()).steps[0].actions
+    (name,) = action["read_by"]
+    assert name.endswith("Next")
 
 
 def test_a_document_that_cannot_be_json_says_so():

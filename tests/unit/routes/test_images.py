@@ -49,6 +49,7 @@ def created(body: bytes | None, **answer: Any) -> dict[str, Any]:
     (action,) = run(ImageUploads(), upload("a b.png"), Context(s3=s3(body, **answer)))
     assert isinstance(action, UpdateItem)
     assert action.item["id"] == "a b.png"
+    assert action.create
     return action.item["metadata"]
 
 

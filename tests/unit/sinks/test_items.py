@@ -1,4 +1,4 @@
-"""Items that bucket routes write: conditional on the sequencer, in order, and never half-understood."""
+"""Items that routes write: conditional on the version of their record, in order, and never half-understood."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from builders import s3_record
+from builders import s3_record, stream_record
 from fakes import raising, records
 
 from service import DeleteItem, PutItem, UpdateItem
@@ -84,8 +84,55 @@ def test_an_update_of_nothing_but_the_key_asks_for_just_that(dynamodb):
         def update_item(self, **arguments: Any) -> None:  # moto has no answer to this one
             sent.append(arguments)
 
-    assert outcomes(Client(), write(UpdateItem({"id": "a"}), sequencer="")) == ["APPLIED"]
+    assert outcomes(Client(), write(UpdateItem({"id": "a"}, create=True), sequencer="")) == ["APPLIED"]
     assert sent == [{"TableName": "images", "Key": {"id": {"S": "a"}}}]
+
+
+@pytest.mark.parametrize("sequencer", ["", "0055AED6DCD90281E5"])
+def test_an_update_creates_no_item_unless_it_says_so(dynamodb, sequencer):
+    (result,) = ItemSink(Context(dynamodb=dynamodb)).write([write(UpdateItem({"id": "a", "n": 1}), sequencer)])
+    assert result.outcome is Outcome.SKIPPED
+    assert "create=True" in result.reason
+    assert item(dynamodb) is None
+    assert outcomes(dynamodb, write(UpdateItem({"id": "a", "n": 1}, create=True), sequencer)) == ["APPLIED"]
+    assert item(dynamodb)["n"] == {"N": "1"}
+
+
+def changed(action: Any, version: int) -> Write:
+    """A write for a record of a table."""
+    (record,) = records(stream_record(new={"id": "a"}))
+    return Write(record, action, "images", "", version)
+
+
+@pytest.mark.parametrize(
+    "action", [PutItem({"id": "a", "n": 1}), UpdateItem({"id": "a", "n": 1}), DeleteItem({"id": "a"})]
+)
+def test_what_comes_from_an_older_record_changes_nothing_and_says_what_is_there(dynamodb, action):
+    newest = 2**63 - 1
+    outcomes(dynamodb, changed(PutItem({"id": "a", "n": 2}), newest))
+    assert item(dynamodb)["_streamdex"] == {"N": str(newest)}
+    (result,) = ItemSink(Context(dynamodb=dynamodb)).write([changed(action, 99)])
+    assert (result.outcome, result.conflict) == (Outcome.STALE, newest)
+    assert item(dynamodb)["n"] == {"N": "2"}
+    assert outcomes(dynamodb, changed(action, newest)) == ["APPLIED"]
+
+
+@pytest.mark.parametrize("mark", ["1e37", "9" * 38, "9223372036854775808"])
+def test_a_mark_that_is_no_version_is_not_taken_for_one(dynamodb, mark):
+    dynamodb.put_item(TableName="images", Item={"id": {"S": "a"}, "_streamdex": {"N": mark}})
+    (result,) = ItemSink(Context(dynamodb=dynamodb)).write([changed(PutItem({"id": "a"}), 5)])
+    assert (result.outcome, result.conflict) == (Outcome.STALE, None)
+
+
+def test_a_mark_of_the_other_kind_holds_nobody_up(dynamodb):
+    of_object, of_record = write(PutItem({"id": "a", "n": 1})), changed(UpdateItem({"id": "a", "n": 2}), 5)
+    for one, other in ((of_object, of_record), (of_record, of_object)):
+        assert outcomes(dynamodb, one, other) == ["APPLIED", "APPLIED"]
+
+
+def test_a_mark_that_a_route_copies_along_is_replaced(dynamodb):
+    outcomes(dynamodb, changed(PutItem({"id": "a", "_streamdex": 7}), 5))
+    assert item(dynamodb)["_streamdex"] == {"N": "5"}
 
 
 def test_a_delete_removes_the_item(dynamodb):

@@ -1,0 +1,65 @@
+"""Routes whose writes come back to them: each write is the record of another write, without an end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeAlias
+
+from ..errors import DeclarationError
+from .declarations import class_name
+from .patterns import matches
+from .routes import Route, TableRoute
+
+Cycle: TypeAlias = Sequence[type[TableRoute]]
+"""Routes of which each writes a table that the next one reads, and the last one a table that the first reads."""
+
+
+def check_cycles(routes: Iterable[type[Route]]) -> None:
+    """Raises DeclarationError, naming routes and tables, for a cycle in which no route declares one."""
+    for found in undeclared_cycles(routes):
+        raise DeclarationError(f"{problem_of(found)}: {remedy_of(found)}")
+
+
+def undeclared_cycles(routes: Iterable[type[Route]]) -> Iterator[Cycle]:
+    """The cycles in which no route says `cycle = True`, each once."""
+    writing = [
+        kind for kind in routes if issubclass(kind, TableRoute) and "table" in kind.writes and not kind.cycle
+    ]
+    readers = {
+        kind: [other for other in writing if matches(other.table, kind.writes["table"])] for kind in writing
+    }
+    told: set[type[TableRoute]] = set()
+    for kind in writing:
+        found = () if kind in told else _way_back(kind, readers)
+        told.update(found)
+        if found:
+            yield found
+
+
+def _way_back(start: type[TableRoute], readers: Mapping[type[TableRoute], Cycle]) -> Cycle:
+    """The shortest way from a route back to itself; empty if there is none."""
+    ways: list[list[type[TableRoute]]] = [[start]]
+    reached: set[type[TableRoute]] = set()
+    for way in ways:  # grows while it is read: breadth first
+        for other in readers[way[-1]]:
+            if other is start:
+                return way
+            if other not in reached:
+                reached.add(other)
+                ways.append([*way, other])
+    return ()
+
+
+def problem_of(cycle: Cycle) -> str:
+    """What is wrong with a cycle: its routes and their tables (logical names)."""
+    steps = [
+        f"{class_name(kind)} reads table {kind.table!r} and writes {kind.writes['table']!r}" for kind in cycle
+    ]
+    return f"a cycle of routes: {'; '.join(steps)}: each write is the record of another write"
+
+
+def remedy_of(cycle: Cycle) -> str:
+    return (
+        f"write another table; or declare cycle: ClassVar = True in {class_name(cycle[0])}, and return no action"
+        " when nothing is left to change"
+    )
