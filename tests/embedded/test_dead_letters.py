@@ -18,7 +18,8 @@ from service.context import Context
 from service.dispatch import Letter, Outcome, Result
 from service.entrypoints.cli import main
 from service.errors import Halt, SettingsError
-from service.operations.letters import Filter, purge, redrive, survey
+from service.operations.letters import Filter, purge, survey
+from service.operations.redrive import redrive
 from service.records import TableRecord
 from service.records.serializer import typed
 from service.settings import Settings
@@ -176,7 +177,7 @@ def test_a_redrive_also_writes_to_an_index_that_is_being_rebuilt(app: App, deplo
 
 
 def test_a_redrive_of_what_is_still_broken_keeps_the_letter(app: App):
-    ends = redrive(app.letters, Filter(), app.dispatcher_of)
+    ends = redrive(app.letters, Filter(), app.dispatcher_of).ends
     # The item that is gone needs no document any more.
     assert dict(ends) == {"rejected": 1, "applied": 1}
     assert [kept.record["dynamodb"]["Keys"]["id"]["S"] for kept in app.letters.letters()] == ["changed"]
@@ -186,13 +187,13 @@ def test_a_redrive_makes_no_index_older(app: App, deployment: Deployment, monkey
     monkeypatch.setattr(Strict, "broken", False)
     newer = stream_record(new={"id": "changed", "title": "newest"}, table=deployment.table, created=1_800_000_000)
     app.dispatcher.dispatch(list(unwrap(newer)))
-    assert dict(redrive(app.letters, Filter(), app.dispatcher_of)) == {"stale": 1, "applied": 1}
+    assert dict(redrive(app.letters, Filter(), app.dispatcher_of).ends) == {"stale": 1, "applied": 1}
     assert documents_of(deployment.search_url, deployment.index)["changed"]["title"] == "newest"
 
 
 def test_a_letter_of_a_route_that_is_gone_is_kept_and_told(app: App):
     app.letters.store([letter("x", route="videos:Videos")])
-    ends = redrive(app.letters, Filter(route="videos:Videos"), app.dispatcher_of)
+    ends = redrive(app.letters, Filter(route="videos:Videos"), app.dispatcher_of).ends
     assert dict(ends) == {"kept: no route videos:Videos is registered": 1}
     assert len(list(app.letters.letters())) == 3
 
@@ -315,7 +316,7 @@ def test_a_queue_without_a_dead_letter_queue_is_told(two_letters: Deployment, ca
 def test_a_letter_that_no_route_takes_any_longer_is_kept(app: App, monkeypatch):
     monkeypatch.setattr(Strict, "broken", False)
     with App(replace(app.settings, names={}), [Strict()]) as elsewhere:
-        ends = redrive(elsewhere.letters, Filter(), elsewhere.dispatcher_of)
+        ends = redrive(elsewhere.letters, Filter(), elsewhere.dispatcher_of).ends
     assert all(end.startswith("kept: no route for table") for end in ends)
     assert len(list(app.letters.letters())) == 2
 

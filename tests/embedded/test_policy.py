@@ -41,6 +41,7 @@ from service.operations.indices.checking import check
 from service.operations.indices.planning import plan
 from service.operations.policy import policy_of
 from service.operations.rebuild import Change
+from service.operations.redrive import redrive
 from service.operations.tables import Which
 from service.settings import Settings
 from service.sources.envelopes import unwrap
@@ -306,7 +307,7 @@ def operate(app: App) -> None:
     for wanted in (forgetful, declared):  # there and back, for whoever operates next
         assert apply(app.context, plan(app.context, wanted)).done
     assert check(app.context, app.router, declared, app.tables(), 10, lambda more: None).items
-    assert letters.redrive(app.letters, letters.Filter(), app.dispatcher_of)["rejected"]
+    assert redrive(app.letters, letters.Filter(), app.dispatcher_of).ends["rejected"]
     which_letters = letters.Filter(route="images:ImageUploads")
     assert letters.purge(app.letters, which_letters, letters.survey(app.letters, which_letters).last)
 

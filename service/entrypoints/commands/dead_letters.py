@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -31,21 +32,33 @@ def dead_letters(chosen: Chosen) -> int:
             for kept in letters.chosen(app.letters, which):
                 print(json.dumps(vars(kept), indent=None if as_json else 2))
         elif action == "redrive":
-            queue = chosen.configuration.build(letters.Elsewhere).queue
-            if queue:
-                ends = letters.redrive_queue(
-                    app.dead_letters_of(queue), app.loader_of(app.router.bound, hints=True)
-                )
-            else:
-                ends = letters.redrive(app.letters, which, app.dispatcher_of)
-            words = ", ".join(f"{count} {name}" for name, count in sorted(ends.items())) or "no letters"
-            tell(chosen, ends, words)
-            return 0 if set(ends) <= {"applied", "stale", "skipped"} else 1
+            return redrive(chosen, app, which)
         elif action == "purge":
             return purge(chosen, app, which)
         else:
             raise SettingsError(f"dead-letters takes list, show, redrive or purge, not {action!r}")
     return 0
+
+
+def redrive(chosen: Chosen, app: App, which: Filter) -> int:
+    """Deliver the selected dead letters again and print how they ended; the exit code."""
+    from ...operations import letters, redrive
+
+    queue = chosen.configuration.build(letters.Elsewhere).queue
+    if queue:
+        messages = app.dead_letters_of(queue)
+        redriven = redrive.redrive_queue(messages, app.loader_of(app.router.bound, hints=True))
+    else:
+        redriven = redrive.redrive(app.letters, which, app.dispatcher_of)
+    words = ", ".join(f"{count} {name}" for name, count in sorted(redriven.ends.items()))
+    tell(chosen, redriven.ends, words or ("no letter was delivered" if redriven.stopped else "no letters"))
+    if redriven.stopped is None:
+        return 0 if redriven.complete else 1
+    remaining = None if queue else app.letters.count()
+    place = f"the dead-letter queue of {queue}" if queue else chosen.settings.dead_letters
+    rest = "the others" if remaining is None else f"about {counted(remaining, 'dead letter')}"
+    print(f"redrive stopped: {redriven.stopped}. {place} still holds {rest}: run it again later", file=sys.stderr)
+    return redriven.stopped.exit_code
 
 
 def purge(chosen: Chosen, app: App, which: Filter) -> int:

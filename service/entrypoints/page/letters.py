@@ -14,7 +14,8 @@ from flask import Blueprint, abort, render_template, request
 
 from ...errors import StreamdexError, Unreachable
 from ...operations.inspection import words_of
-from ...operations.letters import Filter, records_of, redrive
+from ...operations.letters import Filter, records_of
+from ...operations.redrive import redrive
 from ...records import Record, Undecodable
 from ...sinks.letters import Kept
 from ...telemetry.recent import subject_of
@@ -85,9 +86,10 @@ def views(state: State) -> Blueprint:
         check_form(state)
         row = row_of(find(state, name))
         with looking(state):
-            ends = redrive(state.app.letters, Filter(letter=name), state.app.dispatcher_of)
-        gone = set(ends) <= {"applied", "stale", "skipped"}
-        return render_template("redriven.html", row=row, ends=sorted(ends), gone=gone)
+            redriven = redrive(state.app.letters, Filter(letter=name), state.app.dispatcher_of)
+        if redriven.stopped is not None and not redriven.ends:
+            raise redriven.stopped
+        return render_template("redriven.html", row=row, ends=sorted(redriven.ends), gone=redriven.complete)
 
     return pages
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from flask import Blueprint, render_template
 
 from ...dispatch import Lag, Outcome
-from ...operations.letters import REDRIVEN
+from ...operations.redrive import REDRIVEN
 from ...routing import BoundRoute, BucketRoute
 from ...telemetry.flow import WINDOW, Strand
 from .state import State

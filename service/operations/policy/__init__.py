@@ -123,6 +123,8 @@ def _letters(work: Work) -> Iterator[Grant]:
             yield Grant("ShowLettersIn", place, "sqs", ["ChangeMessageVisibility", "ReceiveMessage"], [queue])
         if work.redrives:
             yield Grant("RemoveLettersIn", place, "sqs", ["DeleteMessage"], [queue])
+        if work.operator:  # a redrive that stops says how many there are
+            yield Grant("CountLettersIn", place, "sqs", ["GetQueueAttributes"], [queue])
         kind, _, place = settings.dead_letters_large.partition("://")
     if kind == "s3":
         bucket, _, prefix = place.partition("/")

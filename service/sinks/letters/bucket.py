@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 
 from ...context import Context
@@ -51,8 +52,17 @@ class LetterBucket:
         if name is not None and (text := self._read(key)) is not None:
             yield from unsealed(text, where, name)
 
+    @contextmanager
+    def look(self, prefix: str = "") -> Iterator[Iterator[Kept]]:
+        yield self.letters(prefix)
+
     def remove(self, kept: Kept) -> None:
         self._context.s3.delete_object(Bucket=self._bucket, Key=f"{self._prefix}{kept.id}.json")
+
+    def count(self) -> int:
+        pages = self._context.s3.get_paginator("list_objects_v2")
+        found = (page.get("Contents", []) for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix))
+        return sum(1 for entries in found for entry in entries if entry["Key"].endswith(".json"))
 
     def _read(self, key: str) -> bytes | None:
         """The JSON of a letter; None for an object that was removed meanwhile. Raises what boto3 raises."""

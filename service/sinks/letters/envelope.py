@@ -8,6 +8,7 @@ import json
 import logging
 import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol
@@ -74,8 +75,16 @@ class LetterBox(Protocol):
         """
         ...
 
+    def look(self, prefix: str = "") -> AbstractContextManager[Iterator[Kept]]:
+        """The same, with letters that can be removed until the block ends. Only then may others see them."""
+        ...
+
     def remove(self, kept: Kept) -> None:
-        """Forgets a letter that was found by `letters`."""
+        """Forgets a letter that was found by `look`, or by `letters` of which more was not asked for yet."""
+        ...
+
+    def count(self) -> int | None:
+        """About how many messages, objects or files of letters there are; None if the store does not say it."""
         ...
 
 

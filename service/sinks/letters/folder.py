@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -43,8 +44,15 @@ class LetterFolder:
             if name is not None and name.startswith(prefix) and (text := _read(path)) is not None:
                 yield from unsealed(text, str(path), name)
 
+    @contextmanager
+    def look(self, prefix: str = "") -> Iterator[Iterator[Kept]]:
+        yield self.letters(prefix)
+
     def remove(self, kept: Kept) -> None:
         self._path(kept.id).unlink(missing_ok=True)
+
+    def count(self) -> int:
+        return sum(1 for _ in self._folder.glob("*.json"))
 
     def _write(self, name: str, text: bytes) -> None:
         """Rename the file into place: a process that is killed leaves no half letter."""

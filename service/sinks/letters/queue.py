@@ -6,6 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
 
@@ -69,22 +70,39 @@ class LetterQueue:
 
     def letters(self, prefix: str = "") -> Generator[Kept, None, None]:
         """Each letter once, until the queue is empty; with a `prefix` only those whose id begins so."""
+        with self.look(prefix) as found:
+            yield from found
+
+    @contextmanager
+    def look(self, prefix: str = "") -> Iterator[Iterator[Kept]]:
         self._held = held = Held(self._monotonic)
         self._pointed.clear()
         try:
-            while messages := self._receive(held):
-                found = [(message, kept) for message in messages for kept in self._read(message["Body"], message)]
-                # All are held before the first is shown: the caller may stop at it.
-                new = [kept for message, kept in found if held.add(kept, message["ReceiptHandle"])]
-                delete(self._context.sqs, self._url(), held.late())
-                yield from (kept for kept in new if kept.id.startswith(prefix))
+            yield self._find(prefix, held)
         finally:
             held.give_back(self._context.sqs, self._url())
+
+    def _find(self, prefix: str, held: Held) -> Iterator[Kept]:
+        while messages := self._receive(held):
+            found = [(message, kept) for message in messages for kept in self._read(message["Body"], message)]
+            # All are held before the first is shown: the caller may stop at it.
+            new = [kept for message, kept in found if held.add(kept, message["ReceiptHandle"])]
+            delete(self._context.sqs, self._url(), held.late())
+            yield from (kept for kept in new if kept.id.startswith(prefix))
 
     def remove(self, kept: Kept) -> None:
         delete(self._context.sqs, self._url(), self._held.pop(kept))
         if self._large is not None and content_of(kept) in self._pointed:
             self._large.remove(kept)
+
+    def count(self) -> int | None:
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        try:
+            answer = self._context.sqs.get_queue_attributes(QueueUrl=self._url(), AttributeNames=names)
+        except Exception as error:  # only the number is missing then
+            logger.warning("the dead letters are not counted", extra={"reason": describe(error)})
+            return None
+        return sum(int(answer["Attributes"][name]) for name in names)
 
     def _receive(self, held: Held) -> Sequence[Mapping[str, Any]]:
         with reaching(f"the queue {self._queue} of the dead letters"):
