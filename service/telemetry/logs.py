@@ -126,7 +126,7 @@ class LoggingObserver(Observer):
 
     def lost(self, source: str, shard: str, since: float, until: float) -> None:
         logger.error(
-            "records lost: the stream no longer has them; what was written to the table within these times and not"
+            "records lost: no stream of the table has them; what was written within these times and not"
             f" since may be missing or old in its indices: {PROGRAM} verify --repair --table mends that"
             " (on_gap=verify does by itself)",
             extra={"source": source, "shard": shard, "since": iso(since), "until": iso(until)},

@@ -16,7 +16,7 @@ from service.context import Context
 from service.dispatch import Outcome, Report, Result
 from service.settings import Settings
 from service.sources.checkpoints import SqliteCheckpoints
-from service.sources.streams import StreamSource
+from service.sources.streams import StreamSource, source
 
 _numbers = itertools.count()
 
@@ -27,6 +27,13 @@ class Table:
     def __init__(self, url: str, folder: Path):
         self.name = f"stream-{folder.name.lower().replace('_', '-')}-{next(_numbers)}"
         self._resource = aws_client(url, "dynamodb", "resource")
+        self.create()
+        self.url = url
+        self.checkpoints = SqliteCheckpoints(folder / "positions.sqlite", "group")
+        self.seen: list[tuple[str, int]] = []
+        self.shards: set[str] = set()
+
+    def create(self) -> None:
         self.items = self._resource.create_table(
             TableName=self.name,
             AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
@@ -35,28 +42,28 @@ class Table:
             StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
         )
         self.items.wait_until_exists()
-        self.url = url
-        self.checkpoints = SqliteCheckpoints(folder / "positions.sqlite", "group")
-        self.seen: list[tuple[str, int]] = []
-        self.shards: set[str] = set()
 
     def put(self, key: str, number: int) -> None:
         self.items.put_item(Item={"id": key, "n": number})
+
+    def stream(self, enabled: bool) -> None:
+        specification = {"StreamEnabled": enabled} | ({"StreamViewType": "NEW_AND_OLD_IMAGES"} if enabled else {})
+        self.items.meta.client.update_table(TableName=self.name, StreamSpecification=specification)
 
     def read(self, until: Callable[[], bool], within: float = DEADLINE, **settings: Any) -> None:
         """A process that reads with several threads until something is so."""
         stopping = threading.Event()
         options = {"aws_endpoint_url": self.url, "poll_interval": 0.05, **settings}
         context = Context(Settings(**options))
-        source = StreamSource(context, self.name, self.checkpoints, stopping)
+        shards = StreamSource(context, self.name, self.checkpoints, stopping)
 
         def work() -> None:
-            for batch in source:
+            for batch in shards:
                 for record in batch.records:
                     self.seen.append((record.keys["id"], record.new["n"]))
                 batch.settle(Report([Result(Outcome.APPLIED)] * len(batch.records)))
 
-        workers = [threading.Thread(target=work) for _ in range(source.workers)]
+        workers = [threading.Thread(target=work) for _ in range(shards.workers)]
         for worker in workers:
             worker.start()
         deadline = time.monotonic() + within
@@ -114,3 +121,28 @@ def test_from_latest_on_only_what_comes_then_is_read(table: Table):
     assert seen
     assert seen == list(range(seen[0], seen[0] + len(seen)))
     assert seen[0] > 0
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streams and shards are listed every half second."""
+    monkeypatch.setattr(source, "STREAMS", 0.5)
+    monkeypatch.setattr(source, "REDISCOVERY", 0.5)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_table_that_was_deleted_and_made_again_is_read_and_is_a_gap(table: Table, caplog: Any):
+    table.put("a", 0)
+
+    def make_again() -> None:
+        table.items.delete()
+        table.create()
+        table.put("a", 1)
+
+    making = threading.Timer(1.5, make_again)
+    making.start()
+    table.read(lambda: table.of("a") == [0, 1])
+    making.join()
+    table.put("a", 2)
+    table.read(lambda: table.of("a") == [0, 1, 2])
+    assert caplog.text.count("the table has another stream") == 1

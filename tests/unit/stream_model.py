@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -60,6 +62,12 @@ class StreamModel:
         self.now = 1_700_000_000.0
         self.streams: list[ModelStream] = []
         self.throttled = 0
+        self.hiccups: Counter[str] = Counter()
+        """How often a call answers next that what it names does not exist."""
+        self.endings: list[Any] = []
+        """What the next answers of GetRecords have for an iterator, at a shard that is open."""
+        self.closes = True
+        """Whether the shards of a stream that is disabled are closed: at LocalStack the last one stays open."""
         self.calls: list[str] = []
         self._chance = chance
         self._page = page
@@ -73,7 +81,8 @@ class StreamModel:
 
     def enable(self) -> ModelStream:
         """Enables a stream, anew if there was one."""
-        label = f"2026-11-22T00:00:{len(self.streams):02d}.000"
+        enabled = datetime.fromtimestamp(self.now + len(self.streams) / 1000, UTC)
+        label = enabled.replace(tzinfo=None).isoformat(timespec="milliseconds")
         stream = ModelStream(f"arn:aws:dynamodb:us-east-1:000000000000:table/images/stream/{label}", label)
         self.streams.append(stream)
         self.open(stream)
@@ -82,7 +91,7 @@ class StreamModel:
     def disable(self) -> None:
         self.streams[-1].enabled = False
         for shard in self.streams[-1].shards.values():
-            shard.closed_at = shard.closed_at or self.now
+            shard.closed_at = shard.closed_at or (self.now if self.closes else None)
 
     def open(self, stream: ModelStream, parent: str = "", lag: float = 0.0) -> ModelShard:
         shard = ModelShard(f"shard-{next(self._shards):04d}", parent, self.now + lag)
@@ -174,7 +183,9 @@ class StreamModel:
             ]
         }
         if shard.closed_at is None or end < len(shard.records):
-            answer["NextShardIterator"] = self._iterator(stream, shard, end)
+            next_one = self._iterator(stream, shard, end)
+            denied = self.endings and shard.closed_at is None
+            answer["NextShardIterator"] = self.endings.pop() if denied else next_one
         return answer
 
     def _call(self, name: str) -> None:
@@ -182,6 +193,9 @@ class StreamModel:
         if self.throttled:
             self.throttled -= 1
             raise ClientError({"Error": {"Code": "ThrottlingException"}}, name)
+        if self.hiccups[name] > 0:
+            self.hiccups[name] -= 1
+            raise NotFound
 
     def _listed(self) -> list[ModelStream]:
         return [s for s in self.streams if s.enabled or not all(map(self.expired, s.shards.values()))]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from ...context import Context
 from ...dispatch.failures import reaching
 from ...errors import Halt
+from ..streams.listing import enabled_at
 
 AT_ONCE = 2.0
 """Seconds between the making of a table and of its stream that are one request."""
@@ -58,7 +58,7 @@ def describe(context: Context, name: str) -> Table:
 
 def unstreamed(table: Mapping[str, Any]) -> float:
     """When a table's stream was enabled, by its label: the time in UTC."""
-    enabled = datetime.fromisoformat(table["LatestStreamLabel"].rstrip("Z")).replace(tzinfo=UTC).timestamp()
+    enabled = enabled_at(table["LatestStreamLabel"])
     return -math.inf if enabled - table["CreationDateTime"].timestamp() < AT_ONCE else enabled
 
 

@@ -13,11 +13,15 @@ from ...dispatch import SILENT, Lag, Observer
 from ...errors import Retry
 from ..checkpoints import ENDED, LATEST, TRIM_HORIZON, Checkpoint, Checkpoints
 from ..timing import RETENTION
-from .lineage import may_end, readable, unrecorded
-from .listing import ShardLister
+from .lineage import ABSENT, Verdict, readable, unrecorded, verdict
+from .listing import Listing, ShardLister
 from .reader import ShardReader
 from .status import CLOSED, READING, UNLISTED, WAITING, ShardStatus
 from .status import ENDED as DONE
+
+QUIET: Final = 10.0
+"""Seconds of empty pages after which an open shard of a disabled stream counts as read: some emulators never close
+it."""
 
 LAG: Final = 600.0
 """Seconds after which a stream that is disabled has listed all the shards that it will ever have."""
@@ -27,7 +31,8 @@ LAG: Final = 600.0
 class Stream:
     """One stream as it is known so far, under the lease of a token.
 
-    `start` is where it is read from: if nothing of it is recorded, and only until a first look is.
+    `start` is where it is read from: if nothing of it is recorded, and only until a first look is. `enabled_at` is
+    when it was last listed as enabled. Nothing is read or kept of a stream that is `retired`.
     """
 
     arn: str
@@ -38,21 +43,35 @@ class Stream:
     limit: int
     now: Callable[[], float]
     observer: Observer = SILENT
+    disabled: bool = False
     ended: bool = False
+    retired: bool = False
+    enabled_at: float | None = None
+    _listed: bool = False
     _lister: ShardLister = field(init=False)
     _at: dict[str, Checkpoint] | None = None
     _parents: dict[str, str] = field(default_factory=dict)
     _readers: dict[str, ShardReader] = field(default_factory=dict)
     _finished: dict[str, float] = field(default_factory=dict)
-    _missed: Counter[str] = field(default_factory=Counter)
+    _absent: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self._lister = ShardLister(self.client, self.arn)
 
     @property
     def waits(self) -> bool:
-        """Whether a shard is read to its end and its children are not listed yet."""
-        return bool(self._finished)
+        """True if the next list of shards decides something: on a shard read to its end, or on the stream."""
+        return bool(self._finished) or (self.disabled and not self.ended)
+
+    @property
+    def drained(self) -> bool:
+        """True if the stream is disabled and every shard that is listed was read to its end."""
+        return self.disabled and self._listed and all(map(self._is_drained, dict(self._at or {}).items()))
+
+    @property
+    def shards(self) -> set[str]:
+        """The shards that are read."""
+        return set(self._readers)
 
     def lag(self) -> Lag:
         """How far the shard that is most behind is behind."""
@@ -82,15 +101,57 @@ class Stream:
             self._record(shard, position)
         self.start = TRIM_HORIZON
         self._parents |= {shard.id: shard.parent for shard in listing.shards}
-        now = self.now()
-        finished = {shard: now - when for shard, when in dict(self._finished).items()}  # other threads add to it
-        for shard in may_end(finished, listing.shards, LAG if listing.disabled else RETENTION):
-            self._record(shard, ENDED)
-            del self._finished[shard], self._readers[shard]
-        self._forget({shard.id for shard in listing.shards})
+        self._absent = Counter({shard: self._absent[shard] + 1 for shard in self._at if shard not in listing.ids})
+        self.disabled = self.disabled or listing.disabled
+        self._listed = True
+        if not listing.disabled:
+            self.enabled_at = self.now()
+        read_on = self._judge(listing)
+        self._forget(listing.ids)
         positions = {shard: at.position for shard, at in self._at.items()}
-        self.ended = listing.disabled and all(position == ENDED for position in positions.values())
-        return [self._open(s) for s in readable(positions, self._parents) if self._is_there(s)]
+        self.ended = self.disabled and all(position == ENDED for position in positions.values())
+        return [*read_on, *(self._open(s) for s in readable(positions, self._parents) if self._is_there(s))]
+
+    def retire(self) -> None:
+        """Have nothing more read or kept of the stream: AWS does not list it any more."""
+        self.retired = True
+
+    def forget(self) -> None:
+        """Remove the positions of a stream that is retired."""
+        for shard in self._at or {}:
+            self.checkpoints.remove(self.arn, shard, self.token)
+
+    def _is_drained(self, recorded: tuple[str, Checkpoint]) -> bool:
+        shard, at = recorded
+        if at.position == ENDED or shard in self._finished:
+            return True
+        reader = self._readers.get(shard)
+        return reader is not None and reader.quiet_for() >= QUIET
+
+    def _judge(self, listing: Listing) -> list[ShardReader]:
+        """Record the shards that have ended, and return the readers that read on."""
+        listed, parents = {shard.id: shard for shard in listing.shards}, {shard.parent for shard in listing.shards}
+        patience = LAG if self.disabled else RETENTION
+        read_on = []
+        for shard, since in dict(self._finished).items():  # other threads add to it
+            reader = self._readers[shard]
+            decided = verdict(
+                listed.get(shard),
+                missing=reader.missing,
+                absent=self._absent[shard],
+                has_children=shard in parents,
+                waited_enough=self.now() - since > patience,
+            )
+            if decided is Verdict.END:
+                self._record(shard, ENDED)
+                if reader.missing:
+                    reader.lose()
+                del self._finished[shard], self._readers[shard]
+            elif decided is Verdict.READ_ON:
+                del self._finished[shard]
+                reader.resume()
+                read_on.append(reader)
+        return read_on
 
     def _record(self, shard: str, position: str) -> None:
         """Keeps what is relied on from now on. Raises Retry where that has to wait."""
@@ -113,14 +174,13 @@ class Stream:
         return ShardStatus(shard, parent, state, checkpoint.position, checkpoint.time, None)
 
     def _is_there(self, shard: str) -> bool:
-        """Whether a shard without a reader gets one: it was listed once, or was missing from two listings.
+        """Whether a shard without a reader gets one: it was listed once, or was absent from two listings.
 
         Listings lag behind. What was recorded and is gone for good is read all the same: that tells what was lost.
         """
         if shard in self._readers:
             return False
-        self._missed[shard] += shard not in self._parents
-        return shard in self._parents or self._missed[shard] > 1
+        return shard in self._parents or self._absent[shard] >= ABSENT
 
     def _open(self, shard: str) -> ShardReader:
         assert self._at is not None
@@ -138,7 +198,8 @@ class Stream:
         return reader
 
     def _keep(self, shard: str, checkpoint: Checkpoint) -> None:
-        self.checkpoints.write(self.arn, shard, checkpoint, self.token)
+        if not self.retired:
+            self.checkpoints.write(self.arn, shard, checkpoint, self.token)
 
     def _forget(self, listed: set[str]) -> None:
         """Forgets shards that have ended and are no longer kept by the stream."""
@@ -147,7 +208,6 @@ class Stream:
             if at.position == ENDED and shard not in listed and self.now() - (at.time or 0) > 2 * RETENTION:
                 del self._at[shard]
                 self._parents.pop(shard, None)
-                self._missed.pop(shard, None)
                 self.checkpoints.remove(self.arn, shard, self.token)
 
 

@@ -7,9 +7,21 @@ counts as ended only once its children are recorded, or they would be taken for 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from enum import Enum, auto
 
 from ..checkpoints import ENDED, LATEST, TRIM_HORIZON
 from .listing import Shard
+
+ABSENT = 2
+"""Listings in a row without a shard, after which it is gone."""
+
+
+class Verdict(Enum):
+    """What becomes of a shard whose reader got to an end."""
+
+    END = auto()
+    READ_ON = auto()
+    WAIT = auto()
 
 
 def unrecorded(listed: Sequence[Shard], recorded: Collection[str], start: str) -> dict[str, str]:
@@ -29,14 +41,24 @@ def unrecorded(listed: Sequence[Shard], recorded: Collection[str], start: str) -
     return positions
 
 
-def may_end(finished: Mapping[str, float], listed: Sequence[Shard], patience: float) -> list[str]:
-    """Of shards that are closed and read to their end, so many seconds ago, those that can be recorded as ended.
+def verdict(
+    shard: Shard | None, *, missing: bool, absent: int, has_children: bool, waited_enough: bool
+) -> Verdict:
+    """Decide by the list of shards what an end means that GetRecords reported.
 
-    Their children are listed, or they are listed no longer themselves, or no children were listed for longer than
-    `patience`: then there are none.
+    `shard` is the shard as it is listed, None if it is not, and that `absent` times in a row. `missing` is true if
+    the reader was told that the shard does not exist. A closed shard ends once its children are listed, or once
+    nobody can expect any more (`waited_enough`).
     """
-    ids, parents = {shard.id for shard in listed}, {shard.parent for shard in listed}
-    return [s for s, age in finished.items() if s in parents or s not in ids or age > patience]
+    if shard is None:
+        return Verdict.END if absent >= ABSENT else Verdict.WAIT
+    if missing:
+        return Verdict.READ_ON
+    if has_children:
+        return Verdict.END
+    if not shard.closed:
+        return Verdict.READ_ON
+    return Verdict.END if waited_enough else Verdict.WAIT
 
 
 def readable(positions: Mapping[str, str], parents: Mapping[str, str]) -> Iterator[str]:

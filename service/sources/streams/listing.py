@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from ...dispatch.failures import is_transient, reaching
@@ -21,10 +22,15 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A stream with its shards; nothing is added to a stream that is `disabled`."""
+    """A stream with its shards. Nothing is added to a stream that is `disabled`: all its shards are closed."""
 
     shards: Sequence[Shard]
     disabled: bool
+
+    @property
+    def ids(self) -> set[str]:
+        """The ids of the shards."""
+        return {shard.id for shard in self.shards}
 
 
 def list_streams(client: Any, table: str) -> list[str]:
@@ -40,6 +46,11 @@ def list_streams(client: Any, table: str) -> list[str]:
         if not answer.get("LastEvaluatedStreamArn"):
             return [arn for _, arn in sorted(streams)]
         page = {"ExclusiveStartStreamArn": answer["LastEvaluatedStreamArn"]}
+
+
+def enabled_at(label: str) -> float:
+    """Return when a stream was enabled, in Unix seconds, by its label or ARN: both end in that time in UTC."""
+    return datetime.fromisoformat(label.rpartition("/")[2].rstrip("Z")).replace(tzinfo=UTC).timestamp()
 
 
 def enabled_stream(dynamodb: Any, table: str) -> str:
@@ -80,7 +91,8 @@ class ShardLister:
         if description.get("LastEvaluatedShardId"):
             self._page = {"ExclusiveStartShardId": description["LastEvaluatedShardId"]}
             return None
-        listing = Listing(self._shards, description.get("StreamStatus") == "DISABLED")
+        disabled = description.get("StreamStatus") == "DISABLED"
+        listing = Listing([replace(s, closed=s.closed or disabled) for s in self._shards], disabled)
         self._shards, self._page = [], {}
         return listing
 

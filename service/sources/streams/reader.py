@@ -20,7 +20,9 @@ logger = logging.getLogger(__name__)
 class ShardReader:
     """Reads one shard from its checkpoint on.
 
-    `finished` once it is closed and all its records are done. Times are Unix seconds.
+    `finished` once GetRecords says that no more records come and all are acknowledged, or that the shard does not
+    exist (`missing`). Neither answer is final: the list of shards confirms it, or `resume` reads on, so many times
+    in a row (`doubts`). Times are Unix seconds.
     """
 
     def __init__(
@@ -39,6 +41,8 @@ class ShardReader:
         self.shard = shard
         self.at = at
         self.finished = False
+        self.missing = False
+        self.doubts = 0
         self._client = client
         self._stream = stream
         self._keep = keep
@@ -52,14 +56,19 @@ class ShardReader:
         self._lost_since: float | None = None
         self._unread_since: float | None = at.time
         self._renewed = now()
+        self._quiet_since: float | None = None
 
     def lag(self) -> Lag:
         """How far the shard is behind."""
         now = self._now()
-        if self._unread_since is None or self.finished:
+        if self._unread_since is None or (self.finished and not self.missing):
             return Lag()
         unread = max(now - self._unread_since, 0.0)
         return Lag(unread, max(RETENTION - unread, 0.0), now - self._renewed)
+
+    def quiet_for(self) -> float:
+        """Return for how many seconds there were only empty pages."""
+        return 0.0 if self._quiet_since is None else self._now() - self._quiet_since
 
     def read(self) -> list[Record]:
         """The next records; none where there are none yet. Raises what boto3 raises.
@@ -75,17 +84,22 @@ class ShardReader:
             self._restart()
             return []
         except self._client.exceptions.ResourceNotFoundException:
-            self._vanish()
+            self._miss()
             return []
-        self._iterator = answer.get("NextShardIterator")
+        self._iterator = answer.get("NextShardIterator") or None
         self._closed = self._iterator is None
         records = self._decode(answer["Records"])
+        if records or not self._closed:
+            self.doubts = 0
         if records or self._closed:
             self._tell_lost(records)
         self.finished = self._closed and not records
         self._unread_since = time_of(records[:1]) or self.at.time if records else None
-        if not records:
+        if records:
+            self._quiet_since = None
+        else:
             self._renewed = self._now()
+            self._quiet_since = self._quiet_since or self._renewed
         return records
 
     def read_ahead(self) -> None:
@@ -158,10 +172,20 @@ class ShardReader:
         self.at = Checkpoint(TRIM_HORIZON, self.at.time)
         self._iterator, self._again = None, None
 
-    def _vanish(self) -> None:
-        """The shard itself is older than the stream keeps."""
-        self._lost_since, self.finished = self.at.time, True
+    def resume(self) -> None:
+        """Read on from the checkpoint: the shard is listed, and open or not missing."""
+        self.finished = self.missing = False
+        self.doubts += 1
+
+    def lose(self) -> None:
+        """Report the gap of a shard that is not listed any more."""
+        self._lost_since, self.missing = self.at.time, False
         self._tell_lost([])
+
+    def _miss(self) -> None:
+        """AWS does not find the shard. It may be gone, or a server restarts."""
+        self._iterator, self._again, self._unread_since = None, None, self.at.time
+        self.finished = self.missing = True
 
     def _tell_lost(self, records: Sequence[Record]) -> None:
         """Says within which times changes may have been missed."""

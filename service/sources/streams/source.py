@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-import logging
-import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from threading import Event, Lock
 from typing import Final
 
 from ...backoff import backoff
 from ...context import Context
-from ...dispatch import SILENT, Lag, Observer, Report
-from ...dispatch.ahead import Meanwhile
+from ...dispatch import SILENT, Lag, Observer
 from ...dispatch.failures import result_of
 from ...dispatch.outcomes import Outcome
 from ...errors import Halt, LeaseLost
-from ...records import Record
-from ..checkpoints import LATEST, Checkpoints
-from ..lease import check
+from ..checkpoints import Checkpoints
 from ..pauses import pause_after, tell
 from ..timing import REAL, Timing
-from .discovery import Stream
-from .listing import enabled_stream, list_streams
+from .batch import StreamBatch, Turn
+from .discovery import Stream, worst_lag
 from .pacing import SHORTEST, after_nothing, after_records
 from .reader import ShardReader
 from .schedule import Schedule
 from .status import StreamStatus
-
-logger = logging.getLogger(__name__)
+from .table import TableStreams
 
 REDISCOVERY: Final = 60.0
-"""Seconds, about, between two looks for new shards."""
+"""Seconds, about, between two lists of a stream's shards."""
+
+STREAMS: Final = 45.0
+"""Seconds between two lists of a table's streams, at the most."""
 
 SOON: Final = 1.0
 """Seconds, about, until the first look for the children of a shard that has ended."""
@@ -41,48 +37,6 @@ STAND_BY: Final = 1.0
 
 PAGES_APART: Final = 0.1
 """Seconds between two pages of shards: ten a second are allowed ("DescribeStream", Streams API Reference)."""
-
-
-@dataclass(eq=False)
-class Turn:
-    """A reader's place in the schedule; without a reader it is that of looking for shards.
-
-    It is worth nothing once the lease has another `token` than the turn.
-    """
-
-    token: int = 0
-    reader: ShardReader | None = None
-    stream: Stream | None = None
-    idle: int = 0
-    failures: int = 0
-
-
-class StreamBatch:
-    """Records of one shard, in order. Until it is settled nobody else reads the shard."""
-
-    def __init__(self, source: StreamSource, turn: Turn, reader: ShardReader, records: Sequence[Record]):
-        self.source = source.name
-        self.records = records
-        self._from = source
-        self._turn = turn
-        self._reader = reader
-
-    def time_left(self) -> float:
-        return math.inf
-
-    @property
-    def read_ahead(self) -> Meanwhile | None:
-        """Reads the shard's next page, where it would be read at once after this one."""
-        rests = self._from.rest_after(self._reader, len(self.records))
-        return None if rests else self._reader.read_ahead
-
-    def check(self) -> None:
-        check(self._from.lease, self._turn.token)
-
-    def settle(self, report: Report) -> None:
-        """Raises LeaseLost, and Halt where the checkpoint cannot be kept; the batch can then be settled again."""
-        done = self._reader.settle(self.records, report)
-        self._from.back(self._turn, len(self.records), "" if done else report.results[report.undone[0]].summary)
 
 
 class StreamSource:
@@ -113,24 +67,29 @@ class StreamSource:
         self._chance = timing.chance
         self._lock = Lock()
         self._schedule: Schedule[Turn] = Schedule(stopping, timing)
-        self._halted: dict[Turn, str] = {}
-        self._discovery = Turn()
-        self._schedule.put(self._discovery)
+        self._troubles: dict[tuple[str, str], str] = {}
+        self._streams: TableStreams | None = None
+        self._root = Turn()
+        self._discoveries: dict[str, Turn] = {}
+        self._schedule.put(self._root)
 
     @property
     def trouble(self) -> str:
-        return "; ".join(list(self._halted.values()))
+        off = self._streams.trouble if self._streams else ""
+        return "; ".join([*([off] if off else []), *list(self._troubles.values())])
 
     def lag(self) -> Lag:
-        stream = self._discovery.stream
-        return stream.lag() if stream is not None and self.lease.token() else Lag()
+        if self._streams is None or not self.lease.token():
+            return Lag()
+        return worst_lag(stream.lag() for stream in self._streams.streams)
 
     def status(self) -> StreamStatus | None:
-        """Where reading the table's stream stands; None before the first look at it."""
-        stream = self._discovery.stream
-        if stream is None:
+        """Where reading the table's streams stands; None before the first look at them."""
+        streams = self._streams.streams if self._streams else []
+        if not streams:
             return None
-        return StreamStatus(stream.arn, bool(self.lease.token()), stream.status())
+        shards = [shard for stream in streams for shard in stream.status()]
+        return StreamStatus(streams[-1].arn, bool(self.lease.token()), shards)
 
     def __iter__(self) -> Iterator[StreamBatch]:
         while (turn := self._schedule.take()) is not None:
@@ -144,7 +103,6 @@ class StreamSource:
             except Exception as error:
                 self._failed(turn, error)
                 continue
-            self._halted.pop(turn, None)
             if batch:
                 yield batch
                 if turn.token != self.lease.token():  # it may never have been settled
@@ -155,20 +113,28 @@ class StreamSource:
         """Whether this process still holds the lease that the turn is of; else another has read on."""
         token = self.lease.token()
         if turn.token == token != 0:
-            return True
-        if turn is self._discovery:
-            self._halted.pop(turn, None)
-            turn.token, turn.stream = token, None
+            return turn.stream is None or not turn.stream.retired
+        if turn is self._root:
+            self._troubles.clear()
+            self._discoveries.clear()
+            turn.token = token
+            self._streams = self._table_streams(token) if token else None
             self._schedule.put(turn, 0.0 if token else STAND_BY)
         else:
             self._give_up(turn)
         return False
 
+    def _table_streams(self, token: int) -> TableStreams:
+        return TableStreams(self._context, self._table, self._checkpoints, token, self._now, self._observer)
+
     def _give_up(self, turn: Turn) -> None:
         """Leaves a shard to whoever holds the lease now, and looks at once who that is."""
-        self._halted.pop(turn, None)
+        self._troubles.pop(turn.name, None)
+        self._hasten(self._root, 0.0)
+
+    def _hasten(self, turn: Turn, delay: float) -> None:
         with self._lock:
-            self._schedule.hasten(self._discovery, 0.0)
+            self._schedule.hasten(turn, delay)
 
     def back(self, turn: Turn, size: int, failure: str = "") -> None:
         """Ends a turn that gave `size` records; `failure` is why what was read has to come again."""
@@ -187,14 +153,19 @@ class StreamSource:
         return after_records(size, settings.stream_batch_size, reader.lag().unread, settings.poll_interval)
 
     def _take(self, turn: Turn) -> StreamBatch | None:
-        """Does what it is the turn of."""
+        """Run the job: read its shard, or list shards or streams."""
         if turn.reader is not None:
             return self._read(turn, turn.reader)
-        self._discover(turn)
+        if turn.stream is not None:
+            self._discover(turn, turn.stream)
+        else:
+            self._look(turn)
         return None
 
     def _read(self, turn: Turn, reader: ShardReader) -> StreamBatch | None:
         records = reader.read()
+        if not reader.finished and not reader.doubts:
+            self._troubles.pop(turn.name, None)
         if records:
             return StreamBatch(self, turn, reader, records)
         if reader.finished:
@@ -206,60 +177,71 @@ class StreamSource:
         return None
 
     def _finish(self, turn: Turn) -> None:
-        """Takes a shard that is read to its end out of the schedule, and has its children looked for."""
+        """Take a shard without more records out of the schedule: the list of shards decides what becomes of it."""
         assert turn.stream is not None
         assert turn.reader is not None
-        with self._lock:
-            turn.stream.finish(turn.reader)
-            self._schedule.hasten(self._discovery, self._chance() * SOON)
+        if turn.reader.missing:
+            what = f"{self.name}, shard {turn.reader.shard}"
+            self._troubles[turn.name] = f"{what}: AWS answers that it does not exist; the list of shards is asked"
+        turn.stream.finish(turn.reader)
+        self._hasten(self._discoveries[turn.stream.arn], self._chance() * SOON)
 
-    def _discover(self, turn: Turn) -> None:
-        """Looks for shards, and for the next stream once this one is at its end."""
-        stream = turn.stream = turn.stream or self._stream_after(None, turn.token)
+    def _look(self, turn: Turn) -> None:
+        """List the table's streams, and begin the next."""
+        assert self._streams is not None
+        found = self._streams.look()
+        turn.failures = 0
+        self._troubles.pop(turn.name, None)
+        if found is not None:
+            discovery = self._discoveries[found.arn] = Turn(turn.token, found)
+            self._schedule.put(discovery)
+        elif self._streams.trouble:  # the next is begun once this one is found to be read
+            self._hasten(self._discoveries[self._streams.streams[-1].arn], SOON)
+        self._schedule.put(turn, STREAMS * (0.5 + self._chance() / 2))
+
+    def _discover(self, turn: Turn, stream: Stream) -> None:
+        """List a page of a stream's shards, and after the last page read those that can be read."""
+        assert self._streams is not None
+        was_drained = stream.drained
         try:
             found = stream.discover()
         except self._context.dynamodb_streams.exceptions.ResourceNotFoundException:
-            turn.stream = None  # the table was deleted, and may have been made anew
-            raise
+            self._missing(turn, stream)
+            return
+        turn.failures = 0
+        self._troubles.pop(turn.name, None)
         if found is None:
-            turn.failures = 0
             self._schedule.put(turn, PAGES_APART)
             return
-        turn.stream = self._stream_after(stream, turn.token) if stream.ended else stream
         for reader in found:
-            self._schedule.put(Turn(turn.token, reader, stream))
+            self._begin(Turn(turn.token, stream, reader), reader.doubts)
+        for arn, shard in list(self._troubles):
+            if arn == stream.arn and shard not in stream.shards:
+                self._troubles.pop((arn, shard), None)
+        if stream.drained and not was_drained:
+            self._hasten(self._root, 0.0)
+        if stream.ended and self._streams.drop(stream):
+            return
         with self._lock:
-            turn.failures = 0
             turn.idle = turn.idle + 1 if stream.waits else 0
             often = backoff(turn.idle, SOON, REDISCOVERY) if turn.idle else REDISCOVERY
-            at_once = turn.stream.arn != stream.arn or turn.token != self.lease.token()
+            at_once = turn.token != self.lease.token()
             self._schedule.put(turn, 0.0 if at_once else often * (0.5 + self._chance() / 2))
 
-    def _stream_after(self, before: Stream | None, token: int) -> Stream:
-        """The stream to read first, or next if there is one. Raises Halt, and what boto3 raises."""
-        settings, client = self._context.settings, self._context.dynamodb_streams
-        arns = list_streams(client, self._table) or [enabled_stream(self._context.dynamodb, self._table)]
-        if before is not None:
-            later = arns[arns.index(before.arn) + 1 :] if before.arn in arns else arns
-            if not later:
-                return before
-            logger.warning(
-                "the stream was enabled anew: it does not have what was written while it was off",
-                extra={"table": self._table, "stream": later[0], "before": before.arn},
-            )
-            arns = later
-        elif settings.start_at == LATEST:
-            arns = [arn for arn in arns[:-1] if self._checkpoints.read(arn)] + arns[-1:]
-        return Stream(
-            arns[0],
-            client,
-            self._checkpoints,
-            token,
-            settings.start_at,
-            settings.stream_batch_size,
-            self._now,
-            self._observer,
-        )
+    def _begin(self, turn: Turn, doubts: int) -> None:
+        """Have a shard read; after a pause, if `doubts` says how often its end was not confirmed."""
+        if doubts:
+            turn.failures = doubts - 1
+            self._later(turn, "GetRecords reports an end that DescribeStream does not confirm: reading on")
+        else:
+            self._schedule.put(turn)
+
+    def _missing(self, turn: Turn, stream: Stream) -> None:
+        """Ask again for a stream that AWS does not find. The list of streams tells whether it is gone."""
+        reason = f"{self.name}: AWS answers that the stream {stream.arn} does not exist"
+        self._troubles[turn.name] = reason
+        self._hasten(self._root, SOON)
+        self._later(turn, reason)
 
     def _failed(self, turn: Turn, error: Exception) -> None:
         """Has a turn tried again later. Raises Halt where halts are to end the service."""
@@ -273,7 +255,7 @@ class StreamSource:
             assert result is not None
             self._later(turn, result.reason)
             return
-        self._halted[turn] = str(halt)
+        self._troubles[turn.name] = str(halt)
         self._later(turn, str(halt), halted=True)
         if self._context.settings.on_halt == "exit":
             raise halt from error

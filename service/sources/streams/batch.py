@@ -1,0 +1,73 @@
+"""What a thread takes from the streams of a table: a job, and the records of one shard."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ...dispatch import Report
+from ...dispatch.ahead import Meanwhile
+from ...records import Record
+from ..lease import Lease, check
+from .discovery import Stream
+from .reader import ShardReader
+
+
+@dataclass(eq=False)
+class Turn:
+    """A job in the schedule: read a shard, list the shards of a stream or, without both, the streams of the table.
+
+    It is dropped once the lease has another `token` than the turn, or its stream is retired.
+    """
+
+    token: int = 0
+    stream: Stream | None = None
+    reader: ShardReader | None = None
+    idle: int = 0
+    failures: int = 0
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """What tells the job from the others of the table: the stream and the shard."""
+        return self.stream.arn if self.stream else "", self.reader.shard if self.reader else ""
+
+
+class Shards(Protocol):
+    """What a batch asks of its source."""
+
+    name: str
+    lease: Lease
+
+    def rest_after(self, reader: ShardReader, size: int) -> float: ...
+
+    def back(self, turn: Turn, size: int, failure: str = "") -> None: ...
+
+
+class StreamBatch:
+    """Records of one shard, in order. Until it is settled nobody else reads the shard."""
+
+    def __init__(self, source: Shards, turn: Turn, reader: ShardReader, records: Sequence[Record]):
+        self.source = source.name
+        self.records = records
+        self._from = source
+        self._turn = turn
+        self._reader = reader
+
+    def time_left(self) -> float:
+        return math.inf
+
+    @property
+    def read_ahead(self) -> Meanwhile | None:
+        """Reads the shard's next page, where it would be read at once after this one."""
+        rests = self._from.rest_after(self._reader, len(self.records))
+        return None if rests else self._reader.read_ahead
+
+    def check(self) -> None:
+        check(self._from.lease, self._turn.token)
+
+    def settle(self, report: Report) -> None:
+        """Raises LeaseLost, and Halt where the checkpoint cannot be kept; the batch can then be settled again."""
+        done = self._reader.settle(self.records, report)
+        self._from.back(self._turn, len(self.records), "" if done else report.results[report.undone[0]].summary)
