@@ -26,6 +26,7 @@ class Turn:
     stream: Stream | None = None
     reader: ShardReader | None = None
     idle: int = 0
+    in_a_row: int = 0
     failures: int = 0
 
     @property
@@ -40,7 +41,7 @@ class Shards(Protocol):
     name: str
     lease: Lease
 
-    def rest_after(self, reader: ShardReader, size: int) -> float: ...
+    def reads_on(self, turn: Turn, size: int) -> bool: ...
 
     def back(self, turn: Turn, size: int, failure: str = "") -> None: ...
 
@@ -60,9 +61,8 @@ class StreamBatch:
 
     @property
     def read_ahead(self) -> Meanwhile | None:
-        """Reads the shard's next page, where it would be read at once after this one."""
-        rests = self._from.rest_after(self._reader, len(self.records))
-        return None if rests else self._reader.read_ahead
+        """Prefetches the shard's next page, where it is read at once after this one."""
+        return self._reader.read_ahead if self._from.reads_on(self._turn, len(self.records)) else None
 
     def check(self) -> None:
         check(self._from.lease, self._turn.token)

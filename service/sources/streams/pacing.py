@@ -19,6 +19,10 @@ CAUGHT_UP: Final = 5.0
 """Seconds since the last record was made up to which it may well have been the newest."""
 
 
+IN_A_ROW: Final = 4
+"""Pages of one shard that are prefetched in a row while other shards wait."""
+
+
 def after_nothing(idle: int, most: float) -> float:
     """Return the idle delay in seconds after so many empty pages in a row, at most `most`."""
     return backoff(idle, SHORTEST, most)

@@ -102,10 +102,15 @@ class ShardReader:
             self._quiet_since = self._quiet_since or self._renewed
         return records
 
+    @property
+    def prefetched(self) -> bool:
+        """True if the next page is in memory."""
+        return self._ahead is not None
+
     def read_ahead(self) -> None:
-        """Has what comes next there already when it is read. What keeps it from that is met again then."""
+        """Prefetch the next page. An error is raised by the next read, which asks again."""
         iterator = self._iterator
-        if iterator is not None:
+        if iterator is not None and self._ahead is None:
             try:
                 self._ahead = iterator, self._get(iterator)
             except Exception as error:
@@ -127,7 +132,7 @@ class ShardReader:
         undone = report.undone
         done = undone[0] if undone else len(records)
         if undone:
-            self._iterator = None
+            self._iterator = self._ahead = None
             self._again = records[done].identifier
         if done:
             self.at = Checkpoint(records[done - 1].identifier, time_of(records[:done]) or self.at.time)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 from threading import Condition, Event
 from typing import Final, Generic, TypeVar
 
@@ -25,6 +26,15 @@ class Schedule(Generic[Job]):
         self._changed = Condition()
         self._numbers = itertools.count()
         self._due: list[tuple[float, int, Job]] = []
+
+    def put_first(self, job: Job) -> None:
+        """Put the job before all others."""
+        self.put(job, -math.inf)
+
+    def is_due(self) -> bool:
+        """True if a job can be taken now."""
+        with self._changed:
+            return bool(self._due) and self._due[0][0] <= self._clock()
 
     def put(self, job: Job, delay: float = 0.0) -> None:
         """Makes the job one that can be taken after `delay` seconds."""

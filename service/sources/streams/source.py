@@ -17,7 +17,7 @@ from ..pauses import pause_after, tell
 from ..timing import REAL, Timing
 from .batch import StreamBatch, Turn
 from .discovery import Stream, worst_lag
-from .pacing import SHORTEST, after_nothing, after_records
+from .pacing import IN_A_ROW, SHORTEST, after_nothing, after_records
 from .reader import ShardReader
 from .schedule import Schedule
 from .status import StreamStatus
@@ -145,9 +145,21 @@ class StreamSource:
         else:
             turn.failures = turn.idle = 0
             assert turn.reader is not None
-            self._schedule.put(turn, self.rest_after(turn.reader, size))
+            if turn.reader.prefetched:  # no thread takes another shard before: so each has one page at the most
+                turn.in_a_row += 1
+                self._schedule.put_first(turn)
+            else:
+                turn.in_a_row = 0
+                self._schedule.put(turn, self._rest_after(turn.reader, size))
 
-    def rest_after(self, reader: ShardReader, size: int) -> float:
+    def reads_on(self, turn: Turn, size: int) -> bool:
+        """True if the next page of the turn's shard is the next to be read, after one of `size` records."""
+        assert turn.reader is not None
+        if self._rest_after(turn.reader, size):
+            return False
+        return turn.in_a_row < IN_A_ROW or not self._schedule.is_due()
+
+    def _rest_after(self, reader: ShardReader, size: int) -> float:
         """Seconds that a shard rests after a page of `size` records."""
         settings = self._context.settings
         return after_records(size, settings.stream_batch_size, reader.lag().unread, settings.poll_interval)

@@ -702,6 +702,65 @@ def test_what_cannot_be_read_ahead_is_read_when_it_is_its_turn(checkpoints):
     poller.run(poller.has_seen(numbers[10:]))
 
 
+class Held(dict):
+    """A page or a record of which it can be asked whether it is in memory."""
+
+
+class Weighed(StreamModel):
+    """Streams that know how many of the pages and records that they gave are in memory."""
+
+    def __init__(self, **options: Any):
+        super().__init__(**options)
+        self._given: dict[str, weakref.WeakSet[Held]] = {"pages": weakref.WeakSet(), "records": weakref.WeakSet()}
+        self.most: Counter[str] = Counter()
+
+    def get_records(self, ShardIterator: str, Limit: int) -> Any:
+        answer = Held(super().get_records(ShardIterator, Limit))
+        answer["Records"] = [Held(record) for record in answer["Records"]]
+        self._given["pages"].add(answer)
+        for record in answer["Records"]:
+            self._given["records"].add(record)
+        for kind, there in self._given.items():
+            self.most[kind] = max(self.most[kind], len(there))
+        return answer
+
+
+Held.__hash__ = object.__hash__  # type: ignore[assignment]
+Held.__eq__ = object.__eq__  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("shards", [10, 200])
+def test_memory_is_bounded_by_threads_whatever_the_number_of_shards_that_are_behind(checkpoints, shards):
+    model, workers, page = Weighed(page=100), 4, 5
+    children = model.split(root(model), shards)
+    for child in children:
+        model.write(child, 16 * page)
+    model.now += 600
+    poller = Poller(model, checkpoints, stream_batch_size=page, poll_interval=1.0)
+    threads = [iter(poller.source) for _ in range(workers)]
+    first: dict[str, int] = {}
+    poller.wait_for(100.0)
+    turn, seen = 0, 0
+    while seen < shards * 8 * page:  # half of all
+        in_hand = [next(thread) for thread in threads]
+        for batch in in_hand:
+            first.setdefault(batch.records[0].shard, turn)
+            turn += 1
+            if batch.read_ahead is not None:
+                batch.read_ahead()
+        for batch in in_hand:
+            seen += len(batch.records)
+            failing = turn % 40 == 39
+            outcomes = [Result(Outcome.RETRY if failing else Outcome.APPLIED, "busy")] * len(batch.records)
+            seen -= len(batch.records) if failing else 0
+            batch.settle(Report(outcomes))
+        del batch, in_hand
+    assert model.most["pages"] <= 2 * workers + 1
+    assert model.most["records"] <= (2 * workers + 1) * page
+    assert len(first) == shards
+    assert max(first.values()) < 5 * shards + 50  # none waits until others are read to their end
+
+
 def test_a_write_after_a_pause_is_seen_with_the_next_look_and_those_after_it_soon(checkpoints):
     model = StreamModel()
     poller = Poller(model, checkpoints, poll_interval=1.0)
