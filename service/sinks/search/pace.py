@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import Final
 
 LEAST_BYTES: Final = 1024
@@ -10,25 +11,32 @@ STEPS: Final = 10
 
 
 class Pace:
-    """The most actions and bytes of the next request. Threads share it; a lost update only costs a step."""
+    """The most actions and bytes of the next request. Threads share it."""
 
     def __init__(self, most_actions: int, most_bytes: int):
         self._most_actions = most_actions
         self._most_bytes = most_bytes
         self.actions = most_actions
         self.bytes = most_bytes
+        self._lock = Lock()
 
     def busy(self) -> None:
-        """The server turned away work (429)."""
-        self.actions = max(self.actions // 2, 1)
+        """Halve the actions: the server turned away work (429)."""
+        with self._lock:
+            self.actions = max(self.actions // 2, 1)
 
     def too_large(self, size: int) -> None:
-        """A request of `size` bytes was refused for its size (413)."""
-        self.bytes = max(min(self.bytes, size) // 2, LEAST_BYTES)
+        """Halve the bytes: a request of `size` bytes was refused for its size (413)."""
+        with self._lock:
+            self.bytes = max(min(self.bytes, size) // 2, LEAST_BYTES)
 
     def good(self) -> None:
-        """A request was answered well."""
-        if self.actions < self._most_actions:
-            self.actions = min(self.actions + self._most_actions // STEPS + 1, self._most_actions)
-        if self.bytes < self._most_bytes:
-            self.bytes = min(self.bytes + self._most_bytes // STEPS + 1, self._most_bytes)
+        """Grow by a step: a request was answered well."""
+        with self._lock:
+            self.actions = grown(self.actions, self._most_actions)
+            self.bytes = grown(self.bytes, self._most_bytes)
+
+
+def grown(size: int, most: int) -> int:
+    """Return a size that is a step larger, and `most` at the most."""
+    return min(size + most // STEPS + 1, most)

@@ -19,7 +19,7 @@ from .body import Chunk, chunks, serialise
 from .copies import Copies
 from .indices import create_behind
 from .pace import Pace
-from .targets import SEEN_FOR, Target, look
+from .targets import SeenTargets, Target, look
 from .values import mapping_conflict
 
 REFUSED, GONE = 400, 404
@@ -41,8 +41,7 @@ class SearchSink:
         self._context = context
         self._observer = observer
         self._indices = indices
-        self._clock = clock
-        self._targets: dict[str, tuple[Target, float]] = {}
+        self._targets = SeenTargets(clock)
         self._pace = Pace(context.settings.bulk_actions, context.settings.bulk_bytes)
         self._copies = Copies(context, observer)
 
@@ -77,33 +76,38 @@ class SearchSink:
             yield last, made.prepare if chunk.more else meanwhile
 
     def _look(self, names: Collection[str]) -> tuple[dict[str, Target], Result | None]:
-        """How indices are, seen a few seconds ago at the most; or the result for every write if that failed.
+        """Return the indices as they were a few seconds ago at the most, or the result of every write without them.
 
-        What is missing is created, where settings allow it. Raises Halt.
+        Raises Halt.
         """
-        now = self._clock()
-        old = [n for n in names if n not in self._targets or now - self._targets[n][1] > SEEN_FOR]
-        if old:
-            index = ""
-            try:
-                found = look(self._context, old)
-                for index in old:
-                    if not found[index].live and self._context.settings.create_indices:
-                        declared = self._indices.get(index) or IndexDeclaration(index)
-                        found[index] = create_behind(self._context, declared, found[index])
-            except Exception as error:
-                refused = result_of_error(error)
-                if refused.outcome is Outcome.REJECTED or refused.status == REFUSED:
-                    raise Halt(f"the index {index} cannot be created: {refused.reason}") from error
-                return {}, replace(refused, status=None)  # no document is to blame
-            self._targets |= {name: (target, now) for name, target in found.items()}
-        return {name: self._targets[name][0] for name in names}, None
+        try:
+            return self._targets.find(names, self._find_or_create), None
+        except Exception as error:
+            return {}, replace(result_of_error(error), status=None)  # no document is to blame
+
+    def _find_or_create(self, names: Sequence[str]) -> dict[str, Target]:
+        """Return indices as they are. What is missing is created, where settings allow it.
+
+        Raises Halt where that is refused, and what opensearch-py raises.
+        """
+        found = look(self._context, names)
+        for name in names:
+            if not found[name].live and self._context.settings.create_indices:
+                declared = self._indices.get(name) or IndexDeclaration(name)
+                try:
+                    found[name] = create_behind(self._context, declared, found[name])
+                except Exception as error:
+                    refused = result_of_error(error)
+                    if refused.outcome is Outcome.REJECTED or refused.status == REFUSED:
+                        raise Halt(f"the index {name} cannot be created: {refused.reason}") from error
+                    raise
+        return found
 
     def _copy(self, writes: Sequence[Write], targets: Mapping[str, Target], results: dict[int, Result]) -> None:
         """Writes to indices that are rebuilt, too. Where that fails it is the rebuild that has failed."""
         for position in self._copies.write(writes, targets, results):
             results[position] = MOVED
-            self._targets.pop(writes[position].target, None)
+            self._targets.forget(writes[position].target)
 
     def _send(
         self, chunk: Chunk, writes: Sequence[Write], results: dict[int, Result], beside: Meanwhile | None = None
@@ -153,7 +157,7 @@ class SearchSink:
             target = writes[position].target
             results[position] = explained(result_of_item(entry, target, may_create), writes[position])
             if results[position].status == GONE:
-                self._targets.pop(target, None)
+                self._targets.forget(target)
         busy = any(results[position].status == BUSY for position in chunk.positions)
         self._pace.busy() if busy else self._pace.good()
         return None
@@ -172,7 +176,7 @@ class SearchSink:
     def _learn(self, refused: Result, chunk: Chunk) -> Result:
         """The same result, once it is taken into account for what comes."""
         if refused.outcome is Outcome.RETRY:
-            self._targets.clear()  # what comes back may be another server
+            self._targets.forget()  # what comes back may be another server
             self._pace.busy()  # smaller requests may get through, and tell who is to blame
         if refused.status == TOO_LARGE:
             self._pace.too_large(chunk.size)

@@ -7,8 +7,10 @@ is searched, and `images--also` on those that get the same writes. Every writer 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, Final, TypeAlias
 
 from ...context import Context
@@ -55,6 +57,34 @@ class Target:
         """A name for a new index behind the alias."""
         numbers = [int(found[1]) for name in self.taken if (found := re.fullmatch(r".*-(\d{6})", name))]
         return f"{self.name}-{max(numbers, default=0) + 1:06d}"
+
+
+class SeenTargets:
+    """Indices as they were seen, for SEEN_FOR seconds. Threads share it."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic):
+        self._clock = clock
+        self._lock = Lock()
+        self._seen: dict[str, tuple[Target, float]] = {}
+
+    def find(self, names: Iterable[str], look: Callable[[list[str]], dict[str, Target]]) -> dict[str, Target]:
+        """Return indices by their names; `look` finds those that were not seen lately. Raises what `look` raises."""
+        now = self._clock()
+        with self._lock:
+            known = {n: self._seen[n][0] for n in names if n in self._seen and now - self._seen[n][1] <= SEEN_FOR}
+        missing = [name for name in names if name not in known]
+        if not missing:
+            return known
+        found = look(missing)
+        with self._lock:
+            self._seen |= {name: (target, now) for name, target in found.items()}
+        return known | found
+
+    def forget(self, *names: str) -> None:
+        """Have indices looked at again; all of them without names."""
+        with self._lock:
+            for name in names or list(self._seen):
+                self._seen.pop(name, None)
 
 
 def look(context: Context, names: Iterable[str]) -> dict[str, Target]:
