@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from ..errors import DecodeError, Halt, Reject, Retry, Skip, StreamdexError, Unreachable
+from ..errors import DecodeError, Halt, Reject, Retry, SettingsError, Skip, StreamdexError, Unreachable
 from .outcomes import Outcome, Result
 
 _PACKAGE: Final = Path(__file__).parents[1]
@@ -25,6 +25,7 @@ TRANSIENT: Final = frozenset(
         "botocore.exceptions.HTTPClientError",
         "botocore.exceptions.IncompleteReadError",
         "botocore.exceptions.ResponseStreamingError",
+        "botocore.parsers.ResponseParserError",
         "opensearchpy.exceptions.ConnectionError",
         "requests.exceptions.ConnectionError",
         "requests.exceptions.Timeout",
@@ -91,6 +92,13 @@ FORBIDDEN: Final = frozenset(
 )
 
 
+PASSING: Final = frozenset({408, 425, 429})
+"""HTTP statuses that may pass, beside redirects and a server's own errors: time-out, too early, throttled."""
+
+DEEPEST: Final = 8
+"""Places of an unexpected error that are named, the innermost first."""
+
+
 def result_of(error: Exception, doing: str, about: str = "") -> Result:
     """The result of a record whose route raised; `doing` names the route, `about` the item, for the reason alone.
 
@@ -106,9 +114,16 @@ def result_of(error: Exception, doing: str, about: str = "") -> Result:
 
 
 def _outcome_of(error: Exception, reason: str) -> tuple[Outcome, int | None]:
-    """The outcome and the HTTP status of an error. Raises Halt for this reason."""
+    """Return the outcome and the HTTP status of an error. Raises Halt for this reason."""
+    if isinstance(error, SettingsError):
+        raise Halt(reason) from error
     if isinstance(error, StreamdexError):
-        signals = {Retry: Outcome.RETRY, Skip: Outcome.SKIPPED, Reject: Outcome.REJECTED}
+        signals = {
+            Retry: Outcome.RETRY,
+            Unreachable: Outcome.RETRY,
+            Skip: Outcome.SKIPPED,
+            Reject: Outcome.REJECTED,
+        }
         return next((signals[base] for base in type(error).__mro__ if base in signals), Outcome.REJECTED), None
     bases = {f"{base.__module__}.{base.__qualname__}" for base in type(error).__mro__}
     if bases & HALTING:
@@ -166,7 +181,8 @@ def _of_status(status: Any, reason: str, error: Exception) -> tuple[Outcome, int
         return Outcome.REJECTED, None
     if status in (401, 403):
         raise Halt(f"{reason}: the credentials or permissions of the service are wrong") from error
-    return Outcome.RETRY if status == 429 or status >= 500 else Outcome.REJECTED, status
+    passes = status in PASSING or 300 <= status < 400 or status >= 500
+    return Outcome.RETRY if passes else Outcome.REJECTED, status
 
 
 def place_of(error: Exception) -> str:
@@ -179,13 +195,24 @@ def _is_foreign(filename: str) -> bool:
     return filename.startswith(("<", str(_PACKAGE))) or "site-packages" in filename or "/lib/python3" in filename
 
 
+def trail_of(error: BaseException) -> str:
+    """Return the class of an error and where it was raised, without its words: these may quote an item."""
+    frames = traceback.extract_tb(error.__traceback__)[-DEEPEST:]
+    places = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames)]
+    return f"{type(error).__name__} at {' < '.join(places)}"
+
+
 def describe(error: Exception) -> str:
-    """An error in a few words: what it is, and for a KeyError which attribute is missing."""
+    """Return an error in a few words: what it is, and for a KeyError which attribute is missing."""
+    try:
+        words = str(error)
+    except Exception:  # opensearch-py's do not know what to say of an answer of another shape
+        words = ""
     if isinstance(error, KeyError):
-        return f"KeyError: there is no {error}"
+        return f"KeyError: there is no {words}"
     if isinstance(error, StreamdexError):
-        return str(error) or type(error).__name__
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        return words or type(error).__name__
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 
 def name_of(error: Exception) -> str:

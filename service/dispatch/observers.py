@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -11,8 +12,11 @@ from functools import cached_property
 from typing import Any, Final
 
 from .contracts import Letter
+from .failures import trail_of
 from .outcomes import Outcome, Report
 from .planning import Task
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ class Watch:
 
 
 class Observer:
-    """Is told of nothing; what derives from it overrides what it wants to know. None of it may raise."""
+    """Is told of nothing; what derives from it overrides what it wants to know."""
 
     def dispatched(self, done: Dispatched) -> None:
         """A batch is done."""
@@ -151,28 +155,31 @@ class Observers(Observer):
                 self._steps.append(observer.step)
 
     def dispatched(self, done: Dispatched) -> None:
-        for observer in self._observers:
-            observer.dispatched(done)
+        self._tell(lambda observer: observer.dispatched(done))
 
     def retrying(self, tasks: int, reason: str, pause: float) -> None:
-        for observer in self._observers:
-            observer.retrying(tasks, reason, pause)
+        self._tell(lambda observer: observer.retrying(tasks, reason, pause))
 
     def requested(self, request: Request) -> None:
-        for observer in self._observers:
-            observer.requested(request)
+        self._tell(lambda observer: observer.requested(request))
 
     def lost(self, source: str, shard: str, since: float, until: float) -> None:
-        for observer in self._observers:
-            observer.lost(source, shard, since, until)
+        self._tell(lambda observer: observer.lost(source, shard, since, until))
 
     def redelivered(self, source: str, messages: int) -> None:
-        for observer in self._observers:
-            observer.redelivered(source, messages)
+        self._tell(lambda observer: observer.redelivered(source, messages))
 
     def given_up(self, source: str, messages: int) -> None:
+        self._tell(lambda observer: observer.given_up(source, messages))
+
+    def _tell(self, tell: Callable[[Observer], None]) -> None:
+        """Call each observer. One that fails is logged: what it observes goes on, and so do the others."""
         for observer in self._observers:
-            observer.given_up(source, messages)
+            try:
+                tell(observer)
+            except Exception as error:
+                extra = {"observer": type(observer).__name__, "reason": f"unexpected {trail_of(error)}"}
+                logger.error("an observer failed", extra=extra)
 
     def step(self, kind: str, name: str, of: Sequence[Any] = ()) -> AbstractContextManager[None]:
         return self._all(kind, name, of) if self._steps else NOTHING

@@ -11,6 +11,7 @@ from typing import Final
 
 from ..context import Context
 from ..dispatch import Batch, Dispatches, Source
+from ..dispatch.failures import trail_of
 from ..errors import Halt, LeaseLost, Unreachable
 from ..sources.pauses import Pause
 
@@ -23,8 +24,9 @@ FIRST_PAUSE: Final = 1.0
 class Worker(Thread):
     """Reads one source and dispatches what it gives, in a thread of its own.
 
-    Where every record would fail, or what is needed does not answer, only this source stands still: the batch in
-    hand is tried again after growing pauses, and a queue is not asked for more. With `exits` it ends the service.
+    If every record would fail, a server does not answer, or an unexpected error is raised, only this source stops:
+    the batch in hand is retried after growing pauses, and a queue is not asked for more. With `exits` it ends the
+    service.
     """
 
     def __init__(
@@ -61,32 +63,37 @@ class Worker(Thread):
         return 0.0 if since is None else self._clock() - since
 
     def _read(self) -> None:
+        self.halted = ""
         for batch in self.source:
-            try:
-                self._persist(partial(self._deliver, batch))
-            except LeaseLost as lost:
-                logger.warning("batch left to another", extra={"source": self.name, "reason": str(lost)})
+            self._persist(partial(self._deliver, batch))
             self._busy_since, self.halted = None, ""
             del batch  # its records are not kept while the source waits for more
 
     def _deliver(self, batch: Batch) -> None:
         self._busy_since = self._clock()
-        with self._context.guarded(batch.check):
-            report = self._dispatcher.dispatch(
-                batch.records, batch.source, within=batch.time_left(), meanwhile=batch.read_ahead
-            )
-        batch.settle(report)
+        try:
+            with self._context.guarded(batch.check):
+                report = self._dispatcher.dispatch(
+                    batch.records, batch.source, within=batch.time_left(), meanwhile=batch.read_ahead
+                )
+            batch.settle(report)
+        except LeaseLost as lost:
+            logger.warning("batch left to another", extra={"source": self.name, "reason": str(lost)})
+            return
         self._pause.reset()
 
     def _persist(self, work: Callable[[], None]) -> None:
-        """Does the work, from its beginning again for as long as it halts."""
+        """Do the work, from its beginning again for as long as it fails."""
         while not self._stopping.is_set():
             try:
                 work()
                 break
-            except (Halt, Unreachable) as error:
+            except BaseException as error:  # a route may raise SystemExit
                 if self._exits:
                     raise
-                if self._busy_since is not None:  # else it is the source that says what troubles it
-                    self.halted = str(error)
-                self._pause.longer(str(error), halted=True)
+                foreseen = isinstance(error, Halt | Unreachable)
+                reason = str(error) if foreseen else f"unexpected {trail_of(error)}"
+                if self._busy_since is not None or not foreseen:  # else the source says what troubles it
+                    self.halted = reason
+                logger.debug("halted", exc_info=error)
+                self._pause.longer(reason, halted=True)

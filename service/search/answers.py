@@ -22,7 +22,7 @@ _GOOD: Final = re.compile(r'\s*\{"took":\d+,(?:"ingest_took":\d+,)?"errors":fals
 
 
 def read_answer(text: str) -> Any:
-    """Return JSON as values. Raises ValueError for text that is none.
+    """Return JSON as values. Raises UnexpectedAnswer for text that is none.
 
     The answer to a bulk request has two hundred bytes for each action. It is only read where it tells of errors:
     of another nobody wants to know more than how many actions it is for.
@@ -36,11 +36,11 @@ def read_answer(text: str) -> Any:
 
 
 def _read_by_python(text: str) -> Any:
-    """Return the same for NaN and for halves of surrogate pairs, which orjson refuses. Raises ValueError."""
+    """Return the same for NaN and for halves of surrogate pairs, which orjson refuses. Raises UnexpectedAnswer."""
     try:
         return json.loads(text)
-    except RecursionError as error:
-        raise ValueError("the JSON is nested too deeply") from error
+    except (RecursionError, ValueError) as error:
+        raise UnexpectedAnswer("the search server's answer is not JSON") from error
 
 
 def part(answer: Any, kind: type[T], *path: str) -> T:

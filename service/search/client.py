@@ -57,7 +57,8 @@ class SearchClient:
         return self.request("POST", "/_bulk", body)
 
     def request(self, method: str, path: str, body: bytes | None = None) -> Any:
-        """The answer to a request, read. Raises what opensearch-py raises; nothing is tried again."""
+        """Return the answer to a request. Raises UnexpectedAnswer, and what opensearch-py raises; nothing is tried
+        again."""
         headers: Mapping[str, str] = self._headers
         if body and self._compress:
             body, headers = gzip.compress(body, LEVEL), {**headers, "content-encoding": "gzip"}
@@ -74,12 +75,7 @@ class SearchClient:
             from .failures import refused
 
             raise refused(status, text, kind)
-        try:
-            return read_answer(text)
-        except ValueError as error:
-            from opensearchpy.exceptions import SerializationError
-
-            raise SerializationError(text, error) from error
+        return read_answer(text)
 
     def _send(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]

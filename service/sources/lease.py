@@ -12,7 +12,7 @@ import uuid
 from threading import Condition, Lock, Thread
 from typing import Any, Final, Protocol
 
-from ..dispatch.failures import describe, is_transient
+from ..dispatch.failures import describe, is_transient, trail_of
 from ..errors import LeaseLost
 from .pauses import pause_after
 from .timing import REAL, Timing
@@ -81,7 +81,11 @@ class TableLease(Thread):
     def run(self) -> None:
         while not self._released:
             due = self._clock() + self._seconds / 3
-            self.beat()
+            try:
+                self.beat()
+            except Exception as error:  # the next beat is due all the same
+                reason = f"unexpected {trail_of(error)}"
+                logger.error("lease not renewed", extra={"group": self._group, "reason": reason})
             self._rest(due - self._clock())
 
     def beat(self) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import Any
+
+from ..dispatch.failures import describe
 
 logger = logging.getLogger(__name__)
 
@@ -44,33 +46,41 @@ class Visibility(Thread):
         self._seconds = seconds
         self._stopping = stopping
         self._clock = clock
+        self._lock = Lock()
         self._held: set[Hold] = set()
 
     def hold(self, handles: Sequence[str], since: float) -> Hold:
         """Holds messages that were asked for at a time of the clock."""
         hold = Hold(handles, since + self._seconds, self._clock)
-        self._held.add(hold)
+        with self._lock:
+            self._held.add(hold)
         return hold
 
     def release(self, hold: Hold) -> None:
-        self._held.discard(hold)
+        with self._lock:
+            self._held.discard(hold)
 
     def run(self) -> None:
         while not self._stopping.wait(self._seconds / 3):
             self.put_off()
 
     def put_off(self) -> None:
-        """Puts off the redelivery of all that is held."""
-        for hold in list(self._held):
-            now = self._clock()
-            entries = [
-                {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": int(self._seconds)}
-                for number, handle in enumerate(hold.handles)
-            ]
+        """Put off the redelivery of all that is held, whatever comes of the request for one batch."""
+        with self._lock:
+            held = list(self._held)
+        for hold in held:
             try:
-                answer = self._sqs.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
+                self._put_off(hold)
             except Exception as error:
-                logger.warning("redelivery not put off", extra={"queue": self._url, "reason": str(error)})
-                continue
-            if not answer.get("Failed"):
-                hold.until = now + self._seconds
+                logger.warning("redelivery not put off", extra={"queue": self._url, "reason": describe(error)})
+
+    def _put_off(self, hold: Hold) -> None:
+        """Raises what boto3 raises, and anything for an answer of another shape."""
+        now = self._clock()
+        entries = [
+            {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": int(self._seconds)}
+            for number, handle in enumerate(hold.handles)
+        ]
+        answer = self._sqs.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
+        if not answer.get("Failed"):
+            hold.until = now + self._seconds

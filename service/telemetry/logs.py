@@ -3,8 +3,9 @@
 INFO: work done. WARNING: nothing is lost, it is tried again. ERROR: a dead letter, or somebody is needed.
 
 No line holds a secret or a value of an item, its key among them: a record is named by table, shard and sequence
-number, or by bucket and the object's key. All that is wrong with it is said in its dead letter, and at DEBUG. Only
-the traceback of an error that nobody foresaw has whatever words that has.
+number, or by bucket and the object's key. All that is wrong with it is said in its dead letter, and at DEBUG. An
+unexpected error is named by its class and its place in the code. Its words are logged at DEBUG only, or where it
+ends the process.
 """
 
 from __future__ import annotations

@@ -122,12 +122,10 @@ def result_of_error(error: Exception) -> Result:
     Raises Halt, and errors that are not the search client's.
     """
     from opensearchpy.exceptions import ConnectionError as Unreached
-    from opensearchpy.exceptions import SerializationError, TransportError
+    from opensearchpy.exceptions import TransportError
 
     if isinstance(error, Unreached):  # its status_code is the text N/A or TIMEOUT
         return Result(Outcome.RETRY, f"the search server does not answer: {error.error}", NO_ANSWER)
-    if isinstance(error, SerializationError):
-        return Result(Outcome.RETRY, "the search server's answer is not JSON", lasting=Lasting.HALT)
     if isinstance(error, UnexpectedAnswer):
         return Result(Outcome.RETRY, str(error), lasting=Lasting.HALT)
     if not isinstance(error, TransportError):

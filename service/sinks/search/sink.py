@@ -76,7 +76,7 @@ class SearchSink:
             yield last, made.prepare if chunk.more else meanwhile
 
     def _look(self, names: Collection[str]) -> tuple[dict[str, Target], Result | None]:
-        """Return the indices as they were a few seconds ago at the most, or the result of every write without them.
+        """Return the indices as they were seen lately, or the result of every write if they cannot be seen.
 
         Raises Halt.
         """

@@ -68,7 +68,7 @@ class SeenTargets:
         self._seen: dict[str, tuple[Target, float]] = {}
 
     def find(self, names: Iterable[str], look: Callable[[list[str]], dict[str, Target]]) -> dict[str, Target]:
-        """Return indices by their names; `look` finds those that were not seen lately. Raises what `look` raises."""
+        """Return indices by their names; `look` finds those not seen lately. Raises what `look` raises."""
         now = self._clock()
         with self._lock:
             known = {n: self._seen[n][0] for n in names if n in self._seen and now - self._seen[n][1] <= SEEN_FOR}

@@ -11,11 +11,21 @@ from botocore.exceptions import (
     NoRegionError,
     ReadTimeoutError,
 )
+from botocore.parsers import ResponseParserError
 from opensearchpy.exceptions import ConnectionTimeout, NotFoundError, TransportError
 
 from service.dispatch import Outcome
-from service.dispatch.failures import result_of
-from service.errors import DecodeError, Halt, Reject, Retry, Skip
+from service.dispatch.failures import describe, result_of
+from service.errors import (
+    DecodeError,
+    Halt,
+    Reject,
+    Retry,
+    SettingsError,
+    Skip,
+    UnexpectedAnswer,
+    Unreachable,
+)
 
 
 def client_error(code: str, status: int) -> ClientError:
@@ -47,6 +57,12 @@ def cancelled(*codes: str) -> ClientError:
         ConnectionTimeout("TIMEOUT", "slow", Exception("slow")),
         TransportError(429, "busy", {}),
         TransportError(503, "down", {}),
+        TransportError(302, "elsewhere", {}),
+        TransportError(408, "slow", {}),
+        TransportError(425, "early", {}),
+        Unreachable("no answer"),
+        UnexpectedAnswer("no items"),
+        ResponseParserError("<html>"),
         ConnectionResetError("reset"),
         TimeoutError("slow"),
     ],
@@ -65,6 +81,7 @@ def test_what_may_succeed_later_is_tried_again_and_never_a_dead_letter(error):
         client_error("Forbidden", 403),
         TransportError(401, "who", {}),
         Halt("stop"),
+        SettingsError("SEARCH_URL is not set"),
     ],
 )
 def test_missing_credentials_or_permission_halt(error):
@@ -105,3 +122,17 @@ def test_a_signal_that_a_user_derived_keeps_its_meaning():
 
 def test_a_key_error_names_the_attribute():
     assert "'caption'" in result_of(KeyError("caption"), "r").reason
+
+
+@pytest.mark.parametrize("cause", [None, "x", [], {"reason": 3}, [None], [7], ["x"]], ids=repr)
+def test_an_error_whose_words_cannot_be_had_is_described_by_its_class(cause):
+    error = TransportError(400, "odd", {"error": {"root_cause": cause}})
+    assert describe(error).startswith("TransportError")
+
+
+def test_an_error_that_cannot_say_what_it_is_has_a_result():
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise TypeError("nothing to say")
+
+    assert "Mute" in result_of(Mute(), "r").reason

@@ -157,9 +157,39 @@ def test_a_halt_ends_it_with_its_code_where_the_setting_says_so(error, code):
     assert run(app(Source(), halts=[error], on_halt="exit")) == code
 
 
-def test_an_unexpected_error_ends_it_with_1_and_is_told(caplog):
-    assert run(app(Source(errors=[RuntimeError("surprise")]))) == 1
+SURPRISES = [RuntimeError("surprise"), SystemExit(7), RecursionError("surprise"), ValueError("surprise")]
+
+
+@pytest.mark.parametrize("surprise", SURPRISES, ids=repr)
+def test_a_source_that_raises_what_nobody_foresaw_stands_still_alone_and_is_read_again(quick, caplog, surprise):
+    source, other = Source(errors=[surprise] * 5), Source("queue other")
+    assert running(app(source, other), lambda: len(source.settled) > 7) == 0
+    assert len(other.settled) > 2
+    told = [record for record in caplog.records if record.message == "halted"]
+    assert {(r.levelname, r.source) for r in told} == {("ERROR", "table t")}
+    assert all(f"{type(surprise).__name__} at test_container.py:" in record.reason for record in told)
+    assert "surprise" not in "".join(record.reason for record in told)
+
+
+@pytest.mark.parametrize("surprise", SURPRISES, ids=repr)
+def test_a_batch_that_meets_what_nobody_foresaw_is_tried_again_and_holds_up_no_other_source(quick, surprise):
+    source, other = Source(), Source("queue other")
+    assert running(app(source, other, halts=[surprise] * 20), lambda: len(source.settled) > 2) == 0
+    assert source.settled[:3] == [0, 1, 2]
+    assert len(other.settled) > 2
+
+
+@pytest.mark.parametrize("options", [{"errors": True}, {"halts": True}])
+def test_what_nobody_foresaw_ends_it_with_1_where_the_setting_says_so(caplog, options):
+    errors = [RuntimeError("surprise")]
+    source = Source(errors=errors if "errors" in options else ())
+    assert run(app(source, on_halt="exit", halts=errors if "halts" in options else ())) == 1
     assert "surprise" in caplog.text
+
+
+def test_a_source_whose_lease_is_lost_while_it_is_read_is_read_again(quick):
+    source = Source(errors=[LeaseLost("taken over")] * 3)
+    assert running(app(source), lambda: len(source.settled) > 5) == 0
 
 
 def test_a_batch_that_takes_too_long_is_abandoned_and_told(caplog):

@@ -220,3 +220,21 @@ def test_a_worker_says_why_it_halts_while_it_does():
     made._pause._shortest = 0.001
     made.run()
     assert said == ["", "create the index", ""]
+
+
+def test_a_worker_says_what_nobody_foresaw_until_it_goes_on():
+    said, surprises = [], [RuntimeError("surprise")]
+
+    def dispatch(*_: Any, **__: Any) -> Report:
+        said.append(made.halted)
+        if surprises:
+            raise surprises.pop()
+        return Report([])
+
+    made = working(lambda: said.append(made.halted), dispatch)
+    made._pause._shortest = 0.001
+    made.run()
+    first, second, third = said
+    assert (first, third) == ("", "")
+    assert second.startswith("unexpected RuntimeError at test_health.py:")
+    assert "surprise" not in second

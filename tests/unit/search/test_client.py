@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 from opensearchpy import OpenSearch
 from opensearchpy.exceptions import ConnectionError as Unreached
-from opensearchpy.exceptions import ConnectionTimeout, SerializationError, TransportError
+from opensearchpy.exceptions import ConnectionTimeout, TransportError
 
 from service.clients import make_opensearch, make_search_client
+from service.errors import UnexpectedAnswer
 from service.search import SearchClient
 from service.settings import Settings
 
@@ -151,9 +152,11 @@ def test_a_request_is_sent_once_whatever_comes_of_it(server):
     assert len(server.asked) == 1
 
 
-def test_what_is_no_json_is_said_as_opensearch_py_says_it(server):
-    server.answer(200, "<html>", "application/json")
-    assert isinstance(raised(lambda: client_of(server).bulk(body=b"\n")), SerializationError)
+@pytest.mark.parametrize("text", ["<html>", "[" * 100_000, '{"took":1,"errors":false,"items":[{"status":'])
+@pytest.mark.parametrize("make", [client_of, lambda server: make_opensearch(Settings(search_url=server.url))])
+def test_what_is_no_json_is_an_unexpected_answer(server, make, text):
+    server.answer(200, text, "application/json")
+    assert isinstance(raised(lambda: make(server).bulk(body=b"\n")), UnexpectedAnswer)
 
 
 def test_a_server_that_is_not_there_is_not_reached():

@@ -12,14 +12,14 @@ import pytest
 from builders import stream_record
 from fakes import records
 from opensearchpy.exceptions import ConnectionError as Unreached
-from opensearchpy.exceptions import NotFoundError, RequestError, SerializationError, TransportError
+from opensearchpy.exceptions import NotFoundError, RequestError, TransportError
 
 from service import Delete, Index, TableRoute
 from service.context import Context
 from service.dispatch import Outcome, Write
 from service.dispatch.documents import dump
 from service.dispatch.outcomes import Lasting
-from service.errors import Halt, LeaseLost
+from service.errors import Halt, LeaseLost, UnexpectedAnswer
 from service.routing import IndexDeclaration
 from service.settings import Settings
 from service.sinks.search import SearchSink
@@ -116,7 +116,7 @@ def test_one_action_that_sinks_the_request_is_found_and_the_others_are_written(s
         Unreached("N/A", "refused", Exception()),
         TransportError(503, "down", {}),
         TransportError(429, "busy", "text"),
-        SerializationError("odd"),
+        UnexpectedAnswer("odd"),
     ],
 )
 def test_a_request_that_may_succeed_later_is_tried_again_whole(error):

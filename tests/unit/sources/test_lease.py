@@ -370,3 +370,17 @@ def test_who_does_not_hold_the_lease_cannot_write_a_checkpoint(dynamodb):
         first.write("stream", "shard", Checkpoint("4", 4.0), token)
     assert second.read("stream") == {"shard": Checkpoint("3", 3.0)}
     second.close()
+
+
+def test_a_lease_goes_on_being_renewed_whatever_a_renewal_meets(dynamodb):
+    poller, beats = Poller(dynamodb, "a"), []
+
+    def beat() -> None:
+        beats.append(poller.now)
+        if len(beats) == 3:
+            poller.lease.release()
+        raise RuntimeError("surprise")
+
+    poller.lease.beat = beat
+    poller.lease.run()
+    assert [after - before for before, after in pairwise(beats)] == [SECONDS / 3] * 2

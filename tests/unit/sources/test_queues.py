@@ -185,6 +185,17 @@ def test_a_redelivery_that_cannot_be_put_off_leaves_the_time_that_there_was(held
     assert held.batch.time_left() == 10.0
 
 
+@pytest.mark.parametrize("answer", [None, [], "text", 7])
+def test_an_answer_of_another_shape_puts_nothing_off_and_the_other_batches_are(held, answer):
+    other = held.visibility.hold(["other"], held.now[0])
+    answers = {"r0": answer, "other": {}}
+    held.queue.change_message_visibility_batch = lambda QueueUrl, Entries: answers[Entries[0]["ReceiptHandle"]]
+    held.now[0] += 20.0
+    held.visibility.put_off()
+    assert held.batch.time_left() == 10.0
+    assert other.time_left() == 30.0
+
+
 def test_what_is_settled_is_not_put_off_any_longer(held):
     held.batch.settle(Report([Result(Outcome.APPLIED), Result(Outcome.RETRY)]))
     held.visibility.put_off()
