@@ -131,7 +131,8 @@ class Dispatcher:
             if pause is None:
                 if pending and tries >= TRIES:
                     surrender(tasks, self._sinks.search, self._hints.age, self._retry_for)
-                conclude(tasks, tries)
+                if pending:
+                    conclude(tasks, tries)
                 return
             self._observer.retrying(len(pending), pending[0].result.summary, pause)
             self._patience.sleep(pause)

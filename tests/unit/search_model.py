@@ -34,7 +34,7 @@ class SearchModel:
         self.versions: dict[str, int] = {}
         self.seen: dict[str, list[Any]] = {}
         """What each document was, one after the other; None while it was not there."""
-        self.indices = SimpleNamespace(get_alias=lambda index: {index.rstrip("*"): {}})
+        self.indices = SimpleNamespace(get_alias=lambda index: {index.rstrip("*"): {"aliases": {}}})
 
     def bulk(self, body: bytes) -> Any:
         fault = self.choose()

@@ -25,7 +25,7 @@ class Search:
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
         self.busy: set[str] = set()
-        self.indices = SimpleNamespace(get_alias=lambda index: {index.rstrip("*"): {}})
+        self.indices = SimpleNamespace(get_alias=lambda index: {index.rstrip("*"): {"aliases": {}}})
 
     def bulk(self, body: bytes) -> Any:
         self.bodies.append(body)
