@@ -14,7 +14,7 @@ from ..errors import SettingsError, StreamdexError
 from ..operations.orders import Orders
 from ..sources.queues import QueueSource
 from .health import Health
-from .pages import make_pages
+from .pages import HEALTH, make_pages
 from .serving import Serving
 from .signals import stops
 from .workers import Worker
@@ -61,7 +61,7 @@ def _pages(health: Health, app: App) -> AbstractContextManager[object]:
     settings = app.settings
     if not settings.page_port:
         return nullcontext()
-    return Serving(make_pages(app, health), settings.page_host, settings.page_port)
+    return Serving(make_pages(app, health), settings.page_host, settings.page_port, HEALTH)
 
 
 def _finish(workers: Sequence[Worker], timeout: float) -> int:

@@ -34,6 +34,8 @@ COOKIE: Final = "streamdex_page"
 
 _HOST: Final = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^\s:/@\[\]]+)(:[0-9]+)?")
 
+UNKNOWN_NAME: Final = "The page does not answer to this host name. Add the name to STREAMDEX_PAGE_HOSTS."
+
 SHORTEST: Final = 16
 """Characters of a token: nobody guesses that many."""
 
@@ -70,13 +72,24 @@ class Guard:
             return ""
         host = environ.get("HTTP_HOST", "")
         if name_of(host) not in self._names:
-            return "the page is not known by this name: STREAMDEX_PAGE_HOSTS lists those that it answers to"
+            return UNKNOWN_NAME
         origin = environ.get("HTTP_ORIGIN", "")
         if origin and origin.partition("://")[2].lower() != host.lower():
             return "the page answers no other site"
         if environ.get("HTTP_SEC_FETCH_SITE", "none") not in ("none", "same-origin") and not is_link(environ):
             return "the page answers no other site"
         return ""
+
+    def refusal_of_health(self, environ: Environ) -> str:
+        """Return why a health check is refused; "" if it is answered.
+
+        Load balancers and orchestrators send the address as the Host header, or none. An address cannot be used
+        for DNS rebinding, so only names have to be known.
+        """
+        host = environ.get("HTTP_HOST", "")
+        if not host or self._bears(environ) or is_address(name_of(host)) or name_of(host) in self._names:
+            return ""
+        return UNKNOWN_NAME
 
     def knows(self, environ: Environ) -> bool:
         """Whether the request shows the token, or needs none."""
@@ -110,6 +123,15 @@ def name_of(host: str) -> str:
     """The name in a Host header; "" where there is none. A tunnel may well lead here from another port."""
     found = _HOST.fullmatch(host.lower())
     return found["name"].strip("[]") if found else ""
+
+
+def is_address(name: str) -> bool:
+    """True if the name is an IP address."""
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def is_loopback(host: str) -> bool:

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from ..dispatch import Source
 from .workers import Worker
+
+OK: Final = "ok"
+WAITING: Final = "waiting"
+"""It retries until the operator has fixed something: no permission, no index, no server."""
+STUCK: Final = "stuck"
+"""One batch takes longer than `stall_after`: a restart helps."""
+STOPPED: Final = "stopped"
+"""Its thread has ended: a restart helps."""
+
+SEVERITY: Final = (OK, WAITING, STUCK, STOPPED)
 
 
 class Health:
@@ -16,27 +27,39 @@ class Health:
         self._stall_after = stall_after
 
     def alive(self) -> bool:
-        """Whether every worker runs and none is stuck: else a restart helps."""
-        return all(worker.is_alive() and worker.busy_for() <= self._stall_after for worker in self._workers)
+        """True if every worker runs and none is stuck; otherwise a restart helps."""
+        return not {STOPPED, STUCK} & set(self.states().values())
 
     def ready(self) -> bool:
-        """Whether every source can be read and what it gives be written: else somebody has to mend something."""
-        return self.alive() and not any(self._trouble(worker) for worker in self._workers)
+        """True if every source is read and written. If not, the operator has to fix something."""
+        return set(self.states().values()) <= {OK}
 
-    def sources(self) -> dict[str, str]:
-        """What is wrong with each source, in words; "" for what is well."""
-        found: dict[str, str] = {}
-        for worker in self._workers:
-            found[worker.name] = found.get(worker.name) or self._trouble(worker)
-        return found
+    def states(self) -> dict[str, str]:
+        """Return the state of each source by its name: one of OK, STOPPED, STUCK and WAITING.
+
+        If several threads read a source, the one that is worst off counts.
+        """
+        return {name: state for name, (state, _) in self._worst().items()}
+
+    def reasons(self) -> dict[str, str]:
+        """Return why each source is not OK, by its name; "" if it is."""
+        return {name: reason for name, (_, reason) in self._worst().items()}
 
     def read(self) -> list[Source]:
         """The sources, each once."""
         return list({worker.source.name: worker.source for worker in self._workers}.values())
 
-    def _trouble(self, worker: Worker) -> str:
+    def _worst(self) -> dict[str, tuple[str, str]]:
+        found: dict[str, tuple[str, str]] = {}
+        for worker in self._workers:
+            seen = self._look_at(worker)
+            found[worker.name] = max(found.get(worker.name, seen), seen, key=lambda one: SEVERITY.index(one[0]))
+        return found
+
+    def _look_at(self, worker: Worker) -> tuple[str, str]:
         if not worker.is_alive():
-            return "ended"
+            return STOPPED, "ended"
         if worker.busy_for() > self._stall_after:
-            return f"one batch for {worker.busy_for():.0f} s"
-        return worker.halted or worker.source.trouble
+            return STUCK, f"one batch for {worker.busy_for():.0f} s"
+        reason = worker.halted or worker.source.trouble
+        return (WAITING, reason) if reason else (OK, "")

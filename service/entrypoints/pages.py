@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 from wsgiref.types import StartResponse, WSGIApplication
@@ -24,12 +24,16 @@ INSTALL: Final = (
 )
 
 
+HEALTH: Final = ("/healthz", "/readyz")
+"""The paths of the health checks, which a load balancer or an orchestrator asks without a token."""
+
+
 class Pages:
-    """The WSGI application: health to everybody, and the rest to whom the guard lets through."""
+    """The WSGI application: the states of the sources for everybody, all else for admitted callers."""
 
     def __init__(self, health: Health, metrics: Metrics, guard: Guard, page: WSGIApplication | None = None):
         """`page` is what answers everything else."""
-        self._checks = {"/healthz": health.alive, "/readyz": health.ready}
+        self._checks = dict(zip(HEALTH, (health.alive, health.ready), strict=True))
         self._health = health
         self._metrics = metrics
         self._guard = guard
@@ -38,15 +42,24 @@ class Pages:
     def __call__(self, environ: Environ, start: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
         if path in self._checks:
-            good = self._checks[path]()
-            status = HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE
-            return _tell(environ, start, status, {"ok": good, "sources": self._health.sources()})
+            return self._report_health(environ, start, self._checks[path])
         refusal = self._guard.refusal(environ)
         if refusal:
             return _answer(environ, start, HTTPStatus.FORBIDDEN, f"{refusal}\n".encode(), TEXT)
         if path == "/metrics":
             return self._tell_metrics(environ, start)
         return self._page(environ, start)
+
+    def _report_health(self, environ: Environ, start: StartResponse, check: Callable[[], bool]) -> Iterable[bytes]:
+        """Answer a health check. Errors can name users and roles, so only callers of the page see reasons."""
+        refusal = self._guard.refusal_of_health(environ)
+        if refusal:
+            return _answer(environ, start, HTTPStatus.FORBIDDEN, f"{refusal}\n".encode(), TEXT)
+        good = check()
+        report: dict[str, Any] = {"ok": good, "sources": self._health.states()}
+        if not self._guard.refusal(environ) and self._guard.knows(environ):
+            report["reasons"] = self._health.reasons()
+        return _tell(environ, start, HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE, report)
 
     def _tell_metrics(self, environ: Environ, start: StartResponse) -> Iterable[bytes]:
         if not self._guard.knows(environ):

@@ -1,62 +1,116 @@
-"""A small web server of the standard library: a thread for each request."""
+"""Serves the page and the health checks with waitress, within bounds.
+
+One thread reads all connections, so a slow client costs a file descriptor and no thread. Health checks have a
+thread of their own: a page that waits for the search server cannot delay them.
+"""
 
 from __future__ import annotations
 
 import logging
 import socket
-from socketserver import TCPServer, ThreadingMixIn
+from collections.abc import Collection
 from threading import Thread
 from types import TracebackType
-from typing import Any, Self
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+from typing import Any, Final, Self
 from wsgiref.types import WSGIApplication
+
+from waitress import wasyncore
+from waitress.adjustments import Adjustments
+from waitress.server import TcpWSGIServer
+from waitress.task import ThreadedTaskDispatcher
 
 from ..errors import SettingsError
 
-logger = logging.getLogger(__name__)
+PAGE_THREADS: Final = 4
+HEALTH_THREADS: Final = 1
+
+CONNECTIONS: Final = 128
+"""Open connections from which on each new one replaces the oldest that has not sent a whole request."""
+
+IDLE_TIMEOUT: Final = 10
+"""Seconds after which a connection that sends nothing is closed."""
+
+LIMITS: Final[dict[str, Any]] = {
+    "asyncore_use_poll": True,  # select() fails for file descriptors above 1,023
+    "channel_timeout": IDLE_TIMEOUT,
+    "cleanup_interval": 1,
+    "connection_limit": 2 * CONNECTIONS,
+    "ident": None,  # no Server header
+    "log_socket_errors": False,  # a client that disconnects is normal
+    "max_request_body_size": 1 << 20,
+    "max_request_header_size": 1 << 16,
+}
+"""The settings of waitress ("Arguments to waitress.serve", waitress documentation)."""
+
+# Waitress warns whenever a request waits for a thread: a browser that loads a page does that.
+logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
 
-class Handler(WSGIRequestHandler):
-    timeout = 10  # seconds that a client may take over its request
+class Lanes:
+    """Runs requests: those for `paths` in threads of their own, all others in the threads of the page."""
 
-    def log_message(self, *_: Any) -> None:
-        """Pages are asked for every few seconds: that is nothing to log."""
+    def __init__(self, paths: Collection[str]):
+        self._paths = paths
+        self._health = ThreadedTaskDispatcher()
+        self._page = ThreadedTaskDispatcher()
+        self._health.set_thread_count(HEALTH_THREADS)
+        self._page.set_thread_count(PAGE_THREADS)
+
+    def add_task(self, channel: Any) -> None:
+        """Run the first request of a connection. The interface of a waitress task dispatcher."""
+        lane = self._health if channel.requests[0].path in self._paths else self._page
+        lane.add_task(channel)
+
+    def shutdown(self) -> None:
+        """Stop the threads; requests that have not started are dropped."""
+        self._health.shutdown()
+        self._page.shutdown()
 
 
-class Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
+class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
+    """Accepts every connection, at the cost of the oldest one that has not sent a whole request.
 
-    def __init__(self, host: str, port: int):
-        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        super().__init__((host, port), Handler)
+    Waitress by itself stops accepting at its limit, so that slow clients would lock out the health checks.
+    """
 
-    def server_bind(self) -> None:
-        """Without the look-up of the host's name: it may take long, and nobody asks for it."""
-        TCPServer.server_bind(self)
-        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
-        self.setup_environ()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away or was too slow is nobody's concern."""
-        logger.debug("a request of the page was broken off", exc_info=True)
+    def readable(self) -> bool:
+        """True if a connection can be accepted. Waitress asks before each round of its loop."""
+        surplus = len(self.active_channels) - CONNECTIONS + 1
+        if surplus > 0:
+            waiting = [channel for channel in self.active_channels.values() if not channel.requests]
+            for channel in sorted(waiting, key=lambda channel: channel.creation_time)[:surplus]:
+                channel.will_close = True
+        return bool(super().readable())
 
 
 class Serving:
-    """Serves an application, until the `with` block ends."""
+    """Serves an application until the `with` block ends. `health` are the paths of the health checks."""
 
-    def __init__(self, application: WSGIApplication, host: str, port: int):
-        """Raises SettingsError where the port cannot be had."""
+    def __init__(self, application: WSGIApplication, host: str, port: int, health: Collection[str] = ()):
+        """Bind the port; 0 for any. Raises SettingsError if it cannot be bound."""
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._lanes = Lanes(health)
+        self._sockets: dict[int, Any] = {}
         try:
-            self._server = Server(host, port)
+            self._server = Server(
+                application,
+                self._sockets,
+                dispatcher=self._lanes,
+                adj=Adjustments(host=host, port=port, **LIMITS),
+                sockinfo=(family, socket.SOCK_STREAM, 0, (host, port)),
+            )
         except OSError as error:
-            reason = f"port {port} of {host} cannot be had ({error.strerror})"
-            raise SettingsError(f"{reason}: STREAMDEX_PAGE_PORT names another, 0 none") from error
-        self._server.set_app(application)
-        self._thread = Thread(target=self._server.serve_forever, name="page", daemon=True)
+            wasyncore.close_all(self._sockets)
+            self._lanes.shutdown()
+            raise SettingsError(
+                f"Cannot listen on port {port} of {host}: {error.strerror}. "
+                "Set STREAMDEX_PAGE_PORT to a free port, or to 0 for no page."
+            ) from error
+        self._thread = Thread(target=self._server.run, name="page", daemon=True)
 
     @property
     def port(self) -> int:
-        return int(self._server.server_port)
+        return int(self._server.effective_port)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -65,6 +119,7 @@ class Serving:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._server.shutdown()
+        # The loop ends when it has no sockets left; only its own thread may close them.
+        self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._sockets))
         self._thread.join()
-        self._server.server_close()
+        self._lanes.shutdown()

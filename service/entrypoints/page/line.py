@@ -79,7 +79,7 @@ def views(state: State) -> Blueprint:
 def springs_of(state: State) -> Iterator[Spring]:
     """The sources, and what was delivered again from the dead letters."""
     strands = state.flow.strands()
-    troubles = state.health.sources()
+    troubles = state.health.reasons()
     for source in state.health.read():
         kind, _, name = source.name.partition(" ")
         branches = branches_of(state, source.name, [strand for strand in strands if strand.source == source.name])

@@ -7,7 +7,9 @@ import json
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from threading import Event
 from types import SimpleNamespace
 from typing import Any
@@ -16,10 +18,11 @@ import pytest
 
 from service.context import Context
 from service.dispatch import Lag, Report
+from service.entrypoints import serving as serving_module
 from service.entrypoints.guard import Guard
 from service.entrypoints.health import Health
-from service.entrypoints.pages import Pages
-from service.entrypoints.serving import Handler, Serving
+from service.entrypoints.pages import HEALTH, Pages
+from service.entrypoints.serving import CONNECTIONS, PAGE_THREADS, Serving
 from service.entrypoints.workers import Worker
 from service.errors import Halt, SettingsError
 from service.telemetry.metrics import Metrics
@@ -49,9 +52,13 @@ def pages_of(*workers: Any, guard: Guard | None = None) -> Pages:
 
 
 def text_of(path: str, *workers: Any, method: str = "GET") -> tuple[int, str]:
-    with Serving(pages_of(*workers), "127.0.0.1", 0) as serving:
-        client = http.client.HTTPConnection("127.0.0.1", serving.port, timeout=5)
-        client.request(method, path)
+    return text_from(pages_of(*workers), path, {}, method)
+
+
+def text_from(pages: Pages, path: str, headers: dict[str, str], method: str = "GET") -> tuple[int, str]:
+    with Serving(pages, "127.0.0.1", 0, HEALTH) as serving:
+        client = http.client.HTTPConnection("127.0.0.1", serving.port, timeout=30)
+        client.request(method, path, headers=headers)
         answer = client.getresponse()
         status, text = answer.status, answer.read().decode()
         client.close()
@@ -59,25 +66,55 @@ def text_of(path: str, *workers: Any, method: str = "GET") -> tuple[int, str]:
 
 
 @pytest.mark.parametrize(
-    ("one", "alive", "ready", "words"),
+    ("one", "alive", "ready", "state", "reason"),
     [
-        (worker(), 200, 200, ""),
-        (worker(busy=299.0), 200, 200, ""),
-        (worker(busy=301.0), 503, 503, "one batch for 301 s"),
-        (worker(alive=False), 503, 503, "ended"),
-        (worker(halted="create the index"), 200, 503, "create the index"),
-        (worker(trouble="shard 1: no permission"), 200, 503, "shard 1: no permission"),
+        (worker(), 200, 200, "ok", ""),
+        (worker(busy=299.0), 200, 200, "ok", ""),
+        (worker(busy=301.0), 503, 503, "stuck", "one batch for 301 s"),
+        (worker(alive=False), 503, 503, "stopped", "ended"),
+        (worker(halted="create the index"), 200, 503, "waiting", "create the index"),
+        (worker(trouble="shard 1: no permission"), 200, 503, "waiting", "shard 1: no permission"),
     ],
 )
-def test_the_pages_tell_a_stuck_service_from_one_that_waits_for_somebody(one, alive, ready, words):
-    wanted = {"table t": words, "queue q": ""}
+def test_the_health_checks_tell_a_stuck_service_from_one_that_waits_for_the_operator(
+    one, alive, ready, state, reason
+):
+    states, reasons = {"table t": state, "queue q": "ok"}, {"table t": reason, "queue q": ""}
     for path, status in (("/healthz", alive), ("/readyz?probe=1", ready)):
-        assert asked(path, one, worker("queue q")) == (status, {"ok": status == 200, "sources": wanted})
+        wanted = {"ok": status == 200, "sources": states, "reasons": reasons}
+        assert asked(path, one, worker("queue q")) == (status, wanted)
 
 
 def test_a_source_with_several_threads_is_in_trouble_where_one_of_them_is():
     _, page = asked("/readyz", worker(), worker(halted="no"), worker())
-    assert page["sources"] == {"table t": "no"}
+    assert page["sources"] == {"table t": "waiting"}
+    assert page["reasons"] == {"table t": "no"}
+
+
+TOKEN = "a token of 16 characters"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "reasons"),
+    [
+        ({}, 503, False),
+        ({"Host": "10.0.3.7:8080"}, 503, False),
+        ({"Host": "[fd00::7]:8080"}, 503, False),
+        ({"Host": "search.internal"}, 503, False),
+        ({"Host": "search.internal", "Authorization": f"Bearer {TOKEN}"}, 503, True),
+        ({"Host": "rebound.example"}, 403, False),
+        ({"Host": "rebound.example", "Authorization": f"Bearer {TOKEN}"}, 503, True),
+        ({"Host": "rebound.example", "Authorization": "Bearer no"}, 403, False),
+    ],
+)
+def test_a_caller_without_the_token_sees_states_and_no_words_of_errors(headers, status, reasons):
+    reason = "User: arn:aws:iam::123456789012:user/ann is not authorized"
+    pages = pages_of(worker(halted=reason), guard=Guard("0.0.0.0", ["search.internal"], TOKEN))
+    for path in HEALTH[1:]:
+        code, text = text_from(pages, path, headers)
+        assert code == status
+        assert ("waiting" in text) == (status != 403)
+        assert ("ann" in text) == reasons
 
 
 def test_another_page_is_not_there_and_names_those_that_are():
@@ -136,20 +173,53 @@ def test_the_pages_are_served_at_an_address_of_ipv6_too():
         client.close()
 
 
-def test_a_client_that_says_nothing_is_left_and_others_are_answered_meanwhile(monkeypatch, capfd):
-    assert Handler.timeout == 10
-    monkeypatch.setattr(Handler, "timeout", 0.2)
+def test_a_client_that_sends_nothing_is_disconnected(monkeypatch, capfd):
+    monkeypatch.setitem(serving_module.LIMITS, "channel_timeout", 0.2)
+    monkeypatch.setitem(serving_module.LIMITS, "cleanup_interval", 0.1)
     with (
         Serving(pages_of(), "127.0.0.1", 0) as serving,
-        socket.create_connection(("127.0.0.1", serving.port)) as silent,
+        socket.create_connection(("127.0.0.1", serving.port), timeout=30) as silent,
     ):
-        client = http.client.HTTPConnection("127.0.0.1", serving.port, timeout=5)
-        client.request("GET", "/healthz")
-        assert client.getresponse().status == 200
-        client.close()
-        silent.settimeout(5)
         assert silent.recv(1) == b""
     assert capfd.readouterr().err == ""
+
+
+def is_answered(port: int, path: str) -> bool:
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    client.request("GET", path)
+    answer = client.getresponse()
+    answer.read()
+    client.close()
+    return answer.status == 200
+
+
+def test_a_thousand_slow_connections_cost_no_threads_and_few_files_and_the_health_checks_go_on():
+    with Serving(pages_of(), "127.0.0.1", 0, HEALTH) as serving, ExitStack() as slow:
+        threads = threading.active_count()
+        for _ in range(3 * CONNECTIONS):
+            one = slow.enter_context(socket.create_connection(("127.0.0.1", serving.port), timeout=30))
+            one.sendall(b"GET /healthz HTTP/1.1\r\nX-Slow: ")
+        assert is_answered(serving.port, "/healthz")
+        assert threading.active_count() == threads
+        assert len(serving._server.active_channels) <= CONNECTIONS
+
+
+def test_pages_that_take_long_do_not_delay_the_health_checks():
+    released = threading.Event()
+
+    def application(environ: Any, start: Any) -> list[bytes]:
+        if environ["PATH_INFO"] not in HEALTH:
+            released.wait(30)
+        start("200 OK", [("Content-Length", "0")])
+        return []
+
+    with Serving(application, "127.0.0.1", 0, HEALTH) as serving, ExitStack() as pages:
+        for _ in range(2 * PAGE_THREADS):
+            one = pages.enter_context(socket.create_connection(("127.0.0.1", serving.port), timeout=30))
+            one.sendall(b"GET /search HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert [is_answered(serving.port, path) for path in HEALTH] == [True, True]
+        assert not released.is_set()
+        released.set()
 
 
 class OneBatch:
