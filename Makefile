@@ -6,7 +6,7 @@ SHELL := /bin/sh
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 PY := .venv/bin/python
-FAULT_RUNS ?= 200
+FAULT_RUNS ?= 100
 BAD_INPUTS ?= 2500
 HISTORIES ?= 2000
 KILLS ?= 25
@@ -16,6 +16,10 @@ MEASURE ?=
 RECORDS ?= 1000000
 ROLLOVER ?= 0
 ROWS_MB ?= 200
+LENGTH ?= 5
+FAULTS = tests/embedded/test_kill.py tests/embedded/test_pause.py tests/embedded/test_order.py \
+	tests/embedded/test_scale_out.py tests/embedded/test_faults.py tests/unit/dispatch tests/unit/sources \
+	tests/unit/records
 # The options that several targets take.
 OPTIONS = $(if $(FUNC),--func=$(FUNC)) $(RUN_ARGS)
 
@@ -65,8 +69,8 @@ destroy: .venv/ready ## remove what make deploy has made, in the opposite order 
 sbom: .venv/ready build/sbom/ready ## list what ships, from the lock file, as CycloneDX: dist/streamdex.cdx.json (FUNC=images)
 	@$(PY) -m infra.build.sbom $(if $(FUNC),--func=$(FUNC))
 
-test: .venv/ready ## run the tests, the end-to-end ones on the embedded stand-ins
-	@$(PY) -m pytest -n 2 --cov --cov-report=term $(TEST_ARGS)
+test: .venv/ready ## run the tests, the end-to-end ones on the embedded servers (COVERAGE=1: with coverage)
+	@$(PY) -m pytest -n 2 --dist=worksteal $(if $(COVERAGE),--cov --cov-report=term) $(TEST_ARGS)
 
 test-page: .venv/ready ## run the tests of the service's page in a Chromium that is installed (CHROMIUM=/path/to/it)
 	@STREAMDEX_REQUIRE_BROWSER=1 $(PY) -m pytest tests/browser $(TEST_ARGS)
@@ -83,14 +87,10 @@ test-image: .venv/ready ## build the image and run it, without an engine (Linux,
 test-rows: .venv/ready ## load a CSV of ROWS_MB (200) into SQLite, MariaDB and PostgreSQL: rows, seconds, memory
 	@STREAMDEX_ROWS_MB=$(ROWS_MB) $(PY) -m pytest -q tests/real/test_rows_size.py $(TEST_ARGS)
 
-test-faults: .venv/ready ## run faults, kills, pauses and bad input at length (FAULT_RUNS KILLS PAUSES CHANGES BAD_INPUTS HISTORIES)
-	@STREAMDEX_KILLS=$(KILLS) $(PY) -m pytest -q --show-capture=no tests/embedded/test_kill.py $(TEST_ARGS)
-	@STREAMDEX_PAUSES=$(PAUSES) STREAMDEX_CHANGES=$(CHANGES) $(PY) -m pytest -n 2 -q --show-capture=no \
-		tests/embedded/test_pause.py tests/embedded/test_order.py tests/embedded/test_scale_out.py $(TEST_ARGS)
-	@STREAMDEX_FAULT_RUNS=$(FAULT_RUNS) STREAMDEX_BAD_INPUT_EXAMPLES=$(BAD_INPUTS) STREAMDEX_HISTORIES=$(HISTORIES) \
-		$(PY) -m pytest -n 6 -q --show-capture=no tests/unit/dispatch/test_bad_input.py \
-		tests/unit/dispatch/test_faults_of_aws.py tests/unit/sources/test_streams.py tests/embedded/test_faults.py \
-		$(TEST_ARGS)
+test-faults: .venv/ready ## run faults, kills, pauses, bad input and properties at length (FAULT_RUNS KILLS PAUSES CHANGES BAD_INPUTS HISTORIES LENGTH)
+	@STREAMDEX_KILLS=$(KILLS) STREAMDEX_PAUSES=$(PAUSES) STREAMDEX_CHANGES=$(CHANGES) STREAMDEX_FAULT_RUNS=$(FAULT_RUNS) \
+		STREAMDEX_BAD_INPUT_EXAMPLES=$(BAD_INPUTS) STREAMDEX_HISTORIES=$(HISTORIES) STREAMDEX_LENGTH=$(LENGTH) \
+		$(PY) -m pytest -n 3 --dist=worksteal -q --show-capture=no $(FAULTS) $(TEST_ARGS)
 
 test-build: .venv/ready ## run the tests of what is built: the layer and the code alone on a bare interpreter, the package
 	@$(PY) -m pytest -n 2 --dist loadfile tests/build $(TEST_ARGS)

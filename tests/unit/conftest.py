@@ -9,9 +9,10 @@ from typing import Any
 import boto3
 import pytest
 from hypothesis import settings
+from lengths import examples
 from moto import mock_aws
 
-settings.register_profile("unit", deadline=None, max_examples=100)
+settings.register_profile("unit", deadline=None, max_examples=examples(50))
 settings.load_profile("unit")
 
 

@@ -24,7 +24,7 @@ from service.sinks.letters.folder import now
 from service.sources.envelopes import unwrap
 from service.sources.lambda_event import LambdaBatch
 
-EXAMPLES = int(os.environ.get("STREAMDEX_BAD_INPUT_EXAMPLES", "400"))
+EXAMPLES = int(os.environ.get("STREAMDEX_BAD_INPUT_EXAMPLES", "100"))
 
 
 class Uploads(BucketRoute):

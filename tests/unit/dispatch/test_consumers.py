@@ -13,6 +13,7 @@ from consumers import Scene
 from convergence import START, Change, histories
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from lengths import examples
 
 from service.dispatch import hints
 from service.dispatch.hints import Hints
@@ -39,13 +40,13 @@ def goes_never_back(scene: Scene) -> None:
     scene.index.assert_in_order(scene.history)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(40))
 @given(scenes(histories(gaps=QUICK, most=20), hint_after=st.sampled_from([1800.0, -1.0])))
 def test_any_number_of_consumers_end_with_the_index_equal_to_the_table(scene):
     ends_equal(scene)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(40))
 @given(scenes(RANKED))
 def test_nobody_sees_a_document_go_back(scene):
     goes_never_back(scene)

@@ -23,6 +23,7 @@ from convergence import (
 )
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from lengths import examples
 
 from service.dispatch import Result, Write, collapse, hints
 from service.dispatch.hints import Hints
@@ -32,13 +33,13 @@ from service.records.versions import RUNS_BACK
 from service.routing import Delete
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(100))
 @given(queue_cases())
 def test_whatever_a_queue_does_to_the_records_the_index_ends_equal_to_the_table(case):
     check(case)
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(100))
 @given(shard_cases(back=RUNS_BACK) | live_cases(back=RUNS_BACK))
 def test_however_a_shard_is_read_the_index_ends_equal_to_the_table(case):
     check(case)
@@ -50,13 +51,13 @@ def goes_never_back(case: Case) -> None:
     index.assert_in_order(case[0])
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(100))
 @given(undisturbed_cases())
 def test_however_a_shard_is_read_nobody_sees_a_document_go_back(case):
     goes_never_back(case)
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(100))
 @given(shard_cases(bad=True))
 def test_where_the_index_refuses_an_item_what_it_took_before_stays(case):
     check(case)

@@ -14,6 +14,7 @@ from event_source_mappings import QueueMapping, StreamMapping
 from faulty_aws import FaultyAws
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from lengths import examples
 from search_model import SEARCH_FAULTS, SearchModel
 from turns import Turns
 
@@ -145,7 +146,9 @@ mappings = st.fixed_dictionaries(
     }
 )
 seeds = st.integers(0, 2**32)
-many = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+many = settings(
+    max_examples=examples(10), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 @many

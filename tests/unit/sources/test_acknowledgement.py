@@ -21,6 +21,7 @@ from event_source_mappings import QueueMapping, StreamMapping
 from fakes import FakeQueue
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lengths import examples
 from stream_model import StreamModel
 from turns import Turns
 
@@ -41,7 +42,7 @@ FAILURES = st.lists(st.sampled_from([0, 0, 0, 1, 1, 2]), min_size=1, max_size=12
 DONE = (Outcome.APPLIED, Outcome.STALE, Outcome.SKIPPED, Outcome.REJECTED)
 UNDONE = (Outcome.RETRY, Outcome.BLOCKED)
 
-many = settings(max_examples=60, deadline=None)
+many = settings(max_examples=examples(30), deadline=None)
 
 
 class Consumer:

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from lengths import examples
 from positions_model import Key, PositionsModel
 
 from service.context import Context
@@ -223,5 +224,5 @@ class Fencing(RuleBasedStateMachine):
                 lane.advance(lambda: None, MANY)
 
 
-Fencing.TestCase.settings = settings(max_examples=300, stateful_step_count=30, deadline=None)
+Fencing.TestCase.settings = settings(max_examples=examples(40), stateful_step_count=30, deadline=None)
 TestFencing = Fencing.TestCase

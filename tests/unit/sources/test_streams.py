@@ -39,7 +39,7 @@ from service.sources.timing import Timing
 from service.telemetry.logs import LoggingObserver
 
 DAY = 24 * 3600.0
-HISTORIES = int(os.environ.get("STREAMDEX_HISTORIES", "200"))
+HISTORIES = int(os.environ.get("STREAMDEX_HISTORIES", "40"))
 """What happens to a stream, of which the heavier tier makes thousands."""
 
 

@@ -10,6 +10,7 @@ from builders import s3_record, stream_record
 from fakes import records
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from lengths import examples
 from page_bench import Page, Text
 
 from service.dispatch import Letter, Result
@@ -64,7 +65,7 @@ def test_characters_that_hide_or_turn_text_around_are_escapes(page):
     assert not {"\u202e", "\u200b", "\x00", "\x1b"} & set(shown)
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(5), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(max_size=60))
 def test_any_text_is_text(tmp_path_factory, text):
     page = Page(tmp_path_factory.mktemp("letters"), page_records=10)
