@@ -69,6 +69,11 @@ class Replayed:
         self.unrouted.update(result.reason for result in results if result.unrouted)
 
     @property
+    def all_stale(self) -> bool:
+        """True if the index had something newer of every record that a route made something of."""
+        return set(self.counts) <= {"stale", "skipped"} and bool(self.counts["stale"])
+
+    @property
     def complete(self) -> bool:
         """Whether every record was taken by a route and none was rejected."""
         return not self.unrouted and not self.counts["rejected"] and not self.unreadable

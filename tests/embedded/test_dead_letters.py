@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -185,7 +186,8 @@ def test_a_redrive_of_what_is_still_broken_keeps_the_letter(app: App):
 
 def test_a_redrive_makes_no_index_older(app: App, deployment: Deployment, monkeypatch):
     monkeypatch.setattr(Strict, "broken", False)
-    newer = stream_record(new={"id": "changed", "title": "newest"}, table=deployment.table, created=1_800_000_000)
+    now = int(time.time())
+    newer = stream_record(new={"id": "changed", "title": "newest"}, table=deployment.table, created=now)
     app.dispatcher.dispatch(list(unwrap(newer)))
     assert dict(redrive(app.letters, Filter(), app.dispatcher_of).ends) == {"stale": 1, "applied": 1}
     assert documents_of(deployment.search_url, deployment.index)["changed"]["title"] == "newest"
@@ -270,6 +272,24 @@ def test_purge_asks_on_a_terminal_and_needs_yes_without_one(two_letters: Deploym
     assert main(words) == 0
     assert two_letters.rejected() == []
     assert main(words) == 0  # nothing is left to ask about
+
+
+def test_a_redrive_with_the_server_down_stops_at_once_and_says_what_remains(
+    app: App, deployment: Deployment, capsys, monkeypatch
+):
+    for variable, value in deployment.environment.items():
+        monkeypatch.setenv(variable, value)
+    for name in "xy":
+        (record,) = unwrap(stream_record(new={"id": name}, table=deployment.table, sequence=name))
+        app.letters.store([Letter(record, "images:Images", Result(Outcome.REJECTED, "bad"))])
+    where = app.settings.dead_letters
+    options = [f"--dead-letters={where}", "--search-url=http://127.0.0.1:1", "--retry-time=600"]
+    assert main(["dead-letters", "redrive", "--route=images:Images", *options]) == 4
+    out, err = capsys.readouterr()
+    assert "redrive stopped: every record of a batch failed" in err
+    assert f"{where} still holds about 4 dead letters" in err
+    assert out == "2 retry\n"
+    assert len(list(app.letters.letters())) == 4
 
 
 def test_the_command_line_speaks_json_to_scripts(two_letters: Deployment, capsys):

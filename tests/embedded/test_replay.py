@@ -224,3 +224,23 @@ def test_an_index_that_was_newer_stays_newer_after_a_replay(running: Deployment,
     names = ",".join(f"{name}={actual}" for name, actual in app_settings.names.items())
     assert main(["replay", write(tmp_path, event, "json"), f"--names={names}"]) == 0
     assert running.documents() == before
+
+
+def test_a_replay_of_what_is_all_stale_says_that_nothing_was_written(
+    running: Deployment, event, tmp_path, monkeypatch, capsys
+):
+    running.items.put_item(Item={"id": "a", "title": "newest"})
+    running.items.delete_item(Key={"id": "a"})
+    eventually(lambda: "a" in running.documents(), False)
+    monkeypatch.setenv("SEARCH_URL", running.search_url)
+    names = ",".join(f"{name}={actual}" for name, actual in running.settings.names.items())
+    only = [write(tmp_path, event, "json"), f"--names={names}", "--key=id=a"]
+    assert main(["replay", *only]) == 0
+    out, err = capsys.readouterr()
+    assert "stale" in out
+    assert "applied" not in out
+    assert "nothing was written" in err
+    assert "--current" in err
+    monkeypatch.setenv("AWS_ENDPOINT_URL", running.aws_url)
+    assert main(["replay", *only, "--current"]) == 0
+    assert "nothing was written" not in capsys.readouterr().err

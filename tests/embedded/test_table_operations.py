@@ -10,12 +10,12 @@ from threading import Lock
 from typing import Any, ClassVar
 
 import pytest
-from deployments import Deployment, Running, ask, aws_client, changing, eventually, fill
+from deployments import Deployment, Running, ask, aws_client, changing, documents_of, eventually, fill
 
 from routes.images import Images, ImageUploads
 from service import Index
 from service.app import App
-from service.errors import SettingsError
+from service.errors import Halt, SettingsError
 from service.operations.backfill import Manner as Loading
 from service.operations.backfill import Scan, backfill
 from service.operations.tables import Which
@@ -125,6 +125,22 @@ def test_a_table_whose_changes_would_be_missed_is_not_loaded(deployment: Deploym
     with pytest.raises(SettingsError, match="--without-stream"):
         load(deployment.app)
     assert load(deployment.app, without_stream=True) == {"applied": 3}
+
+
+def test_an_alias_that_was_rolled_over_is_not_verified_but_mended_first(deployment: Deployment) -> None:
+    fill(deployment, 3)
+    load(deployment.app)
+    written, other = f"{deployment.index}-000001", f"{deployment.index}-000002"
+    ask("PUT", f"{deployment.search_url}/{other}", {"aliases": {deployment.index: {"is_write_index": True}}})
+    with pytest.raises(Halt, match=f"it is on {other}, which is written, and on {written}: .* verify --repair"):
+        compared(deployment.app)
+    ask(
+        "POST",
+        f"{deployment.search_url}/_aliases",
+        {"actions": [{"remove": {"index": written, "alias": deployment.index}}]},
+    )
+    assert compared(deployment.app, repair=True)[0].mended == {"missing": 3}
+    assert len(documents_of(deployment.search_url, other)) == 3
 
 
 def test_what_the_route_or_the_index_refuses_is_counted_and_kept(deployment: Deployment) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ...app import App
 from ...choice import Chosen
@@ -16,6 +16,12 @@ from .command import Command, Output, counted, quietly, tell
 if TYPE_CHECKING:
     from ...operations.rehearsal import Finding, Rehearsal
     from ...operations.replay import Mode, Replayed
+
+
+ALL_STALE: Final = (
+    "nothing was written: all records are older than what the index has, or remembers of deleted documents."
+    " To write the current items instead, replay with --current"
+)
 
 
 def replay_recording(chosen: Chosen) -> int:
@@ -68,6 +74,8 @@ def show(chosen: Chosen) -> Callable[[Finding], None]:
 
 def summarise(chosen: Chosen, replayed: Replayed, rehearsal: Rehearsal | None) -> int:
     """Says what became of the records; the exit code."""
+    from ...operations.replay import Mode
+
     counts = (
         dict(replayed.counts) if rehearsal is None else {**rehearsal.counts, "skipped": replayed.counts["skipped"]}
     )
@@ -82,6 +90,8 @@ def summarise(chosen: Chosen, replayed: Replayed, rehearsal: Rehearsal | None) -
         print(f"{words}; the first: {replayed.unread}", file=sys.stderr)
     if rehearsal is not None:
         print("nothing was written", file=sys.stderr)
+    elif replayed.all_stale and not chosen.configuration.build(Mode).current:
+        print(ALL_STALE, file=sys.stderr)
     elif replayed.counts["rejected"]:
         print(f"the rejected are in {chosen.settings.dead_letters}, with the reasons", file=sys.stderr)
     return 0 if replayed.complete and (rehearsal is None or not rehearsal.differs) else 1

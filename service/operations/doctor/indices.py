@@ -9,8 +9,9 @@ from urllib.parse import quote
 from ...errors import SettingsError
 from ...routing import BoundRoute
 from ...sinks.search.targets import Target, target_of
+from .. import rollover
 from .aliases import check_alias, check_missing, check_rebuilds, listed, strays
-from .findings import ERROR, Finding, each
+from .findings import ERROR, WARNING, Finding, each
 from .mappings import check_fields, check_mapping
 from .patient import Patient
 from .settings import seconds_of
@@ -35,6 +36,8 @@ def _index(patient: Patient, name: str, routes: Sequence[BoundRoute]) -> Iterato
     if not target.live:
         yield from check_missing(patient, target)
         return
+    if target.others:
+        yield Finding("alias", f"alias {name}", rollover.problem_of(target), rollover.remedy_of(target))
     stray = strays(target, indices)
     wanted = ",".join((target.live, *target.also, *stray))
     described = patient.search.get(f"/{quote(wanted, safe=',')}")
@@ -48,6 +51,10 @@ def _written(
 ) -> Iterator[Finding]:
     index = target.live
     settings = dict(flat(description.get("settings", {})))
+    for setting in rollover.rolled_by(target.name, settings):
+        problem = f"{setting} is set: after a rollover documents are found twice, and deleted ones still found"
+        remedy = f'take the policy off {index}, then PUT /{index}/_settings {{"{setting}": null}}'
+        yield Finding("alias", f"index {index}", problem, remedy, WARNING)
     for block in BLOCKS:
         if str(settings.get(block)).lower() == "true":
             remedy = f'find out who set it (a full disk does), then PUT /{index}/_settings {{"{block}": null}}'

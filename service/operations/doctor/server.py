@@ -12,6 +12,7 @@ from ...program import PROGRAM
 from ...settings.options import hide_password
 from .clock import Clock
 from .findings import NOTE, Finding, Trouble
+from .tls import UNTRUSTED, is_plain, speaks_tls
 
 LOGIN: Final = "set SEARCH_AUTH, SEARCH_USER and SEARCH_PASSWORD, or give the service's role access to it"
 
@@ -23,6 +24,7 @@ class SearchServer:
         self._context = context
         self._clock = clock
         self._silent: Finding | None = None
+        self._address = context.settings.search_url
         self.name = f"search server {hide_password(context.settings.search_url)}".rstrip()
 
     def get(self, path: str, needed: bool = False) -> Any:
@@ -64,6 +66,8 @@ class SearchServer:
         except Exception as error:
             self._silent = self._unreached(error)
             raise Trouble(self._silent) from error
+        if status == 400 and self._address.startswith("http://") and speaks_tls(self._address):
+            raise self.over(self._only_tls())  # some proxies say so themselves, in words of their own
         self._clock.hear(self.name, {name.lower(): value for name, value in headers.items()}.get("date"))
         try:
             return status, json.loads(text)
@@ -87,17 +91,29 @@ class SearchServer:
         if isinstance(error, SettingsError):
             topic = "credentials" if "search_auth" in str(error) else "endpoints"
             return Finding(topic, self.name, str(error), f"see `{PROGRAM} settings`")
+        words = str(error.error if isinstance(error, TransportError) else error)
         if isinstance(error, SSLError):
-            return Finding(
-                "endpoints",
-                self.name,
-                f"its certificate is not trusted: {error.error}",
-                "name the authority that signed it (SEARCH_CA_CERTS)",
-            )
-        words = error.error if isinstance(error, TransportError) else error
+            return self._insecure(words)
+        if self._address.startswith("http://") and speaks_tls(self._address):
+            return self._only_tls()
         return Finding(
             "endpoints",
             self.name,
             f"it does not answer: {words}",
             "start it, let this machine through to it, or correct SEARCH_URL",
         )
+
+    def _insecure(self, words: str) -> Finding:
+        """What is wrong where TLS fails."""
+        if is_plain(words):
+            problem, remedy = "it speaks plain HTTP, and SEARCH_URL says https://", "write http:// in SEARCH_URL"
+            return Finding("endpoints", self.name, problem, f"{remedy}, or set up TLS on the server")
+        if UNTRUSTED in words.lower():
+            remedy = "name the authority that signed it (SEARCH_CA_CERTS)"
+            return Finding("endpoints", self.name, f"its certificate is not trusted: {words}", remedy)
+        remedy = "correct SEARCH_URL, or the TLS settings of the server"
+        return Finding("endpoints", self.name, f"TLS cannot be set up: {words}", remedy)
+
+    def _only_tls(self) -> Finding:
+        problem = "it speaks TLS, and SEARCH_URL says http://"
+        return Finding("endpoints", self.name, problem, "write https:// in SEARCH_URL")

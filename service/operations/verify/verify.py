@@ -5,23 +5,26 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from threading import Event, Lock
 from typing import Final
 
 from ...dispatch import Batch, Outcome, Report, Result
-from ...errors import DecodeError
+from ...dispatch.failures import reaching
+from ...errors import DecodeError, Halt
 from ...records import INSERT, MODIFY, REMOVE
 from ...records.versions import MARGIN, stream_version
 from ...routing import BoundRoute, Router, TableRoute
 from ...routing.router import has_place
+from ...sinks.search.targets import look
 from ...sources.checkpoints import Unkept
 from ...sources.parts import PartSource
 from ...sources.scan import ReadPace, Table, describe, segments_of
 from ..backfill import Scan
 from ..documents import stored
+from ..rollover import problem_of, remedy_of
 from ..tables import Service, Which, chosen
 from ..work import work_off
 from .documents import ids, wanted
@@ -91,6 +94,7 @@ class Verification:
         self._lock = Lock()
 
     def run(self, tables: Mapping[str, Sequence[BoundRoute]]) -> Verified:
+        check_aliases(self._service, {bound.index for routes in tables.values() for bound in routes})
         with ExitStack() as stack:
             seen: dict[str, Seen] = {}
             looked: list[tuple[Table, Router, Suspects]] = []
@@ -217,3 +221,12 @@ class Verification:
     def _fault(self, fault: Finding, became: str) -> None:
         (self.found.mended if became == MENDED else self.found.left)[fault.kind.value] += 1
         self._told(fault, became)
+
+
+def check_aliases(service: Service, indices: Iterable[str]) -> None:
+    """Raises Halt for an alias on several indices: a document that is found twice has no one state to compare."""
+    with reaching("the search server"):
+        targets = look(service.context, indices)
+    for target in targets.values():
+        if target.others:
+            raise Halt(f"the alias {target.name}: {problem_of(target)}. To mend it, {remedy_of(target)}")

@@ -30,13 +30,19 @@ AT_ONCE: Final = 20
 class Target:
     """An index as routes name it: `live` is the one that is searched, "" for none, `also` get the same writes.
 
-    `taken` are all indices that are named as those behind it are.
+    `taken` are all indices that are named as those behind it are, `behind` all that the alias is on.
     """
 
     name: str
     live: str
     also: tuple[str, ...] = ()
     taken: tuple[str, ...] = ()
+    behind: tuple[str, ...] = ()
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The indices that are searched under the alias and get none of its writes."""
+        return tuple(index for index in self.behind if index != self.live)
 
     @property
     def is_alias(self) -> bool:
@@ -108,7 +114,7 @@ def target_of(name: str, indices: Aliases) -> Target:
     live = name if name in indices else next(iter(writable or behind), "")
     also = [index for index, of in indices.items() if name + ALSO in of["aliases"] and index != live]
     taken = [index for index in indices if re.fullmatch(re.escape(name) + r"-\d{6}", index)]
-    return Target(name, live, tuple(sorted(also)), tuple(sorted(taken)))
+    return Target(name, live, tuple(sorted(also)), tuple(sorted(taken)), tuple(sorted(behind)))
 
 
 Action: TypeAlias = Mapping[str, Mapping[str, Any]]

@@ -174,6 +174,24 @@ PLANTED: list[tuple[str, Callable[[Clinic], Any], tuple[str, str, str], str]] = 
     ),
     ("an alias that may not be written", alias(False), ("alias", "alias images", ERROR), "no index behind it"),
     (
+        "an alias that was rolled over",
+        alias(False, True),
+        ("alias", "alias images", ERROR),
+        "found twice",
+    ),
+    (
+        "an alias that will be rolled over",
+        index(plugins={"index_state_management": {"rollover_alias": "images"}}),
+        ("alias", "index images-000001", WARNING),
+        "index.plugins.index_state_management.rollover_alias is set",
+    ),
+    (
+        "an alias that Elasticsearch will roll over",
+        index(lifecycle={"name": "p", "rollover_alias": "images"}),
+        ("alias", "index images-000001", WARNING),
+        "index.lifecycle.rollover_alias is set",
+    ),
+    (
         "an index whose alias is gone",
         indices({"images-000003": index_of()}),
         ("alias", "alias images", ERROR),
@@ -230,7 +248,7 @@ def test_each_fault_is_named_alone(clinic: Clinic, plant, expected, words):
         beside("images-000002", old={}),  # somebody's own
         beside("images-thumbnails"),
         alias(True),
-        alias(False, True),
+        index(lifecycle={"name": "p", "rollover_alias": "another"}),
         setting("action.auto_create_index", "-images,-images-0*,+*"),
         index(gc_deletes="1801s"),
         health(active_shards=798),
@@ -280,9 +298,24 @@ def test_an_index_that_no_scan_fills_gets_its_alias_otherwise(clinic: Clinic):
 def test_the_index_that_is_written_is_the_one_that_is_looked_at(clinic: Clinic):
     alias(False, True)(clinic)
     clinic.search.indices["images-000001"]["settings"]["index"]["gc_deletes"] = "60s"
-    assert clinic.findings() == []
+    assert [found.subject for found in clinic.findings()] == ["alias images"]
     clinic.search.indices["images-000002"]["settings"]["index"]["gc_deletes"] = "60s"
-    assert [found.subject for found in clinic.findings()] == ["index images-000002"]
+    assert [found.subject for found in clinic.findings()] == ["alias images", "index images-000002"]
+
+
+def test_an_alias_that_was_rolled_over_is_mended_as_the_remedy_says(clinic: Clinic):
+    alias(False, True, None)(clinic)
+    (found,) = clinic.findings()
+    actions = json.loads(re.search(r"POST /_aliases (\{.*\}),", found.remedy)[1])["actions"]
+    assert [action["remove"] for action in actions] == [
+        {"index": "images-000001", "alias": "images"},
+        {"index": "images-000003", "alias": "images"},
+    ]
+    for action in actions:
+        clinic.search.indices[action["remove"]["index"]]["aliases"].clear()
+    assert {found.topic for found in clinic.findings()} == {"rebuild"}  # what no alias leads to
+    (command,) = re.findall(r"`python -m service verify (.*?)`", found.remedy)
+    choose(*command_of("verify").options(), arguments=command.split())
 
 
 def test_an_index_that_goes_while_it_is_looked_at_is_left_alone(clinic: Clinic):

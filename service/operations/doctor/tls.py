@@ -1,0 +1,36 @@
+"""Whether a server speaks TLS, which an address has to say."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from typing import Final
+from urllib.parse import urlsplit
+
+TIMEOUT: Final = 5.0
+"""Seconds that a handshake may take."""
+
+PLAIN: Final = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNEXPECTED_EOF", "EOF occurred", "HTTP_REQUEST")
+"""What OpenSSL says of a server that answers a handshake with something else, in its versions."""
+
+UNTRUSTED: Final = "certificate"
+"""What every error about trust in a server has in it."""
+
+
+def speaks_tls(url: str) -> bool:
+    """True if a TLS handshake with the server succeeds, whatever its certificate is. No request is sent."""
+    address = urlsplit(url)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        there = (address.hostname or "", address.port or 443)
+        with socket.create_connection(there, TIMEOUT) as plain, context.wrap_socket(plain) as secure:
+            return secure.version() is not None
+    except (OSError, ValueError):
+        return False
+
+
+def is_plain(error: str) -> bool:
+    """True if an error of OpenSSL says that the server does not speak TLS."""
+    return UNTRUSTED not in error.lower() and any(word in error for word in PLAIN)
