@@ -17,6 +17,7 @@ RECORDS ?= 1000000
 ROLLOVER ?= 0
 ROWS_MB ?= 200
 LENGTH ?= 5
+MINUTES ?= 30
 FAULTS = tests/embedded/test_kill.py tests/embedded/test_pause.py tests/embedded/test_order.py \
 	tests/embedded/test_scale_out.py tests/embedded/test_faults.py tests/unit/dispatch tests/unit/sources \
 	tests/unit/records
@@ -33,7 +34,7 @@ DEPLOY_OPTIONS = --env=$(ENV) $(if $(FUNC),--func=$(FUNC)) $(if $(ARCH),--arch=$
 	$(if $(LAMBDA_PYTHON),--python=$(LAMBDA_PYTHON))
 asked = test -n "$(TARGET)" -a -n "$(ENV)" || { echo "make $@ TARGET=… ENV=lab, where TARGET is one of $(DEPLOYED)" >&2; exit 2; }
 
-.PHONY: help run shim invoke build sbom plan deploy destroy test test-infra test-page test-real test-rows test-faults test-build test-image endurance bench bench-full test-bench watch check format lock clean
+.PHONY: help run shim invoke build sbom plan deploy destroy test test-infra test-page test-real test-rows test-faults test-build test-image test-mutants endurance bench bench-full test-bench watch check format lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -95,6 +96,10 @@ test-faults: .venv/ready ## run faults, kills, pauses, bad input and properties 
 test-build: .venv/ready ## run the tests of what is built: the layer and the code alone on a bare interpreter, the package
 	@$(PY) -m pytest -n 2 --dist loadfile tests/build $(TEST_ARGS)
 
+test-mutants: .venv/ready build/mutants/ready ## change the core line by line and see whether tests notice (MINUTES=30, SINCE=REV: only what changed)
+	@echo "$(CURDIR)/$$(echo .venv/lib/python*/site-packages)" >"$$(echo build/mutants/lib/python*/site-packages)/project.pth"
+	@build/mutants/bin/python -m tests.mutants --minutes=$(MINUTES) $(if $(SINCE),--since=$(SINCE))
+
 endurance: .venv/ready ## run RECORDS (1000000) through the container on real servers: memory, files, threads stay flat
 	@$(PY) -m tests.endurance --records=$(RECORDS) --rollover=$(ROLLOVER)
 
@@ -125,7 +130,7 @@ lock: ## renew requirements.lock from pyproject.toml
 	@build/uv/bin/uv pip compile pyproject.toml --quiet --upgrade --all-extras --group shim --group build --group dev \
 		--universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 		--output-file requirements.lock
-	@for lock in infra/shim/localstack infra/build/sbom; do \
+	@for lock in infra/shim/localstack infra/build/sbom tests/mutants/mutants; do \
 		build/uv/bin/uv pip compile --quiet --group $${lock##*/} --universal --python-version 3.11 --generate-hashes \
 			--no-header --no-emit-index-url --output-file $$lock.lock || exit; \
 	done
@@ -133,7 +138,8 @@ lock: ## renew requirements.lock from pyproject.toml
 # Tools in environments of their own, from lock files of their own.
 build/localstack/ready: infra/shim/localstack.lock
 build/sbom/ready: infra/build/sbom.lock
-build/localstack/ready build/sbom/ready:
+build/mutants/ready: tests/mutants/mutants.lock
+build/localstack/ready build/sbom/ready build/mutants/ready:
 	@$(PYTHON) -m venv --clear $(@D) && $(@D)/bin/python -m pip install --quiet \
 		--disable-pip-version-check --require-hashes --no-deps -r $< && touch $@
 
