@@ -1,7 +1,7 @@
 """`make test-mutants`: change the core line by line and see whether its tests notice, for MINUTES minutes.
 
-Mutmut keeps its results in `mutants/`, and the next run goes on from there. With `--since REV` it mutates only modules
-that differ from that revision.
+Mutmut keeps its results in `mutants/`, and the next run goes on from there. With `--since REV` it mutates only
+modules that differ from that revision.
 """
 
 from __future__ import annotations
