@@ -68,6 +68,12 @@ class Settings:
         "how long a new index remembers the version of a deleted document",
         env="STREAMDEX_GC_DELETES",
     )
+    undeclared_numbers: str = setting(
+        "double",
+        "the type of numbers that no route declares, in a new index: double, or dynamic as the server chooses",
+        env="STREAMDEX_UNDECLARED_NUMBERS",
+        choices=("double", "dynamic"),
+    )
     index_templates: bool = setting(
         False,
         "whether `indices` keeps a template for each index, for what the server creates by itself",

@@ -319,13 +319,36 @@ def test_fields_that_no_route_declares_are_told_and_stay(server: Server):
 
 
 def test_an_index_that_the_server_made_by_itself_is_mended_where_that_can_be(server: Server):
-    ask("POST", f"{server.url}/{server.name}/_doc", {"title": "Dusk", "when": "2026-11-23", "n": 1})
+    document = {"title": "Dusk", "when": "2026-11-23", "n": 1, "price": 10, "o": {"rate": 0.5, "seen": True}}
+    ask("POST", f"{server.url}/{server.name}/_doc", document)
     declared = {"title": {"type": "text"}, "n": {"type": "long"}}
     planned = server.plan(declared)
-    assert told(planned) == [("gc_deletes", "", "put"), ("date_detection", "", "put")]
-    assert planned.undeclared == ["title.keyword", "when"]
+    assert told(planned) == [
+        ("gc_deletes", "", "put"),
+        ("date_detection", "", "put"),
+        ("dynamic_templates", "", "put"),
+    ]
+    assert planned.undeclared == ["title.keyword", "o", "price", "when"]
+    assert planned.narrow == ("o.rate (float)", "price (long)")
     assert server.apply(declared).done
     assert server.setting("gc_deletes") == "1h"
+    assert server.plan(declared).narrow == planned.narrow  # which no change in place can mend
+
+
+def test_numbers_that_are_found_later_are_doubles_in_an_index_that_was_mended(server: Server):
+    ask("PUT", f"{server.url}/{server.name}", {})
+    server.apply({})
+    ask("POST", f"{server.url}/{server.name}/_doc", {"price": 10, "rates": [1, 2.5]})
+    assert server.fields() == {"price": {"type": "double"}, "rates": {"type": "double"}}
+    assert server.plan({}).narrow == ()
+
+
+def test_the_types_of_numbers_are_the_servers_where_the_setting_says_so(server: Server):
+    server.context = Context(replace(server.context.settings, undeclared_numbers="dynamic"))
+    server.apply({})
+    ask("POST", f"{server.url}/{server.name}/_doc", {"price": 10})
+    assert server.fields() == {"price": {"type": "long"}}
+    assert (told(server.plan({})), server.plan({}).narrow) == ([], ())
 
 
 def test_another_type_needs_a_rebuild_and_nothing_else_is_done_meanwhile(server: Server):
@@ -384,8 +407,8 @@ def test_what_stands_beside_the_fields_is_put_where_it_can_be(server: Server):
     assert {cure for _, _, cure in told(server.plan({}, **changed))} == {"put"}
     assert len(server.apply({}, **changed).made) == 4
     assert told(server.plan({}, **changed)) == []
-    assert told(server.plan({}, _source={"excludes": ["a"]})) == [("_source", "", "rebuild")]
-    assert told(server.plan({}, _routing={"required": True})) == [("_routing", "", "rebuild")]
+    assert told(server.plan({}, **changed, _source={"excludes": ["a"]})) == [("_source", "", "rebuild")]
+    assert told(server.plan({}, **changed, _routing={"required": True})) == [("_routing", "", "rebuild")]
 
 
 def test_dotted_names_are_the_objects_that_the_server_makes_of_them(server: Server):
@@ -515,7 +538,9 @@ def test_a_template_gives_an_index_that_the_server_makes_its_mapping(with_templa
     drop(server.url, server.name)
     for index in (server.name, f"{server.name}-000002"):
         ask("PUT", f"{server.url}/{index}/_doc/1", {"a": "x"})
+        ask("POST", f"{server.url}/{index}/_doc", {"price": 10})
         assert server.fields(index)["a"] == {"type": "keyword"}
+        assert server.fields(index)["price"] == {"type": "double"}
         assert server.setting("gc_deletes", index) == "1h"
     assert server.aliases(f"{server.name}-000002") == {}
 

@@ -22,6 +22,7 @@ from service.context import Context
 from service.operations.doctor import Finding, Patient, diagnose
 from service.routing import Names, Route, Router
 from service.settings import Settings
+from service.sinks.search.indices import DOUBLES
 
 SETTINGS = "/_cluster/settings?include_defaults=true&flat_settings=true"
 HEALTH = "/_cluster/health"
@@ -80,7 +81,7 @@ def index_of(state: str = "", settings: Mapping[str, Any] | None = None, **alias
     notes = {"_meta": {"streamdex": {"state": state}}} if state else {}
     return {
         "aliases": {name.replace("__", "--"): properties for name, properties in aliases.items()},
-        "mappings": {"date_detection": False, **Images.mapping, **notes},
+        "mappings": {"date_detection": False, "dynamic_templates": DOUBLES, **Images.mapping, **notes},
         "settings": {"index": {"gc_deletes": "1h", **(settings or {})}},
     }
 

@@ -140,6 +140,7 @@ def as_json(planned: Plan, remedy: str) -> dict[str, Any]:
         "state": planned.state,
         "differences": [asdict(one) for one in differences],
         "undeclared": planned.undeclared,
+        "narrow": planned.narrow,
         "template": asdict(planned.template) if planned.template else None,
         "remedy": remedy,
     }
@@ -162,6 +163,8 @@ def in_words(planned: Plan, remedy: str) -> str:
         lines.append(f"  gets the same writes: {', '.join(there.target.also)}")
     if planned.undeclared:
         lines.append(f"  only in the index: {some(planned.undeclared)}")
+    if planned.narrow:
+        lines.append(f"  typed by their first number: {some(planned.narrow)}: declare them as double")
     if remedy:
         lines.append(f"  to build it anew: {remedy}")
         lines += without_way_back(planned)

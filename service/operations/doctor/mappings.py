@@ -7,7 +7,7 @@ from typing import Any
 
 from ...sinks.search.indices import index_body
 from ...sinks.search.targets import Target
-from ..indices.differences import Cure, compare_mappings
+from ..indices.differences import Cure, compare_mappings, narrow_numbers, types_of
 from ..indices.remedies import change, renewal
 from ..marks import meta_of
 from .cluster import FULL
@@ -29,6 +29,11 @@ def check_mapping(patient: Patient, target: Target, mapping: Mapping[str, Any]) 
     if missing:
         problem = f"it lacks what the routes declare: {'; '.join(missing)}; the first document decides types"
         yield Finding("mapping", subject, problem, f"`{change(target)}`", WARNING)
+    narrow = narrow_numbers(found) if patient.settings.undeclared_numbers == "double" else []
+    if narrow:
+        problem = f"the first number decided the type of {', '.join(narrow)}: searches and sums lose fractions"
+        remedy = f"declare them as double in the route's mapping, then `{renewal(patient.router, target)}`"
+        yield Finding("mapping", subject, problem, remedy, WARNING)
 
 
 def check_fields(index: str, mapping: Mapping[str, Any], most: int) -> Iterator[Finding]:
@@ -43,11 +48,3 @@ def check_fields(index: str, mapping: Mapping[str, Any], most: int) -> Iterator[
             'index fewer fields ("dynamic": false, flat_object), or raise the limit',
             WARNING,
         )
-
-
-def types_of(mapping: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
-    """The fields of a mapping by their full names, with their types; objects and multi-fields are fields too."""
-    for part in ("properties", "fields"):
-        for name, field in mapping.get(part, {}).items():
-            yield f"{path}{name}", str(field.get("type", "object"))
-            yield from types_of(field, f"{path}{name}.")

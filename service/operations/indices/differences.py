@@ -18,6 +18,9 @@ _OBJECTS: Final = frozenset({"object", "nested"})
 _OF_OBJECTS: Final = frozenset({"enabled", "include_in_parent", "include_in_root"})
 """What an object is compared in, said or not; of the rest only what is declared: a put leaves the rest alone."""
 
+_NARROW: Final = ("long", "float")
+"""What dynamic mapping gives to whole numbers and to fractions ("Dynamic mapping", OpenSearch documentation)."""
+
 
 class Cure(StrEnum):
     """What mends a difference."""
@@ -68,6 +71,24 @@ def compare_mappings(declared: Definition, there: Definition) -> Iterator[Differ
             cure = Cure.PUT if name in ROOT_UPDATABLE else Cure.REBUILD
             yield Difference("mapping", name, there.get(name), declared[name], cure)
     yield from _compare_fields(declared.get("properties", {}), there.get("properties", {}), "")
+
+
+def narrow_numbers(differences: Iterable[Difference]) -> list[str]:
+    """Return the fields that only the index has and that the server mapped as `long` or `float`, with their types.
+
+    A document decided these types. A `long` field cuts off fractions in searches and sums; a `float` field rounds.
+    """
+    undeclared = [one for one in differences if one.cure is Cure.NONE]
+    fields = {"properties": {one.path: one.there for one in undeclared}}
+    return [f"{name} ({kind})" for name, kind in types_of(fields) if kind in _NARROW]
+
+
+def types_of(mapping: Definition, path: str = "") -> Iterator[tuple[str, str]]:
+    """The fields of a mapping by their full names, with their types; objects and multi-fields are fields too."""
+    for part in ("properties", "fields"):
+        for name, field in mapping.get(part, {}).items():
+            yield f"{path}{name}", str(field.get("type", "object"))
+            yield from types_of(field, f"{path}{name}.")
 
 
 def compare_settings(

@@ -11,7 +11,7 @@ from ...routing import IndexDeclaration
 from ...routing.indices import expanded, flat
 from ...settings import Settings
 from ...sinks.search.indices import index_body
-from .differences import Cure, Difference, compare_mappings, compare_settings, same
+from .differences import Cure, Difference, compare_mappings, compare_settings, narrow_numbers, same
 from .server import Existing, existing, holders, template
 
 _PRIORITY: Final = 200
@@ -20,12 +20,16 @@ _PRIORITY: Final = 200
 
 @dataclass(frozen=True)
 class Plan:
-    """An index as it is declared, as it is, and all that differs."""
+    """An index as it is declared, as it is, and all that differs.
+
+    `narrow` are its fields whose type the first number decided, with that type; new indices map them as double.
+    """
 
     declared: IndexDeclaration
     there: Existing | None
     differences: tuple[Difference, ...]
     template: Difference | None
+    narrow: tuple[str, ...] = ()
 
     @property
     def index(self) -> str:
@@ -65,9 +69,13 @@ def plan(context: Context, declared: IndexDeclaration) -> Plan:
         differences += compare_settings(body["settings"]["index"], there.settings, there.defaults)
         differences += compare_mappings(body["mappings"], there.mappings)
         differences += _compare_aliases(context, declared, there)
-    wants_template = context.settings.index_templates
+    settings = context.settings
     return Plan(
-        declared, there, tuple(differences), _compare_template(context, declared) if wants_template else None
+        declared,
+        there,
+        tuple(differences),
+        template=_compare_template(context, declared) if settings.index_templates else None,
+        narrow=tuple(narrow_numbers(differences)) if settings.undeclared_numbers == "double" else (),
     )
 
 

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from ...context import Context
 from ...routing import IndexDeclaration
 from ...settings import Settings
 from .targets import Target, look
+
+DOUBLES: Final = [
+    {f"streamdex_{kind}": {"match_mapping_type": kind, "mapping": {"type": "double"}}}
+    for kind in ("long", "double")
+]
+"""Dynamic templates for whole numbers and fractions in JSON.
+
+DynamoDB has one type of number. Without them the first number of a field decides: after 10 the field is a `long`,
+which cuts off the fraction of 12.5 ("Dynamic templates", OpenSearch and Elasticsearch documentation).
+"""
 
 
 def create_missing(context: Context, declared: IndexDeclaration) -> Target:
@@ -47,13 +57,18 @@ def create(context: Context, declared: IndexDeclaration, index: str, *aliases: s
 
 
 def index_body(declared: IndexDeclaration, settings: Settings) -> dict[str, Any]:
-    """The settings and mappings that an index is created with, as its routes declare them.
+    """Return the settings and mappings that an index is created with: what its routes declare, and our defaults.
 
-    Unless these say otherwise it remembers the versions of deleted documents for longer than OpenSearch's default
-    of a minute (`index.gc_deletes`), and takes text that looks like a date for text. Aliases are left out: an
-    index that is only being filled must not be found through them.
+    An index remembers the versions of deleted documents for longer than OpenSearch's default of a minute
+    (`index.gc_deletes`), maps text that looks like a date as text, and maps undeclared numbers as double
+    (`undeclared_numbers`). A declaration can change each of these. Aliases are left out: an index that is only
+    being filled must not be found through them.
     """
+    mapping = {"date_detection": False, **declared.mapping}
+    if settings.undeclared_numbers == "double":
+        # The first template that matches decides, so those of the routes come first.
+        mapping["dynamic_templates"] = [*mapping.get("dynamic_templates", ()), *DOUBLES]
     return {
         "settings": {"index": {"gc_deletes": settings.gc_deletes, **declared.settings}},
-        "mappings": {"date_detection": False, **declared.mapping},
+        "mappings": mapping,
     }

@@ -7,15 +7,22 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 _FIELD_TYPE: Final = re.compile(r"field \[([^\]]+)\] of type \[([^\]]+)\]")
+_METADATA: Final = re.compile(r"Field \[(_\w+)\] is a metadata field")
 _NOT_OBJECT: Final = re.compile(r"object mapping for \[([^\]]+)\]")
 
 
 def mapping_conflict(reason: str, document: Any) -> str:
-    """A mapping conflict in words: field, type of the value, type of the mapping; "" for another reason.
+    """Return a mapping conflict in words: field, type of the value, type of the mapping; "" for another reason.
 
     OpenSearch names the field and its mapping's type, and shows the value; ours names the value's type in its
-    place, for reasons go to logs.
+    place, for reasons go to logs. It calls a metadata field such as `_version` a field of type `_version`.
     """
+    found = _METADATA.search(reason)
+    if found:
+        return (
+            f"{found[1]} is a metadata field of the index and cannot be in a document:"
+            " leave it out of the document, or give it another name there"
+        )
     found = _FIELD_TYPE.search(reason)
     if found:
         return _words(found[1], found[2], document)

@@ -23,6 +23,7 @@ from service.errors import Halt, LeaseLost, UnexpectedAnswer
 from service.routing import IndexDeclaration
 from service.settings import Settings
 from service.sinks.search import SearchSink
+from service.sinks.search.indices import DOUBLES, index_body
 
 
 class Items(TableRoute):
@@ -186,7 +187,14 @@ def test_a_missing_index_is_created_once_with_the_routes_mapping_and_long_tombst
     assert index == "items-000001"
     assert body["aliases"] == {"items": {}}
     assert body["settings"]["index"]["gc_deletes"] == "1h"
-    assert body["mappings"] == {"date_detection": False, "properties": {"n": {"type": "long"}}}
+    assert body["mappings"] == {
+        "date_detection": False,
+        "dynamic_templates": [
+            {"streamdex_long": {"match_mapping_type": "long", "mapping": {"type": "double"}}},
+            {"streamdex_double": {"match_mapping_type": "double", "mapping": {"type": "double"}}},
+        ],
+        "properties": {"n": {"type": "long"}},
+    }
 
 
 def test_a_missing_index_is_created_with_the_settings_and_aliases_that_routes_declare():
@@ -198,7 +206,7 @@ def test_a_missing_index_is_created_with_the_settings_and_aliases_that_routes_de
     assert index == "items-000001"
     assert body == {
         "settings": {"index": settings},
-        "mappings": {"date_detection": True},
+        "mappings": {"date_detection": True, "dynamic_templates": DOUBLES},
         "aliases": {"items": {}, "search": {}},
     }
 
@@ -247,6 +255,17 @@ def test_json_has_decimals_and_long_integers_as_text_and_bytes_as_base64():
         "s": ["a", "b"],
         "n": str(2**63),
     }
+
+
+def test_the_dynamic_templates_of_routes_come_before_those_of_numbers():
+    ours = {"counts": {"match": "count_*", "mapping": {"type": "long"}}}
+    body = index_body(IndexDeclaration("items", {"dynamic_templates": [ours]}), Settings())
+    assert body["mappings"]["dynamic_templates"] == [ours, *DOUBLES]
+
+
+def test_the_server_chooses_the_type_of_numbers_where_the_setting_says_so():
+    body = index_body(IndexDeclaration("items", {"dynamic": True}), Settings(undeclared_numbers="dynamic"))
+    assert body["mappings"] == {"date_detection": False, "dynamic": True}
 
 
 def gone(ids):
@@ -347,6 +366,32 @@ def test_a_mapping_conflict_names_field_value_type_and_mapping_type_and_not_the_
 
     (result,) = sink(Client(refuse)).write([write("a", document)])
     assert result.reason == f"index items: mapping conflict: {words}"
+
+
+METADATA = "Field [_version] is a metadata field and cannot be added inside a document. Use the index API request"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {
+            "type": "mapper_parsing_exception",
+            "reason": "failed to parse field [_version] of type [_version] in document with id '4': 'secret'",
+            "caused_by": {"type": "mapper_parsing_exception", "reason": METADATA},
+        },
+        {"type": "mapper_parsing_exception", "reason": METADATA},
+        {"type": "document_parsing_exception", "reason": f"[1:13] {METADATA}"},
+    ],
+    ids=["OpenSearch and Elasticsearch 7", "without a cause", "Elasticsearch 8"],
+)
+def test_a_metadata_field_in_a_document_is_named_with_the_remedy(error):
+    client = Client(lambda ids: {"items": [{"index": {"status": 400, "error": error}}]})
+    (result,) = sink(client).write([write("a", {"_version": "secret"})])
+    assert result.outcome is Outcome.REJECTED
+    assert result.reason == (
+        "index items: _version is a metadata field of the index and cannot be in a document:"
+        " leave it out of the document, or give it another name there"
+    )
 
 
 def failing(*poison: str, status: int = 500):

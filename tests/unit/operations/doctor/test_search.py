@@ -153,6 +153,18 @@ PLANTED: list[tuple[str, Callable[[Clinic], Any], tuple[str, str, str], str]] = 
         ("mapping", "index images-000001", ERROR),
         "metadata: type object -> flat_object; title: type keyword -> text",
     ),
+    (
+        "a type that the first number decided",
+        mapping(price={"type": "long"}, more={"properties": {"rate": {"type": "float"}, "n": {"type": "double"}}}),
+        ("mapping", "index images-000001", WARNING),
+        "more.rate (float), price (long): searches and sums lose fractions",
+    ),
+    (
+        "numbers whose type the first one will decide",
+        lambda clinic: clinic.search.indices["images-000001"]["mappings"].pop("dynamic_templates"),
+        ("mapping", "index images-000001", WARNING),
+        "dynamic_templates",
+    ),
     ("a field that is not there", mapping(caption=None), ("mapping", "index images-000001", WARNING), "caption"),
     (
         "as many fields as there may be",
