@@ -47,10 +47,12 @@ def asking() -> Iterator[None]:
     except StreamdexError:
         raise
     except Exception as error:
-        result = result_of_error(error)
-        if result.outcome is Outcome.RETRY:
+        result, words = result_of_error(error), _words(error)
+        # A refusal that no retry changes: a document is retried all the same, a request of an operator is not.
+        refused = words and result.lasting is not None
+        if result.outcome is Outcome.RETRY and not refused:
             raise Unreachable(result.reason) from error
-        raise Refused(_words(error) or result.reason) from error
+        raise Refused(words or result.reason) from error
 
 
 def existing(context: Context, name: str) -> Existing | None:
