@@ -18,6 +18,7 @@ from .errors import SettingsError
 from .lookups import Lookups
 from .routing import BoundRoute, BucketRoute, Names, Route, Router
 from .routing.patterns import is_plain
+from .routing.queues import Queues
 from .settings import Settings
 from .sinks.items import ItemSink
 from .sinks.letters import make_letters
@@ -56,6 +57,7 @@ class App:
         self.settings = settings
         self.context = context or Context(settings)
         self.router = Router(routes, Names(settings.names))
+        self.queues = Queues(settings, self.router)
         self.letters = make_letters(self.context)
         self._keeps = letters or self.letters
         self.metrics = Metrics(routes=[bound.name for bound in self.router.bound])
@@ -149,10 +151,18 @@ class App:
         return inside
 
     def dead_letters_of(self, queue: str) -> Source:
-        """The messages that a queue has given up, until there are no more. Raises Halt."""
+        """The messages that a queue has given up, until there are no more.
+
+        Raises Halt, and SettingsError for the task queue.
+        """
         from .sources.queues import QueueSource, dead_letter_queue
 
-        actual = self.router.names.actual("queue", queue)
+        actual = self.router.names.existing("queue", queue)
+        if actual == self.queues.tasks:
+            raise SettingsError(
+                f"{queue} is the task queue, whose messages are no records: move them back with SQS (aws sqs"
+                " start-message-move-task), or run the backfill again"
+            )
         return QueueSource(self.context, dead_letter_queue(self.context, actual), Event(), drains=True)
 
     def invocation(self) -> AbstractContextManager[None]:
@@ -187,11 +197,14 @@ class App:
 
         if any(bound.index for bound in self.router.bound):
             _ = self.context.search  # an address that is missing is told now, not with the first record
-        if self.buckets() and not self.settings.read_queue:
-            logger.warning("no uploads are read: READ_QUEUE names no queue", extra={"buckets": self.buckets()})
+        unread = [bucket for bucket in self.buckets() if not self.queues.carrying("bucket", bucket)]
+        if unread:
+            logger.warning(
+                "no queue in READ_QUEUE carries notifications of these buckets", extra={"buckets": unread}
+            )
         queues: list[Source] = [
-            QueueSource(self.context, self.router.names.actual("queue", queue), stopping, observer=self.observer)
-            for queue in self.settings.read_queue
+            QueueSource(self.context, queue, stopping, observer=self.observer, carried=self.queues.carried(queue))
+            for queue in self.queues.read
         ]
         tables = self.tables() if self.settings.read_streams else []
         if tables:

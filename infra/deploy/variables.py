@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from infra.build.declared import declared
 from infra.build.platforms import HERE
+from service.routing.queues import declared_queues
 
 from . import wiring
 from .deployment import Deployment
@@ -49,6 +50,10 @@ def of_lambda(deployment: Deployment) -> dict[str, Any]:
     wiring.check_made(router, data["tables"], data["buckets"])
     made = deployment.outputs("queue").get("queues", {})
     queues = {name: made[name] for name in wiring.queues_of(router, data["buckets"]) if name in made}
+    read, tasks = [queue["name"] for queue in queues.values()], running.settings.task_queue
+    if tasks in made:
+        queues[tasks] = made[tasks]
+        running = running.given(task_queue=made[tasks]["name"])
     path = deployment.secrets_path(data)
     return {
         "function": deployment.function,
@@ -57,7 +62,7 @@ def of_lambda(deployment: Deployment) -> dict[str, Any]:
         "architecture": layer["architecture"],
         "layers": [layer["arn"]],
         "settings": running.given(secrets=path or "").variables(),
-        "policy": running.policy([queue["name"] for queue in queues.values()], function=True),
+        "policy": running.policy(read, function=True),
         "streams": wiring.streams_of(router, data["tables"]),
         "queues": {name: queue["arn"] for name, queue in queues.items()},
         "buckets": wiring.notifications_of(router, data["buckets"]),
@@ -69,17 +74,21 @@ def of_lambda(deployment: Deployment) -> dict[str, Any]:
 
 
 def of_container(deployment: Deployment) -> dict[str, Any]:
-    """It reads the queues of its modules and of piped tables; its positions are kept in a table, for stand-bys."""
+    """It reads the queues of its modules and of piped tables, and the task queue of its settings.
+
+    Its positions are kept in a table, for stand-bys.
+    """
     data, queue = deployment.needed_outputs("data"), deployment.outputs("queue")
     running = deployed(deployment, data, queue)
     router, made = running.router, queue.get("queues", {})
     wiring.check_made(router, data["tables"], data["buckets"])
     wanted = [
         *wiring.queues_of(router, data["buckets"]),
-        *(f"changes-{table}" for table in wiring.streams_of(router, data["tables"])),
+        *(f"changes-{table}=table/{table}" for table in wiring.streams_of(router, data["tables"])),
     ]
-    read = running.settings.read_queue or tuple(name for name in wanted if name in made)
+    read = running.settings.read_queue or tuple(entry for entry in wanted if entry.partition("=")[0] in made)
     running = running.given(read_queue=read)
+    queues = [*declared_queues(read), running.settings.task_queue]
     if "://" not in running.settings.checkpoints:  # a file would be gone with the container
         running = running.given(checkpoints=f"dynamodb://{data['prefix']}-positions")
     return {
@@ -87,7 +96,9 @@ def of_container(deployment: Deployment) -> dict[str, Any]:
         "architecture": deployment.arch,
         "settings": running.variables(),
         "policy": running.policy(read),
-        "queues": {name: {"name": made[name]["name"], "arn": made[name]["arn"]} for name in read if name in made},
+        "queues": {
+            name: {"name": made[name]["name"], "arn": made[name]["arn"]} for name in queues if name in made
+        },
         "secret_names": sorted(deployment.service_secrets),
         "secrets_path": deployment.secrets_path(data),
     }

@@ -1,5 +1,6 @@
 # What buckets announce goes to a topic for each bucket, and from there to a queue for each module of routes;
-# what changes in a piped table goes through an EventBridge Pipe to a queue of its own.
+# what changes in a piped table goes through an EventBridge Pipe to a queue of its own. Backfill tasks have one, too.
+# Each queue lets nobody send but these, and operators (docs/security.md).
 
 locals {
   announcing = { for bucket, what in var.buckets : bucket => what if !contains(keys(var.existing_topics), bucket) }
@@ -9,6 +10,15 @@ locals {
   subscriptions = merge([
     for name, what in local.queues : { for bucket in what.buckets : "${name}/${bucket}" => { queue = name, bucket = bucket } }
   ]...)
+
+  made = merge(
+    { for name, what in local.queues : name => { topics = [for bucket in what.buckets : local.topics[bucket]], senders = [] } },
+    { for name, stream in local.piped : name => { topics = [], senders = [aws_iam_role.pipe[name].arn] } },
+    { for name in var.task_queue ? ["tasks"] : [] : name => { topics = [], senders = local.workers } },
+  )
+
+  # The roles of this deployment's functions and containers, which send back the rest of a backfill task.
+  workers = [for name in [local.prefix, "${local.prefix}-*"] : "arn:${local.partition}:iam::${local.account}:role/${name}"]
 
   piped = { for table, stream in var.streams : "changes-${table}" => stream if contains(var.piped_tables, table) }
 }
@@ -65,10 +75,11 @@ resource "aws_s3_bucket_notification" "uploads" {
 }
 
 module "queue" {
-  for_each           = merge(local.queues, { for name, stream in local.piped : name => { buckets = [] } })
+  for_each           = local.made
   source             = "../modules/queue"
   name               = "${local.prefix}-${each.key}"
-  topics             = [for bucket in each.value.buckets : local.topics[bucket]]
+  topics             = each.value.topics
+  senders            = concat(var.operators, each.value.senders)
   kms_key_arn        = var.kms_key_arn
   visibility_timeout = var.visibility_timeout
   max_receive_count  = var.max_receive_count

@@ -67,6 +67,28 @@ variable "pipe_parallelization" {
   }
 }
 
+variable "task_queue" {
+  description = "Whether there is the queue `tasks`, for backfill --enqueue. Set task_queue: tasks in config/ENV.yml as well."
+  type        = bool
+  default     = false
+
+  validation {
+    condition     = !var.task_queue || length(var.operators) > 0
+    error_message = "A task queue needs operators: the ARNs of the roles that run backfill --enqueue."
+  }
+}
+
+variable "operators" {
+  description = "The ARNs of the roles that may send to every queue: for backfill --enqueue, and to move messages back; * is a wildcard."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.operators : can(regex("^arn:[a-z-]+:(iam|sts)::[0-9]{12}:.+$", arn))])
+    error_message = "operators are ARNs of principals: arn:aws:iam::ACCOUNT:role/NAME."
+  }
+}
+
 variable "visibility_timeout" {
   description = "Seconds until a message comes again: six times the function's timeout, as Lambda asks for."
   type        = number

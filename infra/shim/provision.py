@@ -47,23 +47,27 @@ def _provision(app: App) -> list[str]:
         written = route.writes.get("table")
         if written and written not in keys:
             notes.append(f"the table {written} is written and no TableRoute says its key: create it yourself")
-    for queue in app.settings.read_queue:
-        _queue(app.context.sqs, app.router.names.actual("queue", queue))
+    for queue in app.queues.read:
+        _queue(app.context.sqs, queue)
     for route in routes:
-        if isinstance(route, BucketRoute) and is_plain(route.bucket) and app.settings.read_queue:
-            read = app.settings.read_queue
-            queue = queue_of(route) if queue_of(route) in read else read[0]
-            bucket, queue = (
-                app.router.names.actual("bucket", route.bucket),
-                app.router.names.actual("queue", queue),
-            )
-            _bucket(app.context.s3, bucket, _queue(app.context.sqs, queue))
+        if isinstance(route, BucketRoute) and is_plain(route.bucket):
+            _notified(app, route)
     if any(bound.database for bound in app.router.bound) and is_embedded(app.settings):
         notes += _sample_table(app)
     if app.settings.create_indices:
         for declared in app.router.indices.values():
             create_missing(app.context, declared)
     return [*notes, *_patterns(routes)]
+
+
+def _notified(app: App, route: BucketRoute) -> None:
+    """Creates a route's bucket, which notifies the route's queue, or else the first that carries it."""
+    names = app.router.names
+    bucket, wanted = names.actual("bucket", route.bucket), queue_of(route)
+    carrying = app.queues.carrying("bucket", bucket)
+    if carrying:
+        queue = next((one for one in carrying if names.logical("queue", one) == wanted), carrying[0])
+        _bucket(app.context.s3, bucket, _queue(app.context.sqs, queue))
 
 
 def queue_of(route: BucketRoute) -> str:

@@ -73,8 +73,7 @@ def route(batch: Sequence[Record], router: Router) -> list[Task]:
     tasks: list[Task] = []
     for position, record in enumerate(batch):
         if isinstance(record, Undecodable):
-            undecodable = Result(Outcome.REJECTED, f"undecodable: {record.reason}")
-            tasks.append(Task(position, record, None, results=[undecodable]))
+            tasks.append(Task(position, record, None, results=[Result(Outcome.REJECTED, record.verdict)]))
         else:
             tasks += _routes_of(position, record, router)
     return tasks

@@ -11,7 +11,7 @@ from threading import Event
 from ..app import App
 from ..dispatch import Source
 from ..errors import SettingsError, StreamdexError
-from ..operations.orders import Orders
+from ..operations.tasks import TaskWorker
 from ..sources.queues import QueueSource
 from .health import Health
 from .pages import HEALTH, make_pages
@@ -37,10 +37,10 @@ def run(app: App, stopping: Event | None = None, started: Callable[[Sequence[Sou
     if not sources:
         raise SettingsError("nothing to read: READ_QUEUE names no queue, and no table's stream is to be read")
     with stops(stopping):
-        exits, orders = app.settings.on_halt == "exit", Orders(app, app.dispatcher)
+        exits, tasks = app.settings.on_halt == "exit", TaskWorker(app, app.dispatcher)
         workers = [
             Worker(
-                source, orders if isinstance(source, QueueSource) else app.dispatcher, app.context, stopping, exits
+                source, tasks if isinstance(source, QueueSource) else app.dispatcher, app.context, stopping, exits
             )
             for source in sources
             for _ in range(source.workers)

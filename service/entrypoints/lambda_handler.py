@@ -36,10 +36,10 @@ def handler_for(*routes: type[Route], events: Collection[str] = ()) -> Handler:
         return App(chosen.settings, chosen.routes)
 
     @cache
-    def orders() -> Dispatches:
-        from ..operations.orders import Orders
+    def tasks() -> Dispatches:
+        from ..operations.tasks import TaskWorker
 
-        return Orders(app(), app().dispatcher)
+        return TaskWorker(app(), app().dispatcher)
 
     repeats = Repeats()
 
@@ -55,14 +55,14 @@ def handler_for(*routes: type[Route], events: Collection[str] = ()) -> Handler:
         request_id = getattr(lambda_context, "aws_request_id", "")
         with uncollected(), service.invocation(), request(request_id):
             with service.observer.step("decode", "event", entries_of(event)):
-                batch = LambdaBatch(event, events)
+                batch = LambdaBatch(event, events, service.queues)
             # What a stream or a queue delivers again comes under another id, and never may be dropped.
             if service.settings.drop_repeats and not batch.answers and repeats.has_seen(request_id):
                 logger.warning("repeat dropped", extra={"records": len(batch.records)})
                 return None
             service.metrics.arrived(batch.source, batch.lag(time.time()))
             context = service.context.during(lambda_context)
-            dispatcher = orders() if batch.has_orders else service.dispatcher
+            dispatcher = tasks() if batch.has_tasks else service.dispatcher
             report = dispatcher.dispatch(batch.records, batch.source, context, comes_again=batch.answers)
         return batch.answer(report) if batch.answers else None
 

@@ -20,8 +20,9 @@ from ..sources.checkpoints import LATEST, Checkpoints, make_checkpoints
 from ..sources.export_parts import ExportFile, export_files
 from ..sources.parts import Part, PartSource
 from ..sources.scan import ReadPace, Table, describe, segments_of
-from .orders import Enqueued
 from .tables import Service, Which, chosen
+from .task_checks import SEGMENTS
+from .tasks import TaskQueue
 from .work import work_off
 
 logger = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ class Scan:
     """How tables are read."""
 
     segments: int = setting(
-        4, "parts of a table that are read at the same time", env="STREAMDEX_SEGMENTS", least=1, most=1000
+        4, "parts of a table that are read at the same time", env="STREAMDEX_SEGMENTS", least=1, most=SEGMENTS
     )
     read_units: float = setting(
         0.0,
@@ -56,14 +57,14 @@ class Manner:
     )
     enqueue: str = setting(
         "",
-        "a queue that gets the parts, for any number of containers and Lambdas that read it to work off",
+        "the task queue, which gets a task for each segment or file: any number of workers share them",
         env="STREAMDEX_ENQUEUE",
     )
 
 
 @dataclass
 class Backfilled:
-    """What became of the items: how many ended how; and how many parts were put on a queue instead."""
+    """What became of the items: how many ended how; and how many tasks were put on a queue instead."""
 
     counts: Counter[str] = field(default_factory=Counter)
     enqueued: int = 0
@@ -111,7 +112,7 @@ def load_tables(
 
     context = service.context
     exported = files_by_table(service, tables, manner.export) if manner.export else {}
-    queue = Enqueued(service, manner.enqueue) if manner.enqueue else None
+    queue = TaskQueue(service, manner.enqueue) if manner.enqueue else None
     for name in exported or tables:
         routes, files = tables[name], exported.get(name, [])
         table, stopping = describe(context, name), Event()

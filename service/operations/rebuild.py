@@ -40,7 +40,7 @@ class Change:
     abandon: bool = setting(False, "delete the new index of a rebuild that is not done", env="STREAMDEX_ABANDON")
     loaded: bool = setting(
         False,
-        "--rebuild goes on: the parts that --enqueue has put on a queue are worked off",
+        "--rebuild goes on: the tasks that --enqueue has put on a queue are done",
         env="STREAMDEX_LOADED",
     )
     accept_refused: bool = setting(
@@ -206,7 +206,7 @@ class Rebuild:
         tables = self._tables(self._service, self._index)
         into = (self._index, new)
         load_tables(self._service, tables, self._scan, self._manner, lambda _: "", found, self._advance, into)
-        words = f"{found.enqueued} parts of {new} are on queue {self._manner.enqueue}: once it is empty, --loaded"
+        words = f"{found.enqueued} tasks for {new} are on queue {self._manner.enqueue}: once it is empty, --loaded"
         return Rebuilt(self._index, "", words, waits=True)
 
     def _verify(self, new: str) -> verifying.Verified:

@@ -133,7 +133,20 @@ class Settings:
 
     # The container's sources.
     read_queue: tuple[str, ...] = setting(
-        (), "the SQS queues to read, by name (commas between them)", env="READ_QUEUE"
+        (),
+        "the SQS queues to read (commas between them). QUEUE carries what buckets of routes send; QUEUE=table/NAME"
+        " carries stream records of that table, QUEUE=bucket/NAME notifications of a bucket; + joins several",
+        env="READ_QUEUE",
+    )
+    task_queue: str = setting(
+        "",
+        "the SQS queue of backfill tasks: it is read too, and from no other queue tasks are accepted",
+        env="STREAMDEX_TASK_QUEUE",
+    )
+    export_prefix: str = setting(
+        "",
+        "where backfill tasks may read files of exports: s3://BUCKET/PREFIX/; without it they read none",
+        env="STREAMDEX_EXPORT_PREFIX",
     )
     read_streams: bool = setting(
         True,

@@ -14,7 +14,7 @@
 | SNS `SubscriptionConfirmation`, `UnsubscribeConfirmation`     | none: it is acknowledged and logged         |
 | a dead letter                                                 | the record that it keeps                    |
 | what Lambda keeps in S3 of an event that it gave up           | what that event holds                       |
-| a part of a backfill (`streamdex-part`)                       | an OrderRecord                              |
+| a backfill task (`streamdex-task`)                            | a TaskRecord: worked on from its queue only |
 | a list                                                        | what each of its members holds              |
 
 Sources: "Using Lambda with DynamoDB / SQS / SNS / S3", "Event message structure" (S3 User Guide),
@@ -33,7 +33,7 @@ from typing import Any, Final, TypeAlias
 from ..errors import DecodeError, UnknownEvent
 from ..records import Record, TableRecord, Undecodable
 from ..records.objects import CEPH, MINIO, from_eventbridge, from_notification, from_pointer
-from ..records.orders import MARK, NOT_HERE, OrderRecord
+from ..records.tasks import NOT_HERE, TaskRecord, is_task
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ def _reader_of(payload: Mapping[str, Any]) -> Reader | None:
         (payload.get("Event") == "s3:TestEvent", _nothing),
         (isinstance(payload.get("bucket"), str) and isinstance(payload.get("key"), str), _pointer),
         ("format" in payload and "record" in payload and "route" in payload, _letter),
-        (MARK in payload, _order),
+        (is_task(payload), _task),
         (isinstance(payload.get("requestContext"), Mapping) and bool(_given_up_in(payload)), _given_up),
     )
     return next((reader for fits, reader in by_shape if fits), None)
@@ -215,8 +215,8 @@ def _given_up_in(payload: Mapping[str, Any]) -> Any:
     return payload.get("payload") or payload.get("requestPayload")
 
 
-def _order(payload: Mapping[str, Any], identifier: str, depth: int) -> Iterator[Record]:
-    yield OrderRecord(payload, NOT_HERE, "", identifier)
+def _task(payload: Mapping[str, Any], identifier: str, depth: int) -> Iterator[Record]:
+    yield TaskRecord(payload, NOT_HERE, "", identifier)
 
 
 def _nothing(payload: Mapping[str, Any], identifier: str, depth: int) -> Iterator[Record]:

@@ -10,7 +10,8 @@ from typing import Final
 
 from ..context import Context
 from ..errors import SettingsError
-from ..records import Record
+from ..records import Record, TableRecord, Undecodable
+from ..records.tables import table_of
 from .checkpoints import ENDED
 from .exports import Export, KeysOf
 from .parts import Page
@@ -38,13 +39,27 @@ class ExportFile:
     def read(self, after: str) -> Page:
         behind = int(after or 0)
         if self._rest is None or self._at != behind:
-            self._rest = Recording(self.place, self.export, self.keys_of).records()
+            self._rest = map(self._checked, Recording(self.place, self.export, self.keys_of).records())
             deque(islice(self._rest, behind), maxlen=0)
         rest, self._rest = self._rest, None  # what fails is read from the beginning
         records = list(islice(rest, PAGE))
         self._rest, self._at = rest, behind + len(records)
         position = str(self._at) if len(records) == PAGE else ENDED
         return Page(records, position, self.export.time or 0.0)
+
+    def _checked(self, record: Record) -> Record:
+        """The record of a line; for anything but an item of the export's table one that names its line alone.
+
+        What such a line holds is not the table's: it reaches no dead letter. The file still has it.
+        """
+        table = table_of(self.export.table)
+        if isinstance(record, TableRecord) and record.table == table:
+            return record
+        if isinstance(record, Undecodable) and not record.raw:
+            return record
+        line = record.identifier if isinstance(record, Undecodable) else ""
+        reason = f"{line or self.place.name}: a line that is no item of an export of table {table}"
+        return Undecodable({"file": self.place.where, "line": line}, reason, self.place.where, line)
 
 
 def export_files(context: Context, where: str, keys_of: KeysOf) -> list[ExportFile]:

@@ -7,13 +7,14 @@ EventBridge call a function without reading its answer.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from ..dispatch import Lag, Report
 from ..errors import StreamdexError
 from ..records import Record, Undecodable
-from ..records.orders import OrderRecord
+from ..records.tasks import TaskRecord
+from ..routing.queues import Carried, Queues
 from .envelopes import unwrap
 from .timing import RETENTION
 
@@ -23,17 +24,21 @@ ENTRY: Final = (dict, Mapping)  # the first is what there is, and is seen four t
 
 STREAM = "aws:dynamodb"
 QUEUE = "aws:sqs"
+TOPIC = "aws:sns"
 
 
 class LambdaBatch:
     """The records of one event. Raises UnknownEvent for an event that holds nothing known."""
 
-    def __init__(self, event: Any, events: Collection[str] = ()):
-        """With `events`, such as {"ObjectCreated"}, records of others are left alone: they count as done."""
+    def __init__(self, event: Any, events: Collection[str] = (), queues: Queues | None = None):
+        """With `events`, such as {"ObjectCreated"}, records of others are left alone: they count as done.
+
+        `queues` say what a queue or topic carries: anything else in its messages becomes a dead letter.
+        """
         self._event = event
         self.records: Sequence[Record] = [
             record
-            for record in unwrap(event)
+            for record in (unwrap(event) if queues is None else judged(event, queues))
             if not events or isinstance(record, Undecodable) or record.event in events
         ]
         self._entries = entries_of(event)
@@ -45,9 +50,9 @@ class LambdaBatch:
         return any(entry.get("eventSource") in (STREAM, QUEUE) for entry in self._entries)
 
     @property
-    def has_orders(self) -> bool:
-        """Whether parts of a backfill are among its messages."""
-        return any(isinstance(record, OrderRecord) for record in self.records)
+    def has_tasks(self) -> bool:
+        """True if backfill tasks that the task queue delivered are among its messages."""
+        return any(isinstance(record, TaskRecord) and record.queue for record in self.records)
 
     def lag(self, now: float) -> Lag:
         """How old the oldest of its records is and, of a stream, how long it is kept; `now` in Unix seconds."""
@@ -99,6 +104,37 @@ def entries_of(event: Any) -> list[Mapping[str, Any]]:
     """What a source has put into an event: records or messages; none where it is laid out otherwise."""
     entries = event.get("Records") if isinstance(event, Mapping) else event
     return [entry for entry in entries if isinstance(entry, ENTRY)] if isinstance(entries, list) else []
+
+
+def judged(event: Any, queues: Queues) -> Iterator[Record]:
+    """Yield the records of an event; what a queue or topic does not carry is a record that becomes a dead letter.
+
+    A queue is known by its ARN, which Lambda writes into each message. Whoever may invoke the function itself is
+    trusted. Raises UnknownEvent.
+    """
+    entries = entries_of(event) or ([event] if isinstance(event, Mapping) else [])
+    if not any(carrier_of(entry, queues) for entry in entries):
+        yield from unwrap(event)
+        return
+    for entry in entries:
+        carried = carrier_of(entry, queues)
+        for record in unwrap({"Records": [entry]}):
+            yield carried.judged(record) if carried else record
+
+
+def carrier_of(entry: Mapping[str, Any], queues: Queues) -> Carried | None:
+    """Return what the queue or topic carries whose message an entry of an event is; None for anything else."""
+    if entry.get("eventSource") == QUEUE:
+        return queues.carried(name_in(entry.get("eventSourceARN")))
+    if entry.get("EventSource") == TOPIC or entry.get("eventSource") == TOPIC:
+        notification = entry.get("Sns")
+        return queues.topic(name_in(notification.get("TopicArn") if isinstance(notification, Mapping) else None))
+    return None
+
+
+def name_in(arn: Any) -> str:
+    """Return the name of a queue or topic from its ARN; "" for what is no ARN."""
+    return arn.rpartition(":")[2] if isinstance(arn, str) else ""
 
 
 def lowest(numbers: Sequence[str]) -> list[str]:

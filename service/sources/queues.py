@@ -18,6 +18,7 @@ from ..dispatch.failures import reaching, result_of
 from ..dispatch.outcomes import Outcome
 from ..errors import Halt, Unreachable
 from ..records import Record
+from ..routing.queues import Carried
 from .envelopes import unwrap_text
 from .lambda_event import messages_to_keep
 from .pauses import Pause
@@ -71,8 +72,12 @@ class QueueBatch:
         visibility: Visibility,
         since: float,
         observer: Observer,
+        carried: Carried | None = None,
     ):
-        """`since` is when the messages were asked for, by the clock of `visibility`."""
+        """`since` is when the messages were asked for, by the clock of `visibility`.
+
+        `carried` is what the queue is declared to carry; None for a queue whose records are all re-read.
+        """
         self.source = source
         self._queue = queue
         self._observer = observer
@@ -80,11 +85,8 @@ class QueueBatch:
         self._visibility = visibility
         self._hold = visibility.hold([message["ReceiptHandle"] for message in messages], since)
         with observer.step("decode", source, messages):
-            self.records: Sequence[Record] = [
-                record
-                for message in messages
-                for record in unwrap_text(message["Body"], message["MessageId"], source)
-            ]
+            found = [r for m in messages for r in unwrap_text(m["Body"], m["MessageId"], source)]
+            self.records: Sequence[Record] = list(map(carried.judged, found)) if carried else found
 
     def time_left(self) -> float:
         return self._hold.time_left()
@@ -152,8 +154,11 @@ class QueueSource:
         clock: Callable[[], float] = time.monotonic,
         drains: bool = False,
         observer: Observer = SILENT,
+        carried: Carried | None = None,
     ):
+        """`carried` is what the queue is declared to carry: anything else becomes a dead letter."""
         self.name = f"queue {queue}"
+        self._carried = carried
         self.workers = context.settings.queue_workers
         self._context = context
         self._named = queue
@@ -188,7 +193,7 @@ class QueueSource:
             asked = self._clock()
             messages = self._receive(queue.url, pause)
             if messages:
-                yield QueueBatch(self.name, queue, messages, visibility, asked, self._observer)
+                yield QueueBatch(self.name, queue, messages, visibility, asked, self._observer, self._carried)
             elif messages is not None and self._drains:
                 self._stopping.set()
 

@@ -1,4 +1,4 @@
-"""A backfill by many: its parts wait in a queue, which containers and Lambdas work off while the table changes."""
+"""A backfill that many share: containers and Lambdas do the tasks of a queue while the table changes."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ def enqueue(place: Deployment, queue: str, **manner: Any) -> int:
     return backfill(place.app, Which(), SCAN, Manner(enqueue=queue, **manner), lambda more: None).enqueued
 
 
-def test_containers_work_off_the_parts_while_the_table_changes(deployment: Deployment, queue: str, tmp_path: Path):
+def test_containers_do_the_tasks_while_the_table_changes(deployment: Deployment, queue: str, tmp_path: Path):
     fill(deployment, SIZE)
     assert enqueue(deployment, queue) == SCAN.segments
     assert indexed(deployment) == {}
-    only_parts = {"READ_QUEUE": queue, "STREAMDEX_READ_STREAMS": "false"}
+    only_tasks = {"STREAMDEX_TASK_QUEUE": queue, "STREAMDEX_READ_STREAMS": "false"}
     with changing(deployment, "i", SIZE, pause=0.02):
-        running = [Container(deployment, tmp_path, **only_parts) for _ in range(2)]
+        running = [Container(deployment, tmp_path, **only_tasks) for _ in range(2)]
         with ended_after(running):
             eventually(is_drained(deployment, queue), True)
             stop(*running)
@@ -67,16 +67,14 @@ def test_containers_work_off_the_parts_while_the_table_changes(deployment: Deplo
     assert deployment.rejected() == []
 
 
-def test_a_part_whose_container_was_killed_is_worked_off_by_another(
-    deployment: Deployment, queue: str, tmp_path: Path
-):
+def test_a_task_whose_container_was_killed_is_done_by_another(deployment: Deployment, queue: str, tmp_path: Path):
     fill(deployment, SIZE)
     enqueue(deployment, queue)
-    only_parts = {"READ_QUEUE": queue, "STREAMDEX_READ_STREAMS": "false"}
-    first = Container(deployment, tmp_path, **only_parts)
+    only_tasks = {"STREAMDEX_TASK_QUEUE": queue, "STREAMDEX_READ_STREAMS": "false"}
+    first = Container(deployment, tmp_path, **only_tasks)
     with ended_after([first]):
         eventually(lambda: first.has_said("dispatched") or first.has_said("reading"), True)
-    second = [Container(deployment, tmp_path, **only_parts)]
+    second = [Container(deployment, tmp_path, **only_tasks)]
     with ended_after(second):
         eventually(is_drained(deployment, queue), True)
         stop(*second)
@@ -86,14 +84,20 @@ def test_a_part_whose_container_was_killed_is_worked_off_by_another(
 def handled(place: Deployment, queue: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """What a Lambda answers to the messages of a queue, until there are no more."""
     secrets = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"}
-    for name, value in (place.environment | secrets).items():
+    tasks = {"STREAMDEX_TASK_QUEUE": queue, "STREAMDEX_EXPORT_PREFIX": exports(place)}
+    for name, value in (place.environment | secrets | tasks).items():
         monkeypatch.setenv(name, value)
     handler, sqs = handler_for(Images, ImageUploads), place.app.context.sqs
     url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
     while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
         event = {
             "Records": [
-                {"eventSource": "aws:sqs", "messageId": message["MessageId"], "body": message["Body"]}
+                {
+                    "eventSource": "aws:sqs",
+                    "eventSourceARN": f"arn:aws:sqs:us-east-1:123456789012:{queue}",
+                    "messageId": message["MessageId"],
+                    "body": message["Body"],
+                }
                 for message in messages
             ]
         }
@@ -102,7 +106,7 @@ def handled(place: Deployment, queue: str, monkeypatch: pytest.MonkeyPatch) -> I
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
 
 
-def test_a_lambda_works_off_the_parts(deployment: Deployment, queue: str, monkeypatch: pytest.MonkeyPatch):
+def test_a_lambda_does_the_tasks(deployment: Deployment, queue: str, monkeypatch: pytest.MonkeyPatch):
     fill(deployment, SIZE)
     enqueue(deployment, queue)
     answers = list(handled(deployment, queue, monkeypatch))
@@ -129,12 +133,17 @@ def export_of(place: Deployment, folder: Path, files: int = 3) -> str:
     return str(folder / "exports")
 
 
+def exports(place: Deployment) -> str:
+    """Where exports are."""
+    return f"s3://exports-{place.bucket}/"
+
+
 def as_objects(place: Deployment, folder: str) -> str:
     """The same in S3."""
     place.s3.create_bucket(Bucket=f"exports-{place.bucket}")
     for path in Path(folder).rglob("*.*"):
         place.s3.upload_file(str(path), f"exports-{place.bucket}", str(path.relative_to(folder)))
-    return f"s3://exports-{place.bucket}/"
+    return exports(place)
 
 
 @pytest.mark.parametrize("place", ["folder", "bucket"])
@@ -162,13 +171,18 @@ def test_an_export_of_another_table_is_refused(
         backfill(other.app, Which(), SCAN, Manner(export=export), lambda more: None)
 
 
-def test_the_files_of_an_export_are_worked_off_from_a_queue(
+def test_the_files_of_an_export_are_read_from_a_queue(
     deployment: Deployment, queue: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     fill(deployment, SIZE)
     export = as_objects(deployment, export_of(deployment, tmp_path))
     deployment.items.delete_item(Key={"id": "i0002"})
-    assert enqueue(deployment, queue, export=export) == 3
+    with pytest.raises(SettingsError, match="STREAMDEX_EXPORT_PREFIX"):
+        enqueue(deployment, queue, export=export)
+    told = replace(deployment.settings, task_queue=queue, export_prefix=export)
+    with App(told, [Images(), ImageUploads()]) as app:
+        found = backfill(app, Which(), SCAN, Manner(enqueue=queue, export=export), lambda more: None)
+    assert found.enqueued == 3
     assert list(handled(deployment, queue, monkeypatch))
     assert indexed(deployment) == truth(deployment)
 
@@ -190,7 +204,7 @@ def test_a_new_index_is_filled_by_others_and_then_put_in_place(
             rebuilt(app, rebuild=True, loaded=True)
         waits = rebuilt(app, queue, rebuild=True)
         assert (waits.done, waits.live) == (True, "")
-        running = [Container(deployment, tmp_path, READ_QUEUE=queue) for _ in range(2)]
+        running = [Container(deployment, tmp_path, STREAMDEX_TASK_QUEUE=queue) for _ in range(2)]
         with ended_after(running):
             eventually(is_drained(deployment, queue), True)
             stop(*running)

@@ -44,7 +44,11 @@ def test_threads_that_take_turns_at_a_stream_s_shards_show_nothing_older(deploym
 
 def test_receivers_of_a_queue_show_nothing_older(deployment: Deployment, tmp_path: Path):
     queue = make_queue(deployment)
-    settings = {"READ_QUEUE": queue, "STREAMDEX_READ_STREAMS": "false", "STREAMDEX_QUEUE_WORKERS": "4"}
+    settings = {
+        "READ_QUEUE": f"{queue}=table/images",
+        "STREAMDEX_READ_STREAMS": "false",
+        "STREAMDEX_QUEUE_WORKERS": "4",
+    }
     running = [Container(deployment, tmp_path, **settings) for _ in range(2)]
     with Pipe(deployment, queue, random.Random(CHANGES)), watched(deployment, running):
         pass

@@ -142,6 +142,9 @@ class Account:
     ) -> App:
         """The service, allowed what its policy says once it is changed."""
         settings = self.settings(self.admin)
+        if operator:
+            settings = replace(settings, task_queue=f"tasks-{self.made.table}")
+            self.client("sqs").create_queue(QueueName=settings.task_queue)
         with App(settings, [Looking(), ImageUploads()]) as app:
             owner = owner_of(Patient(app.context, app.router))
             policy = change(policy_of(app.router, settings, owner, operator))
@@ -289,7 +292,7 @@ def operate(app: App) -> None:
         assert ended.done, ended.words
 
     backfill(app, which, scan, manner, lambda more: None)
-    enqueue = replace(manner, enqueue=app.settings.read_queue[0])
+    enqueue = replace(manner, enqueue=app.settings.task_queue)
     assert backfill(app, which, scan, enqueue, lambda more: None).enqueued == scan.segments
     index = app.router.bound[0].index
     app.context.search.index(index=index, id="stray", body={"title": "T"}, params={"refresh": "true"})

@@ -26,7 +26,7 @@ CHANGES = int(os.environ.get("STREAMDEX_CHANGES", "200"))
 @pytest.mark.parametrize("fifo", [False, True])
 def test_containers_that_come_and_go_converge_by_versions(deployment: Deployment, tmp_path: Path, fifo: bool):
     chance, queue = random.Random(CHANGES), make_queue(deployment, fifo)
-    settings = {"READ_QUEUE": queue, "STREAMDEX_READ_STREAMS": "false", "POLL_INTERVAL": "0.1"}
+    settings = {"READ_QUEUE": f"{queue}=table/images", "STREAMDEX_READ_STREAMS": "false", "POLL_INTERVAL": "0.1"}
     running = [Container(deployment, tmp_path, **settings) for _ in range(2)]
     with ended_after(running), Pipe(deployment, queue, chance) as pipe, Writer(deployment, chance) as writer:
         eventually(lambda: all(container.has_said("dispatched") for container in running), True)
@@ -43,7 +43,9 @@ def test_containers_that_come_and_go_converge_by_versions(deployment: Deployment
 
 def test_once_deletions_are_forgotten_consumers_converge_by_hints(deployment: Deployment):
     chance, queue = random.Random(CHANGES), make_queue(deployment)
-    settings = replace(deployment.settings, read_queue=(queue,), read_streams=False, hint_after=0.0)
+    settings = replace(
+        deployment.settings, read_queue=(f"{queue}=table/images",), read_streams=False, hint_after=0.0
+    )
     with ExitStack() as consumers:
         for _ in range(3):
             app = consumers.enter_context(App(settings, [Images()]))

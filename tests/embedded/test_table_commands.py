@@ -68,10 +68,10 @@ def test_an_index_is_rebuilt_and_the_old_one_dropped(place: Deployment, capsys: 
     assert capsys.readouterr().out == f"{place.index}: {old} is deleted\n"
 
 
-def test_parts_are_put_on_a_queue(place: Deployment, capsys: pytest.CaptureFixture[str]):
+def test_tasks_are_put_on_a_queue(place: Deployment, capsys: pytest.CaptureFixture[str]):
     queue = make_queue(place)
     assert main(["backfill", f"--enqueue={queue}", "--segments=3"]) == 0
-    assert capsys.readouterr().out == f"3 parts on queue {queue}\n"
+    assert capsys.readouterr().out == f"3 tasks on queue {queue}, for workers with STREAMDEX_TASK_QUEUE={queue}\n"
     assert said(capsys, "backfill", f"--enqueue={queue}", "--segments=12") == [{"enqueued": 12}]
 
 

@@ -12,6 +12,9 @@ from service.records.serializer import typed
 
 Raw = dict[str, Any]
 
+CHANGES = "images-queue=table/images,images-queue.fifo=table/images"
+"""READ_QUEUE where the queues of `sqs_message` carry stream records."""
+
 
 def stream_arn(table: str = "images") -> str:
     return f"arn:aws:dynamodb:us-east-1:000000000000:table/{table}/stream/2026-11-22T00:00:00.000"

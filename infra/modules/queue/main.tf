@@ -11,6 +11,12 @@ variable "topics" {
   default     = []
 }
 
+variable "senders" {
+  description = "The ARNs of the roles that may send to it besides the topics; * is a wildcard."
+  type        = list(string)
+  default     = []
+}
+
 variable "kms_key_arn" {
   description = "A KMS key of your own; SQS's without it."
   type        = string
@@ -38,7 +44,8 @@ variable "alarm_actions" {
 }
 
 locals {
-  queues = { this = aws_sqs_queue.this, dead = aws_sqs_queue.dead }
+  queues  = { this = aws_sqs_queue.this, dead = aws_sqs_queue.dead }
+  allowed = { for key, arns in { "aws:SourceArn" = var.topics, "aws:PrincipalArn" = var.senders } : key => arns if length(arns) > 0 }
 }
 
 resource "aws_sqs_queue" "this" {
@@ -72,6 +79,8 @@ resource "aws_sqs_queue_redrive_allow_policy" "dead" {
   })
 }
 
+# What IAM lets a principal do with every queue, only a Deny takes away. A service has no PrincipalArn, and a role has no
+# SourceArn: who has neither of those listed is refused (docs/security.md).
 resource "aws_sqs_queue_policy" "this" {
   for_each  = local.queues
   queue_url = each.value.id
@@ -95,6 +104,16 @@ resource "aws_sqs_queue_policy" "this" {
         Resource  = each.value.arn
         Condition = { ArnEquals = { "aws:SourceArn" = topic } }
       }],
+      [for queue in each.key == "this" ? [each.value] : [] : merge(
+        {
+          Sid       = "NobodyElse"
+          Effect    = "Deny"
+          Principal = "*"
+          Action    = "sqs:SendMessage"
+          Resource  = queue.arn
+        },
+        { for operator in length(local.allowed) == 0 ? [] : ["ArnNotLike"] : "Condition" => { (operator) = local.allowed } },
+      )],
     )
   })
 }

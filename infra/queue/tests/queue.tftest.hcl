@@ -112,6 +112,70 @@ run "a_piped_table_has_a_queue_of_its_own" {
   }
 }
 
+run "only_its_pipe_may_send_to_the_queue_of_a_table" {
+  command = plan
+
+  variables {
+    piped_tables = ["images"]
+  }
+
+  assert {
+    condition     = local.made["changes-images"] == { topics = [], senders = [aws_iam_role.pipe["changes-images"].arn] }
+    error_message = "Somebody else could forge changes of the table."
+  }
+}
+
+run "there_is_no_task_queue_unless_asked_for" {
+  command = plan
+
+  assert {
+    condition     = keys(module.queue) == ["pending-images"]
+    error_message = "There is a queue that nobody asked for."
+  }
+}
+
+run "only_operators_and_workers_may_send_to_the_task_queue" {
+  command = plan
+
+  variables {
+    task_queue = true
+    operators  = ["arn:aws:iam::111122223333:role/operator"]
+  }
+
+  assert {
+    condition = local.made["tasks"] == {
+      topics  = []
+      senders = ["arn:aws:iam::111122223333:role/streamdex-test", "arn:aws:iam::111122223333:role/streamdex-test-*"]
+    }
+    error_message = "Somebody else could send backfill tasks, or workers could not send back what is left of one."
+  }
+
+  assert {
+    condition     = output.names["queue/tasks"] == "streamdex-test-tasks"
+    error_message = "names does not map the task queue."
+  }
+}
+
+run "a_task_queue_without_operators_is_refused" {
+  command = plan
+
+  variables {
+    task_queue = true
+  }
+
+  expect_failures = [var.task_queue]
+}
+
+run "an_operator_is_a_principal" {
+  command = plan
+
+  variables {
+    operators = ["operator"]
+  }
+
+  expect_failures = [var.operators]
+}
+
 run "a_topic_that_exists_is_used" {
   command = plan
 
@@ -158,6 +222,7 @@ run "queue" {
   variables {
     name               = "pending"
     topics             = ["arn:aws:sns:eu-west-1:111122223333:uploads"]
+    senders            = ["arn:aws:iam::111122223333:role/operator"]
     visibility_timeout = 360
     max_receive_count  = 20
     age_alarm          = 900
@@ -188,6 +253,18 @@ run "queue" {
   }
 
   assert {
+    condition = [
+      for statement in jsondecode(aws_sqs_queue_policy.this["this"].policy).Statement :
+      [statement.Effect, statement.Principal, statement.Action, statement.Condition]
+      if statement.Sid == "NobodyElse"
+      ] == [["Deny", "*", "sqs:SendMessage", { ArnNotLike = {
+        "aws:SourceArn"    = ["arn:aws:sns:eu-west-1:111122223333:uploads"]
+        "aws:PrincipalArn" = ["arn:aws:iam::111122223333:role/operator"]
+    } }]]
+    error_message = "Who has the permission to send to every queue could send to this one."
+  }
+
+  assert {
     condition = alltrue([
       for policy in aws_sqs_queue_policy.this : contains([for statement in jsondecode(policy.policy).Statement : statement.Sid], "OnlyTls")
     ])
@@ -202,6 +279,30 @@ run "queue" {
   assert {
     condition     = alltrue([for alarm in [aws_cloudwatch_metric_alarm.dead, aws_cloudwatch_metric_alarm.age] : alarm.alarm_actions == toset(var.alarm_actions)])
     error_message = "An alarm goes nowhere."
+  }
+}
+
+run "nobody_sends_to_a_queue_without_senders" {
+  command = plan
+
+  module {
+    source = "../modules/queue"
+  }
+
+  variables {
+    name               = "pending"
+    visibility_timeout = 360
+    max_receive_count  = 20
+    age_alarm          = 900
+    alarm_actions      = []
+  }
+
+  assert {
+    condition = [
+      for statement in jsondecode(aws_sqs_queue_policy.this["this"].policy).Statement : keys(statement)
+      if statement.Sid == "NobodyElse"
+    ] == [["Action", "Effect", "Principal", "Resource", "Sid"]]
+    error_message = "Somebody could send."
   }
 }
 

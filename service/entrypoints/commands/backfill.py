@@ -32,7 +32,8 @@ def backfill_tables(chosen: Chosen) -> int:
         done = backfill(app, build(Which), build(Scan), build(Manner), bar)
     if done.enqueued:
         queue = build(Manner).enqueue
-        tell(chosen, {"enqueued": done.enqueued}, f"{counted(done.enqueued, 'part')} on queue {queue}")
+        text = f"{counted(done.enqueued, 'task')} on queue {queue}, for workers with STREAMDEX_TASK_QUEUE={queue}"
+        tell(chosen, {"enqueued": done.enqueued}, text)
         return 0
     words = ", ".join(f"{count:,} {name}" for name, count in sorted(done.counts.items()))
     tell(chosen, done.counts, f"{counted(done.counts.total(), 'item')}: {words}" if words else "no items")

@@ -9,6 +9,7 @@ from typing import Any
 from ...context import Context
 from ...routing import BoundRoute, BucketRoute, Router, TableRoute
 from ...routing.patterns import is_plain, matches
+from ...routing.queues import Queues
 from .aws import Aws
 from .clock import Clock
 from .findings import Trouble
@@ -22,6 +23,7 @@ class Patient:
         self.context = context
         self.settings = context.settings
         self.router = router
+        self.declared = Queues(context.settings, router)
         self.clock = Clock(now)
         self.aws = Aws(context, self.clock)
         self.search = SearchServer(context, self.clock)
@@ -69,8 +71,8 @@ class Patient:
         return found
 
     def queues(self) -> list[str]:
-        """The queues that are read, as they exist."""
-        return [self.router.names.actual("queue", queue) for queue in dict.fromkeys(self.settings.read_queue)]
+        """The queues that are read, by their existing names."""
+        return self.declared.read
 
     @property
     def serverless(self) -> bool:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from ...routing import BucketRoute, Router, TableRoute
 from ...routing.patterns import is_plain, matches
+from ...routing.queues import Queues
 from ...settings import Settings
 from ..tables import fills_index
 from .grants import SOMEBODY, Grant, Owner, Work, escaped, statements
@@ -25,7 +26,7 @@ LOOK: Final = ("BatchGetItem", "DescribeTable")
 WRITE: Final = ("DeleteItem", "DescribeTable", "PutItem", "UpdateItem")
 QUEUE: Final = ("ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "GetQueueUrl", "ReceiveMessage")
 QUEUE_OF_FUNCTION: Final = ("DeleteMessage", "GetQueueAttributes", "ReceiveMessage")
-PARTS: Final = ("GetQueueUrl", "SendMessage")
+TASKS: Final = ("GetQueueUrl", "SendMessage")
 POSITIONS: Final = ("CreateTable", "DeleteItem", "DescribeTable", "GetItem", "PutItem", "Query", "UpdateItem")
 
 
@@ -43,7 +44,7 @@ def policy_of(
     but for reading the objects they are called for, is not in it; nor is KMS.
     """
     work = Work(router, settings, owner, operator, function)
-    parts = (_streams, _tables, _writes, _buckets, _queues, _positions, _letters, search)
+    parts = (_streams, _tables, _writes, _buckets, _queues, _exports, _positions, _letters, search)
     return {"Version": "2012-10-17", "Statement": list(statements([g for part in parts for g in part(work)]))}
 
 
@@ -58,7 +59,7 @@ def _streams(work: Work) -> Iterator[Grant]:
 
 
 def _tables(work: Work) -> Iterator[Grant]:
-    """Nor can ListTables. A container that only reads streams scans nothing."""
+    """Nor can ListTables. Whoever only reads streams scans nothing; a worker of backfill tasks does."""
     filling = {b.route.table for b in work.router.bound if isinstance(b.route, TableRoute) and fills_index(b)}
     patterns = listened(work)
     if not all(map(is_plain, patterns)):
@@ -66,7 +67,7 @@ def _tables(work: Work) -> Iterator[Grant]:
     for pattern in patterns:
         names, tables = tables_of(work, pattern)
         yield Grant("LookAt", names[0], "dynamodb", LOOK, tables)
-        if work.scans and pattern in filling:
+        if (work.scans or work.settings.task_queue) and pattern in filling:
             yield Grant("Scan", names[0], "dynamodb", ["Scan"], tables)
 
 
@@ -93,13 +94,21 @@ def _buckets(work: Work) -> Iterator[Grant]:
 
 
 def _queues(work: Work) -> Iterator[Grant]:
-    for queue in dict.fromkeys(work.settings.read_queue):
-        actual = work.router.names.actual("queue", queue)
-        if work.operator:  # the parts of a backfill, also by who works them off
-            yield Grant("EnqueueOn", actual, "sqs", PARTS, [work.owner.arn("sqs", actual)])
-        else:
-            actions = QUEUE_OF_FUNCTION if work.function else QUEUE
-            yield Grant("ReadQueue", actual, "sqs", actions, [work.owner.arn("sqs", actual)])
+    queues = Queues(work.settings, work.router)
+    for queue in () if work.operator else queues.read:
+        actions = QUEUE_OF_FUNCTION if work.function else QUEUE
+        yield Grant("ReadQueue", queue, "sqs", actions, [work.owner.arn("sqs", queue)])
+    if queues.tasks:  # by operators, and by workers that send the rest of a task back
+        yield Grant("EnqueueOn", queues.tasks, "sqs", TASKS, [work.owner.arn("sqs", queues.tasks)])
+
+
+def _exports(work: Work) -> Iterator[Grant]:
+    """The files of exports that backfill tasks may name; HeadObject needs ListBucket, too."""
+    bucket, _, prefix = work.settings.export_prefix.removeprefix("s3://").partition("/")
+    if bucket and (work.settings.task_queue or work.operator):
+        yield Grant("ListExportsIn", bucket, "s3", ["ListBucket"], [work.owner.bucket(bucket)])
+        folder = f"{bucket}/{prefix.strip('/')}".rstrip("/")
+        yield Grant("ReadExportsIn", bucket, "s3", ["GetObject"], [work.owner.bucket(f"{folder}/*")])
 
 
 def _positions(work: Work) -> Iterator[Grant]:

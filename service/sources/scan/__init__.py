@@ -5,6 +5,6 @@ from __future__ import annotations
 from .pace import ReadPace
 from .segments import Scan as TableScan
 from .segments import Segment, segments_of
-from .table import Table, describe
+from .table import MissingTable, Table, describe
 
-__all__ = ["ReadPace", "Segment", "Table", "TableScan", "describe", "segments_of"]
+__all__ = ["MissingTable", "ReadPace", "Segment", "Table", "TableScan", "describe", "segments_of"]

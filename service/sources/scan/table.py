@@ -20,6 +20,10 @@ NO_STREAM = "arn:aws:dynamodb:::table/{0}/stream/none"
 """What stands for the stream of a table that has none."""
 
 
+class MissingTable(Halt):
+    """A table does not exist."""
+
+
 @dataclass(frozen=True)
 class Table:
     """A table as it is: its key attributes, its stream, about how many items it has, and the time of its server.
@@ -43,7 +47,7 @@ def describe(context: Context, name: str) -> Table:
         try:
             answer = dynamodb.describe_table(TableName=name)
         except dynamodb.exceptions.ResourceNotFoundException as error:
-            raise Halt(f"the table {name} does not exist: create it, or map its name in names") from error
+            raise MissingTable(f"the table {name} does not exist: create it, or map its name in names") from error
     found = answer["Table"]
     enabled = found.get("StreamSpecification", {}).get("StreamEnabled")
     return Table(

@@ -8,7 +8,7 @@ from threading import local
 from typing import Any, ClassVar
 
 import pytest
-from builders import sqs_message, stream_record
+from builders import CHANGES, sqs_message, stream_record
 from convergence import follows
 from event_source_mappings import QueueMapping, StreamMapping
 from faulty_aws import FaultyAws
@@ -132,6 +132,7 @@ def world(monkeypatch, tmp_path):
     monkeypatch.setattr("service.context.make_search_client", lambda settings: made[-1].search)
     monkeypatch.setattr("service.context.make_aws_client", lambda settings, name: getattr(made[-1].aws, name))
     monkeypatch.setenv("SEARCH_URL", "http://search.test")
+    monkeypatch.setenv("READ_QUEUE", CHANGES)
     monkeypatch.setenv("STREAMDEX_RETRY_TIME", "0")
     monkeypatch.setenv("STREAMDEX_DEAD_LETTERS", str(tmp_path / "letters"))
     return make

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
-from builders import eventbridge, lambda_event, s3_record, sqs_message, stream_record
+from builders import CHANGES, eventbridge, lambda_event, s3_record, sqs_message, stream_record
 
 from service import BucketRoute, Index, Retry, TableRoute, setting
 from service.entrypoints import lambda_handler
@@ -211,6 +211,7 @@ def test_a_repeated_request_is_dropped_only_where_that_is_wanted_and_only_once_s
 
 
 def test_what_a_stream_or_a_queue_delivers_is_never_dropped(search, monkeypatch):
+    monkeypatch.setenv("READ_QUEUE", CHANGES)
     monkeypatch.setenv("STREAMDEX_DROP_REPEATS", "true")
     handler = handler_for(Items)
     for _ in range(2):

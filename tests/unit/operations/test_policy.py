@@ -245,9 +245,16 @@ def test_what_is_not_known_of_the_account_is_a_star():
 
 
 @pytest.mark.parametrize(
-    ("settings", "scans"), [({}, False), ({"on_gap": "verify"}, True), ({"operator": True}, True)]
+    ("settings", "scans"),
+    [
+        ({}, False),
+        ({"on_gap": "verify"}, True),
+        ({"operator": True}, True),
+        ({"task_queue": "tasks"}, True),
+        ({"task_queue": "tasks", "function": True}, True),
+    ],
 )
-def test_tables_are_scanned_by_operators_and_by_a_container_that_mends_gaps(settings, scans):
+def test_tables_are_scanned_by_operators_workers_of_tasks_and_a_container_that_mends_gaps(settings, scans):
     statement = named(policy(Images(), Uploads(), **settings)).get("ScanImages")
     assert bool(statement) == scans
     if statement:
@@ -255,11 +262,12 @@ def test_tables_are_scanned_by_operators_and_by_a_container_that_mends_gaps(sett
         assert statement["Resource"] == "arn:aws:dynamodb:eu-west-1:111122223333:table/images"
 
 
-def test_an_operator_reads_neither_streams_nor_queues_and_puts_parts_of_a_backfill_on_these():
-    statements = named(policy(Tenants(), Uploads(), read_queue=("uploads",), operator=True))
+def test_an_operator_reads_neither_streams_nor_queues_and_puts_tasks_on_the_task_queue():
+    queues = {"read_queue": ("uploads",), "task_queue": "tasks"}
+    statements = named(policy(Tenants(), Uploads(), operator=True, **queues))
     reading = ["ListTables", "LookAtTenant", "ScanTenant", "ListIn", "ReadObjectsOfIn"]
-    assert list(statements) == [*reading, "EnqueueOnUploads"]
-    assert statements["EnqueueOnUploads"]["Action"] == ["sqs:GetQueueUrl", "sqs:SendMessage"]
+    assert list(statements) == [*reading, "EnqueueOnTasks"]
+    assert statements["EnqueueOnTasks"]["Action"] == ["sqs:GetQueueUrl", "sqs:SendMessage"]
 
 
 SEEN_IN_QUEUE = {"ShowLettersInLetters": "sqs:ChangeMessageVisibility,sqs:ReceiveMessage"}
@@ -379,6 +387,17 @@ def calls_of_opensearch() -> set[str]:
 
 
 CLIENTS = ("search", "indices")
+
+
+@pytest.mark.parametrize("function", [True, False])
+def test_a_worker_of_tasks_reads_its_queue_sends_the_rest_back_and_reads_exports(function):
+    settings = {"task_queue": "tasks", "export_prefix": "s3://exports/dynamo/", "function": function}
+    statements = named(policy(Images(), Uploads(), **settings))
+    queue = "arn:aws:sqs:eu-west-1:111122223333:tasks"
+    assert statements["ReadQueueTasks"]["Resource"] == statements["EnqueueOnTasks"]["Resource"] == queue
+    assert statements["EnqueueOnTasks"]["Action"] == ["sqs:GetQueueUrl", "sqs:SendMessage"]
+    assert statements["ListExportsInExports"]["Resource"] == "arn:aws:s3:::exports"
+    assert statements["ReadExportsInExports"]["Resource"] == "arn:aws:s3:::exports/dynamo/*"
 
 
 def owner_of(call: ast.Attribute) -> str:

@@ -15,7 +15,7 @@ from threading import Barrier, Event, Thread
 from typing import Any, ClassVar
 
 import pytest
-from builders import s3_record, stream_record
+from builders import CHANGES, s3_record, stream_record
 from fakes import FakeQueue, Items, Uploads, records
 from search_model import SearchModel
 from xray import Daemon, checked, entities
@@ -465,6 +465,7 @@ def test_in_a_lambda_the_batch_is_a_part_of_the_invocation_s_segment(daemon):
         code,
         STREAMDEX_TRACE="true",
         STREAMDEX_HINT_AFTER="1e12",
+        READ_QUEUE=CHANGES,
         LAMBDA_TASK_ROOT="/var/task",
         AWS_XRAY_DAEMON_ADDRESS=daemon.address,
     )
