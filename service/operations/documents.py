@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from ..context import Context
 from ..dispatch.failures import reaching
-from ..errors import Halt
-from ..sinks.search.answers import reason_of
+from ..errors import Halt, UnexpectedAnswer
+from ..search.answers import part
+from ..sinks.search.answers import reason_of, type_of
 from .inspection import words_of_search
 
 AT_ONCE: Final = 500
@@ -33,27 +34,30 @@ def stored(context: Context, places: Sequence[tuple[str, str]], missing: bool = 
     found: list[Stored] = []
     for begin in range(0, len(places), AT_ONCE):
         page = [{"_index": index, "_id": name} for index, name in places[begin : begin + AT_ONCE]]
-        found += [_stored(one, missing) for one in _read(context, page)["docs"]]
+        found += [_stored(part(one, dict), missing) for one in _read(context, page)]
     return found
 
 
-def _read(context: Context, page: Sequence[Mapping[str, str]]) -> Mapping[str, Any]:
+def _read(context: Context, page: Sequence[Mapping[str, str]]) -> Sequence[Any]:
+    """Return the answer for each document. Raises Halt and Unreachable."""
     from opensearchpy.exceptions import TransportError
 
     try:
         with reaching("the search server"):
-            answer: Mapping[str, Any] = context.search.mget(body={"docs": page})
+            answers = part(context.search.mget(body={"docs": page}), list, "docs")
     except TransportError as error:
         raise Halt(f"documents cannot be read: {words_of_search(error)}") from error
-    return answer
+    if len(answers) != len(page):
+        raise UnexpectedAnswer(f"the search server's answer to {len(page)} documents is about {len(answers)}")
+    return answers
 
 
 def _stored(answer: Mapping[str, Any], missing: bool) -> Stored:
     error = answer.get("error")
-    if error and not (missing and error.get("type") == "index_not_found_exception"):
+    if error and not (missing and type_of(error) == "index_not_found_exception"):
         raise Halt(f"the index {answer.get('_index')} cannot be read: {reason_of(error)}")
     if not answer.get("found"):
         return Stored()
     if "_source" not in answer:
         raise Halt(f"the index {answer.get('_index')} keeps no _source: there is nothing to compare")
-    return Stored(answer.get("_version"), answer["_source"])
+    return Stored(answer.get("_version"), part(answer, dict, "_source"))

@@ -16,6 +16,7 @@ from ..dispatch.planning import actions_of, writes_of
 from ..errors import StreamdexError
 from ..records import Change
 from ..routing import BoundRoute, Index
+from ..search.answers import part
 from ..sinks.search.answers import reason_of
 
 ABSENT: Final = object()
@@ -62,14 +63,15 @@ def ask(bound: BoundRoute, record: Change, context: Context) -> Asked:
 
 
 def look_up(context: Context, index: str, id: str) -> Held:
-    """What an index holds, read in real time; raises nothing."""
+    """Return what an index holds, read in real time; raises nothing."""
     try:
-        found = context.search.get(index=index, id=id, realtime=True, ignore=[404])
+        found = part(context.search.get(index=index, id=id, realtime=True, ignore=[404]), dict)
+        if "error" in found:  # a 404 of the index itself
+            return Held(index, id, problem=f"there is no index {index}")
+        source = part(found, dict, "_source") if "_source" in found else None
     except Exception as error:
         return Held(index, id, problem=words_of_search(error))
-    if "error" in found:  # a 404 of the index itself
-        return Held(index, id, problem=f"there is no index {index}")
-    return Held(index, id, found.get("_source"), found.get("_version"))
+    return Held(index, id, source, found.get("_version"))
 
 
 def document_of(write: Write) -> Any:
@@ -107,7 +109,8 @@ def words_of_search(error: Any) -> str:
     if isinstance(status, int):
         said = error.info.get("error", error.info) if isinstance(error.info, Mapping) else error.info
         causes = said.get("root_cause") if isinstance(said, Mapping) else None
-        return f"the search server answered {status}: {reason_of(causes[0] if causes else said)}"
+        cause = causes[0] if isinstance(causes, list) and causes else said
+        return f"the search server answered {status}: {reason_of(cause)}"
     if status is not None:  # a connection error's is the text N/A or TIMEOUT
         return f"the search server does not answer: {error.error}"
     return words_of(error, "the search server")

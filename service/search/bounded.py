@@ -8,12 +8,12 @@ from opensearchpy import RequestsHttpConnection, Urllib3HttpConnection
 from urllib3 import HTTPSConnectionPool
 
 from ..deadline import after, request_time, time_left, until
-from .failures import unreached
+from .failures import refused, unreached
 from .timed import TimedConnection, TimedTLSConnection
 
 
 class _Bounded:
-    """What both kinds of connection have in common."""
+    """What both kinds of connection have in common: their time, and the errors that they raise."""
 
     timeout: Any
 
@@ -23,6 +23,11 @@ class _Bounded:
             if left <= 0:
                 raise unreached(TimeoutError("no time was left to send the request"))
             return super().perform_request(*arguments, timeout=left, **options)  # type: ignore[misc]
+
+    def _raise_error(self, status_code: int, raw_data: str | bytes, content_type: str | None = None) -> None:
+        """Raise the error of an answer, whatever JSON it is: opensearch-py's own expects an object."""
+        text = raw_data if isinstance(raw_data, str) else raw_data.decode("utf-8", "replace")
+        raise refused(status_code, text, content_type or "")
 
 
 class BoundedConnection(_Bounded, Urllib3HttpConnection):

@@ -9,6 +9,7 @@ from typing import Any, Final
 from flask import Blueprint, abort, render_template, request
 
 from ...operations.inspection import words_of_search
+from ...search.answers import part
 from .state import State
 
 SIZE: Final = 20
@@ -55,12 +56,12 @@ def find(state: State, query: str, indices: Sequence[str]) -> Found:
         answer = state.app.context.search.search(
             index=",".join(indices), body=body, ignore_unavailable=True, request_timeout=TIMEOUT
         )
+        hits = [part(hit, dict) for hit in part(answer, list, "hits", "hits")]
+        total = part(answer, dict, "hits").get("total", 0)
+        counted = total if isinstance(total, Mapping) else {"value": total}
+        return Found(hits, part(counted, int, "value"), counted.get("relation") == "gte")
     except Exception as error:
         return Found(problem=words_of_search(error))
-    total = answer["hits"].get("total", 0)
-    if isinstance(total, Mapping):
-        return Found(answer["hits"]["hits"], int(total["value"]), total.get("relation") == "gte")
-    return Found(answer["hits"]["hits"], int(total))
 
 
 def clause(query: str) -> dict[str, Any]:

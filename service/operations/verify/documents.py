@@ -14,6 +14,7 @@ from ...dispatch.planning import Task, ask, route
 from ...errors import StreamdexError
 from ...records import Record, TableRecord
 from ...routing import BoundRoute, Router
+from ...search.answers import part
 from ..inspection import document_of
 
 PAGE: Final = 1000
@@ -63,7 +64,7 @@ class Busy(StreamdexError):
 
 
 def ids(context: Context, index: str) -> Iterator[list[str]]:
-    """The ids of all documents that an index had when this began. Raises Halt and Unreachable."""
+    """Yield the ids of all documents that an index had when this began, in pages. Raises Halt and Unreachable."""
     search = context.search
     with reaching("the search server"):
         search.indices.refresh(index=index)
@@ -72,10 +73,12 @@ def ids(context: Context, index: str) -> Iterator[list[str]]:
             body={"sort": ["_doc"], "_source": False, "size": PAGE, "query": {"match_all": {}}},
             params={"scroll": SCROLL},
         )
+    scroll = part(answer, str, "_scroll_id")
     try:
-        while hits := answer["hits"]["hits"]:
-            yield [hit["_id"] for hit in hits]
+        while hits := part(answer, list, "hits", "hits"):
+            yield [part(hit, str, "_id") for hit in hits]
             with reaching("the search server"):
-                answer = search.scroll(body={"scroll_id": answer["_scroll_id"], "scroll": SCROLL})
+                answer = search.scroll(body={"scroll_id": scroll, "scroll": SCROLL})
+            scroll = part(answer, str, "_scroll_id")
     finally:
-        search.clear_scroll(body={"scroll_id": [answer["_scroll_id"]]}, params={"ignore": 404})
+        search.clear_scroll(body={"scroll_id": [scroll]}, params={"ignore": 404})

@@ -66,7 +66,7 @@ def result_of_item(entry: Any, index: str, may_create: bool = False) -> Result:
 
 
 def _unclear(index: str) -> Result:
-    reason = f"index {index}: the search server's answer for an action is not that of a search server"
+    reason = f"index {index}: the search server's answer about an action has an unexpected shape"
     return Result(Outcome.RETRY, reason, lasting=Lasting.HALT)
 
 
@@ -103,7 +103,7 @@ def result_of_request(status: int, body: str) -> Result:
         return Result(Outcome.REJECTED, reason, status, told=told)
     if status == BUSY or status >= BROKEN:
         return Result(Outcome.RETRY, reason, status, told=told)
-    told = f"{told}, which is not known of a search server: look at what stands between, or correct SEARCH_URL"
+    told = f"{told}, as no search server does here: check the proxy in front of it, or correct SEARCH_URL"
     return Result(Outcome.RETRY, reason, status, told=told, lasting=Lasting.HALT)
 
 

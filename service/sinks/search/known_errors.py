@@ -97,15 +97,15 @@ KNOWN: Final = (
         Meaning.EVERYBODY,
         TRIED,
         r"pipeline with id \[([^\]]*)\] does not exist",
-        "create the ingest pipeline {0}, or remove it from the settings of the index (default_pipeline,"
-        " final_pipeline)",
+        "the ingest pipeline {0} does not exist: create it, or remove it from the settings of the index"
+        " (default_pipeline, final_pipeline)",
     ),
     KnownError(
         ARGUMENT,
         Meaning.EVERYBODY,
         TRIED,
         r"no write index is defined for alias \[([^\]]*)\]",
-        "leave one index behind the alias {0}, or mark one of them with is_write_index",
+        "the alias {0} has no write index: leave one index behind it, or mark one with is_write_index",
     ),
     KnownError(
         ARGUMENT,
@@ -127,7 +127,7 @@ KNOWN: Final = (
         Meaning.EVERYBODY,
         "'URL-based access control', Elasticsearch 7.10 reference; BulkRequestParser.java",
         "explicit index in bulk is not allowed",
-        "set rest.action.multi.allow_explicit_index to true at the server",
+        "the server allows no index in bulk actions: set rest.action.multi.allow_explicit_index to true",
     ),
     KnownError(
         "validation_exception",

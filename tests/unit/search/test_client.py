@@ -114,6 +114,14 @@ def test_bodies_are_gzipped_where_that_is_set_and_what_has_none_is_not(server):
     assert "content-encoding" not in without
 
 
+def opensearch_of(server: Server) -> Any:
+    """opensearch-py's client as the service makes it."""
+    return make_opensearch(Settings(search_url=server.url))
+
+
+CLIENTS = (client_of, opensearch_of)
+
+
 @pytest.mark.parametrize("index", ["items*", "items*,users*"])
 def test_aliases_are_asked_for_as_opensearch_py_asks(server, index):
     server.answer(200, '{"items-000001":{"aliases":{"items":{}}}}')
@@ -139,11 +147,23 @@ def test_aliases_are_asked_for_as_opensearch_py_asks(server, index):
 )
 def test_a_request_that_is_refused_raises_what_opensearch_py_raises(server, status, text, kind):
     server.answer(status, text, kind)
-    ours = raised(lambda: client_of(server).bulk(body=b"\n"))
-    theirs = raised(lambda: make_opensearch(Settings(search_url=server.url)).bulk(body=b"\n"))
-    assert type(ours) is type(theirs)
-    assert isinstance(ours, TransportError)
-    assert ours.args == theirs.args
+    theirs = raised(lambda: OpenSearch(hosts=[server.url], max_retries=0).bulk(body=b"\n"))
+    for make in CLIENTS:
+        ours = raised(lambda make=make: make(server).bulk(body=b"\n"))
+        assert type(ours) is type(theirs)
+        assert isinstance(ours, TransportError)
+        assert ours.args == theirs.args
+
+
+@pytest.mark.parametrize("make", CLIENTS)
+@pytest.mark.parametrize(
+    "text", ["[]", "[1]", '"text"', "7", "null", "{", '{"error":[]}', '{"error":{"type":[]}}']
+)
+def test_a_request_that_is_refused_with_other_json_raises_an_error_with_its_status(server, make, text):
+    server.answer(400, text, "application/json")
+    error = raised(lambda: make(server).bulk(body=b"\n"))
+    assert isinstance(error, TransportError)
+    assert error.status_code == 400
 
 
 def test_a_request_is_sent_once_whatever_comes_of_it(server):
@@ -153,7 +173,7 @@ def test_a_request_is_sent_once_whatever_comes_of_it(server):
 
 
 @pytest.mark.parametrize("text", ["<html>", "[" * 100_000, '{"took":1,"errors":false,"items":[{"status":'])
-@pytest.mark.parametrize("make", [client_of, lambda server: make_opensearch(Settings(search_url=server.url))])
+@pytest.mark.parametrize("make", CLIENTS)
 def test_what_is_no_json_is_an_unexpected_answer(server, make, text):
     server.answer(200, text, "application/json")
     assert isinstance(raised(lambda: make(server).bulk(body=b"\n")), UnexpectedAnswer)
