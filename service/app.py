@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 from threading import Event
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -63,7 +64,7 @@ class App:
         self.metrics = Metrics(routes=[bound.name for bound in self.router.bound])
         self._recorders = self._recording() if recording and settings.record_to else []
         self.observer = Observers(LoggingObserver(), self.metrics, *_tracing(settings), *self._recorders)
-        self._search = SearchSink(self.context, self.router.indices, self.observer)
+        self.search_sink = SearchSink(self.context, self.router.indices, self.observer)
         self._checkpoints: Checkpoints | None = None
         self.hints = Hints(Lookups(self.context), settings.hint_after)
         self.dispatcher = self._dispatcher(self.router, self.hints)
@@ -177,7 +178,7 @@ class App:
         return Dispatcher(
             router,
             sinks=Sinks(
-                search=self._search,
+                search=self.search_sink,
                 table=ItemSink(self.context, self.observer),
                 rows=RowSink(self.context, self.observer),
             ),
@@ -213,7 +214,14 @@ class App:
             with reaching("checkpoints"):
                 self._checkpoints = make_checkpoints(self.context, self.settings.group)
         streams: list[Source] = [
-            StreamSource(self.context, table, self._checkpoints, stopping, observer=self.observer)
+            StreamSource(
+                self.context,
+                table,
+                self._checkpoints,
+                stopping,
+                observer=self.observer,
+                absences=partial(self.absences, table),
+            )
             for table in tables
             if self._checkpoints is not None
         ]
@@ -222,6 +230,15 @@ class App:
     def tables(self) -> list[str]:
         """The tables that the routes listen to, as they exist."""
         return tables_of(self.router.bound, self.router.names, self.context)
+
+    def absences(self, table: str) -> Mapping[str, int]:
+        """Return how often each index of a table's routes was missing in this process; missing ones are created.
+
+        Raises Halt, and Retry if the search server cannot be asked.
+        """
+        return self.search_sink.absences(
+            {bound.index for bound in self.router.listening_to("table", table) if bound.index}
+        )
 
     def buckets(self) -> list[str]:
         """The buckets that the routes listen to, as they exist; patterns are left out."""

@@ -12,10 +12,9 @@ from typing import Any
 from service.app import App
 from service.database import is_embedded
 from service.dispatch.failures import reaching
-from service.errors import Halt
+from service.errors import Halt, Retry, Unreachable
 from service.routing import BucketRoute, Route, TableRoute
 from service.routing.patterns import is_plain
-from service.sinks.search.indices import create_missing
 
 UPLOADS = "streamdex-uploads"
 """The queue that buckets notify where neither READ_QUEUE nor their route names one."""
@@ -55,8 +54,10 @@ def _provision(app: App) -> list[str]:
     if any(bound.database for bound in app.router.bound) and is_embedded(app.settings):
         notes += _sample_table(app)
     if app.settings.create_indices:
-        for declared in app.router.indices.values():
-            create_missing(app.context, declared)
+        try:
+            app.search_sink.absences(app.router.indices.keys())  # which the streams have to know
+        except Retry as error:
+            raise Unreachable(str(error)) from error
     return [*notes, *_patterns(routes)]
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from service.clients import SERVICES, endpoint_of, is_address
 from service.errors import SettingsError, Unreachable
@@ -14,6 +16,8 @@ from service.settings.options import hide_password
 from .engines import containers
 from .probes import HOST, answers, emulator_at, is_taken, search_server_at
 from .stand_ins import embedded_aws, embedded_search
+
+EMBEDDED_AWS = "embedded (moto)"
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,10 @@ def find_or_start(settings: Settings, *, fresh: bool = False, searches: bool = T
         aws_url, aws = _aws(stack, settings, fresh)
         search_url, search = _search(stack, settings) if searches else (settings.search_url, "not needed")
         found = replace(settings, aws_endpoint_url=aws_url, search_url=search_url)
+        if aws.endswith(EMBEDDED_AWS) and found.checkpoints == Settings().checkpoints:
+            # Positions in streams that are gone with this run would be a gap in the next.
+            folder = stack.enter_context(TemporaryDirectory(prefix="streamdex-"))
+            found = replace(found, checkpoints=str(Path(folder) / "checkpoints.sqlite"))
         yield World(found, aws, search, emulated=_all_emulators(found))
 
 
@@ -69,7 +77,7 @@ def _aws(stack: ExitStack, settings: Settings, fresh: bool) -> tuple[str, str]:
     url = f"http://{HOST}:{settings.aws_port}"
     if not is_taken(settings.aws_port):
         stack.enter_context(embedded_aws(settings.aws_port))
-        return url, f"{url}  embedded (moto)"
+        return url, f"{url}  {EMBEDDED_AWS}"
     name = emulator_at(url)
     if fresh or not name:
         who = f"{name} is" if name else "something that does not say it is an AWS emulator is"

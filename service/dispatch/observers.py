@@ -99,6 +99,9 @@ class Observer:
     def lost(self, source: str, shard: str, since: float, until: float) -> None:
         """A stream no longer has the records that a shard's position leads to; Unix seconds."""
 
+    def index_missing(self, source: str, indices: Sequence[str]) -> None:
+        """Indices of a table were missing: the table's streams are read again from their oldest record."""
+
     def redelivered(self, source: str, messages: int) -> None:
         """So many messages of a queue came that had come before."""
 
@@ -165,6 +168,10 @@ class Observers(Observer):
 
     def lost(self, source: str, shard: str, since: float, until: float) -> None:
         self._tell(lambda observer: observer.lost(source, shard, since, until))
+
+    def index_missing(self, source: str, indices: Sequence[str]) -> None:
+        for observer in self._observers:
+            observer.index_missing(source, indices)
 
     def redelivered(self, source: str, messages: int) -> None:
         self._tell(lambda observer: observer.redelivered(source, messages))

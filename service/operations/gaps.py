@@ -1,10 +1,10 @@
-"""Mends a table's indices after its stream has lost records."""
+"""Repair of a table's indices after its stream has lost records, or an index was missing."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Condition, Thread
 
 from ..dispatch import Observer
@@ -33,6 +33,9 @@ class GapRepair(Observer):
         self._changed = Condition()
         self._thread = Thread(target=self._work, name="repair of gaps", daemon=True)
         self._thread.start()
+
+    def index_missing(self, source: str, indices: Sequence[str]) -> None:
+        self.lost(source, "", 0.0, 0.0)
 
     def lost(self, source: str, shard: str, since: float, until: float) -> None:
         table = source.removeprefix("table ")

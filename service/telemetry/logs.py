@@ -133,6 +133,14 @@ class LoggingObserver(Observer):
             extra={"source": source, "shard": shard, "since": iso(since), "until": iso(until)},
         )
 
+    def index_missing(self, source: str, indices: Sequence[str]) -> None:
+        logger.error(
+            "an index was missing: the table's streams are read again from their oldest record. What is older than"
+            f" 24 hours is missing in the index until it is loaded: {PROGRAM} backfill --table (on_gap=verify does"
+            " it by itself)",
+            extra={"source": source, "indices": ", ".join(indices)},
+        )
+
     def given_up(self, source: str, messages: int) -> None:
         logger.error(
             "messages have failed for the last time that their queue allows: its dead-letter queue has them;"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Final, TypeAlias
@@ -175,6 +175,10 @@ class Metrics(Observer):
         with self.lock:
             self.values.add(GAPS, 1, source)
             self.values.add(GAP_TIME, max(until - since, 0.0), source)
+
+    def index_missing(self, source: str, indices: Sequence[str]) -> None:
+        with self.lock:
+            self.values.add(GAPS, 1, source)
 
     def redelivered(self, source: str, messages: int) -> None:
         with self.lock:

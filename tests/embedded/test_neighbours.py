@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -258,3 +259,16 @@ def test_the_service_s_own_pages_move_aside_for_a_neighbour_unless_their_port_wa
 def test_the_batch_in_hand_has_less_time_at_a_desk_unless_that_is_set():
     assert commands.at_a_desk(Settings()).stop_timeout < Settings().stop_timeout
     assert commands.at_a_desk(Settings(stop_timeout=9)).stop_timeout == 9
+
+
+def test_a_run_with_an_embedded_aws_keeps_positions_for_as_long_as_that_lasts(tmp_path):
+    """Positions in streams that are gone with it would be reported as a gap by the next run."""
+    ports = {"aws_port": free_port(), "search_port": free_port()}
+    with find_or_start(Settings(**ports), searches=False) as world:
+        folder = Path(world.settings.checkpoints).parent
+        assert folder.is_dir()
+        assert world.settings.checkpoints != Settings().checkpoints
+    assert not folder.exists()
+    named = str(tmp_path / "named.sqlite")
+    with find_or_start(Settings(**ports, checkpoints=named), searches=False) as world:
+        assert world.settings.checkpoints == named

@@ -7,9 +7,12 @@ from decimal import Decimal
 from io import BytesIO
 
 import pytest
-from deployments import Deployment, Running, eventually
+from deployments import Deployment, Running, documents_of, eventually
 from PIL import Image
 
+from infra.shim.probes import free_port
+from infra.shim.provision import provision
+from infra.shim.stand_ins import embedded_search
 from routes.images import Images
 from service.app import App
 
@@ -173,6 +176,25 @@ def test_a_restart_reads_on_where_it_stopped(deployment: Deployment):
     workers.stop()
 
 
+def test_a_run_with_a_new_search_server_ends_with_all_documents(aws_url, tmp_path, capfd):
+    """The emulator of AWS stays and has the streams; positions in them are kept."""
+    with embedded_search(free_port()) as url:
+        made = Deployment(aws_url, url, tmp_path)
+        for number in range(5):
+            made.items.put_item(Item={"id": f"i{number}", "title": "T"})
+        with made.app as app:
+            workers = Running(app)
+            eventually(lambda: len(made.documents()), 5)
+            workers.stop()
+    with embedded_search(free_port()) as url, App(replace(made.settings, search_url=url), [Images()]) as app:
+        provision(app)
+        workers = Running(app)
+        made.items.put_item(Item={"id": "last", "title": "T"})
+        eventually(lambda: len(documents_of(url, made.index)), 6)
+        workers.stop()
+    assert "an index was missing" in capfd.readouterr().err
+
+
 def test_positions_can_be_kept_in_a_table(aws_url, search_url, tmp_path):
     made = Deployment(aws_url, search_url, tmp_path)
     kept = replace(made.settings, checkpoints=f"dynamodb://positions-{made.table}", read_queue=())
@@ -182,4 +204,4 @@ def test_positions_can_be_kept_in_a_table(aws_url, search_url, tmp_path):
         eventually(lambda: list(made.documents()), ["a"])
         workers.stop()
         rows = app.context.dynamodb.scan(TableName=f"positions-{made.table}")["Items"]
-        assert sorted(row["shard"]["S"].partition("-")[0] for row in rows) == ["lease", "shardId"]
+        assert sorted(row["shard"]["S"].partition("-")[0] for row in rows) == ["begun", "lease", "shardId"]

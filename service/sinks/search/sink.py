@@ -11,9 +11,10 @@ from ...context import Context
 from ...dispatch import SILENT, Observer, Result, Write
 from ...dispatch.ahead import Ahead, Meanwhile, Sent
 from ...dispatch.outcomes import APPLIED, NOT_SENT, OUT_OF_TIME, PATIENCE, Outcome
-from ...errors import Halt
+from ...errors import Halt, Retry
 from ...routing import Index, IndexDeclaration
 from ...search.answers import Done, entries_in
+from .absences import Absences
 from .answers import BROKEN, BUSY, TOO_LARGE, result_of_error, result_of_item
 from .body import Chunk, chunks, serialise
 from .copies import Copies
@@ -44,6 +45,17 @@ class SearchSink:
         self._targets = SeenTargets(clock)
         self._pace = Pace(context.settings.bulk_actions, context.settings.bulk_bytes)
         self._copies = Copies(context, observer)
+        self._absences = Absences()
+
+    def absences(self, names: Collection[str]) -> Mapping[str, int]:
+        """Look at indices, create what is missing where settings allow it, and return how often each was missing.
+
+        Raises Halt, and Retry if the server cannot be asked.
+        """
+        _, failed = self._look(names)
+        if failed:
+            raise Retry(failed.summary)
+        return self._absences.times(names)
 
     def write(self, writes: Sequence[Write], meanwhile: Meanwhile | None = None) -> list[Result]:
         """See Sink. While a request is on its way the next is made, and what there is to do `meanwhile` with the
@@ -91,6 +103,7 @@ class SearchSink:
         Raises Halt where that is refused, and what opensearch-py raises.
         """
         found = look(self._context, names)
+        self._absences.note(found)
         for name in names:
             if not found[name].live and self._context.settings.create_indices:
                 declared = self._indices.get(name) or IndexDeclaration(name)

@@ -157,7 +157,7 @@ class Stream:
         """Keeps what is relied on from now on. Raises Retry where that has to wait."""
         assert self._at is not None
         checkpoint = Checkpoint(position, self.now())
-        if not self.checkpoints.write(self.arn, shard, checkpoint, self.token):
+        if not self.retired and not self.checkpoints.write(self.arn, shard, checkpoint, self.token):
             raise Retry(f"shard {shard} could not be recorded")
         self._at[shard] = checkpoint
 

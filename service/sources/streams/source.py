@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from threading import Event, Lock
 from typing import Final
 
@@ -11,7 +11,7 @@ from ...context import Context
 from ...dispatch import SILENT, Lag, Observer
 from ...dispatch.failures import result_of
 from ...dispatch.outcomes import Outcome
-from ...errors import Halt, LeaseLost
+from ...errors import Halt, LeaseLost, Retry
 from ..checkpoints import Checkpoints
 from ..pauses import pause_after, tell
 from ..timing import REAL, Timing
@@ -55,7 +55,9 @@ class StreamSource:
         *,
         observer: Observer = SILENT,
         timing: Timing = REAL,
+        absences: Callable[[], Mapping[str, int]] = dict,
     ):
+        """`absences` returns how often each index of the table was found missing; it may raise as boto3 does."""
         self.name = f"table {table}"
         self.workers = context.settings.stream_workers
         self.lease = checkpoints.lease
@@ -68,6 +70,8 @@ class StreamSource:
         self._lock = Lock()
         self._schedule: Schedule[Turn] = Schedule(stopping, timing)
         self._troubles: dict[tuple[str, str], str] = {}
+        self._absences = absences
+        self._absent: Mapping[str, int] = {}
         self._streams: TableStreams | None = None
         self._root = Turn()
         self._discoveries: dict[str, Turn] = {}
@@ -196,12 +200,20 @@ class StreamSource:
             what = f"{self.name}, shard {turn.reader.shard}"
             self._troubles[turn.name] = f"{what}: AWS answers that it does not exist; the list of shards is asked"
         turn.stream.finish(turn.reader)
-        self._hasten(self._discoveries[turn.stream.arn], self._chance() * SOON)
+        discovery = self._discoveries.get(turn.stream.arn)
+        if discovery is not None:  # else the lease was lost
+            self._hasten(discovery, self._chance() * SOON)
 
     def _look(self, turn: Turn) -> None:
         """List the table's streams, and begin the next."""
         assert self._streams is not None
-        found = self._streams.look()
+        absent = self._look_for_absences(self._streams)
+        new = sorted(name for name, times in absent.items() if times > self._absent.get(name, 0))
+        again = bool(new) and self._streams.resumes
+        found = self._streams.look(again)
+        self._absent = absent
+        if again:
+            self._observer.index_missing(self.name, new)
         turn.failures = 0
         self._troubles.pop(turn.name, None)
         if found is not None:
@@ -210,6 +222,15 @@ class StreamSource:
         elif self._streams.trouble:  # the next is begun once this one is found to be read
             self._hasten(self._discoveries[self._streams.streams[-1].arn], SOON)
         self._schedule.put(turn, STREAMS * (0.5 + self._chance() / 2))
+
+    def _look_for_absences(self, streams: TableStreams) -> Mapping[str, int]:
+        """How often the table's indices were missing; as before, if nobody answers while streams are read."""
+        try:
+            return self._absences()
+        except (Halt, Retry):
+            if not streams.streams:
+                raise
+            return self._absent
 
     def _discover(self, turn: Turn, stream: Stream) -> None:
         """List a page of a stream's shards, and after the last page read those that can be read."""

@@ -11,6 +11,7 @@ from ...context import Context
 from ...dispatch import Observer
 from ...errors import Retry
 from ..checkpoints import ENDED, LATEST, TRIM_HORIZON, Checkpoint, Checkpoints
+from ..timing import RETENTION
 from .discovery import Stream
 from .listing import enabled_at, enabled_stream, list_streams
 
@@ -55,18 +56,22 @@ class TableStreams:
             " with NEW_AND_OLD_IMAGES. It is read once the disabled one is read to its end"
         )
 
-    def look(self) -> Stream | None:
+    def look(self, again: bool = False) -> Stream | None:
         """List the table's streams, and return the one to begin, if there is one.
+
+        With `again` the streams are begun again from their oldest record: no reader of before reads on.
 
         Raises Halt if the table has no stream, Retry, LeaseLost, and what boto3 raises.
         """
-        arns = list_streams(self._context.dynamodb_streams, self._table)
-        arns = arns or [enabled_stream(self._context.dynamodb, self._table)]
+        arns = self._arns()
         self._enabled_at = max([self._enabled_at, *(s.enabled_at for s in self.streams if s.enabled_at)])
-        gone = [stream for stream in self.streams if stream.arn not in arns]
+        gone = [stream for stream in self.streams if again or stream.arn not in arns]
         for stream in gone:
             stream.retire()
         self.streams = [stream for stream in self.streams if stream not in gone]
+        if again:
+            self._rewind(arns)
+            gone = []
         following = self._following(arns)
         begun = self._begin(following, arns) if following else None
         for stream in gone:
@@ -75,10 +80,30 @@ class TableStreams:
 
     def drop(self, stream: Stream) -> bool:
         """Forget a stream that has ended, if a later one is read; return true if so."""
-        if stream is self.streams[-1]:
+        if not self.streams or stream is self.streams[-1]:
             return False
         self.streams = [other for other in self.streams if other is not stream]
         return True
+
+    @property
+    def resumes(self) -> bool:
+        """True if this table's streams were read before, by this process or another."""
+        self._begun = self._begun or self._recorded(self._arns())
+        return self._begun is not None
+
+    def _arns(self) -> list[str]:
+        """The table's streams, oldest first. Raises Halt if there is none, and what boto3 raises."""
+        arns = list_streams(self._context.dynamodb_streams, self._table)
+        return arns or [enabled_stream(self._context.dynamodb, self._table)]
+
+    def _rewind(self, arns: Sequence[str]) -> None:
+        """Put every position at the beginning of its shard, and forget shards that AWS does not keep any more."""
+        for arn in arns:
+            for shard, at in self._checkpoints.claim(arn, self._token).items():
+                if at.position == ENDED and self._now() - at.time > RETENTION:
+                    self._checkpoints.remove(arn, shard, self._token)
+                elif not self._checkpoints.write(arn, shard, Checkpoint(TRIM_HORIZON, self._now()), self._token):
+                    raise Retry(f"shard {shard} could not be recorded")
 
     def _following(self, arns: Sequence[str]) -> str:
         """The ARN of the stream to begin; "" for none."""

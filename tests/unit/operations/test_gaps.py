@@ -59,3 +59,11 @@ def test_each_table_is_mended_until_that_has_worked(monkeypatch, caplog, errors,
         assert repairs.done.wait(5)
     assert repairs.tables == tables
     assert caplog.text.count("repair failed") == len([*tables]) - 2
+
+
+def test_a_table_whose_index_was_missing_is_mended(monkeypatch):
+    repairs = Repairs(1, [])
+    monkeypatch.setattr(gaps.verifying, "verify", repairs)
+    GapRepair(None, 1.0).index_missing("table a", ["images"])
+    assert repairs.done.wait(5)
+    assert repairs.tables == ["a"]

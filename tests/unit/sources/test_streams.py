@@ -28,7 +28,7 @@ from stream_model import ModelShard, StreamModel
 
 from service.context import Context
 from service.dispatch import Lag, Observer, Outcome, Report, Result
-from service.errors import Halt, LeaseLost
+from service.errors import Halt, LeaseLost, Retry
 from service.settings import Settings
 from service.sources.checkpoints import ENDED, TRIM_HORIZON, Checkpoint, SqliteCheckpoints
 from service.sources.streams import StreamSource
@@ -50,6 +50,8 @@ class Poller:
         self.model = model
         self.seen: list[int] = []
         self.failing: set[int] = set()
+        self.absent = options.pop("absent", {})
+        self.unanswered = 0
         self.last: weakref.ref[Any] | None = None
         self._stopping = Event()
         self._until: Callable[[], bool] = lambda: False
@@ -62,6 +64,7 @@ class Poller:
             self._stopping,
             observer=LoggingObserver(),
             timing=Timing(lambda: model.now, lambda: model.now, self._wait, lambda: 0.5),
+            absences=self._absences,
         )
 
     def run(self, until: Callable[[], bool], within: float = 3600.0) -> None:
@@ -96,6 +99,12 @@ class Poller:
 
     def has_seen(self, numbers: Collection[int]) -> Callable[[], bool]:
         return lambda: set(numbers) <= set(self.seen)
+
+    def _absences(self) -> dict[str, int]:
+        if self.unanswered:
+            self.unanswered -= 1
+            raise Retry("the search server does not answer")
+        return dict(self.absent)
 
     def _wait(self, condition: Any, seconds: float) -> None:
         self.model.now += max(seconds, 0.001)
@@ -275,7 +284,8 @@ def test_what_fails_with_one_shard_holds_up_no_other(checkpoints, caplog):
 
 def assert_one_reader_each(poller: Poller) -> None:
     """Of each shard, and of each list, there is one job."""
-    jobs = [(turn.token, turn.name) for _, _, turn in poller.source._schedule._due]
+    due = [turn for _, _, turn in poller.source._schedule._due]
+    jobs = [(turn.token, turn.name) for turn in due if turn.stream is None or not turn.stream.retired]
     assert len(jobs) == len(set(jobs))
 
 
@@ -700,6 +710,105 @@ def test_what_cannot_be_read_ahead_is_read_when_it_is_its_turn(checkpoints):
     assert model.throttled == 0
     first.settle(Report([Result(Outcome.APPLIED)] * 10))
     poller.run(poller.has_seen(numbers[10:]))
+
+
+def begun_again(caplog: Any) -> list[Any]:
+    return [record for record in caplog.records if record.message.startswith("an index was missing")]
+
+
+@pytest.mark.parametrize("start_at", ["TRIM_HORIZON", "LATEST"])
+def test_where_the_index_was_missing_and_positions_are_not_at_the_beginning_it_begins_again(
+    checkpoints, caplog, start_at
+):
+    model = StreamModel()
+    shards, numbers = family(model)
+    first = Poller(model, checkpoints)
+    first.run(first.has_seen(numbers))
+    first.run_for(700)
+    again = Poller(model, checkpoints, start_at=start_at, absent={"images": 1, "other": 0})
+    again.run(again.has_seen(numbers))
+    again.run_for(700)
+    assert sorted(again.seen) == numbers
+    assert again.seen.index(numbers[1]) < min(again.seen.index(number) for number in numbers[2:])
+    (told,) = begun_again(caplog)
+    assert (told.source, told.indices) == ("table images", "images")
+    assert lost(caplog) == []
+    assert position(checkpoints, model, shards[0]) == ENDED
+    third = Poller(model, checkpoints, absent={"images": 0})
+    third.run_for(200)
+    assert third.seen == []
+
+
+def test_the_first_start_at_a_table_whose_index_is_missing_begins_where_it_is_told(checkpoints, caplog):
+    model = StreamModel()
+    model.write(root(model), 3)
+    poller = Poller(model, checkpoints, start_at="LATEST", absent={"images": 1})
+    poller.run_for(200)
+    numbers = model.write(root(model), 1)
+    poller.run(poller.has_seen(numbers))
+    poller.run_for(200)
+    assert poller.seen == numbers
+    assert begun_again(caplog) == []
+
+
+def test_an_index_that_goes_missing_while_its_table_is_read_has_it_read_again_once(checkpoints, caplog):
+    model = StreamModel(page=10)
+    poller = Poller(model, checkpoints, absent={"images": 0})
+    numbers = model.write(root(model), 5)
+    poller.run(poller.has_seen(numbers))
+    for times in (1, 2):
+        poller.absent = {"images": times}
+        poller.run(lambda: poller.seen.count(numbers[-1]) > times, within=60)  # noqa: B023
+        poller.run_for(200)
+        assert poller.seen == numbers * (times + 1)
+        assert len(begun_again(caplog)) == times
+        assert_one_reader_each(poller)
+    later = model.write(root(model), 1)
+    poller.run(poller.has_seen(later))
+    assert position(checkpoints, model, root(model)) == f"{later[-1]:021d}"
+
+
+def test_a_batch_in_hand_does_not_move_the_position_of_a_table_that_begins_again(checkpoints):
+    model = StreamModel(page=2)
+    numbers = model.write(root(model), 4)
+    poller = Poller(model, checkpoints, absent={"images": 0})
+    batches = iter(poller.source)
+    poller.wait_for(200.0)
+    old = next(batches)
+    poller.absent = {"images": 1}
+    new = next(batches)
+    assert [int(record.identifier) for record in new.records] == numbers[:2]
+    old.settle(Report([Result(Outcome.APPLIED)] * 2))
+    assert position(checkpoints, model, root(model)) == TRIM_HORIZON
+    new.settle(Report([Result(Outcome.APPLIED)] * 2))
+    poller.run(poller.has_seen(numbers[2:]))
+    assert_one_reader_each(poller)
+
+
+def test_a_table_that_begins_again_forgets_the_shards_that_its_stream_has_no_more(checkpoints, caplog):
+    model = StreamModel()
+    shards, numbers = family(model)
+    poller = Poller(model, checkpoints)
+    poller.run(poller.has_seen(numbers))
+    poller.run_for(DAY + 3700)
+    later = model.write(shards[-1], 2)
+    again = Poller(model, checkpoints, absent={"images": 1})
+    again.run(again.has_seen(later))
+    assert lost(caplog) == []
+    assert shards[0].id not in checkpoints.read(model.streams[-1].arn)
+
+
+def test_nothing_is_read_before_the_search_server_says_which_indices_are_missing(checkpoints):
+    model = StreamModel()
+    numbers = model.write(root(model), 2)
+    poller = Poller(model, checkpoints)
+    poller.unanswered = 3
+    poller.run(lambda: not poller.unanswered)
+    assert poller.seen == []
+    poller.run(poller.has_seen(numbers))
+    poller.unanswered = 100
+    more = model.write(root(model), 2)
+    poller.run(poller.has_seen(more), within=60)
 
 
 class Held(dict):

@@ -136,6 +136,8 @@ def test_what_an_alarm_waits_for_is_counted_from_zero_on():
     assert numbers["retries_total[]"] == 0
     metrics.lost("table t", "shard-1", 1.0, 2.0)
     assert told(metrics, SimpleNamespace(name="table t", lag=Lag))["gaps_total['table t']"] == 1
+    metrics.index_missing("table t", ["images"])
+    assert told(metrics, SimpleNamespace(name="table t", lag=Lag))["gaps_total['table t']"] == 2
 
 
 def test_every_metric_has_its_own_name_and_its_help():
