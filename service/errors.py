@@ -11,6 +11,7 @@ StreamdexError                  exit code 1
 ├── LeaseLost                       another poller of the group has taken over
 └── RouteSignal                     what a route raises to name the outcome of its record
     ├── Retry                       may succeed later
+    │   └── OutOfTime               no time was left for it
     ├── Skip                        nothing to do for this record
     └── Reject                      can never succeed: kept as a dead letter
 """
@@ -72,6 +73,10 @@ class RouteSignal(StreamdexError):
 
 class Retry(RouteSignal):
     """The record may succeed later: it is delivered again."""
+
+
+class OutOfTime(Retry):
+    """No time was left for the record: it says nothing about it."""
 
 
 class Skip(RouteSignal):

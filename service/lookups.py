@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 
 from .context import Context
 from .dispatch.outcomes import OUT_OF_TIME
-from .errors import Retry
+from .errors import OutOfTime, Retry
 from .records import ObjectRecord, Revision, TableRecord
 from .records.serializer import typed
 from .records.typed import read_item
@@ -79,7 +79,7 @@ class Lookups:
     def _take_time(self) -> None:
         """Raises Retry when what is left of a Lambda's invocation is for its answer."""
         if self._context.out_of_time():
-            raise Retry(OUT_OF_TIME.reason)
+            raise OutOfTime(OUT_OF_TIME.reason)
 
 
 def _key_of(keys: Mapping[str, Any]) -> _Key:

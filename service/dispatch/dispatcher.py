@@ -20,11 +20,13 @@ from .parts import parts_of
 from .patience import Patience
 from .planning import SEARCHES, Task, ask, route
 from .skew import drop_future_times
-from .surrender import TRIES, conclude, exhaust, surrender
+from .stuck import StuckRecords, conclude, dead_letter_undelivered, note_failures
 
 
 class Dispatcher:
-    """Hands records to their routes and what these ask for to the sinks. Keeps nothing between batches."""
+    """Hands records to their routes and what these ask for to the sinks.
+
+    It keeps nothing between batches but how often old records have failed."""
 
     def __init__(
         self,
@@ -43,7 +45,7 @@ class Dispatcher:
         self._observer = observer
         self._context = context
         self._hints = hints
-        self._retry_for = context.settings.retry_for
+        self._stuck = StuckRecords(hints.age, context.settings.retry_for)
         self._clock_skew = context.settings.clock_skew
         self._patience = patience or Patience(context.settings.retry_time)
 
@@ -99,7 +101,7 @@ class Dispatcher:
     ) -> Report:
         """Keeps what can never succeed, or never comes again, and tells what became of the batch. Raises Halt."""
         if not comes_again:
-            exhaust(tasks)
+            dead_letter_undelivered(tasks)
         with context.timed():
             letters = self._store_rejected(tasks)
         report = Report(_results(size, tasks))
@@ -127,14 +129,15 @@ class Dispatcher:
         for tries in count(1):
             self._try(pending, context, meanwhile if tries == 1 else None)
             pending = [task for task in pending if not task.result.outcome.done]
+            note_failures(pending)
             pause = next(pauses, None) if pending else None
             if pause is None:
-                if pending and tries >= TRIES:
-                    surrender(tasks, self._sinks.search, self._hints.age, self._retry_for)
+                if pending or self._stuck:
+                    self._stuck.give_up(tasks, self._sinks.search)
                 if pending:
                     conclude(tasks, tries)
                 return
-            self._observer.retrying(len(pending), pending[0].result.summary, pause)
+            self._observer.retrying(pending, pause)
             self._patience.sleep(pause)
             for task in pending:
                 task.forget()

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from ..errors import DecodeError, Halt, Reject, Retry, SettingsError, Skip, StreamdexError, Unreachable
-from .outcomes import Outcome, Result
+from ..errors import DecodeError, Halt, OutOfTime, Reject, Retry, SettingsError, Skip, StreamdexError, Unreachable
+from .outcomes import OUT_OF_TIME, Outcome, Result
 
 _PACKAGE: Final = Path(__file__).parents[1]
 
@@ -106,6 +106,8 @@ def result_of(error: Exception, doing: str, about: str = "") -> Result:
     """
     if isinstance(error, Halt):
         raise error
+    if isinstance(error, OutOfTime):
+        return OUT_OF_TIME
     outcome, status = _outcome_of(error, f"{doing}: {describe(error)}")
     unforeseen = outcome is Outcome.REJECTED and status is None and not isinstance(error, StreamdexError)
     place = place_of(error) if unforeseen else ""

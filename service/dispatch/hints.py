@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from ..errors import DecodeError
@@ -150,7 +150,7 @@ class Hints:
                     yield from self._read([task])
                 return
             for task in tasks:
-                task.results = [failed]
+                task.results = [replace(failed, shared=len(tasks) > 1)]
             return
         for task, record, image in zip(tasks, records, images, strict=True):
             version = record.version if task.at is None else max(record.version, task.at)

@@ -90,8 +90,8 @@ class Observer:
     def dispatched(self, done: Dispatched) -> None:
         """A batch is done."""
 
-    def retrying(self, tasks: int, reason: str, pause: float) -> None:
-        """So many tasks are tried again after a pause in seconds; the reason is the first one's."""
+    def retrying(self, tasks: Sequence[Task], pause: float) -> None:
+        """These tasks are tried again after a pause in seconds."""
 
     def requested(self, request: Request) -> None:
         """A request to a sink was answered, or was not."""
@@ -160,8 +160,8 @@ class Observers(Observer):
     def dispatched(self, done: Dispatched) -> None:
         self._tell(lambda observer: observer.dispatched(done))
 
-    def retrying(self, tasks: int, reason: str, pause: float) -> None:
-        self._tell(lambda observer: observer.retrying(tasks, reason, pause))
+    def retrying(self, tasks: Sequence[Task], pause: float) -> None:
+        self._tell(lambda observer: observer.retrying(tasks, pause))
 
     def requested(self, request: Request) -> None:
         self._tell(lambda observer: observer.requested(request))

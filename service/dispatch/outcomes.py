@@ -15,7 +15,7 @@ class Outcome(IntEnum):
     RETRY = 1
     """May succeed later: it is delivered again."""
     BLOCKED = 2
-    """Behind a RETRY of the same item or object: it is delivered again."""
+    """Behind a RETRY of the same item or object on the same route: it is delivered again."""
     REJECTED = 3
     """Can never succeed: done, once its dead letter is stored."""
     APPLIED = 4
@@ -31,6 +31,10 @@ class Outcome(IntEnum):
         return self > Outcome.BLOCKED
 
 
+SUCCEEDED: Final = (Outcome.APPLIED, Outcome.STALE)
+"""How a write ends that its target took."""
+
+
 class Lasting(Enum):
     """What a RETRY becomes if every try of a delivery ends so."""
 
@@ -44,7 +48,8 @@ class Result:
 
     The reason may quote an item: it is for the dead letter. `told` is what logs say in its place, None where it
     quotes nothing. `conflict` is the version that a document was found to have instead of an older one. `lasting`
-    says what becomes of a RETRY that lasts; without it the source delivers the record again.
+    says what becomes of a RETRY that lasts; without it the source delivers the record again. A failure is `shared`
+    if it is that of a request for several records, or of what all of them need: it blames none of them.
     """
 
     outcome: Outcome
@@ -53,6 +58,7 @@ class Result:
     conflict: int | None = None
     told: str | None = None
     lasting: Lasting | None = None
+    shared: bool = False
 
     @property
     def summary(self) -> str:
@@ -80,8 +86,8 @@ UNSETTLED: Final = Result(Outcome.RETRY, "it changes faster than it can be read"
 PATIENCE: Final = 3
 """Requests in a row that bring nothing, after which the rest of a batch waits for the next try."""
 
-NOT_SENT: Final = Result(Outcome.RETRY, "not sent: the search server does not cope")
-OUT_OF_TIME: Final = Result(Outcome.RETRY, "no time was left for it")
+NOT_SENT: Final = Result(Outcome.RETRY, "not sent: the search server does not cope", shared=True)
+OUT_OF_TIME: Final = Result(Outcome.RETRY, "no time was left for it", shared=True)
 BLOCKED: Final = Result(Outcome.BLOCKED, "behind a record of the same item that is tried again")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from ..context import Context
@@ -16,6 +16,7 @@ from .contracts import Write
 from .documents import indexing
 from .failures import result_of
 from .outcomes import BLOCKED, OUT_OF_TIME, Outcome, Result, no_route, worst
+from .suspects import parts_of_suspects
 
 
 @dataclass(slots=True, eq=False)
@@ -25,6 +26,9 @@ class Task:
     `seen` is the record as its route is asked about it: the one that came, or what is there now. `at` is the
     version that its document was found to have, once a write met it. `overtaken` says that it was written, and
     then there was something else.
+
+    `failures` says how often it failed by itself in this delivery, `failed` how it did last, and `failing` has the
+    writes that did. `crowd` is the number of tasks that its route was asked about at once when that failed.
     """
 
     position: int
@@ -34,6 +38,10 @@ class Task:
     results: Sequence[Result] = ()
     at: int | None = None
     overtaken: bool = False
+    failures: int = 0
+    failed: Result | None = None
+    failing: Sequence[Write] = ()
+    crowd: int = 0
     seen: Record = field(init=False)
 
     def __post_init__(self) -> None:
@@ -165,8 +173,14 @@ def _ask_one(bound: BoundRoute, tasks: Sequence[Task], context: Context) -> None
             gathered.append((task, record))
         elif not isinstance(record, Undecodable):
             _call(task, bound, record, context)
-    if gathered:
-        (_call_document if bound.alone else _call_documents)(bound, gathered, context)
+    if gathered and bound.alone:
+        _call_document(bound, gathered, context)
+    elif gathered:
+        fresh = [one for one in gathered if not one[0].crowd]
+        suspects = [one for one in gathered if one[0].crowd]
+        for group in (fresh, *parts_of_suspects(suspects, lambda one: one[0].crowd)):
+            if group:
+                _call_documents(bound, group, context)
 
 
 def _call(task: Task, bound: BoundRoute, record: Change, context: Context) -> None:
@@ -211,8 +225,9 @@ def _call_documents(bound: BoundRoute, group: Sequence[Gathered], context: Conte
             for one in group:
                 _call_documents(bound, [one], context)
             return
-        for task, _ in group:
-            task.writes, task.results = (), [result]
+        for task, _ in group:  # with the next try they are asked about in parts
+            task.crowd = len(group)
+            task.writes, task.results = (), [replace(result, shared=len(group) > 1)]
 
 
 def _documents(bound: BoundRoute, group: Sequence[Gathered], context: Context) -> Sequence[Document | None]:
@@ -231,14 +246,14 @@ def _item(image: Item | None) -> Item:
 
 
 def _hold_back(tasks: Sequence[Task]) -> None:
-    """Lets nothing overtake a record of the same item or object that is tried again."""
-    waiting: set[tuple[str, str]] = set()
+    """Lets nothing on the same route overtake a record of the same item or object that is tried again."""
+    waiting: set[tuple[str, tuple[str, str]]] = set()
     for task in tasks:
         if isinstance(task.record, Undecodable):
             continue
         if task.results and any(result.outcome is Outcome.RETRY for result in task.results):
-            waiting.add(task.record.subject)
-        elif waiting and task.writes and task.record.subject in waiting:
+            waiting.add((task.route, task.record.subject))
+        elif waiting and task.writes and (task.route, task.record.subject) in waiting:
             task.writes, task.results = (), [BLOCKED]
 
 

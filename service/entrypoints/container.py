@@ -12,6 +12,7 @@ from ..app import App
 from ..dispatch import Source
 from ..errors import SettingsError, StreamdexError
 from ..operations.tasks import TaskWorker
+from ..operations.times import FOR_CONTAINERS, FOR_STREAMS, check_times
 from ..sources.queues import QueueSource
 from .health import Health
 from .pages import HEALTH, make_pages
@@ -26,9 +27,10 @@ def run(app: App, stopping: Event | None = None, started: Callable[[Sequence[Sou
     """Runs until SIGTERM, SIGINT or `stopping`; then finishes the batches in hand. Returns the exit code.
 
     0 after a stop; the code of the error with the setting `on_halt=exit`, or of one that nobody foresaw. `started`
-    is told the sources. Raises SettingsError when there is nothing to read, or no port for the pages.
+    is told the sources. Raises SettingsError when there is nothing to read, no port for the pages, or a bad time.
     """
     stopping = stopping or Event()
+    check_times(app.settings, FOR_CONTAINERS)
     if app.settings.on_gap == "verify":
         from ..operations.gaps import GapRepair
 
@@ -36,6 +38,8 @@ def run(app: App, stopping: Event | None = None, started: Callable[[Sequence[Sou
     sources = app.sources(stopping)
     if not sources:
         raise SettingsError("nothing to read: READ_QUEUE names no queue, and no table's stream is to be read")
+    if any(not isinstance(source, QueueSource) for source in sources):
+        check_times(app.settings, FOR_STREAMS)
     with stops(stopping):
         exits, tasks = app.settings.on_halt == "exit", TaskWorker(app, app.dispatcher)
         workers = [

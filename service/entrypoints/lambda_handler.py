@@ -13,7 +13,8 @@ from typing import Any, TypeAlias
 from ..app import App
 from ..choice import choose
 from ..dispatch import Dispatches
-from ..routing import Route
+from ..operations.times import FOR_STREAMS, check_times
+from ..routing import Route, TableRoute
 from ..sources.lambda_event import LambdaBatch, entries_of
 from ..telemetry.logs import request
 from .repeats import Repeats
@@ -33,6 +34,8 @@ def handler_for(*routes: type[Route], events: Collection[str] = ()) -> Handler:
     @cache
     def app() -> App:
         chosen = choose(routes=routes or None)
+        if any(isinstance(route, TableRoute) for route in chosen.routes):
+            check_times(chosen.settings, FOR_STREAMS)
         return App(chosen.settings, chosen.routes)
 
     @cache

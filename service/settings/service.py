@@ -44,7 +44,12 @@ class Settings:
         True, "whether the server's TLS certificate is verified", env="SEARCH_VERIFY_CERTS"
     )
     search_ca_certs: str = setting("", "a file of certificate authorities to trust", env="SEARCH_CA_CERTS")
-    search_timeout: float = setting(30.0, "seconds for one request", env="SEARCH_TIMEOUT", least=0.1)
+    search_timeout: float = setting(
+        10.0,
+        "seconds for one request, from its first byte to the last of its answer",
+        env="SEARCH_TIMEOUT",
+        least=0.1,
+    )
     search_compress: bool = setting(
         False, "whether request bodies are sent gzipped: less to send, for CPU time", env="SEARCH_COMPRESS"
     )
@@ -211,7 +216,7 @@ class Settings:
     )
     retry_for: float = setting(
         21_600.0,
-        "seconds after which a record that alone meets errors of a server is kept as a dead letter",
+        "seconds after which a record that fails alone, while others succeed, is kept as a dead letter",
         env="STREAMDEX_RETRY_FOR",
         least=0,
     )

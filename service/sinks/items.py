@@ -41,14 +41,14 @@ class ItemSink:
 
     def write(self, writes: Sequence[Write]) -> list[Result]:
         results: list[Result] = []
-        waiting: set[tuple[str, str]] = set()
+        waiting: set[tuple[str, tuple[str, str]]] = set()
         for write in writes:
-            if write.record.subject in waiting:
+            if (write.target, write.record.subject) in waiting:
                 results.append(BLOCKED)
                 continue
             result = self._write_one(write)
             if result.outcome is Outcome.RETRY:
-                waiting.add(write.record.subject)
+                waiting.add((write.target, write.record.subject))
             results.append(result)
         return results
 

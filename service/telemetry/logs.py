@@ -18,10 +18,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from operator import attrgetter
 from typing import Any, Final
 
-from ..dispatch import Dispatched, Observer
+from ..dispatch import Dispatched, Observer, Result
 from ..dispatch.planning import Task
 from ..program import PROGRAM
 from ..records import ObjectRecord, Record, TableRecord
@@ -117,13 +116,12 @@ class LoggingObserver(Observer):
                 "ms": round(done.seconds * 1000),
             },
         )
-        reason_of = attrgetter("reason" if logger.isEnabledFor(logging.DEBUG) else "summary")
         for letter in done.letters:
             extra = {"route": letter.route, **subject_of(letter.record), "reason": reason_of(letter.result)}
             logger.error("kept as a dead letter", extra=extra)
-        again = [result for result in report.results if not result.outcome.done]
-        for reason in list(dict.fromkeys(map(reason_of, again)))[:_MOST_REASONS]:
-            logger.warning("to be tried again", extra={"source": source, "reason": reason})
+        if report.undone:
+            for failure in failures_of([task for task in done.tasks if not task.result.outcome.done]):
+                logger.warning("to be tried again", extra={"source": source, **failure})
 
     def lost(self, source: str, shard: str, since: float, until: float) -> None:
         logger.error(
@@ -148,8 +146,23 @@ class LoggingObserver(Observer):
             extra={"source": source, "messages": messages},
         )
 
-    def retrying(self, tasks: int, reason: str, pause: float) -> None:
-        logger.warning("trying again", extra={"tasks": tasks, "reason": reason, "after": f"{pause:.1f} s"})
+    def retrying(self, tasks: Sequence[Task], pause: float) -> None:
+        first = failures_of(tasks)[0]
+        logger.warning("trying again", extra={"tasks": len(tasks), **first, "after": f"{pause:.1f} s"})
+
+
+def reason_of(result: Result) -> str:
+    """The reason as the log may have it: all of it at DEBUG alone."""
+    return result.reason if logger.isEnabledFor(logging.DEBUG) else result.summary
+
+
+def failures_of(tasks: Sequence[Task]) -> list[dict[str, str]]:
+    """The first of the tasks that failed for each reason, some at the most: its route, what names it, and why."""
+    first = {reason_of(task.result): task for task in reversed(tasks)}
+    return [
+        {"route": task.route, **subject_of(task.record), "reason": reason}
+        for reason, task in list(reversed(first.items()))[:_MOST_REASONS]
+    ]
 
 
 def iso(seconds: float) -> str:

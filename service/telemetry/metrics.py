@@ -14,6 +14,7 @@ from threading import Lock
 from typing import Final, TypeAlias
 
 from ..dispatch import Dispatched, Lag, Observer, Outcome, Request
+from ..dispatch.planning import Task
 
 Labels: TypeAlias = tuple[str, ...]
 
@@ -161,9 +162,9 @@ class Metrics(Observer):
             for route, run in self._runs(done).items():
                 values.put(IN_A_ROW, run, route)
 
-    def retrying(self, tasks: int, reason: str, pause: float) -> None:
+    def retrying(self, tasks: Sequence[Task], pause: float) -> None:
         with self.lock:
-            self.values.add(RETRIES, tasks)
+            self.values.add(RETRIES, len(tasks))
 
     def requested(self, request: Request) -> None:
         with self.lock:

@@ -12,6 +12,7 @@ from service.dispatch.ahead import Meanwhile
 from service.dispatch.hints import Hints
 from service.dispatch.outcomes import APPLIED, Outcome
 from service.dispatch.patience import Patience
+from service.dispatch.planning import Task
 from service.errors import Halt
 from service.records import CREATED, Item, ObjectRecord, Record, Revision, TableRecord
 from service.routing import Action, BucketRoute, DeleteItem, Document, Index, PutItem, Route, Router, TableRoute
@@ -126,8 +127,8 @@ class Silence(Observer):
     def dispatched(self, done: Dispatched) -> None:
         self.reports.append(done.report)
 
-    def retrying(self, tasks: int, reason: str, pause: float) -> None:
-        self.retries.append(reason)
+    def retrying(self, tasks: Sequence[Task], pause: float) -> None:
+        self.retries.append(tasks[0].result.summary)
 
 
 class Bench:

@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from ...errors import SettingsError
-from ...sources.timing import RETENTION
+from ..times import bad_times
 from .findings import ERROR, NOTE, WARNING, Finding
 from .patient import Patient
 
@@ -51,24 +51,8 @@ def _memory(patient: Patient) -> Iterator[Finding]:
 
 def _times(patient: Patient) -> Iterator[Finding]:
     settings = patient.settings
-    if settings.retry_for > RETENTION:
-        yield Finding(
-            "settings",
-            "retry_for",
-            f"it is {settings.retry_for:g} s, and a stream keeps its records for {RETENTION:g} s: an item that"
-            " meets errors for that long makes its shard lose records",
-            "set STREAMDEX_RETRY_FOR well below a day, such as 21600",
-            WARNING,
-        )
-    if settings.search_timeout >= settings.stall_after:
-        yield Finding(
-            "settings",
-            "stall_after",
-            f"it is {settings.stall_after:g} s, and one request may take {settings.search_timeout:g} s"
-            " (search_timeout): /healthz calls a container stuck that only waits",
-            "set STREAMDEX_STALL_AFTER to some times SEARCH_TIMEOUT",
-            WARNING,
-        )
+    for bad in bad_times(settings):
+        yield Finding("settings", bad.name, bad.problem, bad.remedy, ERROR)
     if settings.checkpoints.startswith("dynamodb://") and settings.search_timeout > settings.lease_time:
         yield Finding(
             "settings",

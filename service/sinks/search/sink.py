@@ -8,9 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 from ...context import Context
+from ...deadline import request_time, time_left
 from ...dispatch import SILENT, Observer, Result, Write
 from ...dispatch.ahead import Ahead, Meanwhile, Sent
-from ...dispatch.outcomes import APPLIED, NOT_SENT, OUT_OF_TIME, PATIENCE, Outcome
+from ...dispatch.observers import NO_ANSWER
+from ...dispatch.outcomes import APPLIED, NOT_SENT, OUT_OF_TIME, PATIENCE, SUCCEEDED, Outcome
+from ...dispatch.stuck import probe
+from ...dispatch.suspects import Suspects, parts_of_suspects
 from ...errors import Halt, Retry
 from ...routing import Index, IndexDeclaration
 from ...search.answers import Done, entries_in
@@ -23,7 +27,7 @@ from .pace import Pace
 from .targets import SeenTargets, Target, look
 from .values import mapping_conflict
 
-REFUSED, GONE = 400, 404
+REFUSED, FORBIDDEN, GONE = 400, 403, 404
 """Statuses of results. GONE is never that of a document that was not found, which is APPLIED."""
 
 MOVED = Result(Outcome.RETRY, "the index was replaced by the one it was copied to")
@@ -44,6 +48,7 @@ class SearchSink:
         self._indices = indices
         self._targets = SeenTargets(clock)
         self._pace = Pace(context.settings.bulk_actions, context.settings.bulk_bytes)
+        self._suspects = Suspects()
         self._copies = Copies(context, observer)
         self._absences = Absences()
 
@@ -66,16 +71,59 @@ class SearchSink:
         results: dict[int, Result] = {}
         metas = {name: target.meta for name, target in targets.items()}
         lines = serialise(writes, metas, results, self._context.settings.document_bytes)
+        held: list[tuple[int, bytes]] = []
+        if self._suspects:
+            lines = self._hold_back(lines, writes, held)
+        self._send_all(self._requests(lines, meanwhile), writes, results)
+        if held:
+            self._send_suspects(held, writes, results)
+        if self._suspects:
+            self._suspects.clear(_key_of(writes[p]) for p, result in results.items() if result.outcome.done)
+        if any(target.also for target in targets.values()):
+            self._copy(writes, targets, results)
+        return [results[position] for position in range(len(writes))]
+
+    def _hold_back(
+        self, lines: Iterable[tuple[int, bytes]], writes: Sequence[Write], held: list[tuple[int, bytes]]
+    ) -> Iterator[tuple[int, bytes]]:
+        """Yield the lines of the writes that are no suspects; the others are held."""
+        for line in lines:
+            if self._suspects.size_of(_key_of(writes[line[0]])):
+                held.append(line)
+            else:
+                yield line
+
+    def _send_suspects(
+        self, held: Sequence[tuple[int, bytes]], writes: Sequence[Write], results: dict[int, Result]
+    ) -> None:
+        """Send what has failed before apart from all others, to indices that take other writes."""
+        taking = {writes[position].target for position, result in results.items() if result.outcome in SUCCEEDED}
+        keys = {position: _key_of(writes[position]) for position, _ in held}
+        by_target: dict[str, list[tuple[int, bytes]]] = {}
+        for line in sorted(held, key=lambda line: self._suspects.turn_of(keys[line[0]])):
+            by_target.setdefault(writes[line[0]].target, []).append(line)
+        for target, lines in by_target.items():
+            if target not in taking and probe(writes[lines[0][0]], self).outcome not in SUCCEEDED:
+                results.update(dict.fromkeys([position for position, _ in lines], NOT_SENT))
+                continue
+            parts = list(parts_of_suspects(lines, lambda line: self._suspects.size_of(keys[line[0]])))
+            made = (chunk for part in parts for chunk in chunks(part, self._pace))
+            self._send_all(((chunk, None) for chunk in made), writes, results)
+
+    def _send_all(
+        self,
+        requests: Iterable[tuple[Chunk, Meanwhile | None]],
+        writes: Sequence[Write],
+        results: dict[int, Result],
+    ) -> None:
+        """Send requests, until PATIENCE of them in a row bring nothing: each could take its whole time-out."""
         silent = 0
-        for chunk, beside in self._requests(lines, meanwhile):
-            if silent == PATIENCE:  # each further request could take its whole time-out
+        for chunk, beside in requests:
+            if silent == PATIENCE:
                 results.update(dict.fromkeys(chunk.positions, NOT_SENT))
                 continue
             self._send(chunk, writes, results, beside)
             silent = 0 if any(results[p].outcome.done for p in chunk.positions) else silent + 1
-        if any(target.also for target in targets.values()):
-            self._copy(writes, targets, results)
-        return [results[position] for position in range(len(writes))]
 
     def _requests(
         self, lines: Iterable[tuple[int, bytes]], meanwhile: Meanwhile | None
@@ -95,7 +143,7 @@ class SearchSink:
         try:
             return self._targets.find(names, self._find_or_create), None
         except Exception as error:
-            return {}, replace(result_of_error(error), status=None)  # no document is to blame
+            return {}, replace(result_of_error(error), status=None, shared=True)  # no document is to blame
 
     def _find_or_create(self, names: Sequence[str]) -> dict[str, Target]:
         """Return indices as they are. What is missing is created, where settings allow it.
@@ -118,6 +166,10 @@ class SearchSink:
 
     def _copy(self, writes: Sequence[Write], targets: Mapping[str, Target], results: dict[int, Result]) -> None:
         """Writes to indices that are rebuilt, too. Where that fails it is the rebuild that has failed."""
+        if self._context.out_of_time():  # they come again, and so do their copies
+            copied = [p for p, write in enumerate(writes) if targets[write.target].also]
+            results.update(dict.fromkeys(copied, OUT_OF_TIME))
+            return
         for position in self._copies.write(writes, targets, results):
             results[position] = MOVED
             self._targets.forget(writes[position].target)
@@ -125,27 +177,42 @@ class SearchSink:
     def _send(
         self, chunk: Chunk, writes: Sequence[Write], results: dict[int, Result], beside: Meanwhile | None = None
     ) -> None:
-        """Sends a request, in parts where it is refused whole: one action may be what sank them all."""
+        """Sends a request, in parts where it is refused whole: one action may be what sank them all.
+
+        Where a prompt answer says nothing of the request but that it failed, its halves follow at once. Else its
+        actions are suspects, which are sent apart with the next try.
+        """
         refused = self._request(chunk, writes, results, beside)
-        if refused is None or len(chunk.positions) == 1:
+        if refused is None:
             return
-        if refused.outcome is Outcome.REJECTED:
-            for half in chunk.halves():
-                self._send(half, writes, results)
-        elif refused.status in (REFUSED, BROKEN):
-            self._find(chunk, writes, results)
-        blame_nobody(chunk, refused, results)
+        if len(chunk.positions) > 1:
+            if refused.outcome is Outcome.REJECTED:
+                for half in chunk.halves():
+                    self._send(half, writes, results)
+            elif refused.status in (REFUSED, BROKEN):
+                self._find(chunk, writes, results)
+        self._suspect(chunk, refused, writes, results)
 
     def _find(self, chunk: Chunk, writes: Sequence[Write], results: dict[int, Result]) -> None:
         """Looks for the action that makes the server fail, for as long as there is a half that does not."""
         halves = chunk.halves()
         refused = [self._request(half, writes, results) for half in halves]
         for half, failed, other in zip(halves, refused, reversed(refused), strict=True):
-            if failed is None or len(half.positions) == 1:
+            if failed is None:
                 continue
-            if other is None:
+            if other is None and len(half.positions) > 1:
                 self._find(half, writes, results)
-            blame_nobody(half, failed, results)
+            self._suspect(half, failed, writes, results)
+
+    def _suspect(self, chunk: Chunk, refused: Result, writes: Sequence[Write], results: dict[int, Result]) -> None:
+        """Suspect the actions that a refused request leaves. One that was sent with others is not blamed."""
+        if refused is OUT_OF_TIME or refused.outcome is not Outcome.RETRY:
+            return
+        left = [position for position in chunk.positions if results[position] is refused]
+        if len(chunk.positions) > 1:
+            results.update(dict.fromkeys(left, replace(refused, status=None, shared=True)))
+        if len(writes) > 1 and refused.status not in (BUSY, FORBIDDEN):
+            self._suspects.add([_key_of(writes[position]) for position in left], len(chunk.positions))
 
     def _request(
         self, chunk: Chunk, writes: Sequence[Write], results: dict[int, Result], beside: Meanwhile | None = None
@@ -155,10 +222,13 @@ class SearchSink:
         if self._context.out_of_time():
             results.update(dict.fromkeys(chunk.positions, OUT_OF_TIME))
             return OUT_OF_TIME
+        cut_short = time_left() < request_time(self._context.settings.search_timeout) / 2
         try:
             entries = entries_in(self._post(chunk, beside), len(chunk.positions))
         except Exception as error:
             refused = self._learn(result_of_error(error), chunk)
+            if refused.status == NO_ANSWER and cut_short:  # it had no time to answer
+                refused = OUT_OF_TIME
             results.update(dict.fromkeys(chunk.positions, refused))
             return refused
         if isinstance(entries, Done):  # a delete of what was not there too
@@ -190,17 +260,16 @@ class SearchSink:
         """The same result, once it is taken into account for what comes."""
         if refused.outcome is Outcome.RETRY:
             self._targets.forget()  # what comes back may be another server
-            self._pace.busy()  # smaller requests may get through, and tell who is to blame
+            if len(chunk.positions) > 1:
+                self._pace.busy()  # smaller requests may get through
         if refused.status == TOO_LARGE:
             self._pace.too_large(chunk.size)
         return refused
 
 
-def blame_nobody(chunk: Chunk, refused: Result, results: dict[int, Result]) -> None:
-    """Of what was refused with others nobody knows whether it is to blame: no status is held against it."""
-    for position in chunk.positions:
-        if results[position] is refused:
-            results[position] = replace(refused, status=None)
+def _key_of(write: Write) -> tuple[str, str]:
+    """What names a document."""
+    return write.target, write.id
 
 
 def explained(result: Result, write: Write) -> Result:

@@ -16,7 +16,7 @@ from service import Context, Retry
 from service.dispatch import Outcome, Result
 from service.dispatch.outcomes import Lasting
 from service.dispatch.patience import RESERVE, Patience
-from service.dispatch.surrender import PROBE
+from service.dispatch.stuck import PROBE
 from service.errors import Halt
 
 BUSY = Result(Outcome.RETRY, "busy")

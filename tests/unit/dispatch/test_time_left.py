@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -45,7 +46,7 @@ class Spending:
 
     def head_object(self, **_: Any) -> Any:
         self.spend()
-        return {"ETag": '"e"'}
+        return {"ETag": '"e"', "ContentLength": 3, "LastModified": datetime(2026, 11, 22, tzinfo=UTC)}
 
     def put_item(self, **_: Any) -> Any:
         self.spend()

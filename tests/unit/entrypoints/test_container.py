@@ -7,6 +7,7 @@ import signal
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from threading import Event, Thread, Timer
 from types import SimpleNamespace
 from typing import Any
@@ -90,6 +91,21 @@ def test_a_signal_ends_it_with_0_after_the_batch_in_hand(number):
     Timer(0.1, os.kill, (os.getpid(), number)).start()
     assert run(app(source)) == 0
     assert source.settled
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"search_timeout": 100.0}, "STREAMDEX_STALL_AFTER above 320"),
+        ({"stall_after": 40.0}, "STREAMDEX_STALL_AFTER above 50"),
+        ({"retry_for": 86_400.0}, "STREAMDEX_RETRY_FOR"),
+    ],
+)
+def test_times_with_which_no_record_could_be_given_up_are_refused(settings, words):
+    built = app(Source())
+    built.settings = replace(built.settings, **settings)
+    with pytest.raises(SettingsError, match=words):
+        run(built)
 
 
 def test_the_handlers_of_signals_are_given_back():

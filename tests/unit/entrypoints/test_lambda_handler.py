@@ -14,7 +14,7 @@ from service import BucketRoute, Index, Retry, TableRoute, setting
 from service.entrypoints import lambda_handler
 from service.entrypoints.lambda_handler import handler_for
 from service.entrypoints.repeats import Repeats
-from service.errors import Halt, UnknownEvent
+from service.errors import Halt, SettingsError, UnknownEvent
 
 PARENT = SimpleNamespace(get_remaining_time_in_millis=lambda: 30_000, aws_request_id="r-1")
 
@@ -76,6 +76,13 @@ def letters(tmp_path):
 
 def record(name: str, **rest: Any) -> Any:
     return stream_record(new={"id": name, "title": "T"}, **rest)
+
+
+def test_a_time_to_give_up_that_a_stream_does_not_have_is_refused_for_routes_of_tables(search, monkeypatch):
+    monkeypatch.setenv("STREAMDEX_RETRY_FOR", "100000")
+    with pytest.raises(SettingsError, match="STREAMDEX_RETRY_FOR well below a day"):
+        handler_for(Items)(lambda_event(record("a")), PARENT)
+    assert handler_for(Uploads)(lambda_event(s3_record("a")), PARENT) is None
 
 
 def test_a_stream_event_is_indexed_and_answered_with_an_empty_list(search):

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 from builders import lambda_event, s3_record, sqs_message, stream_record
-from fakes import NOW, Bench, Items
+from fakes import NOW, Bench, Items, records
 from search_model import SearchModel
 
 from service.dispatch import Lag, Observers, Request, Result
 from service.dispatch.outcomes import Outcome
+from service.dispatch.planning import Task
 from service.entrypoints.lambda_handler import Handler, handler_for
 from service.errors import Halt
 from service.sources.lambda_event import LambdaBatch
@@ -145,7 +146,7 @@ def test_every_metric_can_be_written():
     observer.lost("table t", "shard-1", 1000.0, 1600.0)
     observer.redelivered("queue q", 2)
     observer.given_up("queue q", 1)
-    observer.retrying(3, "busy", 0.1)
+    observer.retrying([Task(0, *records(record("c")), None, results=[REFUSED])], 0.1)
     metrics.arrived("lambda dynamodb", Lag(60.0, 86_340.0))
     dispatched_too = dispatched(record("b", created=NOW - 100_000))
     names = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 
+import pytest
 from builders import s3_record, stream_record
 from fakes import records
 
@@ -98,10 +99,30 @@ def test_a_line_says_which_request_it_is_of_as_long_as_that_lasts(capsys):
         assert "request_id" not in after
 
 
-def test_what_has_to_come_again_is_a_warning_with_each_reason_once(capsys):
-    busy = Result(Outcome.RETRY, "busy")
-    _, *told = map(json.loads, lines(capsys, "json", [busy, busy, Result(Outcome.BLOCKED, "behind")]))
-    assert [(line["level"], line["reason"]) for line in told] == [("WARNING", "busy"), ("WARNING", "behind")]
+def failed(name: str, result: Result) -> Task:
+    (record,) = records(stream_record(new={"id": name}, sequence=f"1{name}"))
+    return Task(0, record, None, results=[result])
+
+
+def test_what_has_to_come_again_is_a_warning_with_each_reason_once_and_names_its_first_record(capsys):
+    busy, behind = Result(Outcome.RETRY, "busy"), Result(Outcome.BLOCKED, "behind")
+    tasks = [failed("1", APPLIED), failed("2", busy), failed("3", busy), failed("4", behind)]
+    set_up_logs(Settings(log_format="json"))
+    LoggingObserver().dispatched(Dispatched("t", Report([task.result for task in tasks]), tasks, [], 0))
+    _, *told = map(json.loads, capsys.readouterr().err.splitlines())
+    assert [(line["level"], line["reason"], line["table"], line["sequence"]) for line in told] == [
+        ("WARNING", "busy", "images", "12"),
+        ("WARNING", "behind", "images", "14"),
+    ]
+
+
+@pytest.mark.parametrize(("level", "words"), [("INFO", "Retry"), ("DEBUG", "the words of a route")])
+def test_a_try_that_follows_names_the_first_record_and_quotes_its_route_at_debug_alone(capsys, level, words):
+    task = failed("7", Result(Outcome.RETRY, "the words of a route", told="Retry"))
+    set_up_logs(Settings(log_format="json", log_level=level))
+    LoggingObserver().retrying([task, task], 0.25)
+    line = json.loads(capsys.readouterr().err)
+    assert (line["event"], line["tasks"], line["sequence"], line["reason"]) == ("trying again", 2, "17", words)
 
 
 def test_a_hostile_key_cannot_begin_a_line_of_its_own(capsys):

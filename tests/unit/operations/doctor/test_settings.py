@@ -20,9 +20,9 @@ from service.operations.doctor.stores import PROBE
 CONTRADICTIONS: list[tuple[dict[str, Any], tuple[str, str], str]] = [
     ({"gc_deletes": "30m"}, ("hint_after", ERROR), "1800 s"),
     ({"gc_deletes": "soon"}, ("gc_deletes", ERROR), "no time"),
-    ({"retry_for": 90_000.0}, ("retry_for", WARNING), "90000 s"),
-    ({"search_timeout": 400.0}, ("stall_after", WARNING), "400 s"),
-    ({"checkpoints": "dynamodb://positions", "lease_time": 10.0}, ("lease_time", WARNING), "10 s"),
+    ({"retry_for": 90_000.0}, ("retry_for", ERROR), "90000 s"),
+    ({"search_timeout": 400.0}, ("stall_after", ERROR), "1220 s"),
+    ({"checkpoints": "dynamodb://positions", "lease_time": 5.0}, ("lease_time", WARNING), "5 s"),
     ({"search_auth": "basic", "search_user": "me"}, ("search_auth", ERROR), "SEARCH_PASSWORD"),
     ({"search_user": "me"}, ("search_auth", WARNING), "not used"),
     ({"read_queue": ()}, ("read_queue", NOTE), "images-in reaches only a Lambda"),
