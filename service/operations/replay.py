@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TypeAlias
 
+from ..context import Context
 from ..dispatch import Dispatcher, Report
 from ..errors import Unreachable
-from ..records import Change, Record, Undecodable
+from ..records import Change, Record, TableRecord, Undecodable
+from ..records.versions import MARGIN, stream_version
+from ..routing import Router
 from ..settings import setting
 from ..sources.recording import Recording
+from ..sources.scan import describe
 from .pace import Pace
+
+Dates: TypeAlias = Callable[[Sequence[Record]], None]
+"""Changes the versions of records before they are dispatched."""
 
 Takes: TypeAlias = Callable[[Change], bool]
 """Whether a record is meant."""
@@ -38,6 +45,31 @@ class Mode:
     speed: str = setting(
         "max", "max, or how many times faster than recorded: 1x, 10x", env="STREAMDEX_REPLAY_SPEED"
     )
+
+
+class DatedNow:
+    """Gives table records the version of a backfill that reads their items now, unless they are newer themselves.
+
+    A re-read item is written at the version of its record. If that is old, whatever the index has, or remembers of
+    a deleted document, would win over the current item.
+    """
+
+    def __init__(self, context: Context, router: Router):
+        self._context = context
+        self._router = router
+        self._versions: dict[str, int] = {}
+
+    def __call__(self, records: Sequence[Record]) -> None:
+        """Raises Halt for a table that is missing, and Unreachable."""
+        for record in records:
+            if isinstance(record, TableRecord) and self._router.key_of(record.table):
+                record.version = max(record.version, self._version(record.table))
+
+    def _version(self, table: str) -> int:
+        """The time of the server when the table was first met, less MARGIN: every item is read later."""
+        if table not in self._versions:
+            self._versions[table] = stream_version(describe(self._context, table).now - MARGIN, None)
+        return self._versions[table]
 
 
 @dataclass
@@ -86,6 +118,7 @@ def replay(
     takes: Takes | None = None,
     one_route: bool = False,
     pace: Pace | None = None,
+    dates: Dates = lambda records: None,
 ) -> Replayed:
     """Dispatches records of each recording, all or those that are taken, in order and once.
 
@@ -96,6 +129,7 @@ def replay(
     replayed = Replayed(one_route)
     for batch in chain.from_iterable(recordings):
         for part in pace.parts(batch.records if takes is None else chosen(batch.records, takes, replayed)):
+            dates(part)
             report = dispatcher.dispatch(part, batch.source)
             replayed.add(Report([result for result in report.results if result.outcome.done]))
             if report.undone:

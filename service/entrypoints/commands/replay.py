@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from ...app import App
 from ...choice import Chosen
 from ...errors import SettingsError
+from ...program import PROGRAM
 from ..progress import progress
 from .command import Command, Output, counted, quietly, tell
 
@@ -18,15 +19,9 @@ if TYPE_CHECKING:
     from ...operations.replay import Mode, Replayed
 
 
-ALL_STALE: Final = (
-    "nothing was written: all records are older than what the index has, or remembers of deleted documents."
-    " To write the current items instead, replay with --current"
-)
-
-
 def replay_recording(chosen: Chosen) -> int:
     from ...operations.pace import Pace, speed_of
-    from ...operations.replay import Mode, replay
+    from ...operations.replay import DatedNow, Mode, replay
     from ...operations.selection import Selection
 
     mode, which = chosen.configuration.build(Mode), chosen.configuration.build(Selection)
@@ -40,7 +35,12 @@ def replay_recording(chosen: Chosen) -> int:
         silent = chosen.configuration.build(Output).json or (rehearsal is not None and sys.stdout.isatty())
         with progress("replay", "bytes", None if silent else recordings.size(), silent) as told:
             replayed = replay(
-                recordings.read(told), dispatcher, takes=takes, one_route=bool(mode.route), pace=pace
+                recordings.read(told),
+                dispatcher,
+                takes=takes,
+                one_route=bool(mode.route),
+                pace=pace,
+                **({"dates": DatedNow(app.context, app.router)} if mode.current else {}),
             )
     return summarise(chosen, replayed, rehearsal)
 
@@ -90,8 +90,10 @@ def summarise(chosen: Chosen, replayed: Replayed, rehearsal: Rehearsal | None) -
         print(f"{words}; the first: {replayed.unread}", file=sys.stderr)
     if rehearsal is not None:
         print("nothing was written", file=sys.stderr)
-    elif replayed.all_stale and not chosen.configuration.build(Mode).current:
-        print(ALL_STALE, file=sys.stderr)
+    elif replayed.all_stale:
+        remedy = f"`{PROGRAM} verify --repair`" if chosen.configuration.build(Mode).current else "--current"
+        words = "nothing was written: the index has, or remembers of deleted documents, something newer"
+        print(f"{words}. To write the current items instead, use {remedy}", file=sys.stderr)
     elif replayed.counts["rejected"]:
         print(f"the rejected are in {chosen.settings.dead_letters}, with the reasons", file=sys.stderr)
     return 0 if replayed.complete and (rehearsal is None or not rehearsal.differs) else 1

@@ -54,7 +54,7 @@ class LetterQueue:
             name, text = seal(letter, self._clock())
             message = allowed(text)
             if len(message) > LARGEST:
-                message = self._smaller(letter, name, text)
+                message = self._smaller(letter, name, text, len(message))
             extra = (
                 {"MessageGroupId": name, "MessageDeduplicationId": name} if self._queue.endswith(".fifo") else {}
             )
@@ -113,15 +113,15 @@ class LetterQueue:
         messages: Sequence[Mapping[str, Any]] = answer.get("Messages", [])
         return messages
 
-    def _smaller(self, letter: Letter, name: str, text: bytes) -> bytes:
+    def _smaller(self, letter: Letter, name: str, text: bytes, size: int) -> bytes:
         """A pointer to the whole letter in the bucket, or what fits into a message."""
         if self._large is not None:
             return json.dumps({"pointer": self._large.put(name, text)}).encode()
         logger.warning(
             "a dead letter was cut: set STREAMDEX_DEAD_LETTERS_LARGE=s3://BUCKET/PREFIX to keep such whole",
-            extra={"letter": name, "bytes": len(text), "most": LARGEST},
+            extra={"letter": name, "bytes": size, "most": LARGEST},
         )
-        return allowed(cut(letter, self._clock(), f"the whole is {len(text)} bytes, a message of SQS {LARGEST}"))
+        return allowed(cut(letter, self._clock(), f"the whole is {size} bytes, a message of SQS {LARGEST}"))
 
     def _read(self, body: str, message: Mapping[str, Any]) -> Iterator[Kept]:
         where = f"message {message['MessageId']} of queue {self._queue}"

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+from email.utils import formatdate
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from builders import s3_record, stream_record
-from fakes import Bench, Items, records
+from fakes import NOW, Bench, Items, records
 
+from service.context import Context
 from service.dispatch import Outcome, Result
 from service.errors import SettingsError, Unreachable
 from service.operations.pace import Pace, speed_of
-from service.operations.replay import replay
+from service.operations.replay import DatedNow, replay
 from service.operations.selection import Selection
 from service.records import Record
-from service.routing import Names
+from service.records.versions import MARGIN, stream_version
+from service.routing import Names, Router
 from service.sources.places import Disk
 from service.sources.recording import Recording
 
@@ -228,3 +232,29 @@ def test_the_pace_goes_on_from_batch_to_batch(tmp_path):
 def test_a_speed_that_is_none_is_told(speed):
     with pytest.raises(SettingsError, match="--speed"):
         speed_of(speed)
+
+
+def test_records_whose_items_are_read_again_get_the_version_of_a_backfill_of_this_moment():
+    """Each table is asked for its time once; a record that is newer, or that no route takes, keeps its version."""
+    asked: list[str] = []
+
+    def describe_table(TableName):
+        asked.append(TableName)
+        answer = {"TableName": TableName, "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}]}
+        headers = {"date": formatdate(NOW, usegmt=True)}
+        return {"Table": answer, "ResponseMetadata": {"HTTPHeaders": headers}}
+
+    dynamodb = SimpleNamespace(
+        describe_table=describe_table, exceptions=SimpleNamespace(ResourceNotFoundException=KeyError)
+    )
+    old, newer, other = (
+        stream_record(new={"id": "a"}, created=NOW - 10_000),
+        stream_record(new={"id": "b"}, created=NOW - 60),
+        stream_record(table="users", new={"id": "c"}, created=NOW - 10_000),
+    )
+    found = records(old, newer, other, old)
+    before = [record.version for record in found]
+    DatedNow(Context(dynamodb=dynamodb), Router([Items()]))(found)
+    floor = stream_version(NOW - MARGIN, None)
+    assert [record.version for record in found] == [floor, before[1], before[2], floor]
+    assert asked == ["images"]
