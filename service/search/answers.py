@@ -14,6 +14,16 @@ from ..errors import UnexpectedAnswer
 
 T = TypeVar("T")
 
+_JSON_TYPES: Final = (
+    (Mapping, "an object"),
+    (str, "text"),
+    (Sequence, "a list"),
+    (bool, "a boolean"),
+    (int, "a number"),
+    (float, "a number"),
+    (type(None), "null"),
+)
+
 Aliases: TypeAlias = Mapping[str, Mapping[str, Mapping[str, Mapping[str, Any]]]]
 """The answer to GET NAME*/_alias: `{index: {"aliases": {alias: properties}}}`."""
 
@@ -51,10 +61,16 @@ def part(answer: Any, kind: type[T], *path: str) -> T:
     for name in path:
         answer = answer.get(name) if isinstance(answer, Mapping) else None
     if not isinstance(answer, kind):
-        place = f" at {'.'.join(path)}" if path else ""
-        found = "nothing" if answer is None else f"a {type(answer).__name__}"
-        raise UnexpectedAnswer(f"the search server's answer has {found}{place}, and no {kind.__name__}")
+        subject = f"{'.'.join(path)} in the search server's answer" if path else "the search server's answer"
+        if path and answer is None:
+            raise UnexpectedAnswer(f"{subject} is missing")
+        raise UnexpectedAnswer(f"{subject} is {json_type(type(answer))}, and must be {json_type(kind)}")
     return answer
+
+
+def json_type(kind: type[Any]) -> str:
+    """Return the name that JSON has for the values of a type."""
+    return next((name for one, name in _JSON_TYPES if issubclass(kind, one)), kind.__name__)
 
 
 def aliases_in(answer: Any) -> Aliases:

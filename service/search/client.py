@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from threading import Lock
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 
@@ -48,6 +48,8 @@ class SearchClient:
         self._headers = {**headers, "content-type": "application/json"}
         self._path = path
         self._make = make
+        self._made: Any = None
+        self._lock = Lock()
         self.indices = Indices(self)
 
     def bulk(self, *, body: Any, **more: Any) -> Any:
@@ -99,15 +101,18 @@ class SearchClient:
             text = answer.data.decode("utf-8", "surrogatepass")
         return answer.status, text, answer.headers.get("content-type", "")
 
-    @cached_property
+    @property
     def whole(self) -> Any:
-        """opensearch-py's client."""
-        return self._make()
+        """opensearch-py's client, made once for all threads."""
+        with self._lock:
+            if self._made is None:
+                self._made = self._make()
+            return self._made
 
     def close(self) -> None:
         self._pool.close()
-        if "whole" in vars(self):
-            self.whole.close()
+        if self._made is not None:
+            self._made.close()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.whole, name)
