@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
+from .database_deadline import end_at_deadline
+from .deadline import time_left
 from .errors import Halt, SettingsError
 from .private import STATE, make_database
 from .settings import Settings
@@ -61,7 +63,7 @@ def shown(url: Any) -> str:
 
 
 def make_engine(settings: Settings) -> Any:
-    """The engine: its connections are checked before they are used, and wait for db_timeout at the most.
+    """Return the engine: its connections are checked before they are used, and cut at the current deadline.
 
     Raises SettingsError for an address that is none, and Halt without SQLAlchemy or a driver.
     """
@@ -74,18 +76,14 @@ def make_engine(settings: Settings) -> Any:
     if kind not in set_up:
         raise SettingsError(f"DB_URL: {kind} is none of {', '.join(set_up)}")
     try:
-        engine = create_engine(url, pool_pre_ping=True, connect_args=_waiting(kind, settings.db_timeout))
+        engine = create_engine(url)
     except ModuleNotFoundError as error:
         raise Halt(f"the database {shown(url)} needs {error.name}: {EXTRA}") from error
     except (ArgumentError, NoSuchModuleError) as error:
         raise SettingsError(f"DB_URL: {error}") from error
+    end_at_deadline(engine, kind, settings.db_timeout)
     set_up[kind](engine, settings.db_timeout)
     return engine
-
-
-def _waiting(kind: str, seconds: float) -> dict[str, Any]:
-    """How long a connection may take. SQLite's is for locks: nothing else keeps it waiting."""
-    return {"timeout": seconds} if kind == "sqlite" else {"connect_timeout": max(int(seconds), 1)}
 
 
 def _sqlite(engine: Any, seconds: float) -> None:
@@ -111,6 +109,8 @@ def _sqlite(engine: Any, seconds: float) -> None:
 
     @event.listens_for(engine, "begin")
     def began(connection: Any) -> None:
+        wait = max(min(seconds, time_left()), 0.0)
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(wait * 1000)}")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 

@@ -11,14 +11,15 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 10
 
 
 class HostileServer:
-    """`silent` answers nothing; else each connection gets the head of an answer and then a byte every 20 ms."""
+    """A `silent` one answers nothing, or a `greeting` and then nothing. Else a byte follows every 20 ms."""
 
-    def __init__(self, listener: socket.socket, silent: bool):
+    def __init__(self, listener: socket.socket, silent: bool, greeting: bytes):
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         self.accepted = 0
         self.done = Event()
         self._listener = listener
         self._silent = silent
+        self._greeting = greeting
         self._threads: list[Thread] = []
 
     def serve(self) -> None:
@@ -37,6 +38,9 @@ class HostileServer:
     def _serve_one(self, connection: socket.socket) -> None:
         with connection, suppress(OSError):  # the client gives up, as it should
             connection.recv(65536)
+            for piece in (self._greeting[:1], self._greeting[1:]) if self._greeting else ():
+                connection.sendall(piece)
+                connection.recv(65536)
             if self._silent:
                 self.done.wait()
                 return
@@ -46,9 +50,9 @@ class HostileServer:
 
 
 @contextmanager
-def hostile(silent: bool = False) -> Iterator[HostileServer]:
+def hostile(silent: bool = False, greeting: bytes = b"") -> Iterator[HostileServer]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = HostileServer(listener, silent)
+        server = HostileServer(listener, silent, greeting)
         accepting = Thread(target=server.serve)
         accepting.start()
         try:
