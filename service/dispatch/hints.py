@@ -214,6 +214,7 @@ def _surely_settled(task: Task) -> bool:
         and bound is not None
         and bound.versioned
         and not bound.table
+        and task.record.version != UNORDERED  # type: ignore[union-attr]  # a record with a route is decoded
         and len(results) == 1
         and results[0].conflict is None
     )
@@ -224,7 +225,8 @@ def _may_be_overtaken(task: Task) -> bool:
     record, bound = task.record, task.bound
     if bound is None or isinstance(record, Undecodable):
         return False
-    undated = task.at is not None or not bound.versioned
+    # All records without an order write at one version, so it does not tell which of them read last.
+    undated = task.at is not None or not bound.versioned or (bound.index and record.version == UNORDERED)
     if undated or (bound.table and not (isinstance(record, TableRecord) and record.ordered)):
         return task.result.outcome is Outcome.APPLIED
     return False

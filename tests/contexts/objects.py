@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any
 
@@ -10,6 +11,9 @@ from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
 
 from service import Context
+
+STORED = datetime(2026, 11, 22, tzinfo=UTC)
+"""When every object was stored."""
 
 
 class Objects:
@@ -26,7 +30,7 @@ class Objects:
 
     def head_object(self, **wanted: str) -> dict[str, Any]:
         content = self._find(wanted)
-        return {"ETag": f'"{etag_of(content)}"'}
+        return {"ETag": f'"{etag_of(content)}"', "ContentLength": len(content), "LastModified": STORED}
 
     def get_object(self, **wanted: str) -> dict[str, Any]:
         content = self._find(wanted)
