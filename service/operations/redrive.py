@@ -24,6 +24,10 @@ BYTES: Final = 8 * 1024 * 1024
 """Letters, and bytes of JSON, after which a batch is delivered."""
 
 
+_REMOVED: Final = ("applied", "stale", "skipped")
+"""How letters end that are removed."""
+
+
 @dataclass
 class Redriven:
     """How many letters ended how. `stopped` is why the others were not delivered; None if all were."""
@@ -34,7 +38,12 @@ class Redriven:
     @property
     def complete(self) -> bool:
         """True if every selected letter was delivered and removed."""
-        return self.stopped is None and set(self.ends) <= {"applied", "stale", "skipped"}
+        return self.stopped is None and not self.staying
+
+    @property
+    def staying(self) -> int:
+        """How many letters were delivered and stay."""
+        return sum(count for end, count in self.ends.items() if end not in _REMOVED)
 
 
 def redrive(box: LetterBox, which: Filter, dispatcher_of: Callable[[str], Dispatcher | None]) -> Redriven:

@@ -246,6 +246,7 @@ def test_the_command_line_lists_shows_redrives_and_purges(two_letters: Deploymen
     assert main(["dead-letters", "show", f"--letter={listed[:8]}"]) == 0
     assert json.loads(capsys.readouterr().out)["record"]["key"] == "broken.png"
     assert main(["dead-letters", "redrive", "--reason=broken.png"]) == 1  # still no image
+    assert "1 dead letter remaining in " in capsys.readouterr().err
     two_letters.upload("broken.png")
     assert main(["dead-letters", "redrive", "--reason=broken.png"]) == 0
     assert "1 applied" in capsys.readouterr().out

@@ -52,10 +52,12 @@ def redrive(chosen: Chosen, app: App, which: Filter) -> int:
         redriven = redrive.redrive(app.letters, which, app.dispatcher_of)
     words = ", ".join(f"{count} {name}" for name, count in sorted(redriven.ends.items()))
     tell(chosen, redriven.ends, words or ("no letter was delivered" if redriven.stopped else "no letters"))
+    place = f"the dead-letter queue of {queue}" if queue else chosen.settings.dead_letters
     if redriven.stopped is None:
+        if redriven.staying and not queue:
+            print(f"{counted(redriven.staying, 'dead letter')} remaining in {place}", file=sys.stderr)
         return 0 if redriven.complete else 1
     remaining = None if queue else app.letters.count()
-    place = f"the dead-letter queue of {queue}" if queue else chosen.settings.dead_letters
     rest = "the others" if remaining is None else f"about {counted(remaining, 'dead letter')}"
     print(f"redrive stopped: {redriven.stopped}. {place} still holds {rest}: run it again later", file=sys.stderr)
     return redriven.stopped.exit_code
