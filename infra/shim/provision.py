@@ -139,6 +139,7 @@ def _may_send(queue: str) -> str:
         "Principal": {"Service": "s3.amazonaws.com"},
         "Action": "sqs:SendMessage",
         "Resource": queue,
+        "Condition": {"StringEquals": {"aws:SourceAccount": queue.split(":")[4]}},
     }
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 

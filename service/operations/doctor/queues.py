@@ -1,4 +1,4 @@
-"""The queues that are read: how long a message is hidden, how often it comes, and where it goes then."""
+"""The queues that are read: who may send, how long a message is hidden, how often it comes, and where it goes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Final
 from ...context import RESERVE
 from .findings import ERROR, WARNING, Finding, Trouble, each
 from .patient import Patient
+from .senders import check_senders
 
 FEWEST: Final = 3
 """Deliveries of a message, at least: a server that is busy for a minute uses up some."""
@@ -39,6 +40,7 @@ def _queue(patient: Patient, queue: str) -> Iterator[Finding]:
         remedy = "create it, map its name in STREAMDEX_NAMES, or correct READ_QUEUE or the region"
         yield Finding("queue", subject, "it does not exist", remedy)
         return
+    yield from check_senders(queue, attributes.get("Policy", ""), queue == patient.declared.tasks)
     yield from _visibility(patient, subject, float(attributes.get("VisibilityTimeout", 30)))
     policy = json.loads(attributes.get("RedrivePolicy") or "{}")
     if "deadLetterTargetArn" not in policy:

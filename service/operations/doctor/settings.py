@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from ...errors import SettingsError
+from ...routing.patterns import is_plain
 from ..times import bad_times
 from .findings import ERROR, NOTE, WARNING, Finding
 from .patient import Patient
@@ -99,8 +100,25 @@ def _loops(patient: Patient) -> Iterator[Finding]:
             "set STREAMDEX_DEAD_LETTERS_LARGE=s3://BUCKET/PREFIX",
             WARNING,
         )
-    if patient.buckets() and not settings.read_queue:
-        problem = f"it names no queue: what happens in {', '.join(patient.buckets())} reaches only a Lambda"
-        yield Finding(
-            "settings", "read_queue", problem, "name the queue that the buckets notify in READ_QUEUE", NOTE
-        )
+    yield from _unread(patient)
+
+
+def _unread(patient: Patient) -> Iterator[Finding]:
+    """What no queue is declared to carry, and what queues are declared to carry for no route."""
+    carrying = patient.declared.carrying
+    buckets = [bucket for bucket in patient.buckets() if not carrying("bucket", bucket)]
+    if buckets:
+        problem = f"it names no queue: what happens in {', '.join(buckets)} reaches only a Lambda"
+        remedy = "name the queue that the buckets notify in READ_QUEUE"
+        yield Finding("settings", "read_queue", problem, remedy, NOTE)
+    tables = [table for table in patient.tables() if not carrying("table", table)]
+    if tables and patient.settings.read_queue and not patient.settings.read_streams:
+        problem = f"read_streams is false, and no queue is declared to carry changes of {', '.join(tables)}"
+        remedy = f"declare the queue that EventBridge Pipes feed: READ_QUEUE=QUEUE=table/{tables[0]}"
+        yield Finding("settings", "read_queue", problem, remedy, NOTE)
+    for queue, contents in patient.declared.declared().items():
+        for content in contents:
+            kind, _, name = content.partition("/")
+            if is_plain(name) and not patient.router.listening_to(kind, name):
+                problem = f"queue {queue} is declared to carry {content}, and no route listens to that {kind}"
+                yield Finding("settings", "read_queue", problem, "correct READ_QUEUE, names or FUNC", WARNING)

@@ -38,6 +38,9 @@ def spoil_table(view: str = "NEW_AND_OLD_IMAGES", kind: str = "S") -> Callable[[
     return spoil
 
 
+OPEN = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}
+
+
 def redrive(**changes: Any) -> Callable[[Clinic], None]:
     """Has the redrive policy of the queue changed; None leaves it without one."""
 
@@ -94,6 +97,12 @@ PLANTED: list[tuple[str, Callable[[Clinic], Any], tuple[str, str, str], str]] = 
         spoil_table(kind="N"),
         ("key", "table images", ERROR),
         "id (N), and images:Images declares",
+    ),
+    (
+        "a queue that everybody may send to",
+        lambda clinic: clinic.set_queue("uploads", Policy=json.dumps({"Statement": [OPEN]})),
+        ("senders", "queue uploads", WARNING),
+        "everybody",
     ),
     (
         "a queue that is not there",

@@ -26,6 +26,8 @@ CONTRADICTIONS: list[tuple[dict[str, Any], tuple[str, str], str]] = [
     ({"search_auth": "basic", "search_user": "me"}, ("search_auth", ERROR), "SEARCH_PASSWORD"),
     ({"search_user": "me"}, ("search_auth", WARNING), "not used"),
     ({"read_queue": ()}, ("read_queue", NOTE), "images-in reaches only a Lambda"),
+    ({"read_streams": False}, ("read_queue", NOTE), "no queue is declared to carry changes of images"),
+    ({"read_queue": ("uploads", "uploads=bucket/images-in+table/none")}, ("read_queue", WARNING), "table/none"),
     (
         {"dead_letters": "sqs://uploads", "dead_letters_large": "s3://images-in"},
         ("dead_letters", ERROR),
