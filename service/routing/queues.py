@@ -20,7 +20,7 @@ from .patterns import is_plain, matches
 from .router import Router
 from .routes import BucketRoute
 
-CONTENTS: Final = {"bucket": "notifications of bucket", "table": "stream records of table"}
+CONTENTS: Final = {"bucket": "notification", "table": "stream record"}
 """What a queue can be declared to carry, by the kind of name."""
 
 _LONGEST: Final = 100  # characters of a name that is shown: it comes from the message
@@ -76,7 +76,7 @@ class Carried:
         return False
 
     def _why(self, record: Record) -> str:
-        carried = " and ".join(_words(*content.partition("/")[::2]) for content in self.contents)
+        carried = " and ".join(_words(*content.partition("/")[::2], "s") for content in self.contents)
         if self.tasks:
             carried = "backfill tasks"
         carried = carried or "nothing (no route of this process listens to a bucket)"
@@ -89,7 +89,7 @@ class Carried:
         remedy = f"if it belongs here, declare it (READ_QUEUE=QUEUE={kind}/{name})"
         if self.tasks:
             remedy = "send it to another queue"
-        return f"{start} one of {_words(kind, actual)}: {remedy}; if not, look at who may send (docs/security.md)"
+        return f"{start} a {_words(kind, actual)}: {remedy}; if not, look at who may send (docs/security.md)"
 
 
 class Queues:
@@ -145,5 +145,5 @@ def _content_of(record: TableRecord | ObjectRecord) -> tuple[str, str]:
     return ("table", record.table) if isinstance(record, TableRecord) else ("bucket", record.bucket)
 
 
-def _words(kind: str, name: str) -> str:
-    return f"{CONTENTS[kind]} {name[:_LONGEST]}"
+def _words(kind: str, name: str, plural: str = "") -> str:
+    return f"{CONTENTS[kind]}{plural} of {kind} {name[:_LONGEST]}"

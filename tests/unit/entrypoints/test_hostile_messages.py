@@ -330,7 +330,7 @@ def test_a_forged_stream_record_among_uploads_is_a_dead_letter(world: World, tak
     assert sorted((letter["record"] for letter in world.letters), key=str) == sorted([forged, other], key=str)
     for reason in world.reasons():
         assert "queue uploads carries notifications of bucket images-in" in reason
-        assert "stream records of table images" in reason
+        assert "this is a stream record of table images" in reason
         assert "READ_QUEUE=QUEUE=table/images" in reason
 
 
