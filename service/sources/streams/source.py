@@ -9,16 +9,14 @@ from typing import Final
 from ...backoff import backoff
 from ...context import Context
 from ...dispatch import SILENT, Lag, Observer
-from ...dispatch.failures import result_of
-from ...dispatch.outcomes import Outcome
 from ...errors import Halt, LeaseLost, Retry
 from ..checkpoints import Checkpoints
-from ..pauses import pause_after, tell
 from ..timing import REAL, Timing
 from .batch import StreamBatch, Turn
 from .discovery import Stream, worst_lag
-from .pacing import IN_A_ROW, SHORTEST, after_nothing, after_records
+from .pacing import IN_A_ROW, after_nothing, after_records
 from .reader import ShardReader
+from .retries import Retries
 from .schedule import Schedule
 from .status import StreamStatus
 from .table import TableStreams
@@ -69,7 +67,7 @@ class StreamSource:
         self._chance = timing.chance
         self._lock = Lock()
         self._schedule: Schedule[Turn] = Schedule(stopping, timing)
-        self._troubles: dict[tuple[str, str], str] = {}
+        self._retries = Retries(self.name, self._schedule, timing.chance, context.settings.on_halt == "exit")
         self._absences = absences
         self._absent: Mapping[str, int] = {}
         self._streams: TableStreams | None = None
@@ -80,7 +78,7 @@ class StreamSource:
     @property
     def trouble(self) -> str:
         off = self._streams.trouble if self._streams else ""
-        return "; ".join([*([off] if off else []), *list(self._troubles.values())])
+        return "; ".join([off] * bool(off) + self._retries.troubles)
 
     def lag(self) -> Lag:
         if self._streams is None or not self.lease.token():
@@ -105,7 +103,7 @@ class StreamSource:
                 self._schedule.put(turn, STAND_BY)
                 continue
             except Exception as error:
-                self._failed(turn, error)
+                self._retries.failed(turn, error)
                 continue
             if batch:
                 yield batch
@@ -119,7 +117,7 @@ class StreamSource:
         if turn.token == token != 0:
             return turn.stream is None or not turn.stream.retired
         if turn is self._root:
-            self._troubles.clear()
+            self._retries.clear()
             self._discoveries.clear()
             turn.token = token
             self._streams = self._table_streams(token) if token else None
@@ -133,7 +131,7 @@ class StreamSource:
 
     def _give_up(self, turn: Turn) -> None:
         """Leaves a shard to whoever holds the lease now, and looks at once who that is."""
-        self._troubles.pop(turn.name, None)
+        self._retries.worked(turn)
         self._hasten(self._root, 0.0)
 
     def _hasten(self, turn: Turn, delay: float) -> None:
@@ -145,7 +143,7 @@ class StreamSource:
         if turn.reader is not None and turn.reader.finished:
             self._finish(turn)
         elif failure:
-            self._later(turn, failure)
+            self._retries.later(turn, failure)
         else:
             turn.failures = turn.idle = 0
             assert turn.reader is not None
@@ -181,7 +179,7 @@ class StreamSource:
     def _read(self, turn: Turn, reader: ShardReader) -> StreamBatch | None:
         records = reader.read()
         if not reader.finished and not reader.doubts:
-            self._troubles.pop(turn.name, None)
+            self._retries.worked(turn)
         if records:
             return StreamBatch(self, turn, reader, records)
         if reader.finished:
@@ -198,7 +196,7 @@ class StreamSource:
         assert turn.reader is not None
         if turn.reader.missing:
             what = f"{self.name}, shard {turn.reader.shard}"
-            self._troubles[turn.name] = f"{what}: AWS answers that it does not exist; the list of shards is asked"
+            self._retries.trouble(turn, f"{what}: AWS answers that it does not exist; the list of shards is asked")
         turn.stream.finish(turn.reader)
         discovery = self._discoveries.get(turn.stream.arn)
         if discovery is not None:  # else the lease was lost
@@ -215,7 +213,8 @@ class StreamSource:
         if again:
             self._observer.index_missing(self.name, new)
         turn.failures = 0
-        self._troubles.pop(turn.name, None)
+        self._retries.worked(turn)
+        self._retries.keep({"", *(stream.arn for stream in self._streams.streams)})
         if found is not None:
             discovery = self._discoveries[found.arn] = Turn(turn.token, found)
             self._schedule.put(discovery)
@@ -242,15 +241,13 @@ class StreamSource:
             self._missing(turn, stream)
             return
         turn.failures = 0
-        self._troubles.pop(turn.name, None)
+        self._retries.worked(turn)
         if found is None:
             self._schedule.put(turn, PAGES_APART)
             return
         for reader in found:
             self._begin(Turn(turn.token, stream, reader), reader.doubts)
-        for arn, shard in list(self._troubles):
-            if arn == stream.arn and shard not in stream.shards:
-                self._troubles.pop((arn, shard), None)
+        self._retries.keep(stream.shards, stream.arn)
         if stream.drained and not was_drained:
             self._hasten(self._root, 0.0)
         if stream.ended and self._streams.drop(stream):
@@ -265,36 +262,13 @@ class StreamSource:
         """Have a shard read; after a pause, if `doubts` says how often its end was not confirmed."""
         if doubts:
             turn.failures = doubts - 1
-            self._later(turn, "GetRecords reports an end that DescribeStream does not confirm: reading on")
+            self._retries.later(turn, "GetRecords reports an end that DescribeStream does not confirm: reading on")
         else:
             self._schedule.put(turn)
 
     def _missing(self, turn: Turn, stream: Stream) -> None:
         """Ask again for a stream that AWS does not find. The list of streams tells whether it is gone."""
         reason = f"{self.name}: AWS answers that the stream {stream.arn} does not exist"
-        self._troubles[turn.name] = reason
+        self._retries.trouble(turn, reason)
         self._hasten(self._root, SOON)
-        self._later(turn, reason)
-
-    def _failed(self, turn: Turn, error: Exception) -> None:
-        """Has a turn tried again later. Raises Halt where halts are to end the service."""
-        where = f"{self.name}, shard {turn.reader.shard}" if turn.reader else self.name
-        try:
-            result = result_of(error, where)
-            halt = None if result.outcome is Outcome.RETRY else Halt(result.reason)
-        except Halt as found:
-            halt, result = found, None
-        if halt is None:
-            assert result is not None
-            self._later(turn, result.reason)
-            return
-        self._troubles[turn.name] = str(halt)
-        self._later(turn, str(halt), halted=True)
-        if self._context.settings.on_halt == "exit":
-            raise halt from error
-
-    def _later(self, turn: Turn, reason: str, halted: bool = False) -> None:
-        turn.failures += 1
-        pause = pause_after(turn.failures, SHORTEST, self._chance)
-        tell(self.name, reason, pause, halted)
-        self._schedule.put(turn, pause)
+        self._retries.later(turn, reason)

@@ -413,6 +413,8 @@ def test_a_table_that_was_made_anew_is_noticed_within_a_minute_and_is_a_gap(chec
     poller.run_for(100)
     old, gone = model.streams[0].arn, model.now
     model.streams.clear()
+    model.now += 0.4
+    poller.run(lambda: "does not exist" in poller.source.trouble)
     model.now += 10
     model.enable()
     poller.run(poller.has_seen(model.write(root(model), 1)), within=60)
