@@ -14,7 +14,6 @@ from ...dispatch.ahead import Ahead, Meanwhile, Sent
 from ...dispatch.observers import NO_ANSWER
 from ...dispatch.outcomes import APPLIED, NOT_SENT, OUT_OF_TIME, PATIENCE, SUCCEEDED, Outcome
 from ...dispatch.stuck import probe
-from ...dispatch.suspects import Suspects, parts_of_suspects
 from ...errors import Halt, Retry
 from ...routing import Index, IndexDeclaration
 from ...search.answers import Done, entries_in
@@ -24,10 +23,11 @@ from .body import Chunk, chunks, serialise
 from .copies import Copies
 from .indices import create_behind
 from .pace import Pace
+from .suspects import Line, SuspectWrites
 from .targets import SeenTargets, Target, look
 from .values import mapping_conflict
 
-REFUSED, FORBIDDEN, GONE = 400, 403, 404
+REFUSED, GONE = 400, 404
 """Statuses of results. GONE is never that of a document that was not found, which is APPLIED."""
 
 MOVED = Result(Outcome.RETRY, "the index was replaced by the one it was copied to")
@@ -48,7 +48,7 @@ class SearchSink:
         self._indices = indices
         self._targets = SeenTargets(clock)
         self._pace = Pace(context.settings.bulk_actions, context.settings.bulk_bytes)
-        self._suspects = Suspects()
+        self._suspects = SuspectWrites()
         self._copies = Copies(context, observer)
         self._absences = Absences()
 
@@ -71,42 +71,26 @@ class SearchSink:
         results: dict[int, Result] = {}
         metas = {name: target.meta for name, target in targets.items()}
         lines = serialise(writes, metas, results, self._context.settings.document_bytes)
-        held: list[tuple[int, bytes]] = []
+        held: list[Line] = []
         if self._suspects:
-            lines = self._hold_back(lines, writes, held)
+            lines = self._suspects.hold_back(lines, writes, held)
         self._send_all(self._requests(lines, meanwhile), writes, results)
         if held:
             self._send_suspects(held, writes, results)
         if self._suspects:
-            self._suspects.clear(_key_of(writes[p]) for p, result in results.items() if result.outcome.done)
+            self._suspects.clear(writes, results)
         if any(target.also for target in targets.values()):
             self._copy(writes, targets, results)
         return [results[position] for position in range(len(writes))]
 
-    def _hold_back(
-        self, lines: Iterable[tuple[int, bytes]], writes: Sequence[Write], held: list[tuple[int, bytes]]
-    ) -> Iterator[tuple[int, bytes]]:
-        """Yield the lines of the writes that are no suspects; the others are held."""
-        for line in lines:
-            if self._suspects.size_of(_key_of(writes[line[0]])):
-                held.append(line)
-            else:
-                yield line
-
-    def _send_suspects(
-        self, held: Sequence[tuple[int, bytes]], writes: Sequence[Write], results: dict[int, Result]
-    ) -> None:
+    def _send_suspects(self, held: Sequence[Line], writes: Sequence[Write], results: dict[int, Result]) -> None:
         """Send what has failed before apart from all others, to indices that take other writes."""
         taking = {writes[position].target for position, result in results.items() if result.outcome in SUCCEEDED}
-        keys = {position: _key_of(writes[position]) for position, _ in held}
-        by_target: dict[str, list[tuple[int, bytes]]] = {}
-        for line in sorted(held, key=lambda line: self._suspects.turn_of(keys[line[0]])):
-            by_target.setdefault(writes[line[0]].target, []).append(line)
-        for target, lines in by_target.items():
-            if target not in taking and probe(writes[lines[0][0]], self).outcome not in SUCCEEDED:
-                results.update(dict.fromkeys([position for position, _ in lines], NOT_SENT))
+        for target, parts in self._suspects.by_target(held, writes).items():
+            first = parts[0][0][0]
+            if target not in taking and probe(writes[first], self).outcome not in SUCCEEDED:
+                results.update((position, NOT_SENT) for part in parts for position, _ in part)
                 continue
-            parts = list(parts_of_suspects(lines, lambda line: self._suspects.size_of(keys[line[0]])))
             made = (chunk for part in parts for chunk in chunks(part, self._pace))
             self._send_all(((chunk, None) for chunk in made), writes, results)
 
@@ -191,7 +175,7 @@ class SearchSink:
                     self._send(half, writes, results)
             elif refused.status in (REFUSED, BROKEN):
                 self._find(chunk, writes, results)
-        self._suspect(chunk, refused, writes, results)
+        self._suspects.add(chunk, refused, writes, results)
 
     def _find(self, chunk: Chunk, writes: Sequence[Write], results: dict[int, Result]) -> None:
         """Looks for the action that makes the server fail, for as long as there is a half that does not."""
@@ -202,17 +186,7 @@ class SearchSink:
                 continue
             if other is None and len(half.positions) > 1:
                 self._find(half, writes, results)
-            self._suspect(half, failed, writes, results)
-
-    def _suspect(self, chunk: Chunk, refused: Result, writes: Sequence[Write], results: dict[int, Result]) -> None:
-        """Suspect the actions that a refused request leaves. One that was sent with others is not blamed."""
-        if refused is OUT_OF_TIME or refused.outcome is not Outcome.RETRY:
-            return
-        left = [position for position in chunk.positions if results[position] is refused]
-        if len(chunk.positions) > 1:
-            results.update(dict.fromkeys(left, replace(refused, status=None, shared=True)))
-        if len(writes) > 1 and refused.status not in (BUSY, FORBIDDEN):
-            self._suspects.add([_key_of(writes[position]) for position in left], len(chunk.positions))
+            self._suspects.add(half, failed, writes, results)
 
     def _request(
         self, chunk: Chunk, writes: Sequence[Write], results: dict[int, Result], beside: Meanwhile | None = None
@@ -265,11 +239,6 @@ class SearchSink:
         if refused.status == TOO_LARGE:
             self._pace.too_large(chunk.size)
         return refused
-
-
-def _key_of(write: Write) -> tuple[str, str]:
-    """What names a document."""
-    return write.target, write.id
 
 
 def explained(result: Result, write: Write) -> Result:
