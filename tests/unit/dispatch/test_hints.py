@@ -317,15 +317,19 @@ def test_a_deletion_whose_object_is_there_is_a_creation():
     assert items(bench) == [PutItem({"id": "k"})]
 
 
-def test_an_object_that_goes_while_its_item_is_written_takes_the_item_along():
+def while_it_vanishes(route: type[BucketRoute], **declared: Any) -> Bench:
+    """A bench on which the object k is there, until the route is asked what to make of it."""
     world = Truth(objects=["k"])
 
-    class Slow(Uploads):
-        def created(self, upload, context):
-            world.objects.discard("k")
-            return super().created(upload, context)
+    def created(self: Any, upload: Any, context: Any) -> Any:
+        world.objects.discard("k")
+        return route.created(self, upload, context)
 
-    bench = Bench(Slow(), truth=world)
+    return Bench(type("Slow", (route,), {"created": created, **declared})(), truth=world)
+
+
+def test_an_object_that_goes_while_its_item_is_written_takes_the_item_along():
+    bench = while_it_vanishes(Uploads)
     assert bench.outcomes(s3_record("k")) == ["APPLIED"]
     assert items(bench) == [PutItem({"id": "k"}), DeleteItem({"id": "k"})]
 
@@ -433,14 +437,7 @@ def test_a_message_that_points_to_an_object_is_written_at_the_version_that_it_me
 )
 def test_an_object_without_an_order_is_read_again_after_it_was_written(raw):
     """All such records have one version: of two that read at different moments, the first may write last."""
-    world = Truth(objects=["k"])
-
-    class Slow(Files):
-        def created(self, upload, context):
-            world.objects.discard("k")
-            return super().created(upload, context)
-
-    bench = Bench(Slow(), truth=world)
+    bench = while_it_vanishes(Files)
     assert bench.outcomes(raw) == ["APPLIED"]
     assert bench.documents == {}
 
@@ -542,16 +539,7 @@ def test_rows_of_a_record_that_names_no_content_are_of_what_is_stored():
 
 
 def test_an_object_in_an_index_without_versions_is_looked_at_again():
-    world = Truth(objects=["k"])
-
-    class Slow(Files):
-        versions: ClassVar = None
-
-        def created(self, upload, context):
-            world.objects.discard("k")
-            return super().created(upload, context)
-
-    bench = Bench(Slow(), truth=world, clock=lambda: 0.0)
+    bench = while_it_vanishes(Files, versions=None)
     assert bench.outcomes(s3_record("k")) == ["APPLIED"]
     assert bench.documents == {}
 
