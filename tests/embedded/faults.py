@@ -34,6 +34,12 @@ FAULTS = (
     "hang",
     "late after applying",
     "413",
+    "302",
+    "407",
+    "items remote model",
+    "items null",
+    "other JSON",
+    "no JSON after applying",
 )
 """What happens to a whole request, or to some of its items. None lasts."""
 
@@ -51,6 +57,7 @@ ERRORS = {
     "items 503": (503, "unavailable_shards_exception"),
     "items blocked": (403, "cluster_block_exception"),
     "items without index": (404, "index_not_found_exception"),
+    "items remote model": (400, "status_exception"),
 }
 
 
@@ -117,8 +124,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             )
         elif fault in HELD:
             self._hold(body, actions, fault)
-        elif fault in ("401", "429", "503"):
+        elif fault in ("302", "401", "407", "429", "503"):
             self._answer(int(fault), b'{"error":"busy"}')
+        elif fault == "other JSON":
+            self._answer(200, b'{"message":null}')
         elif fault == "413" and len(actions) > 1:
             self._answer(413, b"")
         elif fault == "reset":
@@ -153,7 +162,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         else:
             if fault == "late after applying":
                 time.sleep(2 * TIMEOUT)
-            self._answer(200, text)
+            self._answer(200, b"<html>" if fault == "no JSON after applying" else text)
 
     def _hold(self, body: bytes, actions: list[tuple[str, bytes]], fault: str) -> None:
         busy = {"items": [failure(name, "items 429") for name, _ in actions]}
@@ -198,7 +207,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.connection.shutdown(socket.SHUT_RDWR)
 
 
-def failure(name: str, fault: str) -> dict[str, Any]:
+def failure(name: str, fault: str) -> dict[str, Any] | None:
+    if fault == "items null" and name != BROKEN:
+        return None
     status, kind = (500, "internal_error") if name == BROKEN else ERRORS[fault]
     return {"index": {"_id": name, "status": status, "error": {"type": kind, "reason": "made to fail"}}}
 
