@@ -81,7 +81,8 @@ class FaultyAws:
                 serve(request)
             raise BREAKS[fault](endpoint_url=request.url, error="made to fail")
         status, text = error(service, *ANSWERS[fault]) if fault else serve(request)
-        return AWSResponse(request.url, status, {"Content-Length": str(len(text))}, Body(text))
+        headers = {"Content-Length": str(len(text)), "Last-Modified": "Sun, 22 Nov 2026 00:00:00 GMT"}
+        return AWSResponse(request.url, status, headers, Body(text))
 
     def _s3(self, request: Any) -> tuple[int, bytes]:
         _, _, key = unquote(urlsplit(request.url).path)[1:].partition("/")
