@@ -1,49 +1,102 @@
-"""A new index in the place of another: how it is made, and how it takes over."""
+"""A new index in the place of another: how it is made, how it takes over, and how an index is deleted.
+
+Each step is one request, and what it leaves can be told from the aliases alone (`sinks/search/targets.py`): an
+operation that was killed at any moment can be run again.
+"""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from collections.abc import Sequence
 
 from ..context import Context
+from ..errors import SettingsError
 from ..routing import IndexDeclaration
 from ..sinks.search.indices import create
-from ..sinks.search.targets import ALSO, Action, Target, add, change_aliases, look, remove
-from .marks import BUILDING, BUILT, meta_of, put_state, state_of
+from ..sinks.search.targets import (
+    ALSO,
+    NEW,
+    OLD,
+    Action,
+    Target,
+    add,
+    change_aliases,
+    drop,
+    is_behind,
+    look,
+    remove,
+    require,
+)
 
 logger = logging.getLogger(__name__)
 
 
-def prepare(context: Context, declared: IndexDeclaration, target: Target, *aliases: str) -> str:
-    """Makes an empty index that is to replace another, with no aliases but these; its name.
+class Changed(SettingsError):
+    """The indices are not what they were a moment ago: another process has changed them. Run it again."""
 
-    What is left of one that never did is deleted. Raises what opensearch-py raises.
+
+def prepare(context: Context, declared: IndexDeclaration, target: Target, *aliases: str) -> str:
+    """Create an empty index that is to replace the live one, with no aliases but `--new` and these.
+
+    Return its name. What is left of rebuilds that failed is deleted. Raises what opensearch-py raises.
     """
-    for left in target.taken:
-        if left not in (target.live, *target.also) and state_of(context, left) == BUILDING:
-            logger.warning("what is left of a failed rebuild is deleted", extra={"index": left})
-            context.search.indices.delete(index=left)
+    failed = [index for index in target.stale if index not in target.old]
+    if failed:
+        logger.warning("what is left of a failed rebuild is deleted", extra={"index": ", ".join(failed)})
+        delete(context, target, failed)
     new = look(context, [declared.name])[declared.name].next
-    noted = {**declared.mapping, "_meta": meta_of(declared.mapping, BUILDING)}
-    create(context, replace(declared, mapping=noted), new, *aliases)
+    create(context, declared, new, target.name + NEW, *aliases)
     return new
 
 
 def put_in_place(context: Context, declared: IndexDeclaration, target: Target, new: str) -> None:
-    """Puts an index in place of the one that is searched: every alias of that, and those declared, move at once.
+    """Put an index in place of the live one: every alias of that, and those declared, move at once.
 
-    If the new one was a copy of the old, the old is one of the new from then on. If not, or if the name itself is
-    the old index, that is deleted in the same moment. Raises what opensearch-py raises.
+    If the new one was a copy, the old one is a copy from then on. If it was stale, the old one is stale. Else, or
+    if the name itself is the old index, the old one is deleted in the same moment. Raises Changed, and does
+    nothing, if one of the two is not what `target` says any longer; and what opensearch-py raises.
     """
-    old, copies = target.live, target.name + ALSO
-    was_copy = new in target.also
+    name, old = target.name, target.live
     found = context.search.indices.get_alias(index=old)[old]["aliases"]
-    there = {alias: properties for alias, properties in found.items() if alias != copies}
-    wanted = {target.name: {}, **{alias: {} for alias in declared.aliases}, **there}
-    moves: list[Action] = [remove(new, copies)] if was_copy else []
-    if was_copy and target.is_alias:
-        moves += [*(remove(old, alias) for alias in there), add(old, copies)]
+    ours = {name, name + ALSO, name + NEW, name + OLD}
+    others = {alias: of for alias, of in found.items() if alias not in ours and not is_behind(name, alias)}
+    moves: list[Action] = [remove(new, name + NEW), remove(new, name + OLD)]
+    if new in target.also:
+        moves.append(require(new, name + ALSO))
+    if target.is_alias and new in (*target.also, *target.stale):
+        moves += [require(old, name), *(remove(old, alias) for alias in others)]
+        moves.append(add(old, name + (NEW if new in target.old else OLD)))
+        moves += [add(old, name + ALSO)] if new in target.also else []
+    elif target.is_alias:
+        moves += drop(old, new)
     else:
         moves.append({"remove_index": {"index": old}})
-    put_state(context, new, BUILT)
-    change_aliases(context, *moves, *(add(new, alias, properties) for alias, properties in wanted.items()))
+    wanted = {name: found.get(name, {}), **{alias: {} for alias in declared.aliases}, **others}
+    _change(context, target, *moves, *(add(new, alias, properties) for alias, properties in wanted.items()))
+
+
+def delete(context: Context, target: Target, indices: Sequence[str]) -> None:
+    """Delete indices beside the live one. Raises Changed, and what opensearch-py raises."""
+    _change(context, target, *(action for index in indices for action in drop(index, target.live)))
+
+
+def _change(context: Context, target: Target, *actions: Action) -> None:
+    from opensearchpy.exceptions import NotFoundError
+
+    try:
+        change_aliases(context, *actions)
+    except NotFoundError as error:
+        raise Changed(
+            f"another process has changed the indices of {target.name} meanwhile: run it again"
+        ) from error
+
+
+def contents_of(context: Context, index: str) -> str:
+    """An index and the number of its documents, in words."""
+    count = int(context.search.count(index=index)["count"])
+    return f"the index {index} with {count:,} document{'' if count == 1 else 's'}"
+
+
+def uuid_of(context: Context, index: str) -> str:
+    """What tells an index from another that had its name before."""
+    return str(context.search.indices.get_settings(index=index)[index]["settings"]["index"]["uuid"])

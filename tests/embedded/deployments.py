@@ -57,6 +57,18 @@ def drop(search_url: str, name: str) -> None:
         ask("DELETE", f"{search_url}/{index}")
 
 
+@contextmanager
+def auto_create(search_url: str) -> Iterator[None]:
+    """Within the block the server makes an index of whatever is written, as most servers do."""
+    url, setting = f"{search_url}/_cluster/settings", "action.auto_create_index"
+    before = ask("GET", f"{url}?flat_settings=true")["persistent"].get(setting)
+    ask("PUT", url, {"persistent": {setting: "true"}})
+    try:
+        yield
+    finally:
+        ask("PUT", url, {"persistent": {setting: before}})
+
+
 def documents_of(search_url: str, index: str) -> dict[str, Any]:
     """Everything that a search finds."""
     ask("POST", f"{search_url}/{index}/_refresh")

@@ -17,10 +17,9 @@ from service.context import Context
 from service.entrypoints.cli import main
 from service.operations import rebuild as rebuilding
 from service.operations.doctor import ERROR, WARNING, Finding, Patient, diagnose
-from service.operations.marks import BUILDING, BUILT, meta_of
 from service.routing import IndexDeclaration
 from service.sinks.search.indices import index_body
-from service.sinks.search.targets import ALSO
+from service.sinks.search.targets import ALSO, NEW, OLD
 
 
 def findings(deployment: Deployment, **settings: Any) -> list[Finding]:
@@ -120,10 +119,9 @@ def made_by_a_write(d: Deployment) -> None:
     ask("PUT", f"{d.search_url}/{d.index}/_doc/a", {"metadata": {"width": 1}})
 
 
-def make_index(d: Deployment, name: str, state: str = "", *aliases: str, **says: Any) -> None:
-    """Makes an index as the service does, for a rebuild where it says how far that is."""
-    mapping = {**Images.mapping, **({"_meta": meta_of({}, state)} if state else {})}
-    body = index_body(IndexDeclaration(name, mapping), d.settings)
+def make_index(d: Deployment, name: str, *aliases: str, **says: Any) -> None:
+    """Makes an index as the service does."""
+    body = index_body(IndexDeclaration(name, Images.mapping), d.settings)
     ask("PUT", f"{d.search_url}/{name}", {**body, "aliases": dict.fromkeys(aliases, says)})
 
 
@@ -135,12 +133,12 @@ def under_its_own_name(d: Deployment) -> None:
 def written_nowhere(d: Deployment) -> None:
     drop(d.search_url, d.index)
     for number in (1, 2):
-        make_index(d, f"{d.index}-{number:06d}", "", d.index)
+        make_index(d, f"{d.index}-{number:06d}", d.index)
 
 
 def closed_to_writes(d: Deployment) -> None:
     drop(d.search_url, d.index)
-    make_index(d, f"{d.index}-000001", "", d.index, is_write_index=False)
+    make_index(d, f"{d.index}-000001", d.index, is_write_index=False)
 
 
 def without_alias(d: Deployment) -> None:
@@ -148,11 +146,11 @@ def without_alias(d: Deployment) -> None:
     ask("POST", f"{d.search_url}/_aliases", {"actions": actions})
 
 
-def beside(number: int, state: str, copy: bool) -> Callable[[Deployment], None]:
-    """Has another index beside the one that is searched; a `copy` gets the same writes."""
+def beside(number: int, *suffixes: str) -> Callable[[Deployment], None]:
+    """Has another index beside the one that is searched, with aliases of a rebuild."""
 
     def plant(d: Deployment) -> None:
-        make_index(d, f"{d.index}-{number:06d}", state, *([d.index + ALSO] if copy else []))
+        make_index(d, f"{d.index}-{number:06d}", *(d.index + suffix for suffix in suffixes))
 
     return plant
 
@@ -171,10 +169,11 @@ FAULTS: dict[str, tuple[Callable[[Deployment], Any], list[tuple[str, str]]]] = {
     "an alias without an index that is written": (written_nowhere, [("alias", ERROR)]),
     "an alias that may not be written": (closed_to_writes, [("alias", ERROR)]),
     "an index whose alias is gone": (without_alias, [("alias", ERROR)]),
-    "a rebuild that nobody ended": (beside(2, BUILDING, copy=True), [("rebuild", WARNING)]),
-    "a rebuild that has failed": (beside(2, BUILDING, copy=False), [("rebuild", WARNING)]),
-    "an index that was replaced, and is kept": (beside(0, BUILT, copy=True), [("rebuild", WARNING)]),
-    "an index that nobody uses": (beside(0, "", copy=False), [("rebuild", WARNING)]),
+    "a rebuild that nobody ended": (beside(2, ALSO, NEW), [("rebuild", WARNING)]),
+    "a rebuild that has failed": (beside(2, NEW), [("rebuild", WARNING)]),
+    "an index that was replaced, and is kept": (beside(0, ALSO, OLD), [("rebuild", WARNING)]),
+    "an index that was replaced, and has missed writes": (beside(0, OLD), [("rebuild", WARNING)]),
+    "an index that nobody uses": (beside(0), [("rebuild", WARNING)]),
     "a bucket that is not there": (
         lambda d: aws_client(d.aws_url, "s3").delete_bucket(Bucket=d.bucket),
         [("bucket", ERROR)],
@@ -211,10 +210,14 @@ def test_what_is_said_of_aliases_puts_them_right(deployment: Deployment):
 def test_what_is_said_of_rebuilds_puts_them_right(deployment: Deployment, monkeypatch, capsys):
     """Each of the commands that a remedy names leaves nothing to find."""
     monkeypatch.setattr(rebuilding, "UNTIL_ALL_HAVE_SEEN", 0.0)
+    monkeypatch.setattr(rebuilding, "longest_request", lambda settings: 0.0)
+    quick = ["--patience=1"]
     plants = {
-        beside(2, BUILDING, copy=True): ["--abandon"],
-        beside(2, BUILDING, copy=False): ["--rebuild", "--drop-old"],
-        beside(9, BUILT, copy=True): ["--drop-old"],
+        beside(2, ALSO, NEW): ["--abandon"],
+        beside(3, NEW): ["--rebuild", "--drop-old"],
+        beside(8, ALSO, OLD): ["--drop-old"],
+        beside(9, OLD): ["--rollback --accept-stale", "--abandon"],
+        beside(10, NEW): ["--abandon"],
         under_its_own_name: ["--rebuild --replace-index"],
     }
     for plant, steps in plants.items():
@@ -222,7 +225,7 @@ def test_what_is_said_of_rebuilds_puts_them_right(deployment: Deployment, monkey
         for step in steps:
             (found,) = findings(deployment)
             (command,) = re.findall(rf"`python -m service ([^`]*{step})`", found.remedy)
-            assert main([*command.split(), "--patience=1", *deployment_options(deployment, monkeypatch)]) == 0
+            assert main([*command.split(), "--yes", *quick, *deployment_options(deployment, monkeypatch)]) == 0
         assert findings(deployment) == []
 
 

@@ -23,7 +23,7 @@ from service.operations.backfill import Manner, Scan, backfill
 from service.operations.rebuild import Change, Rebuilt, change
 from service.operations.tables import Which
 from service.records.serializer import typed
-from service.sinks.search import sink as search_sink
+from service.sinks.search import targets
 
 SIZE = 60
 SCAN = Scan(segments=7)
@@ -195,8 +195,9 @@ def rebuilt(app: App, queue: str = "", **what: bool) -> Rebuilt:
 def test_a_new_index_is_filled_by_others_and_then_put_in_place(
     deployment: Deployment, queue: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(search_sink, "SEEN_FOR", 0.1)
+    monkeypatch.setattr(targets, "SEEN_FOR", 0.1)
     monkeypatch.setattr(rebuilding, "UNTIL_ALL_HAVE_SEEN", 0.5)
+    monkeypatch.setattr(rebuilding, "longest_request", lambda settings: 0.0)
     fill(deployment, SIZE)
     backfill(deployment.app, Which(), SCAN, Manner(), lambda more: None)
     with App(replace(deployment.settings), [Images(), ImageUploads()]) as app:

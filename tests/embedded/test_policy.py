@@ -318,6 +318,7 @@ def operate(app: App) -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rebuilding, "UNTIL_ALL_HAVE_SEEN", 0.0)
+    monkeypatch.setattr(rebuilding, "longest_request", lambda settings: 0.0)
     monkeypatch.setattr(backfilling, "wait_for_margin", lambda *_: None)
 
 

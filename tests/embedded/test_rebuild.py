@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from threading import Event, Thread
 from typing import Any, ClassVar
 
 import pytest
-from deployments import Deployment, Running, ask, changing, documents_of, eventually, fill
+from deployments import Deployment, Running, ask, auto_create, changing, documents_of, eventually, fill
 
 from routes.images import Images, ImageUploads
 from service.app import App
 from service.errors import SettingsError
+from service.operations import filling
 from service.operations import rebuild as rebuilding
 from service.operations.backfill import Manner, Scan, backfill
 from service.operations.rebuild import Change, Rebuilt, change
 from service.operations.tables import Which
-from service.sinks.search import sink as search_sink
+from service.sinks.search import copies, targets
 
 SCAN = Scan(segments=2)
 
@@ -34,8 +36,9 @@ class Described(Images):
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Writers look every moment, so that a rebuild need not wait for ten seconds."""
-    monkeypatch.setattr(search_sink, "SEEN_FOR", 0.1)
+    monkeypatch.setattr(targets, "SEEN_FOR", 0.1)
     monkeypatch.setattr(rebuilding, "UNTIL_ALL_HAVE_SEEN", 0.5)
+    monkeypatch.setattr(rebuilding, "longest_request", lambda settings: 0.0)
 
 
 @pytest.fixture
@@ -117,20 +120,22 @@ def test_the_old_index_is_kept_in_step_until_it_is_dropped_and_there_is_a_way_ba
     running.items.put_item(Item={"id": "i0003", "title": "after"})
     running.items.delete_item(Key={"id": "i0004"})
     eventually(lambda: titles(running), truth(running))
-    with pytest.raises(SettingsError, match="--drop-old or --rollback"):
+    with pytest.raises(SettingsError, match="--drop-old deletes it, --rollback puts it back"):
         do(released, rebuild=True)
     assert do(released, rollback=True).live == f"{running.index}-000001"
     assert titles(running) == truth(running)
     running.items.put_item(Item={"id": "i0005", "title": "after the way back"})
     eventually(lambda: titles(running), truth(running))
-    assert do(released, rollback=True).live == f"{running.index}-000002"
+    with pytest.raises(SettingsError, match="nothing to roll back"):
+        do(released, rollback=True)
+    assert do(released, rebuild=True).live == f"{running.index}-000002"
     assert titles(running) == truth(running)
     do(released, drop_old=True)
-    assert ask("GET", f"{running.search_url}/{running.index}-000001") is None
+    assert list(ask("GET", f"{running.search_url}/{running.index}*/_alias")) == [f"{running.index}-000002"]
     running.items.put_item(Item={"id": "i0006", "title": "at the end"})
     eventually(lambda: titles(running), truth(running))
     assert list(ask("GET", f"{running.search_url}/{running.index}*/_alias")) == [f"{running.index}-000002"]
-    with pytest.raises(SettingsError, match="nothing was put in place"):
+    with pytest.raises(SettingsError, match="nothing to roll back"):
         do(released, rollback=True)
 
 
@@ -160,7 +165,7 @@ def test_a_new_index_is_as_declared_and_is_found_by_another_name_only_once_it_is
         update = indices.update_aliases
 
         def updated(body: Any) -> Any:
-            requests.append([alias for one in body["actions"] for of in one.values() if (alias := of["alias"])])
+            requests.append([of.get("alias") for one in body["actions"] for of in one.values()])
             return update(body=body)
 
         indices.update_aliases = updated
@@ -172,7 +177,7 @@ def test_a_new_index_is_as_declared_and_is_found_by_another_name_only_once_it_is
         assert (found["index.refresh_interval"], found["index.number_of_shards"]) == ("7s", "2")
         do(app, rollback=True)
         assert holders() == {first}
-        do(app, rollback=True)
+        do(app, rebuild=True)
         assert holders() == {second}
         do(app, drop_old=True)
         led.clear()
@@ -235,10 +240,10 @@ def test_a_write_that_the_new_index_cannot_take_ends_the_rebuild_and_disturbs_no
 
     with App(running.settings, [Dated(), ImageUploads()]) as app:
         one = do(app, meanwhile, rebuild=True)
-    assert (one.done, "could not take a write" in one.words) == (False, True)
+    assert (one.done, "has missed a write" in one.words) == (False, True)
     assert running.rejected() == []
     assert titles(running) == truth(running)
-    assert do(released, rebuild=True).live == f"{running.index}-000002"  # what was left of the other is gone
+    assert do(released, rebuild=True).live == f"{running.index}-000003"  # what was left of the other is gone
 
 
 def test_an_interrupted_rebuild_goes_on_and_an_abandoned_one_leaves_nothing(
@@ -257,7 +262,7 @@ def test_an_interrupted_rebuild_goes_on_and_an_abandoned_one_leaves_nothing(
     assert list(ask("GET", f"{running.search_url}/{running.index}*/_alias")) == [f"{running.index}-000001"]
     with pytest.raises(KeyboardInterrupt):
         do(released, interrupt, rebuild=True)
-    assert do(released, rebuild=True).live == f"{running.index}-000002"
+    assert do(released, rebuild=True).live == f"{running.index}-000003"
     assert titles(running) == truth(running)
 
 
@@ -304,3 +309,95 @@ def test_an_index_that_was_never_made_is_told(deployment: Deployment) -> None:
         pytest.raises(SettingsError, match="backfill alone"),
     ):
         do(app, rebuild=True)
+
+
+def test_an_old_index_that_is_blocked_for_seconds_is_kept_and_a_rollback_lacks_nothing(
+    running: Deployment, released: App
+) -> None:
+    fill(running, 5)
+    eventually(lambda: len(titles(running)), 5)
+    do(released, rebuild=True)
+    old = f"{running.search_url}/{running.index}-000001"
+    ask("PUT", f"{old}/_settings", {"index.blocks.write": True})
+    running.items.put_item(Item={"id": "i0002", "title": "while it is blocked"})
+    running.items.delete_item(Key={"id": "i0003"})
+    eventually(lambda: titles(running).get("i0002"), "while it is blocked")  # searched at once
+    ask("PUT", f"{old}/_settings", {"index.blocks.write": False})
+    eventually(lambda: titles(running, f"{running.index}-000001"), truth(running))
+    assert do(released, rollback=True).live == f"{running.index}-000001"
+    assert titles(running) == truth(running)
+
+
+def test_an_old_index_that_has_missed_a_write_is_put_back_only_if_that_is_accepted(
+    running: Deployment, released: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copies, "RETRY_FOR", 0.0)
+    fill(running, 5)
+    eventually(lambda: len(titles(running)), 5)
+    do(released, rebuild=True)
+    ask("PUT", f"{running.search_url}/{running.index}-000001/_settings", {"index.blocks.write": True})
+    running.items.put_item(Item={"id": "i0002", "title": "missed"})
+    eventually(lambda: titles(running).get("i0002"), "missed")
+    old = f"{running.index}-000001"
+    aliases = f"{running.search_url}/{old}/_alias"
+    eventually(lambda: set(ask("GET", aliases)[old]["aliases"]), {f"{running.index}--old"})
+    with pytest.raises(SettingsError, match=r"000001 has missed writes .*--accept-stale.*--drop-old deletes it"):
+        do(released, rollback=True)
+    with pytest.raises(SettingsError, match="--drop-old"):
+        do(released, rebuild=True)
+    assert do(released, rollback=True, accept_stale=True).live == old
+    assert "000002 is deleted" in do(released, abandon=True).words
+    assert list(ask("GET", f"{running.search_url}/{running.index}*/_alias")) == [old]
+
+
+def test_a_late_write_to_an_index_that_was_dropped_creates_none(running: Deployment, released: App) -> None:
+    fill(running, 3)
+    eventually(lambda: len(titles(running)), 3)
+    do(released, rebuild=True)
+    do(released, drop_old=True)
+    version = {"version": 2**62, "version_type": "external_gte"}
+    meta = {"_index": f"{running.index}-000001", "_id": "i0001", **version}
+    lines = [{"index": meta}, {"title": "late"}, {"delete": {**meta, "_id": "i0002"}}]
+    body = "".join(json.dumps(line) + "\n" for line in lines).encode()
+    with auto_create(running.search_url):
+        answer = released.context.search.bulk(body=body)
+    assert [item["status"] for entry in answer["items"] for item in entry.values()] == [400, 400]
+    assert list(ask("GET", f"{running.search_url}/{running.index}*/_alias")) == [f"{running.index}-000002"]
+    assert titles(running) == truth(running)
+    assert do(released, rebuild=True).live == f"{running.index}-000003"
+
+
+def test_a_rebuild_whose_copy_is_given_up_stops_at_the_next_page(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages: list[int] = []
+    monkeypatch.setattr(rebuilding, "SEEN_FOR", 0.0)
+    monkeypatch.setattr(filling, "load_tables", lambda *words: [words[6](1) for _ in range(50)])
+
+    def advance(more: int) -> None:
+        pages.append(more)
+        if len(pages) == 3:
+            alias = {"index": f"{deployment.index}-000002", "alias": f"{deployment.index}--also"}
+            ask("POST", f"{deployment.search_url}/_aliases", {"actions": [{"remove": alias}]})
+
+    backfill(deployment.app, Which(), SCAN, Manner(), lambda more: None)
+    fill(deployment, 1)
+    with App(deployment.settings, [Described(), ImageUploads()]) as app:
+        backfill(app, Which(), SCAN, Manner(), lambda more: None)
+        one = do(app, advance, rebuild=True)
+        assert (one.done, "has missed a write" in one.words) == (False, True)
+        assert len(pages) == 3
+        assert "000002 is deleted" in do(app, abandon=True).words
+
+
+def test_a_new_index_that_was_begun_by_another_release_is_not_gone_on_with(deployment: Deployment) -> None:
+    fill(deployment, 2)
+    backfill(deployment.app, Which(), SCAN, Manner(), lambda more: None)
+    aliases = {f"{deployment.index}--also": {}, f"{deployment.index}--new": {}}
+    mapping = {"date_detection": False, "properties": {"title": {"type": "date"}}}
+    ask("PUT", f"{deployment.search_url}/{deployment.index}-000002", {"mappings": mapping, "aliases": aliases})
+    with App(deployment.settings, [Described(), ImageUploads()]) as app:
+        with pytest.raises(SettingsError, match=r"title: type date -> text.*--abandon"):
+            do(app, rebuild=True)
+        assert do(app, abandon=True).done
+        assert do(app, rebuild=True).live == f"{deployment.index}-000003"

@@ -17,6 +17,7 @@ from service.operations import rebuild as rebuilding
 def place(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Deployment:
     """A table of a few items, which the command line finds."""
     monkeypatch.setattr(rebuilding, "UNTIL_ALL_HAVE_SEEN", 0.0)
+    monkeypatch.setattr(rebuilding, "longest_request", lambda settings: 0.0)
     for name, value in deployment.environment.items():
         monkeypatch.setenv(name, value)
     fill(deployment, 5)
@@ -64,8 +65,52 @@ def test_an_index_is_rebuilt_and_the_old_one_dropped(place: Deployment, capsys: 
     assert main(["backfill", "--rebuild", "--patience=0"]) == 0
     new, old = f"{place.index}-000002", f"{place.index}-000001"
     assert capsys.readouterr().out == f"{place.index}: {new} is in place of {old}\n"
-    assert main(["backfill", "--drop-old"]) == 0
+    assert main(["backfill", "--rebuild"]) == 2
+    assert "--drop-old deletes it, --rollback puts it back" in capsys.readouterr().err
+    assert main(["backfill", "--rollback"]) == 0
+    assert capsys.readouterr().out == f"{place.index}: {old} is back in place of {new}\n"
+    assert main(["backfill", "--rollback"]) == 2  # again: it does not undo what it has done
+    told = capsys.readouterr().err
+    assert f"nothing to roll back: {old} is searched" in told
+    assert "`--rebuild` goes on" in told
+    assert list(ask("GET", f"{place.search_url}/_alias/{place.index}")) == [old]
+    assert main(["backfill", "--rebuild", "--patience=0"]) == 0
+    capsys.readouterr()
+    assert main(["backfill", "--drop-old", "--yes"]) == 0
     assert capsys.readouterr().out == f"{place.index}: {old} is deleted\n"
+    assert main(["backfill", "--drop-old"]) == 0  # again: there is nothing to ask about
+    assert capsys.readouterr().out == f"{place.index}: no replaced index is kept; {new} is searched\n"
+
+
+@pytest.mark.parametrize(("build", "word", "number"), [(["--rebuild"], "--drop-old", 1), ([], "--abandon", 2)])
+def test_nothing_is_deleted_unless_that_is_confirmed(
+    place: Deployment,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    build: list[str],
+    word: str,
+    number: int,
+):
+    main(["backfill"])
+    index = f"{place.index}-{number:06d}"
+    if build:
+        assert main(["backfill", *build, "--patience=0"]) == 0
+    else:
+        aliases = {f"{place.index}--also": {}, f"{place.index}--new": {}}
+        ask("PUT", f"{place.search_url}/{index}", {"aliases": aliases})
+    documents = f"the index {index} with {5 if build else 0} documents"
+    assert main(["backfill", word]) == 2
+    assert documents in (told := capsys.readouterr().err)
+    assert "--yes" in told
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    asked: list[str] = []
+    monkeypatch.setattr("builtins.input", lambda question: asked.append(question) or "no")
+    assert main(["backfill", word]) == 1
+    assert documents in asked[0]
+    assert ask("GET", f"{place.search_url}/{index}/_count") is not None
+    monkeypatch.setattr("builtins.input", lambda question: "yes")
+    assert main(["backfill", word]) == 0
+    assert index not in ask("GET", f"{place.search_url}/{place.index}*/_alias")
 
 
 def test_tasks_are_put_on_a_queue(place: Deployment, capsys: pytest.CaptureFixture[str]):
@@ -80,6 +125,7 @@ def test_tasks_are_put_on_a_queue(place: Deployment, capsys: pytest.CaptureFixtu
     [
         (["--rebuild", "--rollback"], "one at a time"),
         (["--loaded"], "say --rebuild --loaded"),
+        (["--accept-stale"], "say --rollback --accept-stale"),
         (["--table=other"], "no such route"),
         (["--export=/nowhere/at/all"], "no such file"),
     ],

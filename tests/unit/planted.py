@@ -76,12 +76,11 @@ class AnswersOfSearch:
         return {n: self.indices[n] for n in names} if not what and {*names} <= {*self.indices} else None
 
 
-def index_of(state: str = "", settings: Mapping[str, Any] | None = None, **aliases: Any) -> dict[str, Any]:
-    """An index as GET shows it, made by the service for the sample application; `state` is that of a rebuild."""
-    notes = {"_meta": {"streamdex": {"state": state}}} if state else {}
+def index_of(settings: Mapping[str, Any] | None = None, **aliases: Any) -> dict[str, Any]:
+    """An index as GET shows it, made by the service for the sample application."""
     return {
         "aliases": {name.replace("__", "--"): properties for name, properties in aliases.items()},
-        "mappings": {"date_detection": False, "dynamic_templates": DOUBLES, **Images.mapping, **notes},
+        "mappings": {"date_detection": False, "dynamic_templates": DOUBLES, **Images.mapping},
         "settings": {"index": {"gc_deletes": "1h", **(settings or {})}},
     }
 

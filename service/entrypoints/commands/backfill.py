@@ -9,6 +9,7 @@ from ...choice import Chosen
 from ...errors import SettingsError
 from ..progress import progress
 from .command import Command, Output, counted, quietly, tell
+from .consent import Consent
 
 
 def backfill_tables(chosen: Chosen) -> int:
@@ -23,6 +24,8 @@ def backfill_tables(chosen: Chosen) -> int:
         raise SettingsError(f"one at a time: {', '.join('--' + name.replace('_', '-') for name in wanted)}")
     if what.loaded and not what.rebuild:
         raise SettingsError("--loaded is of a rebuild: say --rebuild --loaded")
+    if what.accept_stale and not what.rollback:
+        raise SettingsError("--accept-stale is of a rollback: say --rollback --accept-stale")
     if wanted:
         return change_indices(chosen)
     with (
@@ -53,7 +56,8 @@ def change_indices(chosen: Chosen) -> int:
         progress("rebuild", "items", silent=build(Output).json) as bar,
     ):
         patience = build(Patience).patience
-        for one in change(app, build(Which), build(Change), build(Scan), build(Manner), patience, bar):
+        consents = build(Consent).given
+        for one in change(app, build(Which), build(Change), build(Scan), build(Manner), patience, bar, consents):
             tell(chosen, vars(one), f"{one.index}: {one.words}")
             good = good and one.done
     return 0 if good else 1
@@ -65,7 +69,7 @@ def options() -> Sequence[type]:
     from ...operations.tables import Which
     from ...operations.verify import Patience
 
-    return [Which, Scan, Manner, Change, Patience, Output]
+    return [Which, Scan, Manner, Change, Consent, Patience, Output]
 
 
 COMMAND = Command(

@@ -137,6 +137,7 @@ def as_json(planned: Plan, remedy: str) -> dict[str, Any]:
         "index": planned.index,
         "behind": planned.there.index if planned.there else None,
         "copies": planned.there.target.also if planned.there else (),
+        "stale": planned.there.target.stale if planned.there else (),
         "state": planned.state,
         "differences": [asdict(one) for one in differences],
         "undeclared": planned.undeclared,
@@ -161,6 +162,8 @@ def in_words(planned: Plan, remedy: str) -> str:
         lines.append(f"  put     {planned.template.words}")
     if there and there.target.also:
         lines.append(f"  gets the same writes: {', '.join(there.target.also)}")
+    if there and there.target.stale:
+        lines.append(f"  has missed writes, and gets none: {', '.join(there.target.stale)} (see doctor)")
     if planned.undeclared:
         lines.append(f"  only in the index: {some(planned.undeclared)}")
     if planned.narrow:

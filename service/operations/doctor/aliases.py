@@ -12,7 +12,6 @@ from urllib.parse import quote
 from ...program import PROGRAM
 from ...routing import BoundRoute
 from ...sinks.search.targets import Target
-from ..marks import BUILDING, state_in
 from ..tables import fills_index
 from .findings import WARNING, Finding
 from .patient import Patient
@@ -54,36 +53,41 @@ def check_missing(patient: Patient, target: Target) -> Iterator[Finding]:
 
 def strays(target: Target, indices: Aliases) -> Sequence[str]:
     """The indices that are named as those behind an alias are, and that no alias leads to."""
-    known = (target.live, *target.also)
+    known = (target.live, *target.also, *target.stale)
     return [index for index in target.taken if index not in known and not indices[index].get("aliases")]
 
 
-def check_rebuilds(
-    target: Target, stray: Sequence[str], described: Mapping[str, Any], routes: Sequence[BoundRoute]
-) -> Iterator[Finding]:
+def check_rebuilds(target: Target, stray: Sequence[str], routes: Sequence[BoundRoute]) -> Iterator[Finding]:
     """A name that is no alias, copies that get every write, and what failed rebuilds have left."""
     name, command = target.name, f"{BACKFILL} --route={_loader(routes).name}"
     rebuild = f"{command} --rebuild{'' if target.is_alias else ' --replace-index'}"
     if not target.is_alias and not target.also:
         yield _plain(name, rebuild, routes)
-    for index in target.also:
-        if _is_building(described[index]):
-            problem = f"it is a new {name} that is being filled, or was given up: each write goes to both"
-            remedy = f"if nobody rebuilds: `{rebuild}` goes on, `{command} --abandon` deletes it"
+    deletes, puts_back = f"`{command} --drop-old` deletes it", "puts it back"
+    for index in target.building:
+        problem = f"it is a new {name} that is being filled, or was given up: each write goes to both"
+        remedy = f"if nobody rebuilds: `{rebuild}` goes on, `{command} --abandon` deletes it"
+        yield Finding("rebuild", f"index {index}", problem, remedy, WARNING)
+    for index in target.kept:
+        problem = f"it was replaced by {target.live} and is kept: each write goes to both, and no rebuild begins"
+        remedy = f"{deletes}, `{command} --rollback` {puts_back}"
+        yield Finding("rebuild", f"index {index}", problem, remedy, WARNING)
+    for index in target.stale:
+        if index in target.old:
+            problem = f"it was replaced by {target.live} and has missed writes since: a rollback would lose them"
+            remedy = f"{deletes}, `{command} --rollback --accept-stale` {puts_back} without what it has missed"
         else:
-            problem = (
-                f"it was replaced by {target.live} and is kept: each write goes to both, and no rebuild begins"
+            problem = f"a rebuild of {name} has failed: it has missed a write, and gets none any longer"
+            remedy = (
+                f"the service's log says why; mend that, then `{rebuild}` begins anew, or `{command} --abandon`"
+                " deletes it"
             )
-            remedy = f"`{command} --drop-old` deletes it, `{command} --rollback` puts it back"
         yield Finding("rebuild", f"index {index}", problem, remedy, WARNING)
     for index in stray:
-        if _is_building(described[index]):
-            problem = f"a rebuild of {name} has failed: it could not take a write, and gets none any longer"
-            remedy = f"the service's log says why; mend that, and `{rebuild}` begins anew, or DELETE /{index}"
-        else:
-            problem = f"it has the name of an index behind {name}, and no alias: it gets no writes, and no search"
-            remedy = f"DELETE /{index}, unless you need what it holds"
-        yield Finding("rebuild", f"index {index}", problem, remedy, WARNING)
+        problem = f"it has the name of an index behind {name}, and no alias: it gets no writes, and no search"
+        yield Finding(
+            "rebuild", f"index {index}", problem, f"DELETE /{index}, unless you need what it holds", WARNING
+        )
 
 
 def _plain(name: str, rebuild: str, routes: Sequence[BoundRoute]) -> Finding:
@@ -102,10 +106,6 @@ def _plain(name: str, rebuild: str, routes: Sequence[BoundRoute]) -> Finding:
 
 def _loader(routes: Sequence[BoundRoute]) -> BoundRoute:
     return next(filter(fills_index, routes), routes[0])
-
-
-def _is_building(description: Mapping[str, Any]) -> bool:
-    return state_in(description.get("mappings", {})) == BUILDING
 
 
 def _put(index: str, alias: str, more: str = "") -> str:

@@ -39,10 +39,9 @@ def _index(patient: Patient, name: str, routes: Sequence[BoundRoute]) -> Iterato
     if target.others:
         yield Finding("alias", f"alias {name}", rollover.problem_of(target), rollover.remedy_of(target))
     stray = strays(target, indices)
-    wanted = ",".join((target.live, *target.also, *stray))
-    described = patient.search.get(f"/{quote(wanted, safe=',')}")
-    if described is not None:  # else one has gone meanwhile
-        yield from check_rebuilds(target, stray, described, routes)
+    described = patient.search.get(f"/{quote(target.live, safe='')}")
+    if described is not None:  # else it has gone meanwhile
+        yield from check_rebuilds(target, stray, routes)
         yield from _written(patient, target, described[target.live], routes)
 
 

@@ -9,7 +9,6 @@ from ...sinks.search.indices import index_body
 from ...sinks.search.targets import Target
 from ..indices.differences import Cure, compare_mappings, narrow_numbers, types_of
 from ..indices.remedies import change, renewal
-from ..marks import meta_of
 from .cluster import FULL
 from .findings import ERROR, WARNING, Finding
 from .patient import Patient
@@ -18,7 +17,7 @@ from .patient import Patient
 def check_mapping(patient: Patient, target: Target, mapping: Mapping[str, Any]) -> Iterator[Finding]:
     """What the routes declare of an index and it does not have, or has otherwise."""
     declared = index_body(patient.router.indices[target.name], patient.settings)["mappings"]
-    found = list(compare_mappings(declared, {**mapping, "_meta": meta_of(mapping, "")}))
+    found = list(compare_mappings(declared, mapping))
     subject = f"index {target.live}"
     other = [one.words for one in found if one.cure is Cure.REBUILD]
     if other:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from ...context import Context
 from ...sinks.search.indices import create_missing, index_body
 from ...sinks.search.targets import add, change_aliases, look, remove
-from ..marks import meta_of, state_of
 from ..replacing import prepare, put_in_place
 from .differences import Difference, put_back
 from .planning import Plan, plan, template_body, template_name
@@ -75,6 +74,8 @@ def recreate(context: Context, planned: Plan) -> Applied:
             if there.target.also:
                 also = ", ".join(there.target.also)
                 raise Refused(f"{also} gets the same writes: backfill --drop-old, --rollback or --abandon first")
+            if there.target.old:
+                raise Refused(f"{', '.join(there.target.old)} was replaced and is kept: backfill --drop-old first")
             new = prepare(context, planned.declared, there.target)
             put_in_place(context, planned.declared, there.target, new)
         applied.created = new
@@ -132,8 +133,6 @@ def _put_into(context: Context, planned: Plan, index: str, made: list[Difference
             made += settings
         if fields or others:
             mapping = index_body(planned.declared, context.settings)["mappings"]
-            if "_meta" in mapping:
-                mapping["_meta"] = meta_of(mapping, state_of(context, index))
             indices.put_mapping(index=index, body=put_back(mapping, fields))
             made += fields + others
 

@@ -65,9 +65,7 @@ def plan(context: Context, declared: IndexDeclaration) -> Plan:
     there = existing(context, declared.name)
     differences: list[Difference] = []
     if there is not None:
-        body = index_body(declared, context.settings)
-        differences += compare_settings(body["settings"]["index"], there.settings, there.defaults)
-        differences += compare_mappings(body["mappings"], there.mappings)
+        differences += _compare(context, declared, there)
         differences += _compare_aliases(context, declared, there)
     settings = context.settings
     return Plan(
@@ -77,6 +75,12 @@ def plan(context: Context, declared: IndexDeclaration) -> Plan:
         template=_compare_template(context, declared) if settings.index_templates else None,
         narrow=tuple(narrow_numbers(differences)) if settings.undeclared_numbers == "double" else (),
     )
+
+
+def changed_since(context: Context, declared: IndexDeclaration, index: str) -> list[str]:
+    """What an index of a rebuild would have to be made anew for, in words. Raises Halt and Unreachable."""
+    there = existing(context, index)
+    return [one.words for one in _compare(context, declared, there) if one.cure is Cure.REBUILD] if there else []
 
 
 def template_name(declared: IndexDeclaration) -> str:
@@ -94,6 +98,12 @@ def template_body(declared: IndexDeclaration, settings: Settings) -> dict[str, A
         "template": index_body(declared, settings),
         "_meta": {"made by": "streamdex"},
     }
+
+
+def _compare(context: Context, declared: IndexDeclaration, there: Existing) -> Iterator[Difference]:
+    body = index_body(declared, context.settings)
+    yield from compare_settings(body["settings"]["index"], there.settings, there.defaults)
+    yield from compare_mappings(body["mappings"], there.mappings)
 
 
 def _compare_aliases(context: Context, declared: IndexDeclaration, there: Existing) -> Iterator[Difference]:

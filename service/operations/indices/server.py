@@ -13,7 +13,6 @@ from ...errors import StreamdexError, Unreachable
 from ...routing.indices import flat
 from ...sinks.search.answers import reason_of, result_of_error
 from ...sinks.search.targets import Target, look
-from ..marks import meta_of
 
 
 class Refused(StreamdexError):
@@ -24,7 +23,7 @@ class Refused(StreamdexError):
 class Existing:
     """An index as it is, whatever alias leads to it.
 
-    `mappings` are without the notes of a rebuild; `settings` and `defaults` are flat.
+    `settings` and `defaults` are flat.
     """
 
     target: Target
@@ -66,8 +65,9 @@ def existing(context: Context, name: str) -> Existing | None:
         if not target.live:
             return None
         part = context.search.indices.get(index=target.live, params=flags)[target.live]
-    mappings = {**part["mappings"], "_meta": meta_of(part["mappings"], "")}
-    return Existing(target, part["aliases"], mappings, flat(part["settings"]), flat(part.get("defaults", {})))
+    return Existing(
+        target, part["aliases"], part["mappings"], flat(part["settings"]), flat(part.get("defaults", {}))
+    )
 
 
 def holders(context: Context, alias: str) -> Sequence[str]:

@@ -17,9 +17,13 @@ from ...dispatch.observers import NO_ANSWER
 from ...dispatch.outcomes import APPLIED, Lasting, Outcome, Result
 from ...errors import Halt, UnexpectedAnswer
 from .known_errors import KnownError, Meaning, known_error
+from .targets import is_behind
 
 TOO_LARGE, BUSY, BROKEN = 413, 429, 500
 """HTTP statuses; from BROKEN on it is the server that failed."""
+
+GONE: Final = 404
+"""The status of a result, and never that of a document that was not found, which is APPLIED."""
 
 LONGEST: Final = 1000
 """Characters of a reason, for each error and each of its causes."""
@@ -35,6 +39,9 @@ OUTCOMES: Final = {
 }
 
 _REPEATED_REQUEST: Final = re.compile(r"\s*at \[Source: .*", re.DOTALL)
+
+_DROPPED: Final = re.compile(r"no write index is defined for alias \[([^\]]+)\]")
+"""The answer to a write to an index that was dropped, whose name is an alias now: see `targets.drop`."""
 
 
 def result_of_item(entry: Any, index: str, may_create: bool = False) -> Result:
@@ -60,8 +67,9 @@ def result_of_item(entry: Any, index: str, may_create: bool = False) -> Result:
         if status in (401, 403):
             raise Halt(f"{told}: the service's user may not write to this index")
         return Result(Outcome.RETRY, reason, status, told=told)
-    if kind == "index_not_found_exception" and may_create:
-        return Result(Outcome.RETRY, f"the index {index} is gone: it is created again", status)
+    gone = _gone(kind, first_reason_of(error), index, may_create)
+    if gone:
+        return Result(Outcome.RETRY, gone, GONE)
     return _result_of_row(row, words, status, reason, told, first_reason_of(error))
 
 
@@ -80,6 +88,16 @@ def _result_of_row(row: KnownError, words: str, status: int, reason: str, told: 
     if advice:
         reason, told = f"{reason}: {advice}", f"{told}: {advice}"
     return Result(OUTCOMES[row.meaning], reason, status, conflict, told, lasting)
+
+
+def _gone(kind: str, said: str, index: str, may_create: bool) -> str:
+    """Why a write to an index that is gone can be retried, once it was looked at again; "" where it cannot."""
+    dropped = _DROPPED.search(said)
+    if dropped and is_behind(index, dropped[1]):
+        return f"{dropped[1]}, an index of {index}, was dropped meanwhile"
+    if kind == "index_not_found_exception" and may_create:
+        return f"the index {index} is gone: it is created again"
+    return ""
 
 
 def result_of_request(status: int, body: str) -> Result:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from ...context import Context
 from ...deadline import request_time, time_left
@@ -18,7 +18,7 @@ from ...errors import Halt, Retry
 from ...routing import Index, IndexDeclaration
 from ...search.answers import Done, entries_in
 from .absences import Absences
-from .answers import BROKEN, BUSY, TOO_LARGE, result_of_error, result_of_item
+from .answers import BROKEN, BUSY, GONE, TOO_LARGE, result_of_error, result_of_item
 from .body import Chunk, chunks, serialise
 from .copies import Copies
 from .indices import create_behind
@@ -27,10 +27,7 @@ from .suspects import Line, SuspectWrites
 from .targets import SeenTargets, Target, look
 from .values import mapping_conflict
 
-REFUSED, GONE = 400, 404
-"""Statuses of results. GONE is never that of a document that was not found, which is APPLIED."""
-
-MOVED = Result(Outcome.RETRY, "the index was replaced by the one it was copied to")
+REFUSED: Final = 400
 
 
 class SearchSink:
@@ -49,7 +46,7 @@ class SearchSink:
         self._targets = SeenTargets(clock)
         self._pace = Pace(context.settings.bulk_actions, context.settings.bulk_bytes)
         self._suspects = SuspectWrites()
-        self._copies = Copies(context, observer)
+        self._copies = Copies(context, observer, self._send_copies)
         self._absences = Absences()
 
     def absences(self, names: Collection[str]) -> Mapping[str, int]:
@@ -149,14 +146,21 @@ class SearchSink:
         return found
 
     def _copy(self, writes: Sequence[Write], targets: Mapping[str, Target], results: dict[int, Result]) -> None:
-        """Writes to indices that are rebuilt, too. Where that fails it is the rebuild that has failed."""
+        """Write to the copies, too; the aliases are looked at again before a record is retried."""
         if self._context.out_of_time():  # they come again, and so do their copies
             copied = [p for p, write in enumerate(writes) if targets[write.target].also]
             results.update(dict.fromkeys(copied, OUT_OF_TIME))
             return
-        for position in self._copies.write(writes, targets, results):
-            results[position] = MOVED
+        for position, retried in self._copies.write(writes, targets, results):
+            results[position] = retried
             self._targets.forget(writes[position].target)
+
+    def _send_copies(self, writes: Sequence[Write], metas: Mapping[str, Mapping[str, Any]]) -> dict[int, Result]:
+        """Send writes to a copy; `metas` is what an action says of it. Return the results by position."""
+        results: dict[int, Result] = {}
+        lines = serialise(writes, metas, results, self._context.settings.document_bytes)
+        self._send_all(self._requests(lines, None), writes, results)
+        return results
 
     def _send(
         self, chunk: Chunk, writes: Sequence[Write], results: dict[int, Result], beside: Meanwhile | None = None

@@ -1,7 +1,17 @@
-"""Where writes for an index go: to the index behind its alias and, while it is rebuilt, to another one also.
+"""The indices behind a name that routes write, by their aliases.
 
-The state of a rebuild is nothing but aliases, which the server changes all at once: `images` is on the index that
-is searched, and `images--also` on those that get the same writes. Every writer looks again every few seconds.
+The state of a rebuild is nothing but aliases, which the server changes all at once. Of the index `images`:
+
+| alias | the index |
+|---|---|
+| `images` | is searched and written |
+| `images--also` | is a copy: it gets every write, too |
+| `images--new` | was made to replace the one that is searched, and has not done so |
+| `images--old` | was replaced |
+
+An index that is `--new` or `--old` and no copy any longer is stale: it has missed a write. The name of an index
+that was dropped stays as an alias that cannot be written, so that a late write does not create the index again.
+Every writer looks at the aliases every few seconds.
 """
 
 from __future__ import annotations
@@ -18,7 +28,9 @@ from ...errors import Halt
 from ...search.answers import Aliases, aliases_in
 
 ALSO: Final = "--also"
-"""What the alias of the indices that get the same writes ends in."""
+NEW: Final = "--new"
+OLD: Final = "--old"
+"""What the aliases of the table above end in."""
 
 SEEN_FOR: Final = 5.0
 """Seconds that a writer goes by what it has seen."""
@@ -28,9 +40,11 @@ AT_ONCE: Final = 20
 
 @dataclass(frozen=True)
 class Target:
-    """An index as routes name it: `live` is the one that is searched, "" for none, `also` get the same writes.
+    """The indices behind a name.
 
-    `taken` are all indices that are named as those behind it are, `behind` all that the alias is on.
+    `live` is the index that is searched, "" for none. `also` are its copies; of these and of `stale`, which have
+    missed writes, `old` are the indices that were replaced. `taken` are all indices that are named as those behind
+    the name are, `dropped` the names of those that are gone, `behind` all that the alias is on.
     """
 
     name: str
@@ -38,6 +52,9 @@ class Target:
     also: tuple[str, ...] = ()
     taken: tuple[str, ...] = ()
     behind: tuple[str, ...] = ()
+    stale: tuple[str, ...] = ()
+    old: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
 
     @property
     def others(self) -> tuple[str, ...]:
@@ -47,6 +64,16 @@ class Target:
     @property
     def is_alias(self) -> bool:
         return bool(self.live) and self.live != self.name
+
+    @property
+    def building(self) -> tuple[str, ...]:
+        """The copies that are to replace the index which is searched."""
+        return tuple(index for index in self.also if index not in self.old)
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """The copies that were replaced."""
+        return tuple(index for index in self.also if index in self.old)
 
     @property
     def meta(self) -> dict[str, Any]:
@@ -60,9 +87,9 @@ class Target:
 
     @property
     def next(self) -> str:
-        """A name for a new index behind the alias."""
-        numbers = [int(found[1]) for name in self.taken if (found := re.fullmatch(r".*-(\d{6})", name))]
-        return f"{self.name}-{max(numbers, default=0) + 1:06d}"
+        """A name for a new index behind the alias, which no late write is meant for."""
+        taken = (*self.taken, *self.dropped)
+        return f"{self.name}-{max((int(name[-6:]) for name in taken), default=0) + 1:06d}"
 
 
 class SeenTargets:
@@ -107,14 +134,35 @@ def look(context: Context, names: Iterable[str]) -> dict[str, Target]:
 
 def target_of(name: str, indices: Aliases) -> Target:
     """Return an index by the answer to GET NAME*/_alias. Raises Halt for an alias that takes no writes."""
-    behind = [index for index, of in indices.items() if name in of["aliases"]]
-    writable = [index for index in behind if indices[index]["aliases"][name].get("is_write_index")]
+    aliases = {index: of["aliases"] for index, of in indices.items()}
+    behind = [index for index in aliases if name in aliases[index]]
+    writable = [index for index in behind if aliases[index][name].get("is_write_index")]
     if len(behind) > 1 and len(writable) != 1:
         raise Halt(f"the alias {name} is on {', '.join(behind)}: leave one, or say which is its write index")
     live = name if name in indices else next(iter(writable or behind), "")
-    also = [index for index, of in indices.items() if name + ALSO in of["aliases"] and index != live]
-    taken = [index for index in indices if re.fullmatch(re.escape(name) + r"-\d{6}", index)]
-    return Target(name, live, tuple(sorted(also)), tuple(sorted(taken)), tuple(sorted(behind)))
+
+    def having(*suffixes: str) -> tuple[str, ...]:
+        found = [
+            index for index in aliases if index != live and {name + s for s in suffixes} & set(aliases[index])
+        ]
+        return tuple(sorted(found))
+
+    also = having(ALSO)
+    return Target(
+        name,
+        live,
+        also,
+        behind=tuple(sorted(behind)),
+        taken=tuple(sorted(index for index in indices if is_behind(name, index))),
+        stale=tuple(index for index in having(NEW, OLD) if index not in also),
+        old=having(OLD),
+        dropped=tuple(sorted(alias for of in aliases.values() for alias in of if is_behind(name, alias))),
+    )
+
+
+def is_behind(name: str, index: str) -> bool:
+    """True if the service would name an index behind the alias `name` so."""
+    return re.fullmatch(re.escape(name) + r"-\d{6}", index) is not None
 
 
 Action: TypeAlias = Mapping[str, Mapping[str, Any]]
@@ -126,9 +174,36 @@ def add(index: str, alias: str, properties: Mapping[str, Any] | None = None) -> 
 
 
 def remove(index: str, alias: str) -> Action:
+    """Takes an alias away, if the index has it."""
     return {"remove": {"index": index, "alias": alias}}
+
+
+def require(index: str, alias: str) -> Action:
+    """Takes an alias away; the whole change is refused (404) if the index does not have it."""
+    return {"remove": {"index": index, "alias": alias, "must_exist": True}}
+
+
+def drop(index: str, live: str) -> list[Action]:
+    """Deletes an index. Its name stays as an alias on `live`, "" for none, that cannot be written.
+
+    Without it a write that was on its way to the index would create it again, with guessed mappings. The server
+    refuses the write instead ("no write index is defined for alias").
+    """
+    actions: list[Action] = [{"remove_index": {"index": index}}]
+    return [*actions, add(live, index, {"is_write_index": False})] if live else actions
 
 
 def change_aliases(context: Context, *actions: Action) -> None:
     """Carries the actions out, all at once. Raises what opensearch-py raises."""
-    context.search.indices.update_aliases(body={"actions": list(actions)})
+    from opensearchpy.exceptions import RequestError
+
+    try:
+        context.search.indices.update_aliases(body={"actions": list(actions)})
+    except RequestError as error:
+        if "must_exist" not in str(error.info):
+            raise
+        # Elasticsearch 7.10 does not have it: there two changes at the same moment are not told from each other.
+        plain = [
+            {kind: {k: v for k, v in of.items() if k != "must_exist"} for kind, of in a.items()} for a in actions
+        ]
+        context.search.indices.update_aliases(body={"actions": plain})

@@ -40,3 +40,23 @@ def test_an_alias_of_several_halts_unless_one_is_its_write_index():
         target_of("books", several)
     several["b"]["aliases"]["books"] = {"is_write_index": True}
     assert target_of("books", several).live == "b"
+
+
+def test_the_roles_of_the_indices_beside_the_one_that_is_searched():
+    found = target_of(
+        "books",
+        {
+            "books-000004": {"aliases": {"books": {}, "books-000002": {"is_write_index": False}}},
+            "books-000003": {"aliases": {"books--old": {}}},
+            "books-000005": {"aliases": {"books--new": {}, "books--also": {}}},
+            "v1": {"aliases": {"books--old": {}, "books--also": {}}},
+        },
+    )
+    assert (found.live, found.building, found.kept) == ("books-000004", ("books-000005",), ("v1",))
+    assert (found.stale, found.old) == (("books-000003",), ("books-000003", "v1"))
+    assert found.dropped == ("books-000002",)
+
+
+def test_the_name_of_an_index_that_was_dropped_is_not_given_again():
+    dropped = {"books": {}, "books-000007": {"is_write_index": False}}
+    assert target_of("books", {"books-000001": {"aliases": dropped}}).next == "books-000008"

@@ -62,9 +62,9 @@ def indices(there: dict[str, Any]) -> Callable[[Clinic], None]:
     return plant
 
 
-def beside(name: str, state: str = "", **aliases: Any) -> Callable[[Clinic], None]:
+def beside(name: str, **aliases: Any) -> Callable[[Clinic], None]:
     """Has an index beside the one that is searched."""
-    return lambda clinic: clinic.search.indices.update({name: index_of(state, **aliases)})
+    return lambda clinic: clinic.search.indices.update({name: index_of(**aliases)})
 
 
 def mapping(**properties: Any) -> Callable[[Clinic], None]:
@@ -218,21 +218,27 @@ PLANTED: list[tuple[str, Callable[[Clinic], Any], tuple[str, str, str], str]] = 
     ("an index that is no alias", indices({"images": index_of()}), ("alias", "index images", WARNING), "no alias"),
     (
         "a rebuild that nobody ended",
-        beside("images-000002", "building", images__also={}),
+        beside("images-000002", images__also={}, images__new={}),
         ("rebuild", "index images-000002", WARNING),
         "a new images that is being filled, or was given up",
     ),
     (
         "a rebuild that has failed",
-        beside("images-000002", "building"),
+        beside("images-000002", images__new={}),
         ("rebuild", "index images-000002", WARNING),
         "a rebuild of images has failed",
     ),
     (
         "an index that was replaced, and is kept",
-        beside("images-000000", "built", images__also={}),
+        beside("images-000000", images__also={}, images__old={}),
         ("rebuild", "index images-000000", WARNING),
         "replaced by images-000001 and is kept",
+    ),
+    (
+        "an index that was replaced, and has missed writes",
+        beside("images-000000", images__old={}),
+        ("rebuild", "index images-000000", WARNING),
+        "has missed writes since: a rollback would lose them",
     ),
     (
         "an index that nobody uses",
@@ -275,9 +281,10 @@ def test_what_is_as_it_should_be_is_not_mentioned(clinic: Clinic, plant):
     ("plant", "commands"),
     [
         (indices({"images": index_of()}), ["--rebuild --replace-index"]),
-        (beside("images-000002", "building", images__also={}), ["--rebuild", "--abandon"]),
-        (beside("images-000002", "building"), ["--rebuild"]),
-        (beside("images-000000", "built", images__also={}), ["--drop-old", "--rollback"]),
+        (beside("images-000002", images__also={}, images__new={}), ["--rebuild", "--abandon"]),
+        (beside("images-000002", images__new={}), ["--rebuild", "--abandon"]),
+        (beside("images-000000", images__also={}, images__old={}), ["--drop-old", "--rollback"]),
+        (beside("images-000000", images__old={}), ["--drop-old", "--rollback --accept-stale"]),
         (mapping(title={"type": "keyword"}), ["--rebuild"]),
     ],
 )
