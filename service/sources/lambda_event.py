@@ -42,6 +42,7 @@ class LambdaBatch:
             if not events or isinstance(record, Undecodable) or record.event in events
         ]
         self._entries = entries_of(event)
+        self._from_stream = is_streamed(self._entries)
         self.source = f"lambda {self._kinds()}"
 
     @property
@@ -52,7 +53,7 @@ class LambdaBatch:
     @property
     def has_tasks(self) -> bool:
         """True if backfill tasks that the task queue delivered are among its messages."""
-        return any(isinstance(record, TaskRecord) and record.queue for record in self.records)
+        return not self._from_stream and any(isinstance(one, TaskRecord) and one.queue for one in self.records)
 
     def lag(self, now: float) -> Lag:
         """How old the oldest of its records is and, of a stream, how long it is kept; `now` in Unix seconds."""
@@ -113,13 +114,18 @@ def judged(event: Any, queues: Queues) -> Iterator[Record]:
     trusted. Raises UnknownEvent.
     """
     entries = entries_of(event) or ([event] if isinstance(event, Mapping) else [])
-    if not any(carrier_of(entry, queues) for entry in entries):
+    if is_streamed(entries) or not any(carrier_of(entry, queues) for entry in entries):
         yield from unwrap(event)
         return
     for entry in entries:
         carried = carrier_of(entry, queues)
         for record in unwrap({"Records": [entry]}):
             yield carried.judged(record) if carried else record
+
+
+def is_streamed(entries: Sequence[Mapping[str, Any]]) -> bool:
+    """True if an event comes from a stream: Lambda's mappings never mix sources, and other callers are trusted."""
+    return bool(entries) and entries[0].get("eventSource") == STREAM
 
 
 def carrier_of(entry: Mapping[str, Any], queues: Queues) -> Carried | None:
