@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from ..backoff import backoff
 from ..context import RESERVE
 
 
@@ -32,10 +34,9 @@ class Patience:
         return self._until(self.clock() + min(self.most, remaining - RESERVE))
 
     def _until(self, deadline: float) -> Iterator[float]:
-        ceiling = self.shortest
-        while True:
+        for attempt in itertools.count():
+            ceiling = backoff(attempt, self.shortest, self.longest)
             pause = max(self.chance() * ceiling, self.shortest / 10)
             if self.clock() + pause >= deadline:
                 return
             yield pause
-            ceiling = min(ceiling * 2, self.longest)
