@@ -66,6 +66,10 @@ def test_where_the_index_refuses_an_item_what_it_took_before_stays(case):
     check(case)
 
 
+QUICK = queue_cases(gaps=[1], most=3, ranked=True)
+"""Few changes, among which a search finds a case soon."""
+
+
 def fails(cases: st.SearchStrategy[Case], holds: Callable[..., None] = check, **options: Any) -> None:
     """The property does not hold: some case is found that ends with another index, or goes back."""
 
@@ -80,7 +84,7 @@ def fails(cases: st.SearchStrategy[Case], holds: Callable[..., None] = check, **
 
 def test_without_versions_it_does_not_hold(monkeypatch):
     monkeypatch.setattr("service.records.tables.stream_version", lambda created, sequence: 1)
-    fails(queue_cases())
+    fails(QUICK)
 
 
 def test_without_versions_on_deletes_it_does_not_hold(monkeypatch):
@@ -94,7 +98,7 @@ def test_without_versions_on_deletes_it_does_not_hold(monkeypatch):
         return original(self, write)
 
     monkeypatch.setattr(ForgetfulIndex, "_write", unversioned)
-    fails(queue_cases(gaps=[1]))
+    fails(QUICK)
 
 
 def test_without_hints_for_what_comes_late_it_does_not_hold():
@@ -103,7 +107,7 @@ def test_without_hints_for_what_comes_late_it_does_not_hold():
 
 def test_without_the_newest_of_a_batch_it_does_not_hold(monkeypatch):
     monkeypatch.setattr(collapse, "_sort", lambda stack, writes: stack.sort(reverse=True))
-    fails(queue_cases())
+    fails(QUICK)
 
 
 def test_without_the_fall_back_to_what_was_superseded_it_does_not_hold(monkeypatch):
