@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from ..records import Change, TableRecord
+from ..records import Change, ObjectRecord, TableRecord
 from ..records.versions import UNORDERED, second_of
 from .ahead import Meanwhile
 from .contracts import DocumentSink, Write
@@ -58,8 +58,11 @@ def _write_stacks(
 
 
 def stack_by_document(writes: Sequence[Write]) -> list[Stack]:
-    """The writes of each document, oldest first: of one shard by sequence number, else by version, within a second
-    by sequence number."""
+    """The writes of each document, oldest first.
+
+    Those of one shard by sequence number, those of an object by sequencer, all others by version and within a
+    second by sequence number.
+    """
     stacks: dict[tuple[str, str], Stack] = {}
     for position, write in enumerate(writes):
         place = (write.target, write.id)
@@ -79,12 +82,14 @@ def _sort(stack: Stack, writes: Sequence[Write]) -> None:
     # Sequence numbers of two streams do not compare.
     one_stream = len({record.source for record in records}) == 1 and isinstance(records[0], TableRecord)
 
-    def age(position: int) -> tuple[int, int, int, int]:
+    def age(position: int) -> tuple[int, int, int, str, int]:
         write = writes[position]
-        version = write.version or 0
-        if not one_stream or not isinstance(write.record, TableRecord):
-            return version, 0, 0, position
-        return 0 if one_shard else second_of(version), write.record.sequence or 0, version, position
+        record, version = write.record, write.version or 0
+        if isinstance(record, ObjectRecord):  # a version has only the first digits of a sequencer
+            return version, 0, 0, record.sequencer, position
+        if not one_stream:
+            return version, 0, 0, "", position
+        return 0 if one_shard else second_of(version), record.sequence or 0, version, "", position
 
     stack.sort(key=age)
 

@@ -21,7 +21,8 @@ class Write:
 
     `target` is the index or table as it is named where it exists, or the database. `id` is the document's id, ""
     for a table, whose items carry their keys, and for a database the route and the action's number: what was done
-    with a record is known by that. `version` is the external version, None where the index keeps none.
+    with a record is known by that. `version` is the external version, None where the index keeps none. A `strict`
+    write changes nothing where the document has the same version: that may be of another change.
     """
 
     record: Change
@@ -29,6 +30,7 @@ class Write:
     target: str
     id: str
     version: int | None
+    strict: bool = False
 
     @property
     def kind(self) -> str:

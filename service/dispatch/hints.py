@@ -15,8 +15,13 @@ A record is a hint when its version cannot be trusted to settle what is newer:
 - it tells of an object from which items are made, or it came unordered and its route writes items: DeleteItem
   leaves no trace of what it was made from;
 - it tells that an object was deleted, of which other versions may be there;
+- it tells of an object, and its write met the same version: a version has only the first digits of a sequencer, so
+  it may be of another event;
 - rows are made of its object, and it does not say of which content. (One that does is taken at its word: each
   content has rows of its own, which are added once.)
+
+- it came unordered and late (PROMPT), its document was new to the index, and its item or object is gone: the index
+  may have forgotten its deletion. Only then it is read after it was written.
 
 A record of a shard that met a newer version, and tells of what is no longer there, writes nothing: the one that
 brings what is there is still to come. So nobody sees a document run ahead and go back.
@@ -40,6 +45,11 @@ from ..routing import BoundRoute
 from .failures import result_of
 from .outcomes import STALE, Outcome, Result
 from .planning import Task
+
+PROMPT: Final = 30.0
+"""Seconds within which a record that came unordered is trusted not to be older than a deletion that was
+forgotten. A queue that keeps up delivers in less. A server that restarts, and forgets, takes about as long. To
+read sooner would show readers more documents go and come back while a queue is behind."""
 
 ROUNDS: Final = 4
 """Looks at what is there, before a record that keeps meeting newer ones is left to its source."""
@@ -82,14 +92,17 @@ class Hints:
         if items:
             self._look_at_items(items)
         for task in tasks:
-            if isinstance(task.record, ObjectRecord) and self._is_hint(task):
-                self._look_at_object(task, task.record)
+            if isinstance(task.record, ObjectRecord):
+                if self._is_hint(task):
+                    self._look_at_object(task, task.record)
+                else:
+                    task.strict = not self.trusting
 
     def reopen(self, tasks: Sequence[Task]) -> list[Task]:
         """Those of the tasks whose write did not settle what is newer, ready to be tried again. Raises Halt."""
         tasks = [task for task in tasks if not _surely_settled(task)]
         unsettled = [task for task in tasks if self._unsettled(task)]
-        items = [t for t in tasks if isinstance(t.seen, TableRecord) and _may_be_overtaken(t)]
+        items = [t for t in tasks if isinstance(t.seen, TableRecord) and self._may_be_past(t)]
         return unsettled if self.trusting else unsettled + self._overtaken(items)
 
     def why(self, record: Change, bound: BoundRoute) -> str:
@@ -128,12 +141,15 @@ class Hints:
                 _see(task, now)
 
     def _overtaken(self, tasks: Sequence[Task]) -> list[Task]:
-        """Those of the tasks whose item is no longer what was written, ready to be tried again."""
+        """Those of the tasks whose item is no longer what was written, ready to be tried again.
+
+        What came late and changed since has a record that is still to come, unless it is gone.
+        """
         overtaken = []
         for task, now in self._read(tasks) if tasks else ():
             assert isinstance(task.seen, TableRecord)
-            if now.new != task.seen.new:
-                task.reopen(task.at)
+            if now.new != task.seen.new and (now.new is None or _may_be_overtaken(task)):
+                task.reopen(now.version)
                 task.overtaken = True
                 overtaken.append(task)
         return overtaken
@@ -173,7 +189,16 @@ class Hints:
         if conflicts and not self.trusting and _may_be_newer(task, conflict):
             task.reopen(conflict)
             return True
-        return _may_be_overtaken(task) and self._changed_meanwhile(task)
+        return self._may_be_past(task) and self._changed_meanwhile(task)
+
+    def _may_be_past(self, task: Task) -> bool:
+        """True if an item or object has to be read again after it was written."""
+        return _may_be_overtaken(task) or self._may_be_gone(task)
+
+    def _may_be_gone(self, task: Task) -> bool:
+        """True if a record may have brought back what was deleted: the index had neither document nor deletion."""
+        created = task.seen is task.record and any(result.created for result in task.results)
+        return created and self.age(task.record) > PROMPT
 
     def _changed_meanwhile(self, task: Task) -> bool:
         """Re-read the object after it was written, and reopen the task if the object has changed since."""
@@ -188,7 +213,7 @@ class Hints:
             return False
         if (now.event, now.revision) == (before.event, before.revision):
             return False
-        task.reopen(None)
+        task.reopen(before.version)
         return True
 
 
@@ -217,6 +242,7 @@ def _surely_settled(task: Task) -> bool:
         and task.record.version != UNORDERED  # type: ignore[union-attr]  # a record with a route is decoded
         and len(results) == 1
         and results[0].conflict is None
+        and not results[0].created
     )
 
 
@@ -238,7 +264,7 @@ def _may_be_newer(task: Task, conflict: int) -> bool:
     if record.version == UNORDERED:  # type: ignore[union-attr]  # what could not be decoded is never written
         return True
     if not isinstance(record, TableRecord):
-        return False
+        return task.strict and conflict == record.version  # type: ignore[union-attr]
     if task.bound is not None and task.bound.table:
         return True
     version = record.version if task.at is None else task.at

@@ -50,6 +50,7 @@ class Result:
     quotes nothing. `conflict` is the version that a document was found to have instead of an older one. `lasting`
     says what becomes of a RETRY that lasts; without it the source delivers the record again. A failure is `shared`
     if it is that of a request for several records, or of what all of them need: it blames none of them.
+    `created` is True if a record that came unordered made a document that the index did not have.
     """
 
     outcome: Outcome
@@ -59,6 +60,7 @@ class Result:
     told: str | None = None
     lasting: Lasting | None = None
     shared: bool = False
+    created: bool = False
 
     @property
     def summary(self) -> str:
@@ -79,6 +81,7 @@ class Result:
 _NO_ROUTE: Final = "no route for "
 
 APPLIED: Final = Result(Outcome.APPLIED)
+DOCUMENT_CREATED: Final = Result(Outcome.APPLIED, created=True)
 STALE: Final = Result(Outcome.STALE, "something newer is there")
 SUPERSEDED: Final = Result(Outcome.STALE, "superseded in its batch")
 NOTHING_TO_WRITE: Final = Result(Outcome.SKIPPED, "nothing to write")

@@ -25,7 +25,8 @@ class Task:
 
     `seen` is the record as its route is asked about it: the one that came, or what is there now. `at` is the
     version that its document was found to have, once a write met it. `overtaken` says that it was written, and
-    then there was something else.
+    then there was something else. `strict` says that its version does not tell it from all other changes, so that
+    its writes are (see Write).
 
     `failures` says how often it failed by itself in this delivery, `failed` how it did last, and `failing` has the
     writes that did. `crowd` is the number of tasks that its route was asked about at once when that failed.
@@ -42,6 +43,7 @@ class Task:
     failed: Result | None = None
     failing: Sequence[Write] = ()
     crowd: int = 0
+    strict: bool = False
     seen: Record = field(init=False)
 
     def __post_init__(self) -> None:
@@ -49,7 +51,7 @@ class Task:
 
     def forget(self) -> None:
         """Makes the task one that was never tried."""
-        self.writes, self.results, self.seen = (), (), self.record
+        self.writes, self.results, self.seen, self.strict = (), (), self.record, False
 
     def reopen(self, at: int | None) -> None:
         """Has the task tried again on what is there now, at a version that its document was found to have."""
@@ -108,13 +110,13 @@ def actions_of(bound: BoundRoute, record: Change, context: Context) -> list[Acti
     return list(answer)
 
 
-def search_write(bound: BoundRoute, record: Change, action: Index | Delete) -> Write:
+def search_write(bound: BoundRoute, record: Change, action: Index | Delete, strict: bool = False) -> Write:
     """An action of the route's index, with id and version."""
     version = record.version if bound.versioned else None
-    return Write(record, action, bound.index, bound.document_id(record), version)
+    return Write(record, action, bound.index, bound.document_id(record), version, strict)
 
 
-def writes_of(bound: BoundRoute, record: Change, actions: Iterable[Action]) -> list[Write]:
+def writes_of(bound: BoundRoute, record: Change, actions: Iterable[Action], strict: bool = False) -> list[Write]:
     """The actions with target, id and version. Raises Reject for a target that the route does not declare."""
     writes = []
     for number, action in enumerate(actions):
@@ -123,7 +125,7 @@ def writes_of(bound: BoundRoute, record: Change, actions: Iterable[Action]) -> l
             if not bound.index:
                 raise Reject(f"{name} without a target: {bound.name} declares no index")
             made = indexing(action.document) if isinstance(action, Index) else action
-            writes.append(search_write(bound, record, made))
+            writes.append(search_write(bound, record, made, strict))
         elif isinstance(action, InsertRows):
             if not bound.database:
                 raise Reject(f"{name} without a target: {bound.name} declares no database in writes")
@@ -188,7 +190,7 @@ def _call(task: Task, bound: BoundRoute, record: Change, context: Context) -> No
         task.results = [OUT_OF_TIME]
         return
     try:
-        task.writes = writes_of(bound, record, actions_of(bound, record, context))
+        task.writes = writes_of(bound, record, actions_of(bound, record, context), task.strict)
     except Exception as error:
         task.results = [_failed(error, bound, record)]
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
-from builders import stream_record
+from builders import s3_record, sqs_message, stream_record
 from convergence import check, live_cases, queue_cases, shard_cases
 from deployments import ask, documents_of, drop
+from fakes import Bench, Items, Truth
 from hypothesis import HealthCheck, given, settings
 
-from service import Delete, Index
+from service import BucketRoute, Delete, Index
 from service.context import Context
 from service.dispatch import Outcome, Result, Write
 from service.errors import Halt
@@ -23,6 +24,9 @@ from service.sinks.search import SearchSink
 from service.sources.envelopes import unwrap
 
 _numbers = itertools.count()
+EVENT_TIME = 1_795_305_600.0
+"""The time of the events of s3_record."""
+
 MAPPING = {"properties": {"n": {"type": "long"}, "o": {"properties": {"x": {"type": "long"}}}}}
 
 
@@ -100,6 +104,63 @@ def test_a_stale_delete_changes_nothing(target: Target):
 
 def test_the_smallest_and_the_largest_version_are_taken(target: Target):
     assert target.outcomes(("a", 0, {"n": 0}), ("b", 2**63 - 1, {"n": 1}), ("c", 0, None)) == ["APPLIED"] * 3
+
+
+def test_a_strict_write_of_an_equal_version_changes_nothing_and_says_what_is_there(target: Target):
+    target.write(("a", 5, {"n": 1}), ("b", 5, None))
+    (record,) = unwrap(stream_record(new={"id": "a"}))
+    strict = [Write(record, Index({"n": 2}), target.index, name, 5, strict=True) for name in "abc"]
+    results = [(result.outcome.name, result.conflict) for result in target.sink.write(strict)]
+    assert results == [("STALE", 5), ("STALE", 5), ("APPLIED", None)]
+    assert target.documents() == {"a": {"n": 1}, "c": {"n": 2}}
+
+
+class Files(BucketRoute):
+    bucket: ClassVar = "images-in"
+    index: ClassVar = "files"
+
+    def created(self, upload, context):
+        return [Index({"n": 1})]
+
+    def deleted(self, upload, context):
+        return [Delete()]
+
+
+@pytest.mark.parametrize(
+    ("last", "before", "objects"),
+    [("ObjectRemoved:Delete", "ObjectCreated:Put", ()), ("ObjectCreated:Put", "ObjectRemoved:Delete", ("k",))],
+)
+def test_events_of_an_object_with_equal_versions_leave_what_is_there(target: Target, last, before, objects):
+    drop(target.url, "files")
+    sink = SearchSink(target.context, {"files": IndexDeclaration("files")})
+    bench = Bench(Files(), index=sink, truth=Truth(objects=objects), clock=lambda: EVENT_TIME)
+    for event, digit in ((last, "6"), (before, "5")):
+        bench.dispatch(s3_record("k", event, sequencer=f"0055AED6DCD90281E{digit}"))
+    assert sorted(documents_of(target.url, "files")) == list(objects)
+
+
+@pytest.mark.parametrize("changed", ["item", "object"])
+def test_what_a_queue_brings_late_stays_away_although_its_deletion_is_forgotten(target: Target, changed):
+    removed, created = {
+        "item": (
+            stream_record("REMOVE", old={"id": "k"}, sequence=f"2{0:020d}", created=EVENT_TIME),
+            stream_record(new={"id": "k"}, sequence=f"1{0:020d}", created=EVENT_TIME),
+        ),
+        "object": (
+            s3_record("k", "ObjectRemoved:Delete", sequencer="0055AED6DCD90281E6"),
+            s3_record("k", sequencer="0055AED6DC"),
+        ),
+    }[changed]
+    drop(target.url, "files")
+    drop(target.url, "items")
+    sink = SearchSink(target.context, {name: IndexDeclaration(name) for name in ("files", "items")})
+    bench = Bench(Files(), Items(), index=sink, truth=Truth(objects=()), clock=lambda: EVENT_TIME + 60.0)
+    index = "items" if changed == "item" else "files"
+    bench.dispatch(sqs_message(removed))
+    ask("POST", f"{target.url}/{index}/_close")
+    ask("POST", f"{target.url}/{index}/_open?wait_for_active_shards=1")
+    assert not bench.dispatch(sqs_message(created)).undone  # a server that remembers finds it stale
+    assert documents_of(target.url, index) == {}
 
 
 def test_an_index_without_versions_takes_every_write(target: Target):

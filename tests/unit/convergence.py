@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from service.dispatch import Result, Write
 from service.dispatch.ahead import Meanwhile
-from service.dispatch.outcomes import APPLIED, Outcome
+from service.dispatch.hints import PROMPT
+from service.dispatch.outcomes import Outcome
 from service.records.serializer import typed
 from service.records.tables import scanned
 from service.routing import Delete, Index
@@ -70,7 +71,15 @@ class Backfill:
     skew: float
 
 
-Case: TypeAlias = tuple[Sequence[Change], Sequence[Delivery | Backfill]]
+@dataclass(frozen=True)
+class Restart:
+    """The search server starts again: it forgets what it knows of deleted documents."""
+
+    time: float
+
+
+Step: TypeAlias = Delivery | Backfill | Restart
+Case: TypeAlias = tuple[Sequence[Change], Sequence[Step]]
 
 
 class ForgetfulIndex(IndexModel):
@@ -84,14 +93,20 @@ class ForgetfulIndex(IndexModel):
     def write(self, writes: Sequence[Write], meanwhile: Meanwhile | None = None) -> list[Result]:
         for place, when in list(self.deleted.items()):
             if self.now > when + GC_DELETES:
-                del self.deleted[place], self.versions[place]
+                del self.deleted[place]
+                self.versions.pop(place, None)
         results = super().write(writes, meanwhile)
         for write, result in zip(writes, results, strict=True):
-            if result is APPLIED:
+            if result.outcome is Outcome.APPLIED:
                 self.deleted.pop((write.target, write.id), None)
                 if isinstance(write.action, Delete):
                     self.deleted[write.target, write.id] = self.now
         return results
+
+    def forget(self) -> None:
+        for place in self.deleted:
+            self.versions.pop(place, None)
+        self.deleted.clear()
 
     def _write(self, write: Write) -> Result:
         if isinstance(write.action, Index) and isinstance(write.action.document["n"], str):
@@ -159,10 +174,13 @@ class World:
                     found[change.key] = change.item["n"]
         return found
 
-    def deliver(self, step: Delivery | Backfill) -> None:
+    def deliver(self, step: Step) -> None:
         self.now = step.time
         if isinstance(self.bench.index, ForgetfulIndex):
             self.bench.index.now = step.time
+        if isinstance(step, Restart):
+            self.bench.index.forget()
+            return
         self.truth.table = self._typed(step.time)
         if isinstance(step, Backfill):
             items = self._typed(step.read_at).values()
@@ -260,9 +278,31 @@ def cases_of(draw: st.DrawFn, history: Sequence[Change], deliveries: Sequence[De
 
 
 @st.composite
+def restarts(draw: st.DrawFn, history: Sequence[Change]) -> list[Restart]:
+    """Restarts of the search server, each once the records of all changes before it are older than PROMPT."""
+    times = [change.time + PROMPT + 2.0 + later for change in history for later in (0, 1000, 50_000)]
+    quiet = [time for time in times if not any(time - PROMPT - 1 <= change.time <= time for change in history)]
+    return [Restart(time) for time in draw(st.lists(st.sampled_from(quiet), max_size=2))]
+
+
+@st.composite
+def restarted_cases(draw: st.DrawFn, among: st.SearchStrategy[list[Change]]) -> Case:
+    """Records through a queue, and a search server that starts again now and then."""
+    history = draw(among)
+    steps = [*draw(queue_deliveries(history)), *draw(restarts(history))]
+    return history, sorted(steps, key=lambda step: step.time)
+
+
+@st.composite
 def queue_cases(draw: st.DrawFn, **options: Any) -> Case:
-    """A history, and its records through a queue: in any order, any number of times, however late."""
+    """A history, and its records through a queue, with what an operator does meanwhile."""
     history = draw(histories(**options))
+    return draw(cases_of(history, draw(queue_deliveries(history))))
+
+
+@st.composite
+def queue_deliveries(draw: st.DrawFn, history: Sequence[Change]) -> list[Delivery]:
+    """Records through a queue: in any order, any number of times, however late."""
     arrivals = []
     for change in history:
         for _ in range(draw(st.integers(1, 3))):
@@ -276,7 +316,7 @@ def queue_cases(draw: st.DrawFn, **options: Any) -> Case:
             deliveries.append(Delivery(now, tuple(numbers), "queue"))
         else:
             deliveries.append(Delivery(now, (number,), "queue"))
-    return draw(cases_of(history, deliveries))
+    return deliveries
 
 
 @st.composite

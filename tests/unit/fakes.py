@@ -10,7 +10,7 @@ from service.context import Context
 from service.dispatch import Dispatched, Dispatcher, Letter, Observer, Report, Result, Sinks, Write
 from service.dispatch.ahead import Meanwhile
 from service.dispatch.hints import Hints
-from service.dispatch.outcomes import APPLIED, Outcome
+from service.dispatch.outcomes import APPLIED, DOCUMENT_CREATED, Outcome
 from service.dispatch.patience import Patience
 from service.dispatch.planning import Task
 from service.errors import Halt
@@ -48,7 +48,10 @@ NOW = 1_700_000_060.0
 
 
 class IndexModel:
-    """Documents and tombstones with OpenSearch's rule for external_gte; answers can be forced by document id."""
+    """Documents and tombstones with OpenSearch's rules for external and external_gte.
+
+    Answers can be forced by document id.
+    """
 
     def __init__(self, forced: Mapping[str, Sequence[Result]] | None = None):
         self.documents: dict[tuple[str, str], Any] = {}
@@ -68,13 +71,15 @@ class IndexModel:
             return self.forced[write.id].pop(0)
         place = (write.target, write.id)
         stored = self.versions.get(place, 0)
-        if write.version is not None and write.version < stored:
+        tied = write.strict and place in self.versions and write.version == stored
+        if write.version is not None and (write.version < stored or tied):
             return Result(Outcome.STALE, "newer", 409, stored)
         self.versions[place] = stored + 1 if write.version is None else write.version
         if isinstance(write.action, Index):
+            created = place not in self.documents and not write.record.ordered
             self.documents[place] = dict(write.action.document)
-        else:
-            self.documents.pop(place, None)
+            return DOCUMENT_CREATED if created else APPLIED
+        self.documents.pop(place, None)
         return APPLIED
 
 

@@ -58,7 +58,8 @@ class SearchModel:
         head, _, rest = lines.partition(b"\n")
         ((kind, meta),) = json.loads(head).items()
         name, version = meta["_id"], meta["version"]
-        if version < self.versions.get(name, 0):
+        tied = meta["version_type"] == "external" and version == self.versions.get(name)
+        if version < self.versions.get(name, 0) or tied:
             reason = f"version conflict, current version [{self.versions[name]}] is higher"
             return {
                 kind: {"status": 409, "error": {"type": "version_conflict_engine_exception", "reason": reason}}

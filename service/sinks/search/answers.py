@@ -73,6 +73,12 @@ def result_of_item(entry: Any, index: str, may_create: bool = False) -> Result:
     return _result_of_row(row, words, status, reason, told, first_reason_of(error))
 
 
+def is_creation(entry: Any) -> bool:
+    """True if an entry says that the index did not have the document before."""
+    action = entry.get("index") if isinstance(entry, Mapping) else None
+    return isinstance(action, Mapping) and action.get("result") == "created"
+
+
 def _unclear(index: str) -> Result:
     reason = f"index {index}: the search server's answer about an action has an unexpected shape"
     return Result(Outcome.RETRY, reason, lasting=Lasting.HALT)

@@ -89,9 +89,10 @@ def line_of(write: Write, head: bytes) -> bytes:
     """An action and its document. Deletes carry versions too: what they removed must not come back.
 
     `head` is what the action says of its index, the beginning of a JSON object. external_gte lets an equal version
-    pass, so that a record that is delivered twice is no conflict.
+    pass, so that a record that is delivered twice is no conflict. external does not, for a strict write.
     """
-    version = b"" if write.version is None else b',"version":%d,"version_type":"external_gte"' % write.version
+    kind = b"external" if write.strict else b"external_gte"
+    version = b"" if write.version is None else b',"version":%d,"version_type":"%b"' % (write.version, kind)
     place = orjson.dumps(write.id)
     if isinstance(write.action, Index):
         document = text_of(write.action)

@@ -12,13 +12,21 @@ from ...deadline import request_time, time_left
 from ...dispatch import SILENT, Observer, Result, Write
 from ...dispatch.ahead import Ahead, Meanwhile, Sent
 from ...dispatch.observers import NO_ANSWER
-from ...dispatch.outcomes import APPLIED, NOT_SENT, OUT_OF_TIME, PATIENCE, SUCCEEDED, Outcome
+from ...dispatch.outcomes import (
+    APPLIED,
+    DOCUMENT_CREATED,
+    NOT_SENT,
+    OUT_OF_TIME,
+    PATIENCE,
+    SUCCEEDED,
+    Outcome,
+)
 from ...dispatch.stuck import probe
 from ...errors import Halt, Retry
 from ...routing import Index, IndexDeclaration
 from ...search.answers import Done, entries_in
 from .absences import Absences
-from .answers import BROKEN, BUSY, GONE, TOO_LARGE, result_of_error, result_of_item
+from .answers import BROKEN, BUSY, GONE, TOO_LARGE, is_creation, result_of_error, result_of_item
 from .body import Chunk, chunks, serialise
 from .copies import Copies
 from .indices import create_behind
@@ -211,6 +219,7 @@ class SearchSink:
             return refused
         if isinstance(entries, Done):  # a delete of what was not there too
             results.update(dict.fromkeys(chunk.positions, APPLIED))
+            note_creations(chunk, entries, writes, results)
             self._pace.good()
             return None
         may_create = self._context.settings.create_indices
@@ -219,6 +228,7 @@ class SearchSink:
             results[position] = explained(result_of_item(entry, target, may_create), writes[position])
             if results[position].status == GONE:
                 self._targets.forget(target)
+        note_creations(chunk, entries, writes, results)
         busy = any(results[position].status == BUSY for position in chunk.positions)
         self._pace.busy() if busy else self._pace.good()
         return None
@@ -243,6 +253,16 @@ class SearchSink:
         if refused.status == TOO_LARGE:
             self._pace.too_large(chunk.size)
         return refused
+
+
+def note_creations(
+    chunk: Chunk, entries: Sequence[Any], writes: Sequence[Write], results: dict[int, Result]
+) -> None:
+    """Tell which documents the index did not have, if their records came unordered. No other entry is read."""
+    unordered = [at for at, position in enumerate(chunk.positions) if not writes[position].record.ordered]
+    for at in unordered:
+        if is_creation(entries[at]) and results[chunk.positions[at]] == APPLIED:
+            results[chunk.positions[at]] = DOCUMENT_CREATED
 
 
 def explained(result: Result, write: Write) -> Result:

@@ -22,6 +22,7 @@ QUICK = (0, 0, 1)
 """Seconds between two changes."""
 
 RANKED = histories(gaps=QUICK, most=20, ranked=True)
+"""All of their records come within PROMPT."""
 
 
 def scenes(history: st.SearchStrategy[list[Change]], **options: Any) -> st.SearchStrategy[Scene]:

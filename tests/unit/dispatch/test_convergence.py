@@ -18,8 +18,10 @@ from convergence import (
     ForgetfulIndex,
     WatchedIndex,
     check,
+    histories,
     live_cases,
     queue_cases,
+    restarted_cases,
     run,
     shard_cases,
     undisturbed_cases,
@@ -39,6 +41,12 @@ from service.routing import Delete
 @settings(max_examples=examples(100))
 @given(queue_cases())
 def test_whatever_a_queue_does_to_the_records_the_index_ends_equal_to_the_table(case):
+    check(case)
+
+
+@settings(max_examples=examples(100))
+@given(restarted_cases(histories()))
+def test_what_a_queue_brings_late_stays_right_although_the_index_forgets_its_deletions(case):
     check(case)
 
 
@@ -101,8 +109,14 @@ def test_without_versions_on_deletes_it_does_not_hold(monkeypatch):
     fails(QUICK)
 
 
-def test_without_hints_for_what_comes_late_it_does_not_hold():
+def test_without_reading_what_comes_late_it_does_not_hold(monkeypatch):
+    monkeypatch.setattr(Hints, "_may_be_gone", lambda self, task: False)
     fails(queue_cases(), hint_after=float("inf"))
+
+
+def test_without_reading_again_what_the_index_did_not_have_it_must_not_forget_its_deletions(monkeypatch):
+    monkeypatch.setattr(Hints, "_may_be_gone", lambda self, task: False)
+    fails(restarted_cases(st.just([Change(0, START, "a", False), Change(1, START, "a", True)])))
 
 
 def test_without_the_newest_of_a_batch_it_does_not_hold(monkeypatch):

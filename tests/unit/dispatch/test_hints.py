@@ -12,6 +12,7 @@ from fakes import NOW, Bench, IndexModel, Items, Truth, Uploads, records
 
 from service import BucketRoute, Delete, DeleteItem, Index, InsertRows, PutItem, TableRoute
 from service.dispatch import Outcome, Result
+from service.dispatch.hints import PROMPT
 from service.dispatch.outcomes import APPLIED
 from service.errors import DeclarationError, Halt
 from service.records import Revision
@@ -19,6 +20,7 @@ from service.records.serializer import typed
 from service.records.versions import RUNS_BACK, stream_version
 
 HOUR_AGO = NOW - 3600
+AT_ONCE = lambda: 1_795_305_600.0  # noqa: E731  # the time of the events of s3_record
 
 
 class Files(BucketRoute):
@@ -48,10 +50,58 @@ def test_a_record_of_the_stream_is_taken_at_its_word_however_old():
     assert bench.truth.reads == []
 
 
+def test_a_late_creation_by_a_queue_that_the_index_knew_nothing_of_is_read_and_removed_if_it_is_gone():
+    bench = Bench(Items(), truth=truth())
+    assert bench.outcomes(sqs_message(record(created=NOW - PROMPT - 1))) == ["APPLIED"]
+    assert [type(write.action).__name__ for write in bench.index.sent] == ["Serialised", "Delete"]
+    assert bench.documents == {}
+
+
+def test_a_late_creation_by_a_queue_of_what_has_changed_since_is_left_to_the_record_of_that_change():
+    bench = Bench(Items(), truth=truth(a=9))
+    assert bench.outcomes(sqs_message(record(created=NOW - PROMPT - 1))) == ["APPLIED"]
+    assert bench.documents == {"a": {"n": 1}}
+    assert bench.truth.reads == [["a"]]
+
+
+def test_what_the_index_had_is_not_read_again():
+    bench = Bench(Items(), truth=truth())
+    bench.dispatch(record(number=1))
+    bench.dispatch(sqs_message(record(number=2, created=NOW - PROMPT - 1)))
+    assert bench.truth.reads == []
+
+
+def test_a_prompt_creation_by_a_queue_is_not_read_again():
+    bench = Bench(Items(), truth=truth())
+    bench.dispatch(sqs_message(record(created=NOW - PROMPT)))
+    assert bench.truth.reads == []
+
+
+def test_a_creation_of_a_shard_is_not_read_again_however_old():
+    bench = Bench(Items(), truth=truth())
+    bench.dispatch(record(created=HOUR_AGO))
+    assert bench.truth.reads == []
+
+
+@pytest.mark.parametrize(("objects", "left"), [([], {}), (["k"], {"k": {"key": "k"}})])
+def test_a_late_document_of_an_object_that_the_index_knew_nothing_of_is_read_again(objects, left):
+    bench = Bench(Files(), truth=Truth(objects=objects), clock=lambda: AT_ONCE() + PROMPT + 1)
+    assert bench.outcomes(s3_record("k")) == ["APPLIED"]
+    assert bench.documents == left
+    assert bench.truth.reads[0] == ["k"]
+
+
+def test_what_cannot_be_read_again_after_its_creation_is_tried_again():
+    bench = Bench(Items(), truth=truth())
+    bench.truth.error = ConnectionError("refused")
+    assert bench.outcomes(sqs_message(record(created=NOW - PROMPT - 1))) == ["RETRY"]
+
+
 def test_a_record_from_a_queue_is_taken_at_its_word_while_it_is_young():
     bench = Bench(Items(), truth=truth(a=9))
-    bench.dispatch(sqs_message(record(created=NOW - 1700)))
-    assert bench.documents == {"a": {"n": 1}}
+    bench.dispatch(record(number=1, created=NOW - 1800))
+    bench.dispatch(sqs_message(record(number=2, created=NOW - 1700)))
+    assert bench.documents == {"a": {"n": 2}}
     assert bench.truth.reads == []
 
 
@@ -154,7 +204,7 @@ def test_a_conflict_of_a_record_that_cannot_be_read_is_settled_by_reading():
 
 def test_a_conflict_within_a_second_in_a_queue_is_stale_and_costs_no_read():
     bench = Bench(Items(), truth=truth(a=9))
-    bench.dispatch(sqs_message(record(number=2)))
+    bench.dispatch(record(number=2))
     assert bench.outcomes(sqs_message(record(number=1))) == ["STALE"]
     assert bench.documents == {"a": {"n": 2}}
     assert bench.truth.reads == []
@@ -246,7 +296,6 @@ def test_in_a_queue_the_time_decides_before_the_sequence_number():
     bench = Bench(Items(), truth=truth(a=2))
     assert bench.outcomes(sqs_message(earlier, "m1"), sqs_message(later, "m2")) == ["APPLIED", "STALE"]
     assert bench.outcomes(sqs_message(later)) == ["STALE"]
-    assert bench.truth.reads == []
 
 
 def test_records_of_a_shard_without_a_sequence_number_are_ordered_by_their_time():
@@ -367,7 +416,7 @@ def test_an_object_that_cannot_be_looked_at_now_is_tried_again():
 
 
 def test_documents_of_objects_are_looked_at_when_they_come_late_or_without_a_sequencer():
-    young = s3_record("k") | {"eventTime": "2023-11-14T22:14:00.000Z"}
+    young = s3_record("k") | {"eventTime": "2023-11-14T22:14:18.000Z"}
     bench = Bench(Files(), truth=Truth(objects=[]))
     bench.dispatch(young)
     assert bench.truth.reads == []
@@ -542,6 +591,46 @@ def test_an_object_in_an_index_without_versions_is_looked_at_again():
     bench = while_it_vanishes(Files, versions=None)
     assert bench.outcomes(s3_record("k")) == ["APPLIED"]
     assert bench.documents == {}
+
+
+ALIKE = "0055AED6DCD90281E"
+"""The digits of a sequencer that are in a version. The last one is left out."""
+
+
+def test_a_deletion_and_a_late_creation_of_equal_versions_are_settled_by_reading():
+    bench = Bench(Files(), truth=Truth(objects=[]), clock=AT_ONCE)
+    bench.dispatch(s3_record("k", "ObjectRemoved:Delete", sequencer=f"{ALIKE}6"))
+    assert bench.outcomes(s3_record("k", sequencer=f"{ALIKE}5")) == ["APPLIED"]
+    assert bench.documents == {}
+
+
+def test_a_creation_and_a_late_deletion_of_equal_versions_are_settled_by_reading():
+    bench = Bench(Files(), truth=Truth(objects=["k"]), clock=AT_ONCE)
+    bench.dispatch(s3_record("k", sequencer=f"{ALIKE}6"))
+    assert bench.outcomes(s3_record("k", "ObjectRemoved:Delete", sequencer=f"{ALIKE}5")) == ["APPLIED"]
+    assert bench.documents == {"k": {"key": "k"}}
+
+
+@pytest.mark.parametrize("numbers", ["56", "65"])
+def test_in_a_batch_the_whole_sequencer_decides_which_event_is_newest(numbers):
+    events = {"5": s3_record("k", sequencer=f"{ALIKE}5"), "6": s3_record("k", "ObjectRemoved:Delete")}
+    events["6"]["s3"]["object"]["sequencer"] = f"{ALIKE}6"
+    bench = Bench(Files(), truth=Truth(objects=[]), clock=AT_ONCE)
+    bench.dispatch(*[events[number] for number in numbers])
+    assert [type(write.action) for write in bench.index.sent] == [Delete]
+    assert bench.truth.reads == []
+
+
+def test_an_event_of_an_object_that_is_delivered_again_is_written_again_as_the_object_is_now():
+    bench = Bench(Files(), truth=Truth(objects=["k"]), clock=AT_ONCE)
+    assert bench.outcomes(s3_record("k")) == bench.outcomes(s3_record("k")) == ["APPLIED"]
+    assert bench.documents == {"k": {"key": "k"}}
+
+
+def test_an_event_of_an_object_in_a_recording_is_written_again_without_a_read():
+    bench = Bench(Files(), truth=Truth(objects=[]), trusting=True)
+    assert bench.outcomes(s3_record("k")) == bench.outcomes(s3_record("k")) == ["APPLIED"]
+    assert bench.truth.reads == []
 
 
 class Copies(TableRoute):
