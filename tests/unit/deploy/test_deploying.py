@@ -183,6 +183,43 @@ def test_a_container_reads_the_queues_and_keeps_positions_in_a_table(deploying):
     assert "table/streamdex-lab-positions" in derived["policy"]
 
 
+def with_more_queues(deploying) -> None:
+    """A pipe and a task queue are deployed, and the settings name the latter."""
+    more = {
+        "changes-images": {"name": "c-lab", "arn": "arn:c", "url": "https://c", "dead_arn": "arn:f"},
+        "tasks": {"name": "tasks-lab", "arn": "arn:tasks", "url": "https://t", "dead_arn": "arn:g"},
+    }
+    queue = OUTPUTS["queue"]
+    names = {**queue["names"], **{f"queue/{name}": made["name"] for name, made in more.items()}}
+    outputs = {**OUTPUTS, "queue": {"queues": {**queue["queues"], **more}, "names": names}}
+    deploying.environment["OUTPUTS"] = json.dumps(outputs)
+    (deploying.root / "config/lab.yml").write_text("task-queue: tasks\n")
+    deploying.deployed("data", "layer", "queue")
+
+
+def test_a_container_declares_the_queue_of_a_pipe_and_reads_the_task_queue(deploying):
+    with_more_queues(deploying)
+    assert deploying.run("deploy", "container", "--env=lab") == 0
+    derived = deploying.derived("container")
+    assert derived["settings"]["READ_QUEUE"] == "pending-images,pending-worker,changes-images=table/images"
+    assert derived["settings"]["STREAMDEX_TASK_QUEUE"] == "tasks"
+    assert derived["queues"]["changes-images"] == {"name": "c-lab", "arn": "arn:c"}
+    assert derived["queues"]["tasks"] == {"name": "tasks-lab", "arn": "arn:tasks"}
+    statements = {one["Sid"]: one["Resource"] for one in json.loads(derived["policy"])["Statement"]}
+    assert statements["EnqueueOnTasksLab"] == "arn:aws:sqs:eu-west-1:111122223333:tasks-lab"
+    assert statements["ReadQueueCLab"] == "arn:aws:sqs:eu-west-1:111122223333:c-lab"
+
+
+def test_a_function_is_called_by_the_task_queue_of_its_settings(deploying):
+    with_more_queues(deploying)
+    assert deploying.run("deploy", "lambda", "--env=lab", "--func=images") == 0
+    derived = deploying.derived("lambda-images")
+    assert derived["settings"]["STREAMDEX_TASK_QUEUE"] == "tasks-lab"
+    assert derived["queues"] == {"pending-images": "arn:q", "tasks": "arn:tasks"}
+    sids = {one["Sid"] for one in json.loads(derived["policy"])["Statement"]}
+    assert {"ReadQueueTasksLab", "EnqueueOnTasksLab", "ScanTLab"} <= sids
+
+
 def test_the_names_of_a_deployment_are_a_file_of_settings(deploying):
     deploying.deployed("queue")
     assert deploying.run("deploy", "data", "--env=lab") == 0
