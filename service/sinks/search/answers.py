@@ -15,7 +15,7 @@ import orjson
 from ...dispatch.failures import describe, result_of
 from ...dispatch.observers import NO_ANSWER
 from ...dispatch.outcomes import APPLIED, Lasting, Outcome, Result
-from ...errors import Halt, UnexpectedAnswer
+from ...errors import Halt, SettingsError, UnexpectedAnswer
 from .known_errors import KnownError, Meaning, known_error
 from .targets import is_behind
 
@@ -150,6 +150,8 @@ def result_of_error(error: Exception) -> Result:
 
     if isinstance(error, Unreached):  # its status_code is the text N/A or TIMEOUT
         return Result(Outcome.RETRY, f"the search server does not answer: {error.error}", NO_ANSWER)
+    if isinstance(error, SettingsError):
+        raise error
     if isinstance(error, UnexpectedAnswer):
         return Result(Outcome.RETRY, str(error), lasting=Lasting.HALT)
     if not isinstance(error, TransportError):
