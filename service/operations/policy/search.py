@@ -66,11 +66,11 @@ def _operated(work: Work, made: Sequence[str]) -> Iterator[tuple[str, str, Seque
     aliases = sorted({f"_alias/{alias}" for one in declared for alias in one.aliases})
     templates = [f"_index_template/{template_name(one)}" for one in declared if work.settings.index_templates]
     scratch = f"{SCRATCH}*"
-    parts = (*below(made, "/_mapping"), *below(made, "/_settings"))
-    yield "SeeIndicesOf", "Get", [*made, *parts, *aliases, *templates, f"{scratch}/_alias"]
-    yield "ChangeIndicesOf", "Put", [*parts, *templates, scratch]
+    settings = below(made, "/_settings")
+    yield "SeeIndicesOf", "Get", [*made, *settings, *aliases, *templates, f"{scratch}/_alias"]
+    yield "ChangeIndicesOf", "Put", [*below(made, "/_mapping"), *settings, *templates, scratch]
     yield "CountDocumentsOf", "Post", below(made, "/_count")
-    yield "DropIndicesOf", "Delete", [*made, scratch]
+    yield "DropIndicesOf", "Delete", [scratch]  # those of rebuilds go with a change of aliases
 
 
 def below(indices: Sequence[str], what: str) -> list[str]:
