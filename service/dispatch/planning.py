@@ -28,8 +28,8 @@ class Task:
     then there was something else. `strict` says that its version does not tell it from all other changes, so that
     its writes are (see Write).
 
-    `failures` says how often it failed by itself in this delivery, `failed` how it did last, and `failing` has the
-    writes that did. `crowd` is the number of tasks that its route was asked about at once when that failed.
+    `failed` is how it last failed by itself in this delivery, and `failing` has the writes that did. `crowd` is
+    the number of tasks that its route was asked about at once when that failed.
     """
 
     position: int
@@ -39,7 +39,6 @@ class Task:
     results: Sequence[Result] = ()
     at: int | None = None
     overtaken: bool = False
-    failures: int = 0
     failed: Result | None = None
     failing: Sequence[Write] = ()
     crowd: int = 0

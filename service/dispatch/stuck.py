@@ -20,7 +20,7 @@ PROBE: Final = "~probe"
 """The id of no document: what follows a `~` in an id is one of n, b, h, ~ and |."""
 
 TRIES: Final = 3
-"""Failures in a row below which nothing is given up."""
+"""Tries, or deliveries, in a row that have to fail before anything is given up."""
 
 MOST: Final = 10_000
 """Records whose failures are remembered."""
@@ -42,17 +42,17 @@ class StuckRecords:
     def give_up(self, tasks: Sequence[Task], search: DocumentSink) -> None:
         """Reject the tasks of a delivery that are stuck, whatever keeps them from being done. Raises Halt.
 
-        A delivery counts if others succeed in it; a search index has to take another write now. Each failure of a
-        server counts then (5xx, no answer); all others of a delivery count once.
+        That takes TRIES deliveries in which others succeed; a search index has to take another write then. A
+        server that fails now and then fails at one record a few times in a row, but not for that long.
         """
         if self._failures:
             self._forget([task for task in tasks if task.result.outcome.done])
-        stuck = [task for task in tasks if task.failures and self._retry_for < self._age(task.record) < math.inf]
+        stuck = [task for task in tasks if task.failed and self._retry_for < self._age(task.record) < math.inf]
         if not stuck:
             return
         others = _Others(tasks, search)
         for task in stuck:
-            if self._add(task, others.weight(task)) >= TRIES:
+            if others.succeed(task) and self._add(task) >= TRIES:
                 assert task.failed is not None
                 why = f"for longer than {self._retry_for:.0f} s, while others succeed"
                 task.results = [task.failed.given_up(why)]
@@ -61,12 +61,10 @@ class StuckRecords:
         """True if the failures of any record are remembered."""
         return bool(self._failures)
 
-    def _add(self, task: Task, weight: int) -> int:
+    def _add(self, task: Task) -> int:
         key = _key_of(task)
         with self._lock:
-            count = self._failures.pop(key, 0) + weight
-            if count:
-                self._failures[key] = count
+            count = self._failures[key] = self._failures.pop(key, 0) + 1
             while len(self._failures) > MOST:
                 self._failures.popitem(last=False)
         return count
@@ -78,12 +76,10 @@ class StuckRecords:
 
 
 def note_failures(tasks: Sequence[Task]) -> None:
-    """Count the failures of one try that are the tasks' own."""
+    """Note the failures of one try that are the tasks' own."""
     for task in tasks:
         result = task.result
         if result.outcome is Outcome.RETRY and not result.shared:
-            of_server = bool(task.writes) and (result.status or 0) >= 500
-            task.failures = task.failures + 1 if of_server else max(task.failures, 1)
             task.failed = result
             task.failing = [w for w, r in zip(task.writes, task.results, strict=False) if not r.outcome.done]
 
@@ -128,14 +124,14 @@ class _Others:
         self._search = search
         self._probes: dict[str, Result] = {}
 
-    def weight(self, task: Task) -> int:
-        """Return how many of the failures of a task count: 0 if nothing shows that others succeed."""
+    def succeed(self, task: Task) -> bool:
+        """True if others than this task succeed where it fails."""
         if not task.failing:
-            return int(task.route in self._routes)
-        return max(self._weight(write, task.failures) for write in task.failing)
+            return task.route in self._routes
+        return any(self._takes_another(write) for write in task.failing)
 
-    def _weight(self, write: Write, failures: int) -> int:
-        beside = int(write.target in self._targets)
+    def _takes_another(self, write: Write) -> bool:
+        beside = write.target in self._targets
         if not isinstance(write.action, SEARCHES):
             return beside
         if write.target not in self._probes:
@@ -143,7 +139,7 @@ class _Others:
         result = self._probes[write.target]
         if result is OUT_OF_TIME:
             return beside
-        return failures if result.outcome in SUCCEEDED else 0
+        return result.outcome in SUCCEEDED
 
 
 def _key_of(task: Task) -> int:
