@@ -235,12 +235,12 @@ class SearchSink:
 
     def _post(self, chunk: Chunk, beside: Meanwhile | None) -> Any:
         """Sends a request, and tells how it went. Raises what opensearch-py raises."""
-        client, body = self._context.search, chunk.body
+        search, body = self._context.search, chunk.body
         with self._observer.request("search", len(chunk.positions), chunk.size, _status_of) as watch:
 
             def send() -> Any:
                 with watch:
-                    return client.bulk(body=body)
+                    return search.bulk(body=body)
 
             return Sent(send, beside).answer() if beside else send()
 

@@ -329,7 +329,6 @@ SEARCHED: Mapping[str, Sequence[str]] = {
     "count": ["Post images-000001/_count"],
     "create": ["Put images-000001", "Put streamdex-check-1"],
     "delete": [
-        "Delete images-000002",
         "Delete streamdex-check-1",
         "Delete images/_doc/a",
         "Delete images-000002/_doc/a",
@@ -343,7 +342,6 @@ SEARCHED: Mapping[str, Sequence[str]] = {
         "Get streamdex-check-*/_alias",
     ],
     "get_index_template": ["Get _index_template/streamdex-images"],
-    "get_mapping": ["Get images-000002/_mapping"],
     "get_settings": ["Get images-000002/_settings"],
     "mget": ["Post _mget"],
     "put_index_template": ["Put _index_template/streamdex-images"],
