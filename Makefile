@@ -19,7 +19,7 @@ ROLLOVER ?= 0
 ROWS_MB ?= 200
 LENGTH ?= 5
 MINUTES ?= 30
-FAULTS = tests/embedded/test_kill.py tests/embedded/test_pause.py tests/embedded/test_order.py \
+FAULTS = tests/embedded/test_kill.py tests/embedded/test_kill_operations.py tests/embedded/test_pause.py tests/embedded/test_order.py \
 	tests/embedded/test_scale_out.py tests/embedded/test_faults.py tests/unit/dispatch tests/unit/sources \
 	tests/unit/records
 # The options that several targets take.
@@ -92,6 +92,7 @@ test-rows: .venv/ready ## load a CSV of ROWS_MB (200) into SQLite, MariaDB and P
 test-faults: .venv/ready ## run faults, kills, pauses, bad input and properties at length (FAULT_RUNS KILLS PAUSES CHANGES BAD_INPUTS HISTORIES LENGTH)
 	@STREAMDEX_KILLS=$(KILLS) STREAMDEX_PAUSES=$(PAUSES) STREAMDEX_CHANGES=$(CHANGES) STREAMDEX_FAULT_RUNS=$(FAULT_RUNS) \
 		STREAMDEX_BAD_INPUT_EXAMPLES=$(BAD_INPUTS) STREAMDEX_HISTORIES=$(HISTORIES) STREAMDEX_LENGTH=$(LENGTH) \
+		STREAMDEX_KILL_STEPS=$(KILL_STEPS) \
 		$(PY) -m pytest -n 3 --dist=worksteal -q --show-capture=no $(FAULTS) $(TEST_ARGS)
 
 test-build: .venv/ready ## run the tests of what is built: the layer and the code alone on a bare interpreter, the package
