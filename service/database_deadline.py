@@ -57,7 +57,7 @@ def end_at_deadline(engine: Any, kind: str, seconds: float) -> None:
 
 
 def _limits(kind: str, seconds: float) -> dict[str, Any]:
-    """How long a driver waits for a connection. SQLite's is for locks: nothing else keeps it waiting."""
+    """The argument of each driver for the connection timeout. SQLite's is for locks: it waits for nothing else."""
     if kind == "sqlite":
         return {"timeout": seconds}
     whole = max(int(seconds), _LEAST)

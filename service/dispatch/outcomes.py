@@ -32,11 +32,11 @@ class Outcome(IntEnum):
 
 
 SUCCEEDED: Final = (Outcome.APPLIED, Outcome.STALE)
-"""How a write ends that its target took."""
+"""The outcomes of a write that its target took."""
 
 
 class Lasting(Enum):
-    """What a RETRY becomes if every try of a delivery ends so."""
+    """The consequence of a RETRY in every try of a delivery."""
 
     REJECT = "a dead letter"
     HALT = "a halt, unless other writes succeed"

@@ -115,7 +115,7 @@ def probe(write: Write, search: DocumentSink) -> Result:
 
 
 class _Others:
-    """What shows that others than the stuck tasks succeed in a delivery."""
+    """The evidence that tasks other than the stuck ones succeed in a delivery."""
 
     def __init__(self, tasks: Sequence[Task], search: DocumentSink):
         good = [task for task in tasks if task.result.outcome in SUCCEEDED]

@@ -27,7 +27,7 @@ def run(app: App, stopping: Event | None = None, started: Callable[[Sequence[Sou
     """Runs until SIGTERM, SIGINT or `stopping`; then finishes the batches in hand. Returns the exit code.
 
     0 after a stop; the code of the error with the setting `on_halt=exit`, or of one that nobody foresaw. `started`
-    is told the sources. Raises SettingsError when there is nothing to read, no port for the pages, or a bad time.
+    is called with the sources. Raises SettingsError if there is nothing to read or no port, or for a bad time.
     """
     stopping = stopping or Event()
     check_times(app.settings, FOR_CONTAINERS)

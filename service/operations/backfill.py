@@ -64,7 +64,7 @@ class Manner:
 
 @dataclass
 class Backfilled:
-    """What became of the items: how many ended how; and how many tasks were put on a queue instead."""
+    """The items by outcome, and the number of tasks that were enqueued instead."""
 
     counts: Counter[str] = field(default_factory=Counter)
     enqueued: int = 0

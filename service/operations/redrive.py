@@ -25,12 +25,12 @@ BYTES: Final = 8 * 1024 * 1024
 
 
 _REMOVED: Final = ("applied", "stale", "skipped")
-"""How letters end that are removed."""
+"""The outcomes after which a dead letter is removed."""
 
 
 @dataclass
 class Redriven:
-    """How many letters ended how. `stopped` is why the others were not delivered; None if all were."""
+    """The dead letters by outcome. `stopped` is why the others were not delivered; None if all were."""
 
     ends: Counter[str] = field(default_factory=Counter)
     stopped: StreamdexError | None = None
@@ -42,7 +42,7 @@ class Redriven:
 
     @property
     def staying(self) -> int:
-        """How many letters were delivered and stay."""
+        """Return the number of dead letters that were delivered and stay."""
         return sum(count for end, count in self.ends.items() if end not in _REMOVED)
 
 
@@ -163,5 +163,5 @@ def _reached(result: Result) -> bool:
 
 
 def _kept(result: Result) -> Result:
-    """What no route takes stays where it is: there is nothing else of it."""
+    """Keep the letters that no route takes: there is no other copy of them."""
     return Result(Outcome.RETRY, f"kept: {result.reason}")

@@ -98,5 +98,5 @@ def contents_of(context: Context, index: str) -> str:
 
 
 def uuid_of(context: Context, index: str) -> str:
-    """What tells an index from another that had its name before."""
+    """Return the identifier of an index, which tells it from an earlier index of the same name."""
     return str(context.search.indices.get_settings(index=index)[index]["settings"]["index"]["uuid"])

@@ -1,4 +1,4 @@
-"""What can be done with the indices beside the one that is searched: put one back, or delete them."""
+"""Rolls back to an index that is kept beside the live one, or deletes such indices."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def roll_back(context: Context, declared: IndexDeclaration, target: Target, acce
 
 
 def beside(target: Target) -> str:
-    """What else there is, with the command that leads on."""
+    """Return the other indices in words, with the command for each."""
     if target.building:
         return (
             f"; {', '.join(target.building)} is a new index that is not in place: `--rebuild` goes on with it,"

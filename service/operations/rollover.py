@@ -29,7 +29,7 @@ def problem_of(target: Target) -> str:
 
 
 def remedy_of(target: Target) -> str:
-    """How one index is left, with all documents."""
+    """Return the steps that leave one index with all documents."""
     actions = json.dumps({"actions": [remove(index, target.name) for index in target.others]})
     return (
         f"stop what rolls it over, POST /_aliases {actions}, then `{PROGRAM} verify --repair` writes the documents"

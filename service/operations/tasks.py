@@ -1,6 +1,6 @@
 """A backfill that many workers share: its tasks wait in a queue, and each worker reads some pages of one.
 
-What is left of a task goes back to the queue as a message of its own, before the one in hand is deleted. A task
+The rest of a task goes back to the queue as a message of its own, before the one in hand is deleted. A task
 whose worker was killed is redelivered and starts where it was taken. A task that is delivered twice is read twice,
 which versions make safe.
 """

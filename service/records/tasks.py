@@ -14,7 +14,7 @@ MARK: Final = "streamdex-task"
 """The member that holds a task's format number."""
 
 OLD_MARK: Final = "streamdex-part"
-"""What earlier releases wrote in its place."""
+"""The tag of earlier releases."""
 
 ONLY_ITS_QUEUE: Final = (
     "backfill tasks are accepted only from the queue that STREAMDEX_TASK_QUEUE names. If an operator sent it here,"
@@ -30,7 +30,7 @@ def is_task(payload: Mapping[str, Any]) -> bool:
 
 @dataclass(frozen=True)
 class BackfillTask:
-    """What is read from `after` on, and the routes that get it. All of it is to be checked: anybody can write one.
+    """A part of a table or an export, from `after` on, and its routes. Check every member: anybody can write one.
 
     `table` is the existing name. A task is either `segment` of `segments` of a scan with at most `units` read
     capacity units a second (0: no limit), or the data file `file` of an export of the table with the ARN `export`,

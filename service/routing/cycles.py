@@ -51,7 +51,7 @@ def _way_back(start: type[TableRoute], readers: Mapping[type[TableRoute], Cycle]
 
 
 def problem_of(cycle: Cycle) -> str:
-    """What is wrong with a cycle: its routes and their tables (logical names)."""
+    """Return the error text of a cycle: its routes and their tables (logical names)."""
     steps = [
         f"{class_name(kind)} reads table {kind.table!r} and writes {kind.writes['table']!r}" for kind in cycle
     ]

@@ -1,4 +1,4 @@
-"""Which queue carries what. Anything else that is found in a queue becomes a dead letter.
+"""The declarations of what each queue carries. Anything else that is found in a queue becomes a dead letter.
 
 Whoever may send to a queue may change the index, so a queue is declared with what it carries: notifications of
 some buckets, stream records of some tables (EventBridge Pipes), or backfill tasks (docs/security.md).
@@ -21,7 +21,7 @@ from .router import Router
 from .routes import BucketRoute
 
 CONTENTS: Final = {"bucket": "notification", "table": "stream record"}
-"""What a queue can be declared to carry, by the kind of name."""
+"""The contents that a queue can be declared to carry, by the kind of name."""
 
 _LONGEST: Final = 100  # characters of a name that is shown: it comes from the message
 
@@ -49,7 +49,7 @@ def declared_queues(entries: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
 @dataclass(frozen=True)
 class Carried:
-    """What a queue or topic carries. `contents` is KIND/NAME, by existing names or patterns of logical ones."""
+    """The contents of a queue or topic. `contents` is KIND/NAME, by existing names or patterns of logical ones."""
 
     where: str
     names: Names
@@ -110,7 +110,7 @@ class Queues:
         """The queues that a container reads, by their existing names."""
 
     def carried(self, queue: str) -> Carried:
-        """What a queue carries, by its existing name. Undeclared, it carries what buckets of routes send."""
+        """Return the contents of a queue by its existing name; by default, events of the routes' buckets."""
         where = f"queue {queue}"
         if self.tasks and queue == self.tasks:
             return Carried(where, self._names, tasks=queue)
@@ -118,7 +118,7 @@ class Queues:
         return Carried(where, self._names, _existing(self._names, contents) or self._uploads)
 
     def topic(self, name: str) -> Carried:
-        """What a topic carries that calls a Lambda function itself: what buckets of routes send."""
+        """Return the contents of a topic that calls a Lambda function: notifications of the routes' buckets."""
         return Carried(f"topic {name[:_LONGEST]}", self._names, self._uploads)
 
     def carrying(self, kind: str, actual: str) -> list[str]:

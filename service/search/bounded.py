@@ -13,7 +13,7 @@ from .timed import TimedConnection, TimedTLSConnection
 
 
 class _Bounded:
-    """What both kinds of connection have in common: their time, and the errors that they raise."""
+    """The common base of both kinds of connection: their deadline, and the errors that they raise."""
 
     timeout: Any
 

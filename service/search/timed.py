@@ -29,7 +29,7 @@ def limit(sock: socket) -> None:
 
 
 class TimedReads(io.RawIOBase):
-    """What a socket receives, each read limited by what is left."""
+    """The input of a socket; the time that is left limits each read."""
 
     def __init__(self, sock: socket):
         self._sock = sock
@@ -48,7 +48,7 @@ class TimedReads(io.RawIOBase):
 
 
 class TimedSocket:
-    """What HTTPResponse asks of a socket."""
+    """Return the reader that HTTPResponse asks for."""
 
     def __init__(self, sock: socket):
         self._sock = sock
@@ -65,7 +65,7 @@ class TimedResponse(HTTPResponse):
 
 
 class _Timed:
-    """What both kinds of connection have in common."""
+    """The common base of both kinds of connection."""
 
     response_class: Any = TimedResponse
     sock: Any

@@ -17,7 +17,7 @@ BUFFER: Final = 256 * 1024
 """Bytes."""
 
 RATIO: Final = 500
-"""How many times its size a compressed file may grow. JSON lines grow 20 to 200 times, a bomb about 1,030."""
+"""The most that a compressed file may grow, in multiples. JSON lines grow 20 to 200 times, a bomb about 1,030."""
 
 GROWTH: Final = 64 * 1024 * 1024
 """Bytes to which any compressed file may grow, however small it is."""

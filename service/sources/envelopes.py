@@ -46,7 +46,7 @@ _CONFIRMATIONS: Final = {
     "UnsubscribeConfirmation": "The topic sends nothing more to the queue. If it should, subscribe the queue again"
     " with credentials of the queue's account.",
 }
-"""What SNS sends if another account subscribes or unsubscribes a queue, and the remedy.
+"""The messages that SNS sends if another account subscribes or unsubscribes a queue, with the remedy.
 
 Sources: "HTTP/HTTPS subscription confirmation JSON format" and "Sending Amazon SNS messages to an Amazon SQS queue
 in a different account" (SNS Developer Guide).

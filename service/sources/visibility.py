@@ -72,7 +72,10 @@ class Visibility(Thread):
             try:
                 self._put_off(hold)
             except Exception as error:
-                logger.warning("redelivery not put off", extra={"queue": self._url, "reason": describe(error)})
+                logger.warning(
+                    "could not extend the visibility timeout",
+                    extra={"queue": self._url, "reason": describe(error)},
+                )
 
     def _put_off(self, hold: Hold) -> None:
         """Raises what boto3 raises, and anything for an answer of another shape."""

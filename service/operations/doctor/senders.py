@@ -1,4 +1,4 @@
-"""Who may send to the queues that are read, as far as their policies say: a sender may change the index."""
+"""Checks who may send to the queues that are read, by their policies: a sender may change the index."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _statements(policy: str) -> list[Mapping[str, Any]]:
 
 
 def _who(statement: Mapping[str, Any]) -> str:
-    """Who is meant that nobody named: everybody, or a service of AWS; "" for principals by their names."""
+    """Return the principals that are not named: everybody, or a service of AWS; "" if all are named."""
     if statement.get("Effect") != "Allow":
         return ""
     principal = statement.get("Principal")

@@ -104,7 +104,7 @@ class SearchServer:
         )
 
     def _insecure(self, words: str) -> Finding:
-        """What is wrong where TLS fails."""
+        """Return the finding for a failed TLS handshake."""
         if is_plain(words):
             problem, remedy = "it speaks plain HTTP, and SEARCH_URL says https://", "write http:// in SEARCH_URL"
             return Finding("endpoints", self.name, problem, f"{remedy}, or set up TLS on the server")

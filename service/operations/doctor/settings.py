@@ -104,7 +104,7 @@ def _loops(patient: Patient) -> Iterator[Finding]:
 
 
 def _unread(patient: Patient) -> Iterator[Finding]:
-    """What no queue is declared to carry, and what queues are declared to carry for no route."""
+    """Check that a queue carries the events of each route, and that a route takes what each queue carries."""
     carrying = patient.declared.carrying
     buckets = [bucket for bucket in patient.buckets() if not carrying("bucket", bucket)]
     if buckets:

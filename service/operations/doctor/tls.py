@@ -1,4 +1,4 @@
-"""Whether a server speaks TLS, which an address has to say."""
+"""Checks whether a server speaks TLS, as its address says."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ TIMEOUT: Final = 5.0
 """Seconds that a handshake may take."""
 
 PLAIN: Final = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNEXPECTED_EOF", "EOF occurred", "HTTP_REQUEST")
-"""What OpenSSL says of a server that answers a handshake with something else, in its versions."""
+"""Parts of OpenSSL's error texts, by version, for a server that does not speak TLS."""
 
 UNTRUSTED: Final = "certificate"
-"""What every error about trust in a server has in it."""
+"""Part of the text of every error about an untrusted certificate."""
 
 
 def speaks_tls(url: str) -> bool:

@@ -19,7 +19,7 @@ _OF_OBJECTS: Final = frozenset({"enabled", "include_in_parent", "include_in_root
 """What an object is compared in, said or not; of the rest only what is declared: a put leaves the rest alone."""
 
 _NARROW: Final = ("long", "float")
-"""What dynamic mapping gives to whole numbers and to fractions ("Dynamic mapping", OpenSearch documentation)."""
+"""The types of numbers by dynamic mapping ("Dynamic mapping", OpenSearch documentation)."""
 
 
 class Cure(StrEnum):

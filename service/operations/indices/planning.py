@@ -78,7 +78,7 @@ def plan(context: Context, declared: IndexDeclaration) -> Plan:
 
 
 def changed_since(context: Context, declared: IndexDeclaration, index: str) -> list[str]:
-    """What an index of a rebuild would have to be made anew for, in words. Raises Halt and Unreachable."""
+    """Return why an index of a rebuild has to be created again, in words. Raises Halt and Unreachable."""
     there = existing(context, index)
     return [one.words for one in _compare(context, declared, there) if one.cure is Cure.REBUILD] if there else []
 

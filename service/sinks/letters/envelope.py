@@ -124,7 +124,7 @@ def _envelope(letter: Letter, time: datetime) -> dict[str, Any]:
 
 
 def _keys(record: Record) -> Any:
-    """What names the item or object of a record; None for a record that is of neither."""
+    """Return the key of the record's item or object; None if it has neither."""
     if isinstance(record, ObjectRecord):
         return {"bucket": record.bucket, "key": record.key}
     if not isinstance(record, TableRecord):

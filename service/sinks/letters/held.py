@@ -20,7 +20,7 @@ BATCH: Final = 10
 class Held:
     """The messages of each letter that were received and are still in the queue, by their receipts.
 
-    Letters are told apart by what they hold: a message cannot hide or remove another by claiming its id.
+    The content of a letter identifies it: a message cannot hide or remove another by claiming its id.
     """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic):

@@ -1,4 +1,4 @@
-"""Which indices were missing: an index that was deleted, or that a new server does not have, starts empty."""
+"""Counts how often indices were missing: a deleted one, or one that a new server does not have, starts empty."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the search server's answers mean: for one action, and for a whole request.
+"""Translates the search server's answers into results, for one action and for a whole request.
 
 `known_errors.py` has a row for each error that is known. All others are decided here, by their status.
 """

@@ -12,7 +12,7 @@ from typing import Final
 
 
 class Meaning(Enum):
-    """What an error says about the document that met it."""
+    """The meaning of an error for its document."""
 
     STALE = "the index has a newer version"
     DOCUMENT = "the document's own fault: it becomes a dead letter"

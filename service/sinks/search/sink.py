@@ -155,7 +155,7 @@ class SearchSink:
 
     def _copy(self, writes: Sequence[Write], targets: Mapping[str, Target], results: dict[int, Result]) -> None:
         """Write to the copies, too; the aliases are looked at again before a record is retried."""
-        if self._context.out_of_time():  # they come again, and so do their copies
+        if self._context.out_of_time():  # they are redelivered, and so are their copies
             copied = [p for p, write in enumerate(writes) if targets[write.target].also]
             results.update(dict.fromkeys(copied, OUT_OF_TIME))
             return

@@ -62,5 +62,5 @@ class SuspectWrites:
 
 
 def _key_of(write: Write) -> tuple[str, str]:
-    """What names a document."""
+    """The key of a document."""
     return write.target, write.id

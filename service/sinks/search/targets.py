@@ -30,7 +30,7 @@ from ...search.answers import Aliases, aliases_in
 ALSO: Final = "--also"
 NEW: Final = "--new"
 OLD: Final = "--old"
-"""What the aliases of the table above end in."""
+"""The suffixes of the aliases in the table above."""
 
 SEEN_FOR: Final = 5.0
 """Seconds that a writer goes by what it has seen."""

@@ -1,4 +1,4 @@
-"""What a thread takes from the streams of a table: a job, and the records of one shard."""
+"""The jobs of a table's streams, and the batches of records that they give."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class Turn:
 
     @property
     def name(self) -> tuple[str, str]:
-        """What tells the job from the others of the table: the stream and the shard."""
+        """The stream and the shard, which identify the job within the table."""
         return self.stream.arn if self.stream else "", self.reader.shard if self.reader else ""
 
 
 class Shards(Protocol):
-    """What a batch asks of its source."""
+    """The part of its source that a batch needs."""
 
     name: str
     lease: Lease

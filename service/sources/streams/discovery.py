@@ -174,7 +174,7 @@ class Stream:
         return ShardStatus(shard, parent, state, checkpoint.position, checkpoint.time, None)
 
     def _is_there(self, shard: str) -> bool:
-        """Whether a shard without a reader gets one: it was listed once, or was absent from two listings.
+        """True if a shard without a reader gets one: it was listed once, or was absent from two listings.
 
         Listings lag behind. What was recorded and is gone for good is read all the same: that tells what was lost.
         """

@@ -17,7 +17,7 @@ ABSENT = 2
 
 
 class Verdict(Enum):
-    """What becomes of a shard whose reader got to an end."""
+    """The decision about a shard whose reader got to an end."""
 
     END = auto()
     READ_ON = auto()

@@ -25,7 +25,7 @@ class Retries:
 
     @property
     def troubles(self) -> list[str]:
-        """What is wrong, in words: a text for each job that an operator should know of."""
+        """The errors of jobs that the operator should know of, in words."""
         return list(self._troubles.values())
 
     def trouble(self, turn: Turn, reason: str) -> None:

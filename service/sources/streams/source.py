@@ -223,7 +223,7 @@ class StreamSource:
         self._schedule.put(turn, STREAMS * (0.5 + self._chance() / 2))
 
     def _look_for_absences(self, streams: TableStreams) -> Mapping[str, int]:
-        """How often the table's indices were missing; as before, if nobody answers while streams are read."""
+        """Return how often the table's indices were missing; the last known number without an answer."""
         try:
             return self._absences()
         except (Halt, Retry):

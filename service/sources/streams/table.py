@@ -153,7 +153,7 @@ class TableStreams:
 
     @staticmethod
     def _place(arn: str, arns: Sequence[str]) -> int:
-        """How many of the streams are not later than one; none, if it is not listed any more."""
+        """Return how many of the streams are not later than this one; 0 if it is not listed any more."""
         return arns.index(arn) + 1 if arn in arns else 0
 
     def _tell_gap(self, before: Checkpoint, arn: str) -> None:
