@@ -78,18 +78,18 @@ def install(home: Path) -> None:
 
 
 def find_python() -> str:
-    """A Python of 3.12 or newer, which its code needs, whatever its metadata says."""
-    found = [shutil.which(f"python3.{minor}") for minor in (13, 12, 14)]
+    """Return a Python of 3.13 or newer, which its code needs, whatever its metadata says."""
+    found = [shutil.which(f"python3.{minor}") for minor in (13, 14)]
     kept = sorted(
-        Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser().glob("versions/3.1[2-4].*/bin/python")
+        Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser().glob("versions/3.1[34].*/bin/python")
     )
     for python in [sys.executable, *filter(None, found), *map(str, kept)]:
         tried = subprocess.run(
-            [python, "-c", "import sys; sys.exit(sys.version_info < (3, 12))"], capture_output=True, check=False
+            [python, "-c", "import sys; sys.exit(sys.version_info < (3, 13))"], capture_output=True, check=False
         )
         if tried.returncode == 0:
             return python
-    raise AssertionError("LocalStack needs Python 3.12 or newer beside this one: install it")
+    raise AssertionError("LocalStack needs Python 3.13 or newer: install it beside this one")
 
 
 def lay_java(libraries: Path) -> None:
