@@ -40,7 +40,7 @@ def test_dynamodb_local_and_opensearch_are_well_and_stay_as_they_were(deployment
 
 def of_elasticsearch(url: str) -> list[Finding]:
     with Context(Settings(search_url=url)) as context:
-        create_missing(context, IndexDeclaration("items", {"properties": {"n": {"type": "long"}}}))
+        create_missing(context, IndexDeclaration("items", {"properties": {"n": {"type": "double"}}}))
         patient = Patient(context, Router([Items()]))
         return [*cluster.check(patient), *indices.check(patient)]
 

@@ -105,6 +105,7 @@ def test_explain_shows_what_becomes_of_a_record_and_needs_no_server(capsys, tmp_
 def test_explain_reads_standard_input():
     event = (ROOT / "tests/data/insert.json").read_bytes()
     variables = {name: value for name, value in os.environ.items() if not name.startswith("STREAMDEX_")}
+    variables["STREAMDEX_ROUTES"] = "sample_routes"
     command = [sys.executable, "-m", "service", "routes", "explain", "--record=-", "--json"]
     answer = subprocess.run(command, input=event, capture_output=True, cwd=ROOT, env=variables, check=True)
     assert json.loads(answer.stdout)["routes"][0]["id"] == "ALEX18"

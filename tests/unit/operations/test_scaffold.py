@@ -182,7 +182,8 @@ def repository(tmp_path_factory) -> Path:
 
 
 def run(root: Path, *words: str) -> str:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV"))}
+    left_out = ("PYTEST", "COV", "STREAMDEX_ROUTES", "PYTHONPATH")  # the copy has its own routes
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     answer = subprocess.run(
         [sys.executable, "-m", *words], cwd=root, env=environment, capture_output=True, text=True, check=False
     )
