@@ -1,6 +1,6 @@
 """Whatever the search server and the network do: nothing lost, nothing stale, every record an outcome, an end.
 
-The number of random runs is STREAMDEX_FAULT_RUNS; each has its number for a seed. From a hundred runs on (`make
+The number of random runs is STREAMDEX_FAULT_RUNS; each has its number for a seed. From twenty runs on (`make
 test-faults`) each is longer, too.
 """
 
@@ -32,7 +32,7 @@ from service.sinks.sql import RowSink
 from service.sources.envelopes import unwrap
 
 RUNS = int(os.environ.get("STREAMDEX_FAULT_RUNS", "4"))
-RECORDS = 500 if RUNS >= 100 else 150
+RECORDS = 500 if RUNS >= 20 else 150
 START = 1_700_000_000
 ROUNDS = 500
 """Deliveries of one batch, before a run is said to have no end."""

@@ -91,7 +91,7 @@ def test_a_sequencer_of_the_future_freezes_no_document(sequencer: str):
 
 def test_a_sequencer_of_the_present_is_trusted():
     world = bench(Files(), objects=())
-    young = {"eventTime": "2023-11-14T22:13:30.000Z"}
+    young = {"eventTime": "2023-11-14T22:14:10.000Z"}
     world.dispatch(s3_record("k", sequencer=sequencer_at(NOW + SKEW)) | young)
     assert (world.documents, world.truth.reads) == ({"k": {"key": "k"}}, [])
 

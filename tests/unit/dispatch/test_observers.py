@@ -11,7 +11,7 @@ from service.dispatch.observers import Observer, Observers
 
 TOLD = {
     "dispatched": (None,),
-    "retrying": (1, "busy", 0.1),
+    "retrying": ([], 0.1),
     "requested": (None,),
     "lost": ("table t", "shard", 0.0, 1.0),
     "redelivered": ("queue q", 1),
