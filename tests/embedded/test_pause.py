@@ -81,7 +81,7 @@ class Pair:
     def recorded(self) -> list[str]:
         """The positions in the shards."""
         items = self._dynamodb.scan(TableName=self.positions, ConsistentRead=True)["Items"]
-        return [item["position"]["S"] for item in items if item["shard"]["S"] != "lease"]
+        return [item["position"]["S"] for item in items if item["shard"]["S"].startswith("shardId")]
 
     def last(self) -> Any:
         """The last position that there is."""
