@@ -6,7 +6,7 @@ SHELL := /bin/sh
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 PY := .venv/bin/python
-FAULT_RUNS ?= 40
+FAULT_RUNS ?= 30
 BAD_INPUTS ?= 2500
 HISTORIES ?= 2000
 KILLS ?= 25

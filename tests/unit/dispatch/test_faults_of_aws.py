@@ -31,7 +31,7 @@ from service.sinks.sql import RowSink
 from service.sources.envelopes import unwrap
 
 RUNS = int(os.environ.get("STREAMDEX_FAULT_RUNS", "4"))
-RECORDS = 500 if RUNS >= 20 else 100
+RECORDS = 200 if RUNS >= 20 else 100
 KEYS = "abcdefghijklmnopqrst"
 WHEN = datetime(2026, 11, 22, 1, tzinfo=UTC).timestamp()
 """An hour after the objects' events: nothing is old enough to be given up."""
