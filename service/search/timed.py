@@ -48,7 +48,7 @@ class TimedReads(io.RawIOBase):
 
 
 class TimedSocket:
-    """Return the reader that HTTPResponse asks for."""
+    """The part of a socket that HTTPResponse needs."""
 
     def __init__(self, sock: socket):
         self._sock = sock
