@@ -72,10 +72,10 @@ sbom: .venv/ready build/sbom/ready ## list what ships, from the lock file, as Cy
 	@$(PY) -m infra.build.sbom $(if $(FUNC),--func=$(FUNC))
 
 test: .venv/ready ## run the tests, the end-to-end ones on the embedded servers (COVERAGE=1: with coverage)
-	@$(PY) -m pytest -n 2 --dist=worksteal $(if $(COVERAGE),--cov --cov-report=term) $(TEST_ARGS)
+	@$(PY) -m pytest -n 3 --dist=worksteal $(if $(COVERAGE),--cov --cov-report=term) $(TEST_ARGS)
 
 test-page: .venv/ready ## run the tests of the service's page in a Chromium that is installed (CHROMIUM=/path/to/it)
-	@STREAMDEX_REQUIRE_BROWSER=1 $(PY) -m pytest tests/browser $(TEST_ARGS)
+	@STREAMDEX_REQUIRE_BROWSER=1 STREAMDEX_LENGTH=$(LENGTH) $(PY) -m pytest tests/browser $(TEST_ARGS)
 
 test-infra: .venv/ready ## check the Terraform targets, and deploy to an emulator (Terraform and a provider needed)
 	@$(PY) -m pytest -n 2 --dist=loadfile tests/infra -o faulthandler_timeout=0 $(TEST_ARGS)
@@ -89,11 +89,12 @@ test-image: .venv/ready ## build the image and run it, without an engine (Linux,
 test-rows: .venv/ready ## load a CSV of ROWS_MB (200) into SQLite, MariaDB and PostgreSQL: rows, seconds, memory
 	@STREAMDEX_ROWS_MB=$(ROWS_MB) $(PY) -m pytest -q tests/real/test_rows_size.py $(TEST_ARGS)
 
-test-faults: .venv/ready ## run faults, kills, pauses, bad input and properties at length (FAULT_RUNS KILLS PAUSES CHANGES BAD_INPUTS HISTORIES LENGTH)
+test-faults: .venv/ready ## run faults, kills, pauses, bad input and properties at length, and the long tests that make test leaves out
 	@STREAMDEX_KILLS=$(KILLS) STREAMDEX_PAUSES=$(PAUSES) STREAMDEX_CHANGES=$(CHANGES) STREAMDEX_FAULT_RUNS=$(FAULT_RUNS) \
 		STREAMDEX_BAD_INPUT_EXAMPLES=$(BAD_INPUTS) STREAMDEX_HISTORIES=$(HISTORIES) STREAMDEX_LENGTH=$(LENGTH) \
 		STREAMDEX_KILL_STEPS=$(KILL_STEPS) \
 		$(PY) -m pytest -n 3 --dist=worksteal -q --show-capture=no $(FAULTS) $(TEST_ARGS)
+	@STREAMDEX_LENGTH=$(LENGTH) $(PY) -m pytest -n 3 --dist=worksteal -q -m long $(addprefix --deselect=,$(FAULTS))
 
 test-build: .venv/ready ## run the tests of what is built: the layer and the code alone on a bare interpreter, the package
 	@$(PY) -m pytest -n 2 --dist loadfile tests/build $(TEST_ARGS)

@@ -1,11 +1,36 @@
-"""Run every test, and every process that a test starts, on the sample application, whatever routes a user adds."""
+"""Run every test, and every process that a test starts, on the sample application, whatever routes a user adds.
+
+Tests marked `long` are left out unless STREAMDEX_LENGTH is above 1, as in the gate.
+"""
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
+
+import pytest
+from lengths import LENGTH
 
 os.environ["STREAMDEX_ROUTES"] = "sample_routes"
 os.environ["PYTHONPATH"] = os.pathsep.join(
     filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")])
 )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect long tests; of a parametrised one, those after the first few sets of parameters."""
+    if LENGTH > 1:
+        return
+    seen: Counter[str] = Counter()
+    left_out = []
+    for item in items:
+        mark = item.get_closest_marker("long")
+        if mark is not None:
+            function = item.nodeid.partition("[")[0]
+            seen[function] += 1
+            if seen[function] > mark.kwargs.get("after", 0):
+                left_out.append(item)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]

@@ -110,6 +110,7 @@ def test_the_page_follows_a_running_load_without_a_reload(deploy, open_page):
     assert page.evaluate("window.sameDocument") is True
 
 
+@pytest.mark.long
 def test_the_rows_of_the_tail_keep_the_focus_while_others_come(deploy, open_page):
     deployment, url = deploy()
     put(deployment, "first")
@@ -121,6 +122,7 @@ def test_the_rows_of_the_tail_keep_the_focus_while_others_come(deploy, open_page
     assert focused(page) == "first"
 
 
+@pytest.mark.long
 def test_it_stands_still_while_it_is_paused_or_hidden(deploy, open_page):
     deployment, url = deploy()
     page = open_page("about:blank")
@@ -144,6 +146,7 @@ def test_it_stands_still_while_it_is_paused_or_hidden(deploy, open_page):
     expect(page.locator("#total")).to_have_text("1")
 
 
+@pytest.mark.long
 def test_it_says_when_the_service_is_gone(browser, stand_ins, tmp_path):
     made = Deployment(*stand_ins, tmp_path / "gone")
     with serving(made.app) as url:
@@ -156,6 +159,7 @@ def test_it_says_when_the_service_is_gone(browser, stand_ins, tmp_path):
     made.app.close()
 
 
+@pytest.mark.long
 def test_without_scripts_a_reload_shows_how_it_is(deploy, open_page):
     deployment, url = deploy()
     page = open_page(url, java_script_enabled=False)
@@ -177,6 +181,7 @@ def test_who_has_never_seen_it_finds_a_reason_and_its_record_in_a_few_clicks(dep
     expect(page.get_by_label("The record as it came, JSON")).to_contain_text('"eventName": "ObjectCreated:Put"')
 
 
+@pytest.mark.long
 def test_the_keyboard_alone_finds_them_too(deploy, open_page):
     deployment, url = deploy()
     with_letters(deployment)
@@ -213,6 +218,7 @@ def test_hostile_values_are_text_on_every_page(deploy, open_page):
     assert "window.pwned" in page.locator("main").inner_text()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_can_be_read_in_the_light_and_in_the_dark(deploy, open_page, scheme):
     deployment, url = deploy(page_redrive=True)
@@ -226,6 +232,7 @@ def test_text_can_be_read_in_the_light_and_in_the_dark(deploy, open_page, scheme
         assert faint == [], path
 
 
+@pytest.mark.long
 def test_on_a_phone_nothing_is_wider_than_the_screen(deploy, open_page):
     deployment, url = deploy(page_redrive=True)
     with_letters(deployment)
@@ -236,6 +243,7 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(deploy, open_page):
         assert widths[0] <= widths[1] == 360, path
 
 
+@pytest.mark.long
 def test_every_page_has_landmarks_one_heading_and_names_for_its_fields(deploy, open_page):
     deployment, url = deploy(page_redrive=True)
     with_letters(deployment)
@@ -252,6 +260,7 @@ def test_every_page_has_landmarks_one_heading_and_names_for_its_fields(deploy, o
             assert table.locator("thead th:not([scope=col])").count() == 0
 
 
+@pytest.mark.long
 def test_a_letter_is_delivered_again_after_a_confirmation_where_the_setting_allows_it(deploy, open_page):
     deployment, url = deploy(page_redrive=True)
     deployment.upload("broken.jpg", b"no image")
@@ -302,6 +311,7 @@ def test_the_search_box_finds_documents_in_the_indices(deploy, open_page):
     expect(page.locator("main")).to_contain_text("Nothing is found.")
 
 
+@pytest.mark.long
 def test_a_record_stands_beside_what_the_index_holds_now(deploy, open_page):
     deployment, url = deploy()
     put(deployment, "a")

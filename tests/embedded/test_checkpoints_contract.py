@@ -26,7 +26,8 @@ def open_checkpoints(streams_url: str) -> Iterator[Opening]:
     opened: list[tuple[Context, Checkpoints]] = []
 
     def opening() -> Checkpoints:
-        context = Context(Settings(aws_endpoint_url=streams_url, checkpoints=where, lease_time=1.0))
+        # Longer than a machine with much to do keeps the thread that renews it from running.
+        context = Context(Settings(aws_endpoint_url=streams_url, checkpoints=where, lease_time=120.0))
         opened.append((context, make_checkpoints(context, "group")))
         return opened[-1][1]
 
@@ -45,7 +46,7 @@ def token_of(checkpoints: Checkpoints) -> int:
 
 
 def test_who_takes_over_finds_all_positions_and_who_came_before_changes_none(open_checkpoints: Opening):
-    first, second = open_checkpoints(), open_checkpoints()
+    first = open_checkpoints()
     before = token_of(first)
     assert first.claim("stream", before) == {}
     known = {f"shard-{number}": Checkpoint(str(number), 1_700_000_000.5) for number in range(60)}
@@ -53,8 +54,9 @@ def test_who_takes_over_finds_all_positions_and_who_came_before_changes_none(ope
         assert first.write("stream", shard, checkpoint, before)
     first.remove("stream", "shard-0", before)
     del known["shard-0"]
-    assert first.read("stream") == second.read("stream") == known
+    assert first.read("stream") == known
     first.close()
+    second = open_checkpoints()
     after = token_of(second)
     assert after > before
     assert second.claim("stream", after) == second.claim("stream", after) == known

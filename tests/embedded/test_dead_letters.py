@@ -62,6 +62,7 @@ def letter(name: str, route: str = "images:Images", reason: str = "bad", **more:
     return Letter(record, route, Result(Outcome.REJECTED, reason))
 
 
+@pytest.mark.long(after=1)
 @pytest.mark.parametrize("kind", STORES)
 def test_a_letter_is_shown_once_however_often_it_was_stored_and_is_whole(make_box, kind):
     _, box = make_box(kind)
@@ -73,6 +74,7 @@ def test_a_letter_is_shown_once_however_often_it_was_stored_and_is_whole(make_bo
     assert found["a"].record == letter("a").record.raw
 
 
+@pytest.mark.long(after=1)
 @pytest.mark.parametrize("kind", STORES)
 def test_a_letter_that_was_removed_is_gone_and_the_others_stay(make_box, kind):
     _, box = make_box(kind)
@@ -83,6 +85,7 @@ def test_a_letter_that_was_removed_is_gone_and_the_others_stay(make_box, kind):
     assert [kept.record["dynamodb"]["Keys"]["id"]["S"] for kept in box.letters()] == ["b"]
 
 
+@pytest.mark.long(after=1)
 @pytest.mark.parametrize("kind", STORES)
 def test_bytes_in_a_record_of_boto3_come_back_as_they_were(make_box, kind):
     _, box = make_box(kind)
@@ -94,6 +97,7 @@ def test_bytes_in_a_record_of_boto3_come_back_as_they_were(make_box, kind):
     assert again.new == {"id": "a", "b": b"\0\xff"}
 
 
+@pytest.mark.long(after=1)
 @pytest.mark.parametrize("kind", ["sqs", "sqs.fifo"])
 def test_a_letter_that_is_too_large_for_a_queue_goes_to_the_bucket_with_a_pointer(make_box, kind):
     _, box = make_box(kind)
@@ -113,6 +117,7 @@ def test_a_letter_that_is_too_large_is_cut_where_there_is_no_bucket_for_it(make_
     assert "without its images" in kept.cut
 
 
+@pytest.mark.long(after=1)
 @pytest.mark.parametrize("where", ["s3://absent-bucket/x", "sqs://absent-queue"])
 def test_a_store_that_is_not_there_halts_so_that_nothing_is_acknowledged(deployment: Deployment, where):
     with (
@@ -342,6 +347,7 @@ def test_a_letter_that_no_route_takes_any_longer_is_kept(app: App, monkeypatch):
     assert len(list(app.letters.letters())) == 2
 
 
+@pytest.mark.long
 def test_a_message_that_no_route_takes_stays_in_the_dead_letter_queue(given_up: Deployment, monkeypatch, capsys):
     names = {name: value for name, value in given_up.settings.names.items() if not name.startswith("bucket/")}
     monkeypatch.setenv("STREAMDEX_NAMES", ",".join(f"{name}={actual}" for name, actual in names.items()))

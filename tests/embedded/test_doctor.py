@@ -187,6 +187,7 @@ FAULTS: dict[str, tuple[Callable[[Deployment], Any], list[tuple[str, str]]]] = {
 }
 
 
+@pytest.mark.long(after=5)
 @pytest.mark.parametrize(("plant", "expected"), FAULTS.values(), ids=FAULTS)
 def test_faults_are_named(deployment: Deployment, plant, expected):
     plant(deployment)
@@ -207,6 +208,7 @@ def test_what_is_said_of_aliases_puts_them_right(deployment: Deployment):
         assert "alias" not in [finding.topic for finding in findings(deployment)]
 
 
+@pytest.mark.long
 def test_what_is_said_of_rebuilds_puts_them_right(deployment: Deployment, monkeypatch, capsys):
     """Each of the commands that a remedy names leaves nothing to find."""
     monkeypatch.setattr(rebuilding, "UNTIL_ALL_HAVE_SEEN", 0.0)
@@ -246,6 +248,7 @@ def test_a_server_that_makes_indices_by_itself_is_named_with_what_forbids_it(dep
         allow("false")
 
 
+@pytest.mark.long
 def test_a_path_in_the_address_that_leads_nowhere_is_named(deployment: Deployment):
     (found,) = findings(deployment, search_url=f"{deployment.search_url}/nowhere")
     assert (found.topic, found.severity) == ("endpoints", ERROR)

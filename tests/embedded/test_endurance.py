@@ -32,6 +32,7 @@ def compared(place: Deployment) -> list[str]:
     return found
 
 
+@pytest.mark.long
 def test_a_document_that_is_missing_one_that_is_old_and_one_too_many_are_found(filled: Deployment):
     assert compared(filled) == []
     put(filled, "i0007", "T7", 8)

@@ -50,6 +50,7 @@ def enqueue(place: Deployment, queue: str, **manner: Any) -> int:
     return backfill(place.app, Which(), SCAN, Manner(enqueue=queue, **manner), lambda more: None).enqueued
 
 
+@pytest.mark.long
 def test_containers_do_the_tasks_while_the_table_changes(deployment: Deployment, queue: str, tmp_path: Path):
     fill(deployment, SIZE)
     assert enqueue(deployment, queue) == SCAN.segments
@@ -146,6 +147,7 @@ def as_objects(place: Deployment, folder: str) -> str:
     return exports(place)
 
 
+@pytest.mark.long(after=1)
 @pytest.mark.parametrize("place", ["folder", "bucket"])
 def test_an_export_is_loaded_and_what_changed_since_is_not_made_older(
     deployment: Deployment, tmp_path: Path, place: str
@@ -192,6 +194,7 @@ def rebuilt(app: App, queue: str = "", **what: bool) -> Rebuilt:
     return one
 
 
+@pytest.mark.long
 def test_a_new_index_is_filled_by_others_and_then_put_in_place(
     deployment: Deployment, queue: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -32,7 +32,7 @@ from service.sinks.sql import RowSink
 from service.sources.envelopes import unwrap
 
 RUNS = int(os.environ.get("STREAMDEX_FAULT_RUNS", "4"))
-RECORDS = 500 if RUNS >= 20 else 150
+RECORDS = 500 if RUNS >= 20 else 60
 START = 1_700_000_000
 ROUNDS = 500
 """Deliveries of one batch, before a run is said to have no end."""
@@ -131,6 +131,7 @@ def check(search_url: str, choose: Any, chance: random.Random) -> list[str]:
     return server.faults
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", FAULTS)
 def test_each_fault_alone_loses_nothing(search_url: str, fault: str):
     chance = random.Random(fault)

@@ -198,6 +198,7 @@ def test_the_function_runs_with_its_policy_which_has_nothing_that_is_not_asked_f
     assert granted == function.asked | NOT_TRIED
 
 
+@pytest.mark.long(after=1)
 @pytest.mark.parametrize("action", TRIED)
 def test_it_does_not_run_with_any_permission_less(account, function, action):
     function.allow(without(json.loads(function.derived["policy"]), action))

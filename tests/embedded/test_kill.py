@@ -13,10 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
 
+import pytest
 from containers import Container, ended_after, indexed, stop, truth
 from deployments import PICTURE, Deployment, ask, eventually
 
-KILLS = int(os.environ.get("STREAMDEX_KILLS", "3"))
+KILLS = int(os.environ.get("STREAMDEX_KILLS", "2"))
 
 
 class Writer(Thread):
@@ -118,6 +119,7 @@ def test_a_container_that_is_killed_at_any_moment_loses_nothing_and_brings_nothi
     kill_and_settle(deployment, tmp_path, 1)
 
 
+@pytest.mark.long
 def test_of_two_containers_on_one_lease_the_other_takes_over_and_nothing_is_lost(
     deployment: Deployment, tmp_path: Path
 ):

@@ -86,6 +86,7 @@ def listening(ports: dict[str, str]) -> list[str]:
     return [port for port in ports.values() if is_taken(int(port))]
 
 
+@pytest.mark.long
 def test_make_run_does_the_main_job_and_ctrl_c_stops_all_of_it(ports):
     aws, search = urls(ports)
     with terminal("make run", ready="Try it") as process:
@@ -120,6 +121,7 @@ def test_the_first_screen_names_what_runs_and_its_commands_work_when_pasted(port
         interrupt(process)
 
 
+@pytest.mark.long(after=1)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_without_a_terminal_ends_it_with_0(ports, number):
     with started() as process:
@@ -128,6 +130,7 @@ def test_a_signal_without_a_terminal_ends_it_with_0(ports, number):
     eventually(lambda: listening(ports), [])
 
 
+@pytest.mark.long
 def test_ctrl_c_while_it_starts_ends_it_with_0_and_no_traceback(ports):
     for moment in (0.3, 1.0, 1.5):
         process = pexpect.spawn("make run", encoding="utf-8", timeout=60)
@@ -139,6 +142,7 @@ def test_ctrl_c_while_it_starts_ends_it_with_0_and_no_traceback(ports):
         eventually(lambda: listening(ports), [])
 
 
+@pytest.mark.long
 def test_the_stand_ins_do_not_outlive_a_service_that_was_killed(ports):
     with started() as process:
         assert len(listening(ports)) == len(ports)
@@ -146,6 +150,7 @@ def test_the_stand_ins_do_not_outlive_a_service_that_was_killed(ports):
     eventually(lambda: listening(ports), [])
 
 
+@pytest.mark.long
 def test_make_run_uses_the_stand_ins_of_make_shim(ports):
     aws, search = urls(ports)
     with terminal("make shim") as shim:
@@ -161,6 +166,7 @@ def test_make_run_uses_the_stand_ins_of_make_shim(ports):
     eventually(lambda: listening(ports), [])
 
 
+@pytest.mark.long
 def test_make_shim_is_fresh_and_stops_beside_another(ports):
     with terminal("make shim") as shim:
         again = make("shim")
@@ -172,6 +178,7 @@ def test_make_shim_is_fresh_and_stops_beside_another(ports):
         interrupt(shim)
 
 
+@pytest.mark.long
 def test_every_setting_can_be_given_as_run_args(ports):
     given = "make run RUN_ARGS='--log-level=ERROR --read_queue=mine --image-bytes=10'"
     aws, _ = urls(ports)
@@ -182,6 +189,7 @@ def test_every_setting_can_be_given_as_run_args(ports):
         interrupt(process)
 
 
+@pytest.mark.long
 def test_make_run_func_serves_that_module_alone_and_an_unknown_one_lists_the_valid(ports):
     answer = make("run", "FUNC=pictures")
     assert answer.returncode != 0
@@ -190,6 +198,7 @@ def test_make_run_func_serves_that_module_alone_and_an_unknown_one_lists_the_val
         interrupt(process)
 
 
+@pytest.mark.long
 def test_make_run_works_with_every_other_route_module_deleted(ports, tmp_path):
     package = tmp_path / "lean"
     package.mkdir()
@@ -215,6 +224,7 @@ def test_make_invoke_prints_the_handlers_answer(ports):
     assert json.loads(answer.stdout) == {"batchItemFailures": []}
 
 
+@pytest.mark.long
 def test_make_invoke_writes_to_the_search_server_that_is_named(ports, search_url):
     drop(search_url, "images")
     answer = make("invoke", "EVENT=tests/data/insert.json", f"SEARCH_URL={search_url}")
@@ -243,6 +253,7 @@ def test_boto3_of_the_screen_is_the_one_of_the_lock_file():
     assert boto3.__version__ == locked
 
 
+@pytest.mark.long
 def test_ctrl_c_is_quick_also_while_the_search_server_hangs(ports):
     aws, _ = urls(ports)
     with terminal("make run") as process:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
+import pytest
 from containers import Container, ended_after, indexed, stop, truth
 from deployments import Deployment, Running, eventually
 from load import Pipe, Reader, Writer, make_queue
@@ -20,7 +21,7 @@ from load import Pipe, Reader, Writer, make_queue
 from routes.images import Images
 from service.app import App
 
-CHANGES = int(os.environ.get("STREAMDEX_CHANGES", "200"))
+CHANGES = int(os.environ.get("STREAMDEX_CHANGES", "100"))
 
 
 @contextmanager
@@ -42,6 +43,7 @@ def test_threads_that_take_turns_at_a_stream_s_shards_show_nothing_older(deploym
         pass
 
 
+@pytest.mark.long
 def test_receivers_of_a_queue_show_nothing_older(deployment: Deployment, tmp_path: Path):
     queue = make_queue(deployment)
     settings = {

@@ -264,6 +264,7 @@ def test_the_sample_runs_with_its_policy_which_has_nothing_that_is_not_asked_for
     assert granted == service.asked | NOT_TRIED
 
 
+@pytest.mark.long(after=1)
 @pytest.mark.parametrize("action", TRIED)
 def test_it_does_not_run_with_any_permission_less(account: Account, action: str):
     service = Watched(account.app(lambda policy: without(policy, action)))
@@ -357,6 +358,7 @@ def test_the_commands_run_with_the_policy_of_an_operator(account: Account):
     assert [r for r in idle if not r.endswith("/_doc/*")] == [], "but for documents that can be of no item"
 
 
+@pytest.mark.long(after=1)
 @pytest.mark.usefixtures("impatient", "rejected")
 @pytest.mark.parametrize("action", ["dynamodb:Scan", "s3:DeleteObject", "s3:GetObject", "dynamodb:BatchGetItem"])
 def test_they_do_not_run_with_any_permission_less(account: Account, action: str):

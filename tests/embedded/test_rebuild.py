@@ -76,7 +76,7 @@ class Reader:
     def _work(self) -> None:
         query = {"size": 200, "_source": False, "query": {"ids": {"values": sorted(self._names)}}}
         url = f"{self._deployment.search_url}/{self._deployment.index}/_search"
-        while not self._stopping.is_set():
+        while not self._stopping.wait(0.02):
             found = ask("POST", url, query)
             names = {hit["_id"] for hit in found["hits"]["hits"]} if found else set()
             self.searches += 1
@@ -92,6 +92,7 @@ class Reader:
         self._thread.join()
 
 
+@pytest.mark.long
 def test_a_rebuild_while_the_table_changes_loses_nothing_and_no_search_misses_a_document(
     running: Deployment, released: App
 ) -> None:
@@ -189,6 +190,7 @@ def test_a_new_index_is_as_declared_and_is_found_by_another_name_only_once_it_is
     assert all({running.index, f"{running.index}--also"} <= set(one) for one in moves)
 
 
+@pytest.mark.long
 def test_the_index_that_is_filled_has_no_aliases_even_if_it_has_to_be_made_again(deployment: Deployment) -> None:
     pictures, copy = f"pictures-of-{deployment.index}", f"{deployment.index}-000002"
     names = {**deployment.settings.names, "index/pictures": pictures}
@@ -266,6 +268,7 @@ def test_an_interrupted_rebuild_goes_on_and_an_abandoned_one_leaves_nothing(
     assert titles(running) == truth(running)
 
 
+@pytest.mark.long
 def test_an_index_that_is_no_alias_is_replaced_only_when_that_is_said(deployment: Deployment) -> None:
     plain, own = f"plain-{deployment.index}", f"own-{deployment.index}"
     ask("PUT", f"{deployment.search_url}/{plain}", {"aliases": {own: {}}})
@@ -285,6 +288,7 @@ def test_an_index_that_is_no_alias_is_replaced_only_when_that_is_said(deployment
             workers.stop()
 
 
+@pytest.mark.long
 def test_what_fills_an_index_and_takes_no_new_items_keeps_it_from_being_rebuilt(running: Deployment) -> None:
     class Firsts(Images):
         where: ClassVar = {"id": "i*"}
@@ -311,6 +315,7 @@ def test_an_index_that_was_never_made_is_told(deployment: Deployment) -> None:
         do(app, rebuild=True)
 
 
+@pytest.mark.long
 def test_an_old_index_that_is_blocked_for_seconds_is_kept_and_a_rollback_lacks_nothing(
     running: Deployment, released: App
 ) -> None:
@@ -367,6 +372,7 @@ def test_a_late_write_to_an_index_that_was_dropped_creates_none(running: Deploym
     assert do(released, rebuild=True).live == f"{running.index}-000003"
 
 
+@pytest.mark.long
 def test_a_rebuild_whose_copy_is_given_up_stops_at_the_next_page(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -69,6 +69,7 @@ def numbers(path: Path) -> list[str]:
     return [json.loads(line)["dynamodb"]["SequenceNumber"] for line in text.splitlines() if line.endswith(b"}")]
 
 
+@pytest.mark.long(after=1)
 @pytest.mark.parametrize("name", ["r.jsonl", "r.jsonl.gz"])
 def test_a_recording_of_a_table_gives_the_documents_of_the_live_path(
     running: Deployment, environment, elsewhere, tmp_path, name, capsys
@@ -84,6 +85,7 @@ def test_a_recording_of_a_table_gives_the_documents_of_the_live_path(
     assert documents(running, index) == running.documents()
 
 
+@pytest.mark.long
 def test_an_object_or_a_folder_in_s3_is_replayed_alike(running: Deployment, environment, elsewhere, tmp_path):
     fill(running)
     eventually(lambda: sorted(running.documents()), ["a", "b", "d"])
@@ -160,6 +162,7 @@ def start(environment: dict[str, str], out: Path, *options: str) -> subprocess.P
     return subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
+@pytest.mark.long(after=1)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_recording_with_what_it_has(deployment: Deployment, environment, tmp_path, number):
     fill(deployment)
@@ -172,6 +175,7 @@ def test_a_signal_ends_a_recording_with_what_it_has(deployment: Deployment, envi
     assert "record: 6 records" in errors.decode()
 
 
+@pytest.mark.long
 def test_a_recording_ends_after_its_time(deployment: Deployment, environment, tmp_path, capsys):
     fill(deployment)
     for seconds in (1, 8, 30):  # a busy machine may not have found the shards after one
@@ -187,6 +191,7 @@ def test_a_recording_ends_after_its_time(deployment: Deployment, environment, tm
     assert err == ""
 
 
+@pytest.mark.long(after=1)
 @pytest.mark.parametrize("name", ["r.jsonl", "r.jsonl.gz"])
 def test_after_a_kill_the_next_run_adds_to_the_same_file(
     deployment: Deployment, environment, elsewhere, tmp_path, name

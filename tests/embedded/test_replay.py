@@ -83,6 +83,7 @@ def state_of(running: Deployment) -> Callable[[], Any]:
     )
 
 
+@pytest.mark.long(after=1)
 @pytest.mark.parametrize("index", ["its own", "none yet"])
 def test_a_rehearsal_writes_nothing(running: Deployment, everything, index, tmp_path, capsys):
     look = state_of(running)
@@ -102,6 +103,7 @@ def test_a_rehearsal_writes_nothing(running: Deployment, everything, index, tmp_
         assert "nothing was written" in err
 
 
+@pytest.mark.long
 def test_what_lets_only_reads_through_refuses_a_replay(running: Deployment, everything, capsys):
     with read_only(running.search_url) as server:
         assert main(["replay", everything, f"--search-url={server.url}", "--route=images:Images"]) == 3
@@ -143,6 +145,7 @@ def test_while_an_index_is_rebuilt_a_replay_writes_to_both_and_a_diff_reads_the_
     assert documents_of(running.search_url, copy) == running.documents()
 
 
+@pytest.mark.long
 def test_a_diff_tells_what_is_older_than_the_index(running: Deployment, event, tmp_path, capsys, monkeypatch):
     running.items.put_item(Item={"id": "a", "title": "newest"})
     eventually(lambda: running.documents()["a"]["title"], "newest")
@@ -164,6 +167,7 @@ def test_a_replay_of_what_is_there_now_does_not_bring_back_what_was(
     assert running.documents()["a"]["title"] == "newest"
 
 
+@pytest.mark.long
 def test_a_filter_replays_only_what_is_meant(running: Deployment, event, elsewhere, tmp_path, capsys):
     path = write(tmp_path, event, "jsonl")
     assert main(["replay", path, "--key=id=b", "--table=images", "--route=images:Images"]) == 0
@@ -178,6 +182,7 @@ def write(tmp_path: Path, event: dict[str, Any], form: str) -> str:
     return str(path)
 
 
+@pytest.mark.long(after=1)
 @pytest.mark.parametrize("form", ["json", "jsonl"])
 def test_a_replay_gives_the_documents_of_the_live_path(
     running: Deployment, event, elsewhere, tmp_path, form, capsys

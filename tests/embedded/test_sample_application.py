@@ -128,6 +128,7 @@ def test_a_title_that_somebody_gave_survives_another_upload(running: Deployment)
     assert running.documents()["a.png"]["title"] == "Dusk"
 
 
+@pytest.mark.long(after=1)
 @pytest.mark.parametrize(
     ("body", "reason"), [(b"hello", "not an image"), (b"", "not an image"), (picture(9, 9)[:40], "not an image")]
 )

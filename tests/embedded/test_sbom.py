@@ -7,6 +7,8 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 TOOLS = {"pytest", "moto", "osmem-server", "mypy", "ruff", "playwright", "awslambdaric"}
 
 
@@ -18,6 +20,7 @@ def made() -> bytes:
     return Path("dist/streamdex.cdx.json").read_bytes()
 
 
+@pytest.mark.long
 def test_the_list_holds_what_ships_with_its_hashes_and_no_tool_and_is_the_same_twice():
     text = made()
     content = json.loads(text)

@@ -20,9 +20,10 @@ from load import Pipe, Writer, make_queue
 from routes.images import Images
 from service.app import App
 
-CHANGES = int(os.environ.get("STREAMDEX_CHANGES", "200"))
+CHANGES = int(os.environ.get("STREAMDEX_CHANGES", "100"))
 
 
+@pytest.mark.long(after=1)
 @pytest.mark.parametrize("fifo", [False, True])
 def test_containers_that_come_and_go_converge_by_versions(deployment: Deployment, tmp_path: Path, fifo: bool):
     chance, queue = random.Random(CHANGES), make_queue(deployment, fifo)
@@ -41,6 +42,7 @@ def test_containers_that_come_and_go_converge_by_versions(deployment: Deployment
     assert deployment.rejected() == []
 
 
+@pytest.mark.long
 def test_once_deletions_are_forgotten_consumers_converge_by_hints(deployment: Deployment):
     chance, queue = random.Random(CHANGES), make_queue(deployment)
     settings = replace(

@@ -75,6 +75,19 @@ class Table:
         context.close()
         assert until(), self.seen
 
+    def once_read(self, key: str, number: int, change: Callable[[], None]) -> threading.Thread:
+        """Start a thread that makes a change as soon as the process has read this number of the key."""
+
+        def wait() -> None:
+            deadline = time.monotonic() + DEADLINE
+            while number not in self.of(key) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            change()
+
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        return waiting
+
     def of(self, key: str) -> list[int]:
         return [number for name, number in self.seen if name == key]
 
@@ -100,8 +113,7 @@ def test_changes_are_read_in_the_order_of_each_item_and_no_more_after_a_restart(
 
 def test_what_is_written_while_it_is_read_is_read(table: Table):
     table.put("a", 0)
-    writer = threading.Timer(1.0, table.put, ("a", 1))
-    writer.start()
+    writer = table.once_read("a", 0, lambda: table.put("a", 1))
     table.read(lambda: table.of("a") == [0, 1])
     writer.join()
 
@@ -139,8 +151,7 @@ def test_a_table_that_was_deleted_and_made_again_is_read_and_is_a_gap(table: Tab
         table.create()
         table.put("a", 1)
 
-    making = threading.Timer(1.5, make_again)
-    making.start()
+    making = table.once_read("a", 0, make_again)
     table.read(lambda: table.of("a") == [0, 1])
     making.join()
     table.put("a", 2)

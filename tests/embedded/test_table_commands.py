@@ -82,6 +82,7 @@ def test_an_index_is_rebuilt_and_the_old_one_dropped(place: Deployment, capsys: 
     assert capsys.readouterr().out == f"{place.index}: no replaced index is kept; {new} is searched\n"
 
 
+@pytest.mark.long(after=1)
 @pytest.mark.parametrize(("build", "word", "number"), [(["--rebuild"], "--drop-old", 1), ([], "--abandon", 2)])
 def test_nothing_is_deleted_unless_that_is_confirmed(
     place: Deployment,
@@ -120,6 +121,7 @@ def test_tasks_are_put_on_a_queue(place: Deployment, capsys: pytest.CaptureFixtu
     assert said(capsys, "backfill", f"--enqueue={queue}", "--segments=12") == [{"enqueued": 12}]
 
 
+@pytest.mark.long(after=2)
 @pytest.mark.parametrize(
     ("words", "reason"),
     [

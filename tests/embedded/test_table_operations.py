@@ -115,6 +115,7 @@ def test_a_backfill_of_a_table_that_changes_all_the_time_ends_with_the_table(run
     assert (found.left, told) == ({}, [])
 
 
+@pytest.mark.long
 def test_a_table_whose_changes_would_be_missed_is_not_loaded(deployment: Deployment) -> None:
     latest = App(replace(deployment.settings, start_at="LATEST"), [Images()])
     with latest, pytest.raises(SettingsError, match="start the service first"):
@@ -213,6 +214,7 @@ def test_a_change_that_is_on_its_way_is_no_fault(deployment: Deployment) -> None
     assert (found.left, told) == ({}, [])
 
 
+@pytest.mark.long
 def test_what_the_route_does_itself_cannot_be_verified_and_is_told(deployment: Deployment) -> None:
     class Own(Images):
         def insert(self, record: Any, context: Any) -> Any:
@@ -267,6 +269,7 @@ def test_a_version_of_a_time_to_come_is_told_and_cannot_be_mended_in_place(deplo
     assert "rebuild the index" in became
 
 
+@pytest.mark.long
 def test_a_sample_looks_at_some_and_still_finds_what_is_everywhere(deployment: Deployment) -> None:
     fill(deployment, 300)
     load(deployment.app)

@@ -147,6 +147,7 @@ def run_args(aws: str, url: str, statement: str = "") -> str:
     return f"--read_queue=pending-worker --sqs_endpoint={aws} --s3_endpoint={aws} {url} {statement}"
 
 
+@pytest.mark.long
 def test_the_commands_of_the_first_screen_show_rows(ports):
     with terminal("make run FUNC=worker") as process:
         screen = process.before
@@ -183,6 +184,7 @@ def test_the_worker_runs_against_a_shim_as_in_the_article(ports, tmp_path):
     engine.dispose()
 
 
+@pytest.mark.long
 def test_make_run_names_a_database_that_does_not_answer_and_goes_on(ports):
     options = "--db_host=127.0.0.1 --db_port=1 --db_name=activity --db_user=root --db_pass=hunter2 --retry-time=0"
     with terminal(f"make run FUNC=worker RUN_ARGS='{options}'") as process:

@@ -42,8 +42,7 @@ def test_a_stream_that_is_disabled_and_enabled_again_while_it_is_read_is_read_on
         table.stream(enabled=True)
         table.put("a", 1)
 
-    switching = threading.Timer(1.5, switch)
-    switching.start()
+    switching = table.once_read("a", 0, switch)
     table.read(lambda: table.of("a") == [0, 1])
     switching.join()
     assert caplog.text.count("the table has another stream") == 1

@@ -137,6 +137,7 @@ class Table:
         self.items[item["id"]["S"]] = item
 
 
+@pytest.mark.long
 def test_each_write_makes_one_record_of_every_kind():
     place, records = Table(), 3 * KEYS
     writer = Writer(place, "images", 1, records, lambda: True, Event())

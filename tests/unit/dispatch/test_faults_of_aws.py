@@ -182,6 +182,7 @@ def check_items(choose: Callable[[], str], chance: random.Random) -> list[str]:
 CHECKS = pytest.mark.parametrize("check", [check_objects, check_items])
 
 
+@pytest.mark.long
 @CHECKS
 @pytest.mark.parametrize("fault", AWS_FAULTS)
 def test_each_fault_of_aws_alone_loses_nothing(fault: str, check: Any):

@@ -191,6 +191,7 @@ def run(root: Path, *words: str) -> str:
     return answer.stdout
 
 
+@pytest.mark.long
 def test_what_is_made_passes_its_own_test_and_every_check(repository):
     for words in (
         ["books", "--table=books", "--key=isbn:S"],

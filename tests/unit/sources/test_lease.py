@@ -341,7 +341,7 @@ def stores(dynamodb: Any) -> Sequence[Checkpoints]:
     """The checkpoints of two processes of one group, of which the first holds the lease."""
     made = []
     for _ in range(2):
-        settings = Settings(checkpoints="dynamodb://positions", group="g", lease_time=1.0)
+        settings = Settings(checkpoints="dynamodb://positions", group="g", lease_time=6.0)
         made.append(make_checkpoints(Context(settings, dynamodb=dynamodb), settings.group))
         wait_for_lease(made[0])
     return made

@@ -39,7 +39,7 @@ from service.sources.timing import Timing
 from service.telemetry.logs import LoggingObserver
 
 DAY = 24 * 3600.0
-HISTORIES = int(os.environ.get("STREAMDEX_HISTORIES", "40"))
+HISTORIES = int(os.environ.get("STREAMDEX_HISTORIES", "20"))
 """What happens to a stream, of which the heavier tier makes thousands."""
 
 
@@ -664,6 +664,7 @@ class Trickle(Poller):
             self.model.write(root(self.model), 1)
 
 
+@pytest.mark.long(after=1)
 @pytest.mark.parametrize(("poll_interval", "asked"), [(0.5, 10), (0.05, 20)])
 def test_a_shard_that_gives_little_at_once_is_left_to_gather_more(checkpoints, poll_interval, asked):
     """For as long as an idle one at the most."""
