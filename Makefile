@@ -20,8 +20,8 @@ ROWS_MB ?= 200
 LENGTH ?= 5
 MINUTES ?= 30
 FAULTS = tests/embedded/test_kill.py tests/embedded/test_kill_operations.py tests/embedded/test_pause.py tests/embedded/test_order.py \
-	tests/embedded/test_scale_out.py tests/embedded/test_faults.py tests/unit/dispatch tests/unit/sources \
-	tests/unit/records
+	tests/embedded/test_scale_out.py tests/embedded/test_faults.py tests/unit/pipeline tests/unit/sources tests/unit/checkpoints \
+	tests/unit/model
 # The options that several targets take.
 OPTIONS = $(if $(FUNC),--func=$(FUNC)) $(RUN_ARGS)
 

@@ -80,8 +80,8 @@ def ours(aws: str, url: str, index: str, folder: Path) -> tuple[float, float]:
 
 def write_bodies(aws: str, file: Path) -> None:
     """A body for each page of a scan, one after the other, each with its length before it."""
-    from service.dispatch.documents import dump
-    from service.records.typed import read_item
+    from service.model.dynamodb_json import read_item
+    from service.pipeline.document_json import dump
 
     version = {"version": 1 << 60, "version_type": "external_gte"}
     with file.open("wb") as out:

@@ -11,7 +11,7 @@ from typing import Final
 
 import orjson
 
-from service.records.typed import read_item
+from service.model.dynamodb_json import read_item
 
 from .clients import aws_client
 from .contestants.limit import HEADERS, pool_of

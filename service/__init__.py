@@ -1,4 +1,4 @@
-"""streamdex: keeps search indices in step with DynamoDB tables and S3 buckets.
+"""streamdex: keep search indices in sync with DynamoDB tables and S3 buckets.
 
 The names below are public, under semantic versioning. Importing them loads neither boto3 nor opensearch-py:
 a cold start pays for what it uses.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .context import Context
 from .errors import Reject, Retry, Skip, StreamdexError
-from .records import Item, ObjectRecord, TableRecord
+from .model import Item, ObjectRecord, TableRecord
 from .routing import (
     Action,
     BadRow,

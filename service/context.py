@@ -9,8 +9,8 @@ from threading import RLock, local
 from types import TracebackType
 from typing import Any, Final, Self
 
-from .clients import make_aws_client, make_search_client
-from .database import make_engine
+from .clients.database import make_engine
+from .clients.factories import make_aws_client, make_search_client
 from .deadline import NO_DEADLINE, Deadline, time_left, until
 from .settings import Settings
 

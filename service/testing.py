@@ -16,9 +16,9 @@ from typing import Any
 
 from .context import Context
 from .errors import Reject
-from .records import CREATED, INSERT, MODIFY, REMOVE, ObjectRecord, TableRecord
-from .records.events import OBJECT_FAMILIES, object_event
-from .records.serializer import typed
+from .model import CREATED, INSERT, MODIFY, REMOVE, ObjectRecord, TableRecord
+from .model.events import OBJECT_FAMILIES, object_event
+from .model.serializer import typed
 from .routing import Action, BucketRoute, InsertRows, Route, Router, TableRoute
 
 ACCOUNT = "000000000000"
@@ -72,7 +72,7 @@ def run(route: Route, change: Change, context: Context | None = None) -> list[Ac
     whatever the route raises, Reject for what would be a dead letter, DeclarationError for a route that is
     wrongly declared, and ValueError for a change that cannot come to it.
     """
-    from .dispatch.planning import actions_of, writes_of
+    from .pipeline.route_calls import actions_of, writes_of
 
     router = Router([route])
     record = record_of(route, change)

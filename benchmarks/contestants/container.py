@@ -10,10 +10,10 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from service.app import App
-from service.choice import choose
-from service.dispatch import Dispatched, Observer
+from service.bootstrap.application import App
+from service.bootstrap.selection import choose
 from service.entrypoints.container import run as run_container
+from service.pipeline import Dispatched, Observer
 
 from ..application.items import Items
 

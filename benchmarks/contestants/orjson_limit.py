@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
-from service.dispatch.documents import dump
-from service.records.typed import read_item
+from service.model.dynamodb_json import read_item
+from service.pipeline.document_json import dump
 
 
 def prepare(event: Path, url: str, index: str) -> Callable[[], Any]:

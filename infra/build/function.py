@@ -21,7 +21,7 @@ CONFIGURATION: Final = "config/streamdex.yml"
 FILES: Final = ("const.yml", CONFIGURATION)
 """The configuration files that the handler looks for."""
 
-PAGE: Final = "service/entrypoints/page/"
+PAGE: Final = "service/web/page/"
 """Served by containers alone."""
 
 LOAD: Final = """

@@ -6,8 +6,8 @@ import ast
 from collections.abc import Sequence
 from pathlib import Path
 
+from service.commands.routes.registration import quoted, routes_in, span
 from service.errors import SettingsError
-from service.operations.routes.registration import quoted, routes_in, span
 
 
 def entries(package: Path) -> list[str]:

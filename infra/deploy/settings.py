@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from service.choice import Chosen, choose
-from service.operations.policy import Owner, policy_of
+from service.bootstrap.selection import Chosen, choose
+from service.commands.policy import Owner, policy_of
 from service.routing import Names, Route, Router
 from service.settings import Settings
 from service.settings.reading import Configuration

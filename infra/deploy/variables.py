@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from infra.build.declared import declared
 from infra.build.platforms import HERE
-from service.routing.queues import declared_queues
+from service.routing.queue_declarations import declared_queues
 
 from . import wiring
 from .deployment import Deployment

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from service.errors import SettingsError
-from service.records import CREATED, DELETED
+from service.model import CREATED, DELETED
 from service.routing import BucketRoute, Route, Router, TableRoute
 from service.routing.patterns import is_plain, matches
 

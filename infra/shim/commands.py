@@ -14,8 +14,8 @@ from threading import Event
 from types import FrameType, SimpleNamespace
 from typing import Any
 
-from service.app import App
-from service.choice import Chosen, choose
+from service.bootstrap.application import App
+from service.bootstrap.selection import Chosen, choose
 from service.entrypoints.container import run
 from service.entrypoints.lambda_handler import handler_for
 from service.errors import SettingsError, StreamdexError

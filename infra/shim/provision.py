@@ -9,10 +9,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from service.app import App
-from service.database import is_embedded
-from service.dispatch.failures import reaching
+from service.bootstrap.application import App
+from service.clients.database import is_embedded
 from service.errors import Halt, Retry, Unreachable
+from service.pipeline.error_outcomes import reaching
 from service.routing import BucketRoute, Route, TableRoute
 from service.routing.patterns import is_plain
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 
-from service.app import App
-from service.clients import STAND_IN_KEY, STAND_IN_REGION, endpoint_of
-from service.database import EMBEDDED, address_of, is_embedded, shown
+from service.bootstrap.application import App
+from service.clients.database import EMBEDDED, address_of, is_embedded, shown
+from service.clients.factories import STAND_IN_KEY, STAND_IN_REGION, endpoint_of
 from service.errors import StreamdexError
 from service.routing import BoundRoute, BucketRoute, TableRoute
 from service.routing.patterns import is_plain

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from service.clients import SERVICES, endpoint_of, is_address
+from service.clients.factories import SERVICES, endpoint_of, is_address
 from service.errors import SettingsError, Unreachable
 from service.settings import Settings
 from service.settings.options import hide_password

@@ -1,1 +1,1 @@
-"""The thin edges: Lambda, container, command line."""
+"""The entry points: Lambda handler, container, command line."""

@@ -6,11 +6,11 @@ import os
 import sys
 from collections.abc import Sequence
 
-from ..choice import choose
+from ..bootstrap.selection import choose
 from ..errors import SettingsError, StreamdexError
 from ..program import PROGRAM
 from ..settings.reading import Usage
-from .commands import MODULES, command_of
+from .command_list import MODULES, command_of
 
 EXIT_CODES = """Exit codes: 0 done, 1 differences, findings, or records that were rejected or had no route, 2 usage
 or settings, 3 halted, 4 unreachable, 130 interrupted.

@@ -8,17 +8,17 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from threading import Event
 
-from ..app import App
-from ..dispatch import Source
+from ..bootstrap.application import App
+from ..bootstrap.signals import stops
+from ..bootstrap.time_settings import FOR_CONTAINERS, FOR_STREAMS, check_times
+from ..commands.backfill.tasks import TaskWorker
 from ..errors import SettingsError, StreamdexError
-from ..operations.tasks import TaskWorker
-from ..operations.times import FOR_CONTAINERS, FOR_STREAMS, check_times
-from ..sources.queues import QueueSource
-from .health import Health
-from .pages import HEALTH, make_pages
-from .serving import Serving
-from .signals import stops
-from .workers import Worker
+from ..pipeline import Source
+from ..pipeline.workers import Worker
+from ..sources.sqs.queue_source import QueueSource
+from ..web.endpoints import HEALTH, make_pages
+from ..web.health import Health
+from ..web.server import Serving
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ def run(app: App, stopping: Event | None = None, started: Callable[[Sequence[Sou
     stopping = stopping or Event()
     check_times(app.settings, FOR_CONTAINERS)
     if app.settings.on_gap == "verify":
-        from ..operations.gaps import GapRepair
+        from ..commands.backfill.gaps import GapRepair
 
         app.observer.add(GapRepair(app, app.settings.stall_after))
     sources = app.sources(stopping)

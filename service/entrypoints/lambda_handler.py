@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeAlias
 
-from ..app import App
-from ..choice import choose
-from ..dispatch import Dispatches
-from ..operations.times import FOR_STREAMS, check_times
+from ..bootstrap.application import App
+from ..bootstrap.selection import choose
+from ..bootstrap.time_settings import FOR_STREAMS, check_times
+from ..pipeline import Dispatches
 from ..routing import Route, TableRoute
 from ..sources.lambda_event import LambdaBatch, entries_of
 from ..telemetry.logs import request
-from .repeats import Repeats
+from .request_ids import Repeats
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ def handler_for(*routes: type[Route], events: Collection[str] = ()) -> Handler:
 
     @cache
     def tasks() -> Dispatches:
-        from ..operations.tasks import TaskWorker
+        from ..commands.backfill.tasks import TaskWorker
 
         return TaskWorker(app(), app().dispatcher)
 

@@ -1,11 +1,22 @@
-"""Routes: what a user writes, and which of them a record goes to."""
+"""Routes: the classes that users write, and the router that finds those of a record."""
 
 from __future__ import annotations
 
+from ..model.actions import (
+    Action,
+    BadRow,
+    Delete,
+    DeleteItem,
+    Document,
+    Index,
+    InsertRows,
+    PutItem,
+    Row,
+    UpdateItem,
+)
 from ..settings.declaration import setting
-from .actions import Action, BadRow, Delete, DeleteItem, Document, Index, InsertRows, PutItem, Row, UpdateItem
-from .indices import IndexDeclaration
-from .names import Names
+from .index_declarations import IndexDeclaration
+from .logical_names import Names
 from .router import BoundRoute, Router
 from .routes import BucketRoute, Route, TableRoute
 

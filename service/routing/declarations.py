@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import Any
 
 from ..errors import DeclarationError
-from ..records.events import OBJECT_FAMILIES, TABLE_EVENTS
+from ..model.events import OBJECT_FAMILIES, TABLE_EVENTS
 from .patterns import is_plain, overlap
 from .routes import BucketRoute, Route, TableRoute, does_something, has_document, written_events
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from ..errors import DecodeError
-from ..records import Change, ObjectRecord, TableRecord
-from .cycles import check_cycles
+from ..model import Change, ObjectRecord, TableRecord
 from .declarations import check_clashes, check_declaration
-from .identity import document_id, parts_of, plain_id
-from .indices import declared_indices
-from .names import Names
+from .document_ids import document_id, parts_of, plain_id
+from .index_declarations import declared_indices
+from .logical_names import Names
 from .patterns import compiled, is_plain, matches
 from .routes import METHODS, BucketRoute, Route, TableRoute, implemented_events, uses_documents
+from .write_cycles import check_cycles
 
 
 @dataclass(frozen=True, eq=False)

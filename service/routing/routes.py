@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..records import CREATED, DELETED, INSERT, MODIFY, REMOVE, Item, ObjectRecord, TableRecord
-from .actions import Action, Delete, Document, Index
+from ..model import CREATED, DELETED, INSERT, MODIFY, REMOVE, Item, ObjectRecord, TableRecord
+from ..model.actions import Action, Delete, Document, Index
 
 if TYPE_CHECKING:
     from ..context import Context

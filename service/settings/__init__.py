@@ -1,4 +1,4 @@
-"""Every knob of the service, declared once.
+"""All settings of the service, each declared once.
 
 One declaration gives a key of the configuration file, an environment variable, a command line option
 (with ``-`` or ``_``), the help text and the default. The order is file < environment < command line.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..private import STATE
+from ..private_files import STATE
 from .declaration import setting
 
 

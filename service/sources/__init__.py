@@ -1,1 +1,1 @@
-"""Where records come from: Lambda events, streams, queues, recordings."""
+"""Sources of records: Lambda events, streams, queues, files, scans."""

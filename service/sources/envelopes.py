@@ -31,9 +31,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
 from ..errors import DecodeError, UnknownEvent
-from ..records import Record, TableRecord, Undecodable
-from ..records.objects import CEPH, MINIO, from_eventbridge, from_notification, from_pointer
-from ..records.tasks import NOT_HERE, TaskRecord, is_task
+from ..model import Record, TableRecord, Undecodable
+from ..model.backfill_task import NOT_HERE, TaskRecord, is_task
+from ..model.object_record import CEPH, MINIO, from_eventbridge, from_notification, from_pointer
 
 logger = logging.getLogger(__name__)
 

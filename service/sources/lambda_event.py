@@ -10,13 +10,13 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from ..dispatch import Lag, Report
 from ..errors import StreamdexError
-from ..records import Record, Undecodable
-from ..records.tasks import TaskRecord
-from ..routing.queues import Carried, Queues
+from ..model import Record, Undecodable
+from ..model.backfill_task import TaskRecord
+from ..pipeline import Lag, Report
+from ..routing.queue_declarations import Carried, Queues
+from ..timing import RETENTION
 from .envelopes import unwrap
-from .timing import RETENTION
 
 Answer: TypeAlias = dict[str, list[dict[str, str]]]
 

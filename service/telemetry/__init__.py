@@ -1,1 +1,1 @@
-"""What is told about the work: logs."""
+"""Logs, metrics, traces, and the records that the page shows."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Final
 
-from ..dispatch import Dispatched, Observer, Outcome
+from ..pipeline import Dispatched, Observer, Outcome
 
 WINDOW: Final = 60
 """Seconds that are told one by one."""

@@ -20,10 +20,10 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from ..dispatch import Dispatched, Observer, Result
-from ..dispatch.planning import Task
+from ..model import ObjectRecord, Record, TableRecord
+from ..pipeline import Dispatched, Observer, Result
+from ..pipeline.route_calls import Task
 from ..program import PROGRAM
-from ..records import ObjectRecord, Record, TableRecord
 from ..settings import Settings
 
 _ROOT: Final = logging.getLogger(__package__.rpartition(".")[0])

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Final, TypeAlias
 
-from ..dispatch import Dispatched, Lag, Observer, Outcome, Request
-from ..dispatch.planning import Task
+from ..pipeline import Dispatched, Lag, Observer, Outcome, Request
+from ..pipeline.route_calls import Task
 
 Labels: TypeAlias = tuple[str, ...]
 

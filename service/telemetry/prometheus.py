@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 
-from ..dispatch import Source
+from ..pipeline import Source
 from .metrics import BY_SOURCE, CHECKPOINT, METRICS, Metric, Metrics
 
 PREFIX = "streamdex_"

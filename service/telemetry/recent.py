@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Final
 
-from ..dispatch import Dispatched, Observer, Outcome, Result
-from ..dispatch.planning import Task
-from ..records import ObjectRecord, Record, TableRecord
+from ..model import ObjectRecord, Record, TableRecord
+from ..pipeline import Dispatched, Observer, Outcome, Result
+from ..pipeline.route_calls import Task
 
 LARGEST: Final = 64 * 1024
 """Bytes, about, of a record that is kept whole; of a larger one only what is said of it."""

@@ -31,11 +31,11 @@ from aws_xray_sdk.core.exceptions.exceptions import InvalidDaemonAddressExceptio
 from aws_xray_sdk.core.lambda_launcher import LambdaContext
 from aws_xray_sdk.core.sampling.local.sampler import LocalSampler
 
-from ..dispatch import Dispatched, Observer, Request
-from ..dispatch.observers import NOTHING
-from ..dispatch.planning import Task
 from ..errors import SettingsError
-from ..records import ObjectRecord, Record, TableRecord
+from ..model import ObjectRecord, Record, TableRecord
+from ..pipeline import Dispatched, Observer, Request
+from ..pipeline.observers import NOTHING
+from ..pipeline.route_calls import Task
 from ..settings import Settings
 from .origins import NOWHERE, Origin, origin_of
 

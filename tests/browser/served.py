@@ -8,11 +8,11 @@ from threading import Event
 
 from deployments import DEADLINE
 
-from service.app import App
-from service.entrypoints.health import Health
-from service.entrypoints.pages import make_pages
-from service.entrypoints.serving import Serving
-from service.entrypoints.workers import Worker
+from service.bootstrap.application import App
+from service.pipeline.workers import Worker
+from service.web.endpoints import make_pages
+from service.web.health import Health
+from service.web.server import Serving
 
 
 @contextmanager

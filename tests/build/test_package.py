@@ -22,7 +22,7 @@ from deployments import aws_client, documents_of, drop, eventually
 from infra.build.declared import declared
 from infra.build.lock import closure, pins
 from infra.shim.probes import free_port
-from service.entrypoints.commands import MODULES
+from service.entrypoints.command_list import MODULES
 
 ROUTE = """\
 from streamdex import TableRoute

@@ -22,8 +22,8 @@ import boto3
 
 from infra.shim.provision import provision
 from routes.images import Images, ImageUploads
-from service.app import App
-from service.dispatch import Dispatcher
+from service.bootstrap.application import App
+from service.pipeline import Dispatcher
 from service.settings import Settings
 
 PICTURE = Path("tests/data/lisbon.jpg")

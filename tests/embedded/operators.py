@@ -15,11 +15,11 @@ from deployments import Deployment
 from fakes import records
 
 from routes.images import Images, ImageUploads
-from service.app import App
-from service.operations.backfill import Manner, Scan
-from service.operations.rebuild import Change, Rebuilt, change
-from service.operations.tables import Which
-from service.sinks.search.targets import SeenTargets
+from service.bootstrap.application import App
+from service.commands.backfill.loading import Manner, Scan
+from service.commands.rebuild.rebuild import Change, Rebuilt, change
+from service.commands.tables import Which
+from service.sinks.opensearch.alias_targets import SeenTargets
 
 READS = ("_search", "_mget", "_count", "_pit")
 """The requests with a body that change nothing."""

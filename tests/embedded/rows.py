@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import text
 
 from service.context import Context
-from service.dispatch import Result, Write
-from service.records import ObjectRecord
+from service.model import ObjectRecord
+from service.pipeline import Result, Write
 from service.routing import InsertRows
 from service.settings import Settings
 from service.sinks.sql import RowSink

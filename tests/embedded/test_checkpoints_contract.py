@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 import pytest
 from deployments import DEADLINE
 
+from service.checkpoints.stores import Checkpoint, Checkpoints, make_checkpoints
 from service.context import Context
 from service.errors import LeaseLost
 from service.settings import Settings
-from service.sources.checkpoints import Checkpoint, Checkpoints, make_checkpoints
 
 Opening = Callable[[], Checkpoints]
 

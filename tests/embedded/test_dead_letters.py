@@ -14,19 +14,19 @@ from builders import stream_arn, stream_record
 from deployments import Deployment, ask, aws_client, documents_of, eventually
 
 from routes.images import Images, ImageUploads
-from service.app import App
+from service.bootstrap.application import App
+from service.commands.dead_letters.letters import Filter, purge, survey
+from service.commands.dead_letters.redrive import redrive
 from service.context import Context
-from service.dispatch import Letter, Outcome, Result
 from service.entrypoints.cli import main
 from service.errors import Halt, SettingsError
-from service.operations.letters import Filter, purge, survey
-from service.operations.redrive import redrive
-from service.records import TableRecord
-from service.records.serializer import typed
+from service.model import TableRecord
+from service.model.serializer import typed
+from service.pipeline import Letter, Outcome, Result
 from service.settings import Settings
-from service.sinks.letters import LetterBox, make_letters
+from service.sinks.dead_letters import LetterBox, make_letters
 from service.sources.envelopes import unwrap
-from service.sources.queues import dead_letter_queue
+from service.sources.sqs.queue_source import dead_letter_queue
 
 STORES = ["folder", "s3", "sqs", "sqs.fifo"]
 

@@ -12,14 +12,14 @@ import pytest
 from deployments import Deployment, ask, aws_client, documents_of, drop
 
 from routes.images import Images
-from service.clients import SERVICES
+from service.clients.factories import SERVICES
+from service.commands.doctor import ERROR, WARNING, Finding, Patient, diagnose
+from service.commands.rebuild import rebuild as rebuilding
 from service.context import Context
 from service.entrypoints.cli import main
-from service.operations import rebuild as rebuilding
-from service.operations.doctor import ERROR, WARNING, Finding, Patient, diagnose
 from service.routing import IndexDeclaration
-from service.sinks.search.indices import index_body
-from service.sinks.search.targets import ALSO, NEW, OLD
+from service.sinks.opensearch.alias_targets import ALSO, NEW, OLD
+from service.sinks.opensearch.index_creation import index_body
 
 
 def findings(deployment: Deployment, **settings: Any) -> list[Finding]:

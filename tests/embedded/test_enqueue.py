@@ -15,15 +15,15 @@ from deployments import Deployment, aws_client, changing, eventually, fill
 from load import make_queue
 
 from routes.images import Images, ImageUploads
-from service.app import App
+from service.bootstrap.application import App
+from service.commands.backfill.loading import Manner, Scan, backfill
+from service.commands.rebuild import rebuild as rebuilding
+from service.commands.rebuild.rebuild import Change, Rebuilt, change
+from service.commands.tables import Which
 from service.entrypoints.lambda_handler import handler_for
 from service.errors import SettingsError
-from service.operations import rebuild as rebuilding
-from service.operations.backfill import Manner, Scan, backfill
-from service.operations.rebuild import Change, Rebuilt, change
-from service.operations.tables import Which
-from service.records.serializer import typed
-from service.sinks.search import targets
+from service.model.serializer import typed
+from service.sinks.opensearch import alias_targets
 
 SIZE = 60
 SCAN = Scan(segments=7)
@@ -198,7 +198,7 @@ def rebuilt(app: App, queue: str = "", **what: bool) -> Rebuilt:
 def test_a_new_index_is_filled_by_others_and_then_put_in_place(
     deployment: Deployment, queue: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(targets, "SEEN_FOR", 0.1)
+    monkeypatch.setattr(alias_targets, "SEEN_FOR", 0.1)
     monkeypatch.setattr(rebuilding, "UNTIL_ALL_HAVE_SEEN", 0.5)
     monkeypatch.setattr(rebuilding, "longest_request", lambda settings: 0.0)
     fill(deployment, SIZE)

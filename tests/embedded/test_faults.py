@@ -19,15 +19,15 @@ from faults import BROKEN, FAULTS, POISON, TIMEOUT, FaultyServer, faulty
 
 from service import TableRoute
 from service.context import Context
-from service.dispatch import Dispatcher, Sinks
-from service.dispatch.hints import Hints
-from service.dispatch.patience import Patience
 from service.errors import Halt
-from service.records import Record
+from service.model import Record
+from service.pipeline import Dispatcher, Sinks
+from service.pipeline.rereads import Hints
+from service.pipeline.retry_policy import Patience
 from service.routing import Router
 from service.settings import Settings
-from service.sinks.items import ItemSink
-from service.sinks.search import SearchSink
+from service.sinks.dynamodb import ItemSink
+from service.sinks.opensearch import SearchSink
 from service.sinks.sql import RowSink
 from service.sources.envelopes import unwrap
 

@@ -21,7 +21,7 @@ from infra.deploy.deployment import Deployment
 from infra.deploy.variables import of_lambda
 from infra.shim.probes import free_port
 from infra.shim.stand_ins import embedded_aws
-from service.clients import make_aws_client
+from service.clients.factories import make_aws_client
 from service.entrypoints.lambda_handler import handler_for
 from service.errors import Halt
 from service.settings import Settings

@@ -15,16 +15,16 @@ from deployments import ask, aws_client, drop
 from opensearchpy.exceptions import TransportError
 
 from service import Document, Item, Reject, TableRoute
+from service.commands.indices.applying import Applied, apply, recreate
+from service.commands.indices.checking import Checked, check
+from service.commands.indices.differences import Cure
+from service.commands.indices.planning import Plan, plan, template_name
 from service.context import Context
 from service.entrypoints.cli import main
 from service.errors import Halt, Unreachable
-from service.operations.indices.applying import Applied, apply, recreate
-from service.operations.indices.checking import Checked, check
-from service.operations.indices.differences import Cure
-from service.operations.indices.planning import Plan, plan, template_name
 from service.routing import IndexDeclaration, Names, Router
 from service.settings import Settings
-from service.sinks.search.indices import create
+from service.sinks.opensearch.index_creation import create
 
 _numbers = itertools.count()
 
@@ -590,12 +590,12 @@ def test_recreating_that_is_interrupted_has_changed_nothing_and_can_be_repeated(
     old = behind(server, 1)
     planned = server.plan({"a": {"type": "text"}})
     with monkeypatch.context() as patch:
-        patch.setattr("service.operations.replacing.change_aliases", interrupted)
+        patch.setattr("service.commands.rebuild.replacing.change_aliases", interrupted)
         with pytest.raises(KeyboardInterrupt):
             recreate(server.context, planned)
     assert server.plan({"a": {"type": "text"}}).there.index == old
     with monkeypatch.context() as patch:
-        patch.setattr("service.operations.replacing.create", interrupted)
+        patch.setattr("service.commands.rebuild.replacing.create", interrupted)
         with pytest.raises(KeyboardInterrupt):
             recreate(server.context, server.plan({"a": {"type": "text"}}))
     assert recreate(server.context, server.plan({"a": {"type": "text"}})).done

@@ -21,12 +21,12 @@ from fakes import records
 from operators import Killed, Operator
 
 from routes.images import Images
+from service.commands.backfill.loading import Manner, Scan, backfill
+from service.commands.indices.applying import recreate
+from service.commands.indices.planning import plan
+from service.commands.rebuild import rebuild as rebuilding
+from service.commands.tables import Which
 from service.errors import SettingsError
-from service.operations import rebuild as rebuilding
-from service.operations.backfill import Manner, Scan, backfill
-from service.operations.indices.applying import recreate
-from service.operations.indices.planning import plan
-from service.operations.tables import Which
 
 STEPS = os.environ.get("STREAMDEX_KILL_STEPS", "1")
 MOST = 40

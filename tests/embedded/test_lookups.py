@@ -10,10 +10,10 @@ from deployments import Deployment, aws_client
 
 from service.context import Context
 from service.errors import Retry
-from service.lookups import Lookups
-from service.records import Revision, TableRecord
-from service.records.objects import from_notification
-from service.records.serializer import typed
+from service.model import Revision, TableRecord
+from service.model.object_record import from_notification
+from service.model.serializer import typed
+from service.sources.current_state import Lookups
 
 
 def record(table: str, **keys: Any) -> TableRecord:

@@ -23,7 +23,7 @@ from infra.shim.provision import provision
 from infra.shim.stand_ins import embedded_aws
 from infra.shim.world import find_or_start
 from routes.images import Images, ImageUploads
-from service.app import App
+from service.bootstrap.application import App
 from service.errors import SettingsError, Unreachable
 from service.settings import Settings
 

@@ -19,7 +19,7 @@ from deployments import Deployment, Running, eventually
 from load import Pipe, Reader, Writer, make_queue
 
 from routes.images import Images
-from service.app import App
+from service.bootstrap.application import App
 
 CHANGES = int(os.environ.get("STREAMDEX_CHANGES", "100"))
 

@@ -27,22 +27,22 @@ from deployments import DEADLINE, PICTURE, Deployment, documents_of, eventually
 from infra.shim.probes import free_port
 from infra.shim.stand_ins import embedded_aws
 from routes.images import Images, ImageUploads
-from service.app import App
-from service.entrypoints.workers import Worker
+from service.bootstrap.application import App
+from service.commands import verify as verifying
+from service.commands.backfill import loading as backfilling
+from service.commands.backfill.loading import Manner, Scan, backfill
+from service.commands.dead_letters import letters
+from service.commands.dead_letters.redrive import redrive
+from service.commands.doctor import NOTE, Patient, diagnose, owner_of
+from service.commands.indices.applying import apply, documents_in
+from service.commands.indices.checking import check
+from service.commands.indices.planning import plan
+from service.commands.policy import policy_of
+from service.commands.rebuild import rebuild as rebuilding
+from service.commands.rebuild.rebuild import Change
+from service.commands.tables import Which
 from service.errors import Halt
-from service.operations import backfill as backfilling
-from service.operations import letters
-from service.operations import rebuild as rebuilding
-from service.operations import verify as verifying
-from service.operations.backfill import Manner, Scan, backfill
-from service.operations.doctor import NOTE, Patient, diagnose, owner_of
-from service.operations.indices.applying import apply, documents_in
-from service.operations.indices.checking import check
-from service.operations.indices.planning import plan
-from service.operations.policy import policy_of
-from service.operations.rebuild import Change
-from service.operations.redrive import redrive
-from service.operations.tables import Which
+from service.pipeline.workers import Worker
 from service.settings import Settings
 from service.sources.envelopes import unwrap
 

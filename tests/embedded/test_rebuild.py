@@ -12,14 +12,14 @@ import pytest
 from deployments import Deployment, Running, ask, auto_create, changing, documents_of, eventually, fill
 
 from routes.images import Images, ImageUploads
-from service.app import App
+from service.bootstrap.application import App
+from service.commands.backfill.loading import Manner, Scan, backfill
+from service.commands.rebuild import filling
+from service.commands.rebuild import rebuild as rebuilding
+from service.commands.rebuild.rebuild import Change, Rebuilt, change
+from service.commands.tables import Which
 from service.errors import SettingsError
-from service.operations import filling
-from service.operations import rebuild as rebuilding
-from service.operations.backfill import Manner, Scan, backfill
-from service.operations.rebuild import Change, Rebuilt, change
-from service.operations.tables import Which
-from service.sinks.search import copies, targets
+from service.sinks.opensearch import alias_targets, index_copies
 
 SCAN = Scan(segments=2)
 
@@ -36,7 +36,7 @@ class Described(Images):
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Writers look every moment, so that a rebuild need not wait for ten seconds."""
-    monkeypatch.setattr(targets, "SEEN_FOR", 0.1)
+    monkeypatch.setattr(alias_targets, "SEEN_FOR", 0.1)
     monkeypatch.setattr(rebuilding, "UNTIL_ALL_HAVE_SEEN", 0.5)
     monkeypatch.setattr(rebuilding, "longest_request", lambda settings: 0.0)
 
@@ -336,7 +336,7 @@ def test_an_old_index_that_is_blocked_for_seconds_is_kept_and_a_rollback_lacks_n
 def test_an_old_index_that_has_missed_a_write_is_put_back_only_if_that_is_accepted(
     running: Deployment, released: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(copies, "RETRY_FOR", 0.0)
+    monkeypatch.setattr(index_copies, "RETRY_FOR", 0.0)
     fill(running, 5)
     eventually(lambda: len(titles(running)), 5)
     do(released, rebuild=True)

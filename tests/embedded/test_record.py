@@ -19,9 +19,9 @@ from builders import as_json
 from deployments import Deployment, Running, documents_of, eventually
 
 from routes.images import Images, ImageUploads
-from service.app import App
+from service.bootstrap.application import App
 from service.entrypoints.cli import main
-from service.records.serializer import typed
+from service.model.serializer import typed
 
 
 @pytest.fixture

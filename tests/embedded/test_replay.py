@@ -16,8 +16,8 @@ from read_only import read_only
 
 from service.entrypoints.cli import main
 from service.entrypoints.lambda_handler import handler_for
-from service.records.versions import stream_version
-from service.sinks.letters.envelope import portable
+from service.model.versions import stream_version
+from service.sinks.dead_letters.dead_letter import portable
 
 
 def recorded(deployment: Deployment) -> dict[str, Any]:

@@ -16,9 +16,9 @@ from rows import Database, upload
 
 from infra.shim.probes import free_port
 from service.context import Context
-from service.dispatch import Outcome, Write
-from service.dispatch.outcomes import APPLIED
 from service.errors import Halt, Reject
+from service.model.outcomes import APPLIED
+from service.pipeline import Outcome, Write
 from service.routing import BadRow, InsertRows
 from service.settings import Settings
 from service.sinks.sql import RowSink

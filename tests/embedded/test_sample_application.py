@@ -14,7 +14,7 @@ from infra.shim.probes import free_port
 from infra.shim.provision import provision
 from infra.shim.stand_ins import embedded_search
 from routes.images import Images
-from service.app import App
+from service.bootstrap.application import App
 
 EVERYTHING = {
     "id": "everything",

@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, given, settings
 
 from service import BucketRoute, Delete, Index
 from service.context import Context
-from service.dispatch import Outcome, Result, Write
 from service.errors import Halt
+from service.pipeline import Outcome, Result, Write
 from service.routing import IndexDeclaration
 from service.settings import Settings
-from service.sinks.search import SearchSink
+from service.sinks.opensearch import SearchSink
 from service.sources.envelopes import unwrap
 
 _numbers = itertools.count()

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from deployments import DEADLINE, aws_client
 
+from service.checkpoints.stores import SqliteCheckpoints
 from service.context import Context
-from service.dispatch import Outcome, Report, Result
+from service.pipeline import Outcome, Report, Result
 from service.settings import Settings
-from service.sources.checkpoints import SqliteCheckpoints
-from service.sources.streams import StreamSource, source
+from service.sources.dynamodb_streams import StreamSource, stream_source
 
 _numbers = itertools.count()
 
@@ -138,8 +138,8 @@ def test_from_latest_on_only_what_comes_then_is_read(table: Table):
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Streams and shards are listed every half second."""
-    monkeypatch.setattr(source, "STREAMS", 0.5)
-    monkeypatch.setattr(source, "REDISCOVERY", 0.5)
+    monkeypatch.setattr(stream_source, "STREAMS", 0.5)
+    monkeypatch.setattr(stream_source, "REDISCOVERY", 0.5)
 
 
 @pytest.mark.usefixtures("quick")

@@ -9,8 +9,8 @@ import pytest
 from deployments import Deployment, ask, fill
 from load import make_queue
 
+from service.commands.rebuild import rebuild as rebuilding
 from service.entrypoints.cli import main
-from service.operations import rebuild as rebuilding
 
 
 @pytest.fixture

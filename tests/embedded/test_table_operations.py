@@ -14,13 +14,13 @@ from deployments import Deployment, Running, ask, aws_client, changing, document
 
 from routes.images import Images, ImageUploads
 from service import Index
-from service.app import App
+from service.bootstrap.application import App
+from service.commands.backfill.loading import Manner as Loading
+from service.commands.backfill.loading import Scan, backfill
+from service.commands.tables import Which
+from service.commands.verify import Finding, Manner, Verified, verify
 from service.errors import Halt, SettingsError
-from service.operations.backfill import Manner as Loading
-from service.operations.backfill import Scan, backfill
-from service.operations.tables import Which
-from service.operations.verify import Finding, Manner, Verified, verify
-from service.records.versions import stream_version
+from service.model.versions import stream_version
 from service.settings import Settings
 
 ALL, SCAN = Which(), Scan(segments=3)

@@ -19,9 +19,9 @@ from test_make import interrupt, ports, terminal
 
 from infra.shim.provision import provision
 from routes.worker import CsvRows
-from service.app import App
-from service.operations import letters
-from service.operations.redrive import redrive
+from service.bootstrap.application import App
+from service.commands.dead_letters import letters
+from service.commands.dead_letters.redrive import redrive
 from service.settings import Settings
 
 __all__ = ["ports"]

@@ -23,7 +23,7 @@ from typing import Final, NoReturn
 from infra.shim.provision import provision
 from infra.shim.terminal import in_foreground
 from routes.images import Images
-from service.app import App
+from service.bootstrap.application import App
 from service.settings import Settings
 from tests.embedded.deployments import aws_client
 from tests.real.servers import OPENSEARCH, dynamodb_local, search_server

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from routes.images import Images
-from service.dispatch.documents import dump
-from service.records.typed import read_item
+from service.model.dynamodb_json import read_item
+from service.pipeline.document_json import dump
 from tests.embedded.deployments import ask
 
 IMAGE: Final = Images().document

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Final
 
 CORE: Final = (
-    "service/records",
+    "service/model",
     "service/routing",
-    "service/dispatch",
+    "service/pipeline",
     "service/sources",
     "service/sinks",
 )

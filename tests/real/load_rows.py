@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from routes.worker import CsvRows
-from service.app import App
+from service.bootstrap.application import App
 from service.settings import Settings
 from service.sources.envelopes import unwrap
 

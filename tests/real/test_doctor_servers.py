@@ -9,11 +9,11 @@ import test_doctor as embedded
 from deployments import Deployment, ask, drop
 from fakes import Items
 
+from service.commands.doctor import Finding, Patient, cluster, indices
 from service.context import Context
-from service.operations.doctor import Finding, Patient, cluster, indices
 from service.routing import IndexDeclaration, Router
 from service.settings import Settings
-from service.sinks.search.indices import create_missing
+from service.sinks.opensearch.index_creation import create_missing
 
 test_faults = embedded.test_faults_are_named
 test_a_server_that_makes_indices = (

@@ -6,8 +6,8 @@ import pytest
 from test_indices import *  # noqa: F403  # the very tests that the embedded server passes
 from test_indices import REST, Server, basic
 
-from service.operations.indices.differences import same
-from service.operations.indices.parameters import UNKNOWN, value_of
+from service.commands.indices.differences import same
+from service.commands.indices.parameters import UNKNOWN, value_of
 
 KINDS = [
     "binary",

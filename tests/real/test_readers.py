@@ -14,7 +14,7 @@ from deployments import Deployment, aws_client, eventually
 from faults import faulty
 from test_order import watched
 
-from service.sources.checkpoints import ENDED, SqliteCheckpoints
+from service.checkpoints.stores import ENDED, SqliteCheckpoints
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from deployments import aws_client
 from sqlalchemy import create_engine
 
-from service.database import address_of
+from service.clients.database import address_of
 from service.settings import Settings
 
 MEGABYTES = int(os.environ.get("STREAMDEX_ROWS_MB", "10"))

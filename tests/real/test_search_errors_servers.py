@@ -14,9 +14,9 @@ from deployments import ask, drop
 from search_errors import ITEMS
 from test_search_contract import Target
 
-from service.dispatch import Outcome, Result
-from service.dispatch.outcomes import Lasting
 from service.errors import Halt
+from service.model.outcomes import Lasting
+from service.pipeline import Outcome, Result
 
 
 @pytest.fixture(params=["opensearch", "elasticsearch"])

@@ -9,8 +9,8 @@ from deployments import ask, drop
 from test_search_contract import *  # noqa: F403  # the very tests that the embedded server passes
 from test_search_contract import Target
 
-from service.dispatch import Outcome
 from service.errors import Halt
+from service.pipeline import Outcome
 
 
 @pytest.fixture(params=["opensearch", "elasticsearch"])

@@ -22,8 +22,8 @@ from containers import Container, ended_after
 from deployments import Deployment, ask, aws_client, changing, eventually
 
 from benchmarks.memory import MIB, MOST, memory_of
-from service.records.versions import stream_version
-from service.sources.checkpoints import SqliteCheckpoints
+from service.checkpoints.stores import SqliteCheckpoints
+from service.model.versions import stream_version
 from tests.endurance.comparison import differences
 
 ITEMS = int(os.environ.get("STREAMDEX_ITEMS", "20000"))

@@ -9,7 +9,7 @@ from sqlalchemy.engine import make_url
 from test_make import interrupt, ports, terminal
 
 from infra.shim.provision import SAMPLE_TABLE
-from service.database import address_of
+from service.clients.database import address_of
 from service.settings import Settings
 
 __all__ = ["ports"]

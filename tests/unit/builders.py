@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote_plus
 
-from service.records.serializer import typed
+from service.model.serializer import typed
 
 Raw = dict[str, Any]
 

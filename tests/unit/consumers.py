@@ -12,10 +12,10 @@ from convergence import Change, WatchedIndex, World
 from fakes import Bench, Items, Truth
 from turns import Turns
 
-from service.dispatch import Result, Write
-from service.dispatch.ahead import Meanwhile
-from service.records import TableRecord
-from service.records.serializer import typed
+from service.model import TableRecord
+from service.model.serializer import typed
+from service.pipeline import Result, Write
+from service.pipeline.prefetch import Meanwhile
 
 
 class SlowIndex(WatchedIndex):

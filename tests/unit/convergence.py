@@ -10,12 +10,12 @@ from builders import sqs_message, stream_arn, stream_record
 from fakes import Bench, IndexModel, Items, Truth
 from hypothesis import strategies as st
 
-from service.dispatch import Result, Write
-from service.dispatch.ahead import Meanwhile
-from service.dispatch.hints import PROMPT
-from service.dispatch.outcomes import Outcome
-from service.records.serializer import typed
-from service.records.tables import scanned
+from service.model.outcomes import Outcome
+from service.model.serializer import typed
+from service.model.table_record import scanned
+from service.pipeline import Result, Write
+from service.pipeline.prefetch import Meanwhile
+from service.pipeline.rereads import PROMPT
 from service.routing import Delete, Index
 
 START = 1_700_000_000

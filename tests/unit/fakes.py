@@ -7,14 +7,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
 from service.context import Context
-from service.dispatch import Dispatched, Dispatcher, Letter, Observer, Report, Result, Sinks, Write
-from service.dispatch.ahead import Meanwhile
-from service.dispatch.hints import Hints
-from service.dispatch.outcomes import APPLIED, DOCUMENT_CREATED, Outcome
-from service.dispatch.patience import Patience
-from service.dispatch.planning import Task
 from service.errors import Halt
-from service.records import CREATED, Item, ObjectRecord, Record, Revision, TableRecord
+from service.model import CREATED, Item, ObjectRecord, Record, Revision, TableRecord
+from service.model.outcomes import APPLIED, DOCUMENT_CREATED, Outcome
+from service.pipeline import Dispatched, Dispatcher, Letter, Observer, Report, Result, Sinks, Write
+from service.pipeline.prefetch import Meanwhile
+from service.pipeline.rereads import Hints
+from service.pipeline.retry_policy import Patience
+from service.pipeline.route_calls import Task
 from service.routing import Action, BucketRoute, DeleteItem, Document, Index, PutItem, Route, Router, TableRoute
 from service.sources.envelopes import unwrap
 

@@ -13,17 +13,17 @@ from fakes import Bench, Items
 from werkzeug.test import Client, TestResponse
 
 from service.context import Context
-from service.dispatch import Lag, Observers
-from service.entrypoints.guard import Guard
-from service.entrypoints.health import Health
-from service.entrypoints.page import State, make_page
-from service.entrypoints.pages import Pages
+from service.pipeline import Lag, Observers
 from service.routing import Route
 from service.settings import Settings
-from service.sinks.letters import LetterFolder
+from service.sinks.dead_letters import LetterFolder
 from service.telemetry.flow import Flow
 from service.telemetry.metrics import Metrics
 from service.telemetry.recent import Recent
+from service.web.auth import Guard
+from service.web.endpoints import Pages
+from service.web.health import Health
+from service.web.page import State, make_page
 
 
 class AskedIndex:

@@ -17,12 +17,12 @@ from faulty_aws import Body, error
 
 from infra.shim.provision import provision
 from routes.images import Images, ImageUploads
-from service.app import App
+from service.bootstrap.application import App
+from service.commands.doctor import Finding, Patient, diagnose
 from service.context import Context
-from service.operations.doctor import Finding, Patient, diagnose
 from service.routing import Names, Route, Router
 from service.settings import Settings
-from service.sinks.search.indices import DOUBLES
+from service.sinks.opensearch.index_creation import DOUBLES
 
 SETTINGS = "/_cluster/settings?include_defaults=true&flat_settings=true"
 HEALTH = "/_cluster/health"

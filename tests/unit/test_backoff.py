@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.backoff import backoff
-from service.sources.pauses import LONGEST, pause_after
-from service.sources.streams.pacing import after_nothing
+from service.retry_pause import LONGEST, pause_after
+from service.sources.dynamodb_streams.idle_delay import after_nothing
 
 SERVICE = Path(__file__).parents[2] / "service"
 

@@ -15,7 +15,7 @@ from benchmarks.application.items import Items
 from benchmarks.contest import Spread, ratio
 from benchmarks.figures import Figure, table
 from benchmarks.plots import draw
-from service.records.typed import read_item
+from service.model.dynamodb_json import read_item
 
 
 @pytest.mark.parametrize(

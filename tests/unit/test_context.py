@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from service.clients import make_aws_client, make_search_client
+from service.clients.factories import make_aws_client, make_search_client
 from service.context import Context
 from service.errors import SettingsError
 from service.settings import Settings

@@ -17,10 +17,10 @@ from opensearchpy.exceptions import ConnectionError as Unreached
 from opensearchpy.exceptions import ConnectionTimeout
 
 from service import BucketRoute, Index
-from service.clients import make_aws_client, make_search_client
+from service.clients.factories import make_aws_client, make_search_client
 from service.deadline import Deadline, after, request_time, time_left, until
-from service.dispatch.ahead import Sent
 from service.entrypoints.lambda_handler import handler_for
+from service.pipeline.prefetch import Sent
 from service.settings import Settings
 
 LONG = 60.0

@@ -14,8 +14,8 @@ import pytest
 
 from benchmarks import work
 from service import TableRoute
+from service.clients.search.response_reader import read_answer
 from service.entrypoints.lambda_handler import handler_for
-from service.search.answers import read_answer
 
 MOST = 114
 """Calls for a small record of nine attributes, from the event to the answer."""
@@ -46,7 +46,9 @@ class Items(TableRoute):
 @pytest.fixture(autouse=True)
 def surroundings(monkeypatch, tmp_path):
     monkeypatch.setattr("service.context.make_search_client", lambda settings: Search())
-    monkeypatch.setattr("service.sinks.search.targets.SEEN_FOR", math.inf)  # no look at the index while one counts
+    monkeypatch.setattr(
+        "service.sinks.opensearch.alias_targets.SEEN_FOR", math.inf
+    )  # no look at the index while one counts
     monkeypatch.setenv("SEARCH_URL", "http://search.test")
     monkeypatch.setenv("STREAMDEX_DEAD_LETTERS", str(tmp_path / "letters"))
 

@@ -24,8 +24,8 @@ def test_importing_the_service_loads_nothing_heavy():
 def test_only_rows_load_sqlalchemy_and_a_function_for_images_never_sees_their_route():
     code = (
         "import sys\n"
-        "from service.app import App\n"
-        "from service.choice import choose\n"
+        "from service.bootstrap.application import App\n"
+        "from service.bootstrap.selection import choose\n"
         "for func in ('images', 'worker'):\n"
         "    chosen = choose(arguments=['--func=' + func])\n"
         "    with App(chosen.settings, chosen.routes):\n"

@@ -1,10 +1,10 @@
-"""Where records are recorded: files of JSON lines, each of the shape that a Lambda event has."""
+"""Recordings: files of JSON lines, each in the format of a Lambda event."""
 
 from __future__ import annotations
 
-from .files import RecordingFile
-from .lines import lines_of
 from .masks import Masks
 from .recorder import Recorder
+from .recording_files import RecordingFile
+from .recording_lines import lines_of
 
 __all__ = ["Masks", "Recorder", "RecordingFile", "lines_of"]

@@ -10,13 +10,13 @@ from pathlib import Path
 from threading import Lock
 from typing import Final
 
-from ...dispatch import Dispatched, Observer
-from ...dispatch.failures import describe, name_of
-from ...records import Record
+from ...model import Record
+from ...pipeline import Dispatched, Observer
+from ...pipeline.error_outcomes import describe, name_of
 from ...settings import Settings
-from .files import RecordingFile
-from .lines import lines_of
 from .masks import Masks
+from .recording_files import RecordingFile
+from .recording_lines import lines_of
 
 logger = logging.getLogger(__name__)
 

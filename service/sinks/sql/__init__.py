@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .sink import RowSink
+from .row_sink import RowSink
 
 __all__ = ["RowSink"]

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
 
-from ...dispatch import Write
 from ...errors import Reject, Retry
-from ...records import ObjectRecord
+from ...model import ObjectRecord
+from ...pipeline import Write
 
 NAME: Final = "streamdex_ledger"
 

@@ -9,13 +9,13 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from ...checkpoints.stores import ENDED
 from ...context import Context
-from ...dispatch.failures import is_transient
-from ...records.tables import scanned
-from ..checkpoints import ENDED
-from ..parts import Page, Part
-from .pace import ReadPace
-from .table import Table, server_time
+from ...model.table_record import scanned
+from ...pipeline.error_outcomes import is_transient
+from ..partitions import Page, Part
+from .read_rate import ReadPace
+from .scanned_table import Table, server_time
 
 PAGE: Final = 1000
 """Items of one page at the most; a page has 1 MB at the most ("Scan", DynamoDB API Reference)."""

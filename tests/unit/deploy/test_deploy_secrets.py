@@ -10,7 +10,7 @@ import pytest
 from moto import mock_aws
 
 from infra.deploy.secrets import ParameterStore, for_deployment, for_service, read_secrets
-from service.choice import choose
+from service.bootstrap.selection import choose
 from service.errors import SettingsError
 
 SECRET = "hunter2 = '#'"

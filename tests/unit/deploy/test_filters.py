@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from infra.deploy.filters import filters_of, rule_of
 from service import Document, Item, TableRoute
-from service.records import TableRecord
+from service.model import TableRecord
 from service.routing.router import has_place
 
 

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
+from service import retry_pause
 from service.context import Context
-from service.dispatch import Report
 from service.entrypoints.container import run
 from service.errors import Halt, LeaseLost, SettingsError, Unreachable
+from service.pipeline import Report
 from service.settings import Settings
-from service.sources import pauses
 
 
 class Batch(SimpleNamespace):
@@ -119,8 +119,8 @@ def test_the_handlers_of_signals_are_given_back():
 @pytest.fixture
 def quick(monkeypatch):
     """Pauses of a hundredth of a second at most."""
-    monkeypatch.setattr(pauses, "LONGEST", 0.01)
-    monkeypatch.setattr("service.entrypoints.workers.FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(retry_pause, "LONGEST", 0.01)
+    monkeypatch.setattr("service.pipeline.workers.FIRST_PAUSE", 0.001)
 
 
 def running(built: Any, until: Callable[[], Any]) -> int:

@@ -18,11 +18,11 @@ from builders import eventbridge, s3_record, sns_record, stream_record
 from moto import mock_aws
 
 from service import BucketRoute, Delete, Index, TableRoute
-from service.app import App
-from service.choice import choose
+from service.bootstrap.application import App
+from service.bootstrap.selection import choose
 from service.entrypoints.container import run
 from service.entrypoints.lambda_handler import handler_for
-from service.sources.places import Disk
+from service.sources.files.locations import Disk
 
 SECRET = "hunter2-and-nobody-may-see-it"
 EXPORT = "arn:aws:dynamodb:us-east-1:123456789012:table/images/export/01"

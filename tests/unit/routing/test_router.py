@@ -8,8 +8,8 @@ import pytest
 from builders import s3_record, stream_record
 
 from service.errors import DecodeError, SettingsError
-from service.records import TableRecord
-from service.records.objects import from_notification
+from service.model import TableRecord
+from service.model.object_record import from_notification
 from service.routing import BucketRoute, Names, Router, TableRoute
 from service.routing.router import route_name
 

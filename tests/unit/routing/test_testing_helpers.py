@@ -8,18 +8,7 @@ from typing import ClassVar
 
 import pytest
 
-from service import (
-    BucketRoute,
-    Context,
-    Delete,
-    DeleteItem,
-    Index,
-    PutItem,
-    Reject,
-    Skip,
-    TableRoute,
-    setting,
-)
+from service import BucketRoute, Context, Delete, DeleteItem, Index, PutItem, Reject, Skip, TableRoute, setting
 from service.errors import DeclarationError
 from service.testing import insert, modify, record_of, remove, run, upload
 

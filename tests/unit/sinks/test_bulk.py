@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from service.dispatch.documents import dump, path_of_no_number, surely_finite
-from service.search.serializer import AnswerReader
-from service.sinks.search.body import Chunk, chunks
-from service.sinks.search.pace import Pace
+from service.clients.search.json_serializer import AnswerReader
+from service.pipeline.document_json import dump, path_of_no_number, surely_finite
+from service.sinks.opensearch.bulk_body import Chunk, chunks
+from service.sinks.opensearch.bulk_size import Pace
 
 LINES = [(number, b"%d" % number) for number in range(10)]
 

@@ -15,10 +15,10 @@ from fakes import records
 from moto import mock_aws
 
 from service.context import Context
-from service.dispatch import Letter, Outcome, Result
 from service.errors import DecodeError
-from service.sinks.letters import Kept, LetterBucket, LetterFolder, LetterQueue
-from service.sinks.letters.envelope import FORMAT
+from service.pipeline import Letter, Outcome, Result
+from service.sinks.dead_letters import Kept, LetterBucket, LetterFolder, LetterQueue
+from service.sinks.dead_letters.dead_letter import FORMAT
 
 NAME = "0123456789abcdef0123456789abcdef"
 OTHER = "f" * 32

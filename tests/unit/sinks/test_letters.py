@@ -14,14 +14,14 @@ from fakes import raising, records
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.commands.dead_letters.letters import records_of
 from service.context import Context
-from service.dispatch import Letter, Outcome, Result
 from service.errors import Halt
-from service.operations.letters import records_of
-from service.records import Record, TableRecord, Undecodable
-from service.sinks.letters import Kept, LetterBucket, LetterFolder, LetterQueue
-from service.sinks.letters.envelope import letter_id, portable
-from service.sinks.letters.queue import allowed
+from service.model import Record, TableRecord, Undecodable
+from service.pipeline import Letter, Outcome, Result
+from service.sinks.dead_letters import Kept, LetterBucket, LetterFolder, LetterQueue
+from service.sinks.dead_letters.dead_letter import letter_id, portable
+from service.sinks.dead_letters.queue_store import allowed
 
 WHY = Result(Outcome.REJECTED, "no image", 400)
 LETTERS = [stream_record(new={"id": key}, sequence=key) for key in "abc"]

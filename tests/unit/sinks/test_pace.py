@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.sinks.search.pace import LEAST_BYTES, Pace
+from service.sinks.opensearch.bulk_size import LEAST_BYTES, Pace
 
 
 def test_a_busy_server_gets_half_as_many_actions_and_good_answers_bring_them_back():

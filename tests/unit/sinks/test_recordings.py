@@ -28,19 +28,19 @@ from fakes import Bench, Items
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from service.dispatch import Dispatched, Outcome, Report, Result
-from service.dispatch.outcomes import APPLIED
-from service.dispatch.planning import Task
 from service.errors import SettingsError
-from service.records import ObjectRecord, Record, TableRecord, Undecodable
-from service.records.serializer import typed
+from service.model import ObjectRecord, Record, TableRecord, Undecodable
+from service.model.outcomes import APPLIED
+from service.model.serializer import typed
+from service.pipeline import Dispatched, Outcome, Report, Result
+from service.pipeline.route_calls import Task
 from service.settings import Settings
 from service.settings.options import options_of
 from service.sinks.recordings import Masks, Recorder, RecordingFile, lines_of
 from service.sinks.recordings import recorder as recorder_module
-from service.sinks.recordings.files import whole_members
+from service.sinks.recordings.recording_files import whole_members
+from service.sources.dynamodb_streams.shard_reader import to_record
 from service.sources.envelopes import unwrap, unwrap_text
-from service.sources.streams.reader import to_record
 
 NO_MASKS = Masks()
 

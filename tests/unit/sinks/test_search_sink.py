@@ -16,14 +16,14 @@ from opensearchpy.exceptions import NotFoundError, RequestError, TransportError
 
 from service import Delete, Index, TableRoute
 from service.context import Context
-from service.dispatch import Outcome, Write
-from service.dispatch.documents import dump
-from service.dispatch.outcomes import Lasting
 from service.errors import Halt, LeaseLost, UnexpectedAnswer
+from service.model.outcomes import Lasting
+from service.pipeline import Outcome, Write
+from service.pipeline.document_json import dump
 from service.routing import IndexDeclaration
 from service.settings import Settings
-from service.sinks.search import SearchSink
-from service.sinks.search.indices import DOUBLES, index_body
+from service.sinks.opensearch import SearchSink
+from service.sinks.opensearch.index_creation import DOUBLES, index_body
 
 
 class Items(TableRoute):

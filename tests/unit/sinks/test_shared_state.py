@@ -16,10 +16,10 @@ from opensearchpy.exceptions import ConnectionError as Unreached
 
 from service import Index
 from service.context import Context
-from service.dispatch import Outcome, Write
+from service.pipeline import Outcome, Write
 from service.settings import Settings
-from service.sinks.search import SearchSink
-from service.sinks.search.pace import Pace
+from service.sinks.opensearch import SearchSink
+from service.sinks.opensearch.bulk_size import Pace
 
 THREADS = 4
 SECONDS = 0.3

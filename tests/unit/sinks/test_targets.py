@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from service.errors import Halt
-from service.sinks.search.targets import target_of
+from service.sinks.opensearch.alias_targets import target_of
 
 
 @pytest.mark.parametrize(

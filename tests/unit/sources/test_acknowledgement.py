@@ -25,16 +25,16 @@ from lengths import examples
 from stream_model import StreamModel
 from turns import Turns
 
+from service.checkpoints.stores import ENDED, SqliteCheckpoints
 from service.context import Context
-from service.dispatch import Outcome, Report, Result
-from service.records import Record
+from service.model import Record
+from service.pipeline import Outcome, Report, Result
 from service.settings import Settings
-from service.sources.checkpoints import ENDED, SqliteCheckpoints
+from service.sources.dynamodb_streams import StreamSource
 from service.sources.lambda_event import LambdaBatch
-from service.sources.parts import Page, PartSource
-from service.sources.queues import QueueSource
-from service.sources.streams import StreamSource
-from service.sources.timing import Timing
+from service.sources.partitions import Page, PartSource
+from service.sources.sqs.queue_source import QueueSource
+from service.timing import Timing
 
 FAILURES = st.lists(st.sampled_from([0, 0, 0, 1, 1, 2]), min_size=1, max_size=12)
 """How often each record fails before it is finished."""

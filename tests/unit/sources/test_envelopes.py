@@ -16,10 +16,10 @@ from builders import (
     stream_record,
 )
 
-from service.dispatch import Letter, Outcome, Result
 from service.errors import UnknownEvent
-from service.records import CREATED, DELETED, ObjectRecord, TableRecord, Undecodable
-from service.sinks.letters import LetterFolder
+from service.model import CREATED, DELETED, ObjectRecord, TableRecord, Undecodable
+from service.pipeline import Letter, Outcome, Result
+from service.sinks.dead_letters import LetterFolder
 from service.sources.envelopes import unwrap, unwrap_text
 
 TEST_EVENT = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "images-in"}

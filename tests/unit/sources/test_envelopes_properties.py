@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import UnknownEvent
-from service.records import ObjectRecord, TableRecord, Undecodable
+from service.model import ObjectRecord, TableRecord, Undecodable
 from service.sources.envelopes import unwrap, unwrap_text
 
 NAMES = [

@@ -16,12 +16,12 @@ from moto import mock_aws
 
 from service.context import Context
 from service.errors import SettingsError
-from service.records import Record, TableRecord, Undecodable
-from service.records.serializer import typed
-from service.records.versions import MARGIN, UNORDERED, second_of, stream_version
-from service.sources.exports import of_table
-from service.sources.places import Disk
-from service.sources.recording import Recording, Recordings
+from service.model import Record, TableRecord, Undecodable
+from service.model.serializer import typed
+from service.model.versions import MARGIN, UNORDERED, second_of, stream_version
+from service.sources.files.exports import of_table
+from service.sources.files.locations import Disk
+from service.sources.files.recording import Recording, Recordings
 
 TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/images"
 ID = "01604474914028-a1b2c3d4"

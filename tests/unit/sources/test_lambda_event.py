@@ -7,8 +7,8 @@ import json
 import pytest
 from builders import eventbridge, lambda_event, s3_record, sns_record, sqs_message, stream_record
 
-from service.dispatch import Outcome, Report, Result
 from service.errors import StreamdexError, UnknownEvent
+from service.pipeline import Outcome, Report, Result
 from service.sources.lambda_event import LambdaBatch
 
 DONE, RETRY, BLOCKED = (Result(outcome) for outcome in (Outcome.APPLIED, Outcome.RETRY, Outcome.BLOCKED))

@@ -15,10 +15,10 @@ from builders import lambda_event, s3_record, sqs_message, stream_record
 
 from service.context import Context
 from service.errors import SettingsError
-from service.records import Undecodable
-from service.sources import recording
-from service.sources.places import Disk
-from service.sources.recording import Recording, Recordings
+from service.model import Undecodable
+from service.sources.files import recording
+from service.sources.files.locations import Disk
+from service.sources.files.recording import Recording, Recordings
 
 RECORDS = [stream_record(new={"id": name}, sequence=str(n)) for n, name in enumerate("abcde")]
 

@@ -14,12 +14,12 @@ from builders import lambda_event, stream_record
 
 from service.context import Context
 from service.errors import SettingsError
-from service.records import Record, Undecodable
-from service.sources import content
-from service.sources import lines as lines_module
-from service.sources.lines import LARGEST
-from service.sources.places import Disk
-from service.sources.recording import Recording, Recordings
+from service.model import Record, Undecodable
+from service.sources.files import decompression
+from service.sources.files import json_lines as lines_module
+from service.sources.files.json_lines import LARGEST
+from service.sources.files.locations import Disk
+from service.sources.files.recording import Recording, Recordings
 
 RECORDS = [stream_record(new={"id": name}, sequence=str(n)) for n, name in enumerate("abc")]
 LINES = [json.dumps(raw).encode() + b"\n" for raw in RECORDS]
@@ -59,7 +59,7 @@ def test_a_bomb_takes_bounded_memory_and_is_named(tmp_path, text, members):
 
 
 def test_a_file_of_ordinary_lines_is_no_bomb(tmp_path, monkeypatch):
-    monkeypatch.setattr(content, "GROWTH", 1000)
+    monkeypatch.setattr(decompression, "GROWTH", 1000)
     lines = b"".join(
         json.dumps(stream_record(new={"id": str(n), "text": "a b " * 500}, sequence=str(n))).encode() + b"\n"
         for n in range(1000)

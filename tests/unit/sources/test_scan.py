@@ -13,15 +13,15 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.checkpoints.stores import SqliteCheckpoints, Unkept
 from service.context import Context
-from service.dispatch import Outcome, Report, Result
 from service.errors import Halt
-from service.records.versions import MARGIN, stream_version
-from service.sources.checkpoints import SqliteCheckpoints, Unkept
-from service.sources.parts import PartSource
+from service.model.versions import MARGIN, stream_version
+from service.pipeline import Outcome, Report, Result
+from service.sources.partitions import PartSource
 from service.sources.scan import ReadPace, Table, segments_of
+from service.sources.scan.scanned_table import server_time
 from service.sources.scan.segments import key_from, key_to
-from service.sources.scan.table import server_time
 
 START = 1_700_000_000.0
 APPLIED, RETRY = Result(Outcome.APPLIED), Result(Outcome.RETRY, "busy")

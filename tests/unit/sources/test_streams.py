@@ -26,17 +26,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stream_model import ModelShard, StreamModel
 
+from service.checkpoints.stores import ENDED, TRIM_HORIZON, Checkpoint, SqliteCheckpoints
 from service.context import Context
-from service.dispatch import Lag, Observer, Outcome, Report, Result
 from service.errors import Halt, LeaseLost, Retry
+from service.pipeline import Lag, Observer, Outcome, Report, Result
 from service.settings import Settings
-from service.sources.checkpoints import ENDED, TRIM_HORIZON, Checkpoint, SqliteCheckpoints
-from service.sources.streams import StreamSource
-from service.sources.streams.reader import ShardReader
-from service.sources.streams.status import CLOSED, READING, WAITING
-from service.sources.streams.status import ENDED as OVER
-from service.sources.timing import Timing
+from service.sources.dynamodb_streams import StreamSource
+from service.sources.dynamodb_streams.shard_reader import ShardReader
+from service.sources.dynamodb_streams.stream_status import CLOSED, READING, WAITING
+from service.sources.dynamodb_streams.stream_status import ENDED as OVER
 from service.telemetry.logs import LoggingObserver
+from service.timing import Timing
 
 DAY = 24 * 3600.0
 HISTORIES = int(os.environ.get("STREAMDEX_HISTORIES", "20"))

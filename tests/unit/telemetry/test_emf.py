@@ -12,11 +12,11 @@ from builders import lambda_event, s3_record, sqs_message, stream_record
 from fakes import NOW, Bench, Items, records
 from search_model import SearchModel
 
-from service.dispatch import Lag, Observers, Request, Result
-from service.dispatch.outcomes import Outcome
-from service.dispatch.planning import Task
 from service.entrypoints.lambda_handler import Handler, handler_for
 from service.errors import Halt
+from service.model.outcomes import Outcome
+from service.pipeline import Lag, Observers, Request, Result
+from service.pipeline.route_calls import Task
 from service.sources.lambda_event import LambdaBatch
 from service.telemetry.emf import EmbeddedMetrics, unit_of
 from service.telemetry.metrics import METRICS, Metrics

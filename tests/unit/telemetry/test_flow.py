@@ -7,7 +7,7 @@ from collections import Counter
 from builders import stream_record
 from fakes import Bench, Items
 
-from service.dispatch import Outcome, Result
+from service.pipeline import Outcome, Result
 from service.telemetry.flow import WINDOW, Flow
 
 REFUSED = Result(Outcome.REJECTED, "no")

@@ -9,9 +9,9 @@ import pytest
 from builders import s3_record, stream_record
 from fakes import records
 
-from service.dispatch import Dispatched, Letter, Outcome, Report, Result
-from service.dispatch.planning import Task
-from service.records import Undecodable
+from service.model import Undecodable
+from service.pipeline import Dispatched, Letter, Outcome, Report, Result
+from service.pipeline.route_calls import Task
 from service.settings import Settings
 from service.telemetry.logs import LoggingObserver, request, set_up_logs
 

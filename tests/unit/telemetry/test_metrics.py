@@ -10,9 +10,9 @@ from builders import stream_record
 from fakes import NOW, Bench, Items, Truth, records
 from prometheus_client.parser import text_string_to_metric_families
 
-from service.dispatch import Lag, Observers, Request, Result
-from service.dispatch.outcomes import Outcome
 from service.errors import Halt
+from service.model.outcomes import Outcome
+from service.pipeline import Lag, Observers, Request, Result
 from service.telemetry.metrics import METRICS, Metrics
 from service.telemetry.prometheus import exposition
 

@@ -6,9 +6,9 @@ import pytest
 from builders import s3_record, stream_record
 from fakes import Bench, Items, Truth
 
-from service.dispatch import Outcome, Result
-from service.records import TableRecord, Undecodable
-from service.records.serializer import typed
+from service.model import TableRecord, Undecodable
+from service.model.serializer import typed
+from service.pipeline import Outcome, Result
 from service.telemetry import recent
 from service.telemetry.recent import Recent, Written, count, size_of
 

@@ -17,13 +17,13 @@ from opensearchpy.exceptions import AuthorizationException, RequestError, Transp
 from search_model import parse
 
 from service import BucketRoute, PutItem, Reject, Retry, Skip, TableRoute
-from service.app import App
+from service.bootstrap.application import App
 from service.context import Context
-from service.entrypoints.workers import Worker
 from service.errors import Halt
-from service.records import Revision
+from service.model import Revision
+from service.pipeline.workers import Worker
 from service.settings import Settings
-from service.sources.queues import QueueSource
+from service.sources.sqs.queue_source import QueueSource
 
 KEY, VALUE, OBJECT = "key-violet", "value-indigo", "object-crimson"
 SECRETS = ("secret-ochre", "secret-umber", "secret-sienna")
@@ -249,7 +249,9 @@ def test_at_debug_the_whole_reason_is_told(app, capsys):
 
 
 def test_an_object_is_named_where_somebody_is_needed_and_nowhere_else(app, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("service.lookups.Lookups.revision", lambda self, upload: Revision(etag="now"))
+    monkeypatch.setattr(
+        "service.sources.current_state.Lookups.revision", lambda self, upload: Revision(etag="now")
+    )
     built = app(Uploads)
     built.dispatcher.dispatch(records(s3_record(OBJECT)), "queue uploads")
     (_, line) = told(capsys)
@@ -261,7 +263,7 @@ def test_an_object_that_cannot_be_looked_at_is_not_named_in_the_reason(app, caps
     def revision(self: Any, upload: Any) -> Revision | None:
         raise TimeoutError(upload.key)
 
-    monkeypatch.setattr("service.lookups.Lookups.revision", revision)
+    monkeypatch.setattr("service.sources.current_state.Lookups.revision", revision)
     app(Uploads).dispatcher.dispatch(records(s3_record(OBJECT)), "queue uploads")
     assert [line["level"] for line in told(capsys)] == ["INFO", "WARNING"]
 

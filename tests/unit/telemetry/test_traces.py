@@ -20,15 +20,15 @@ from fakes import FakeQueue, Items, Uploads, records
 from search_model import SearchModel
 from xray import Daemon, checked, entities
 
-from service.app import App
+from service.bootstrap.application import App
 from service.context import Context
-from service.dispatch import Observer, Observers, Outcome
-from service.dispatch.observers import NOTHING
-from service.entrypoints.workers import Worker
 from service.errors import Halt, SettingsError
-from service.records import Revision
+from service.model import Revision
+from service.pipeline import Observer, Observers, Outcome
+from service.pipeline.observers import NOTHING
+from service.pipeline.workers import Worker
 from service.settings import Settings
-from service.sources.queues import QueueSource
+from service.sources.sqs.queue_source import QueueSource
 from service.telemetry.logs import LoggingObserver
 from service.telemetry.metrics import Metrics
 from service.telemetry.origins import origin_of
@@ -230,7 +230,9 @@ class Full:
 @pytest.fixture
 def there(monkeypatch):
     """Every object is there."""
-    monkeypatch.setattr("service.lookups.Lookups.revision", lambda self, upload: Revision(etag="now"))
+    monkeypatch.setattr(
+        "service.sources.current_state.Lookups.revision", lambda self, upload: Revision(etag="now")
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,280 @@
+"""Builds the parts from settings: the only place that wires them together."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from functools import partial
+from threading import Event
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from ..context import Context
+from ..errors import SettingsError
+from ..pipeline import Dispatcher, LetterStore, Observer, Observers, Sinks, Source
+from ..pipeline.error_outcomes import reaching
+from ..pipeline.rereads import Hints
+from ..routing import BoundRoute, BucketRoute, Names, Route, Router
+from ..routing.patterns import is_plain
+from ..routing.queue_declarations import Queues
+from ..settings import Settings
+from ..sinks.dead_letters import make_letters
+from ..sinks.dynamodb import ItemSink
+from ..sinks.opensearch import SearchSink
+from ..sinks.sql import RowSink
+from ..sources.current_state import Lookups
+from ..sources.route_tables import tables_of
+from ..telemetry.emf import EmbeddedMetrics
+from ..telemetry.logs import LoggingObserver, set_up_logs
+from ..telemetry.metrics import Metrics
+
+if TYPE_CHECKING:
+    from ..checkpoints.stores import Checkpoints
+    from ..sinks.recordings import Masks, Recorder
+    from ..sources.dynamodb_streams import StreamSource
+    from ..sources.files.recording import Recordings
+
+logger = logging.getLogger(__name__)
+
+
+class App:
+    """The service for some settings and routes. `with App(…) as app:` closes its clients at the end."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        routes: Sequence[Route],
+        context: Context | None = None,
+        *,
+        letters: LetterStore | None = None,
+        recording: bool = False,
+    ):
+        """`letters` keep what cannot succeed. With `recording` what is dispatched is recorded where `record_to`
+        says. Raises SettingsError."""
+        set_up_logs(settings)
+        self.settings = settings
+        self.context = context or Context(settings)
+        self.router = Router(routes, Names(settings.names))
+        self.queues = Queues(settings, self.router)
+        self.letters = make_letters(self.context)
+        self._keeps = letters or self.letters
+        self.metrics = Metrics(routes=[bound.name for bound in self.router.bound])
+        self._recorders = self._recording() if recording and settings.record_to else []
+        self.observer = Observers(LoggingObserver(), self.metrics, *_tracing(settings), *self._recorders)
+        self.search_sink = SearchSink(self.context, self.router.indices, self.observer)
+        self._checkpoints: Checkpoints | None = None
+        self.hints = Hints(Lookups(self.context), settings.hint_after)
+        self.dispatcher = self._dispatcher(self.router, self.hints)
+
+    def dispatcher_of(self, route: str) -> Dispatcher | None:
+        """What dispatches to one route alone (all, for ""), each record a hint; None for one not registered."""
+        router = self._router_of(route)
+        return self._dispatcher(router, replace(self.hints, always=True)) if router else None
+
+    def replayer(
+        self,
+        route: str = "",
+        current: bool = False,
+        sinks: Sinks | None = None,
+        observer: Observer | None = None,
+        letters: LetterStore | None = None,
+    ) -> Dispatcher:
+        """Return the dispatcher of a recording: of all routes, or of one.
+
+        Records are trusted, or with `current` replaced by the current state. A rehearsal gives its own `sinks`,
+        with an observer and a store of dead letters. Raises SettingsError for a route that is not registered.
+        """
+        router = self._router_of(route)
+        if router is None:
+            names = ", ".join(bound.name for bound in self.router.bound)
+            raise SettingsError(f"there is no route {route!r}; there are {names}")
+        hints = replace(self.hints, trusting=not current, always=current)
+        if sinks is None:
+            return self._dispatcher(router, hints)
+        return Dispatcher(
+            router,
+            sinks=sinks,
+            letters=letters or self._keeps,
+            observer=observer or self.observer,
+            hints=replace(hints, trusting=True),  # there is nothing written that could be overtaken
+            context=self.context,
+        )
+
+    def recordings(self, wheres: Sequence[str], table: str = "") -> Recordings:
+        """The recordings under some names; of which `table`, as it exists, a lone file of an export is."""
+        from ..sources.files.recording import Recordings
+
+        return Recordings(wheres, self.context, table, self.router.key_of)
+
+    def tap(self, table: str, stopping: Event) -> StreamSource:
+        """The stream of a table, as that exists; where it is read to is not kept."""
+        from ..checkpoints.stores import Unkept
+        from ..sources.dynamodb_streams import StreamSource
+
+        return StreamSource(self.context, table, Unkept(), stopping, observer=LoggingObserver())
+
+    @property
+    def masks(self) -> Masks:
+        """What recordings leave out. Raises SettingsError where that is in the key of a route's table."""
+        from ..sinks.recordings import Masks
+
+        masks = Masks(self.settings.record_mask)
+        for bound in self.router.bound:
+            masks.check(bound.key, f"the table of {bound.name}")
+        return masks
+
+    def _recording(self) -> list[Recorder]:
+        """What records what is dispatched. Raises SettingsError."""
+        from ..sinks.recordings import Recorder
+
+        return [Recorder(self.settings, self.masks)]
+
+    def _router_of(self, route: str) -> Router | None:
+        """All routes, for "", or one of them alone; None for one that is not registered."""
+        if not route:
+            return self.router
+        chosen = [bound.route for bound in self.router.bound if bound.name == route]
+        return Router(chosen, self.router.names) if chosen else None
+
+    def loader_of(self, routes: Sequence[BoundRoute], hints: bool = False) -> Dispatcher:
+        """What dispatches to some of the routes; with `hints` each record is only a hint."""
+        router = Router([bound.route for bound in routes], self.router.names)
+        return self._dispatcher(router, replace(self.hints, always=hints))
+
+    def into(self, index: str, other: str, letters: LetterStore) -> App:
+        """The same in the same world, with another index in place of one, and letters of what is refused.
+
+        That index is there already, and has no aliases of the route's: while it is being filled it must not be
+        found through them.
+        """
+        logical = self.router.names.logical("index", index) or index
+        settings = replace(
+            self.settings, names={**self.settings.names, f"index/{logical}": other}, create_indices=False
+        )
+        inside = App(settings, [bound.route for bound in self.router.bound], self.context, letters=letters)
+        inside.router.indices[other] = replace(inside.router.indices[other], aliases=())
+        return inside
+
+    def dead_letters_of(self, queue: str) -> Source:
+        """The messages that a queue has given up, until there are no more.
+
+        Raises Halt, and SettingsError for the task queue.
+        """
+        from ..sources.sqs.queue_source import QueueSource, dead_letter_queue
+
+        actual = self.router.names.existing("queue", queue)
+        if actual == self.queues.tasks:
+            raise SettingsError(
+                f"{queue} is the task queue, whose messages are no records: move them back with SQS (aws sqs"
+                " start-message-move-task), or run the backfill again"
+            )
+        return QueueSource(self.context, dead_letter_queue(self.context, actual), Event(), drains=True)
+
+    def invocation(self) -> AbstractContextManager[None]:
+        """What an invocation of a Lambda stands in: its metrics are written at its end, if they are wanted."""
+        settings = self.settings
+        if settings.metrics == "none" or (settings.metrics == "auto" and not settings.lambda_function):
+            return nullcontext()
+        function = settings.lambda_function or settings.group
+        return EmbeddedMetrics(self.metrics, settings.metrics_namespace, function).told()
+
+    def _dispatcher(self, router: Router, hints: Hints) -> Dispatcher:
+        return Dispatcher(
+            router,
+            sinks=Sinks(
+                search=self.search_sink,
+                table=ItemSink(self.context, self.observer),
+                rows=RowSink(self.context, self.observer),
+            ),
+            letters=self._keeps,
+            observer=self.observer,
+            hints=hints,
+            context=self.context,
+        )
+
+    def sources(self, stopping: Event) -> list[Source]:
+        """The streams of the routes' tables, and the queues that settings name.
+
+        Raises SettingsError where there is nowhere to write what they bring.
+        """
+        from ..sources.dynamodb_streams import StreamSource
+        from ..sources.sqs.queue_source import QueueSource
+
+        if any(bound.index for bound in self.router.bound):
+            _ = self.context.search  # an address that is missing is told now, not with the first record
+        unread = [bucket for bucket in self.buckets() if not self.queues.carrying("bucket", bucket)]
+        if unread:
+            logger.warning(
+                "no queue in READ_QUEUE carries notifications of these buckets", extra={"buckets": unread}
+            )
+        queues: list[Source] = [
+            QueueSource(self.context, queue, stopping, observer=self.observer, carried=self.queues.carried(queue))
+            for queue in self.queues.read
+        ]
+        tables = self.tables() if self.settings.read_streams else []
+        if tables:
+            from ..checkpoints.stores import make_checkpoints
+
+            with reaching("checkpoints"):
+                self._checkpoints = make_checkpoints(self.context, self.settings.group)
+        streams: list[Source] = [
+            StreamSource(
+                self.context,
+                table,
+                self._checkpoints,
+                stopping,
+                observer=self.observer,
+                absences=partial(self.absences, table),
+            )
+            for table in tables
+            if self._checkpoints is not None
+        ]
+        return [*streams, *queues]
+
+    def tables(self) -> list[str]:
+        """The tables that the routes listen to, as they exist."""
+        return tables_of(self.router.bound, self.router.names, self.context)
+
+    def absences(self, table: str) -> Mapping[str, int]:
+        """Return how often each index of a table's routes was missing in this process; missing ones are created.
+
+        Raises Halt, and Retry if the search server cannot be asked.
+        """
+        return self.search_sink.absences(
+            {bound.index for bound in self.router.listening_to("table", table) if bound.index}
+        )
+
+    def buckets(self) -> list[str]:
+        """The buckets that the routes listen to, as they exist; patterns are left out."""
+        routes = [b.route for b in self.router.bound if isinstance(b.route, BucketRoute)]
+        names = self.router.names
+        return sorted({names.actual("bucket", r.bucket) for r in routes if is_plain(r.bucket)})
+
+    def close(self) -> None:
+        if self._checkpoints is not None:
+            self._checkpoints.close()
+        for recorder in self._recorders:
+            recorder.close()
+        self.context.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _tracing(settings: Settings) -> list[Observer]:
+    """What traces, if that is wanted: else the SDK is not even imported. Raises SettingsError."""
+    if not settings.trace:
+        return []
+    from ..telemetry.traces import TracingObserver, make_recorder
+
+    return [TracingObserver(make_recorder(settings))]

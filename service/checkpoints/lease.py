@@ -1,0 +1,203 @@
+"""One poller of a group at a time: a lease in the table of checkpoints, and others on stand-by.
+
+After "Building Distributed Locks with the DynamoDB Lock Client" (AWS Database Blog): the holder counts a beat up,
+and who sees the same beat for the whole lease time, by its own clock, takes over. No two clocks are compared. The
+holder counts its time from before it asked, so it stops before anybody else begins.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from threading import Condition, Lock, Thread
+from typing import Any, Final, Protocol
+
+from ..errors import LeaseLost
+from ..pipeline.error_outcomes import describe, is_transient, trail_of
+from ..retry_pause import pause_after
+from ..timing import REAL, Timing
+
+logger = logging.getLogger(__name__)
+
+LEASE: Final = "lease"
+"""The sort key of a group's lease, which is the name of no shard."""
+
+HELD: Final = "#owner = :me AND #token <= :token"
+"""The condition of a renewal. A repeated one passes, for its answer may have been lost; a belated one does not."""
+
+SHORTEST: Final = 0.05
+"""Seconds, about, before a renewal that failed is tried again; longer each time."""
+
+
+class Lease(Protocol):
+    """Who may read the streams of a group."""
+
+    def token(self) -> int:
+        """A number that grows each time the lease changes hands; 0 while this process does not hold it."""
+        ...
+
+
+class Unshared:
+    """The lease of checkpoints that only one process can reach."""
+
+    def token(self) -> int:
+        return 1
+
+
+def check(lease: Lease, token: int) -> None:
+    """Raises LeaseLost unless the lease is held, and still the one of this token."""
+    if not token or lease.token() != token:
+        raise LeaseLost("another poller of the group has taken over, or may have: this one was away for too long")
+
+
+class TableLease(Thread):
+    """A lease in a DynamoDB table, renewed in a thread of its own until it is released."""
+
+    def __init__(
+        self, dynamodb: Any, table: str, group: str, seconds: float, timing: Timing = REAL, owner: str = ""
+    ):
+        """`seconds` is how long the holder may be silent before another takes over."""
+        super().__init__(name=f"lease of {group}", daemon=True)
+        self.owner = owner or uuid.uuid4().hex
+        self.key = {"stream": {"S": group}, "shard": {"S": LEASE}}
+        self._dynamodb = dynamodb
+        self._table = table
+        self._group = group
+        self._seconds = seconds
+        self._timing = timing
+        self._clock = timing.clock
+        self._lock = Lock()
+        self._token = 0
+        self._until = 0.0
+        self._seen: tuple[int, int] | None = None
+        self._seen_at = 0.0
+        self._released = False
+        self._wake = Condition()
+
+    def token(self) -> int:
+        with self._lock:
+            return self._token if self._clock() < self._until else 0
+
+    def run(self) -> None:
+        while not self._released:
+            due = self._clock() + self._seconds / 3
+            try:
+                self.beat()
+            except Exception as error:  # the next beat is due all the same
+                reason = f"unexpected {trail_of(error)}"
+                logger.error("lease not renewed", extra={"group": self._group, "reason": reason})
+            self._rest(due - self._clock())
+
+    def beat(self) -> None:
+        """Renews the lease, or looks whether it can be had.
+
+        A renewal that failed is tried again after short pauses until the next is due: the holder's time runs out.
+        """
+        due = self._clock() + self._seconds / 3
+        failures = 0
+        while (error := self._try()) is not None:
+            failures += 1
+            pause = pause_after(failures, SHORTEST, self._timing.chance)
+            if not self._token or not is_transient(error) or self._clock() + pause >= due or self._released:
+                fields = {"group": self._group, "reason": describe(error), "tries": failures}
+                logger.warning("lease not renewed", extra=fields)
+                return
+            self._rest(pause)
+
+    def release(self) -> None:
+        """Lets go of the lease, so that a stand-by need not wait."""
+        self._released = True
+        with self._wake:
+            self._wake.notify_all()
+        if self.is_alive():
+            self.join(self._seconds)
+        if not self.token():
+            return
+        try:
+            self._write(self._token, "", HELD)
+        except Exception as error:  # whoever stands by waits for the lease time instead
+            logger.warning("lease not released", extra={"group": self._group, "reason": describe(error)})
+        self._token = 0
+
+    def _rest(self, seconds: float) -> None:
+        with self._wake:
+            if seconds > 0 and not self._released:
+                self._timing.wait(self._wake, seconds)
+
+    def _try(self) -> Exception | None:
+        """One look or renewal; what it failed with."""
+        try:
+            if self._token:
+                self._renew()
+            else:
+                self._acquire()
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            if self._token:
+                logger.warning("lease lost", extra={"group": self._group})
+            self._token = 0
+        except Exception as error:
+            return error
+        return None
+
+    def _renew(self) -> None:
+        """Goes on, with another token after a time without: what was read in it is worth nothing."""
+        began = self._clock()
+        token = self.token() or self._token + 1
+        self._write(token, self.owner, HELD)
+        if not self._hold(token, began + self._seconds):
+            self._renew()
+
+    def _hold(self, token: int, until: float) -> bool:
+        """Whether the token can be gone on with. One that ran out meanwhile cannot: that may have been seen."""
+        with self._lock:
+            if token == self._token and self._clock() >= self._until:
+                return False
+            self._token, self._until = token, until
+            return True
+
+    def _acquire(self) -> None:
+        found = self._dynamodb.get_item(TableName=self._table, Key=self.key, ConsistentRead=True).get("Item")
+        if found is None:
+            # Not 1: positions may have tokens of a lease that somebody has deleted.
+            self._take(int(self._timing.now()), "attribute_not_exists(#owner)")
+            return
+        owner, token, beat = found["owner"]["S"], int(found["token"]["N"]), int(found["beat"]["N"])
+        if self._seen != (token, beat):
+            if self._seen is None and owner not in ("", self.owner):
+                logger.info("standing by: another poller holds the lease", extra={"group": self._group})
+            self._seen, self._seen_at = (token, beat), self._clock()
+        # Its own it can have at once: it took it, and did not hear the answer.
+        if owner in ("", self.owner) or self._clock() - self._seen_at >= self._seconds:
+            self._take(token + 1, "#token = :seen AND #beat = :beat")
+
+    def _take(self, token: int, condition: str) -> None:
+        began = self._clock()
+        self._write(token, self.owner, condition)
+        self._hold(token, began + self._seconds)
+        self._seen = None
+        logger.info("lease taken", extra={"group": self._group, "token": token})
+
+    def _write(self, token: int, owner: str, condition: str) -> None:
+        values: dict[str, Any] = {
+            ":owner": {"S": owner},
+            ":token": {"N": str(token)},
+            ":one": {"N": "1"},
+            ":none": {"N": "0"},
+            ":me": {"S": self.owner},
+        }
+        if self._seen is not None:
+            values |= {":seen": {"N": str(self._seen[0])}, ":beat": {"N": str(self._seen[1])}}
+        names = {"#owner": "owner", "#token": "token", "#beat": "beat"}
+        self._dynamodb.update_item(
+            TableName=self._table,
+            Key=self.key,
+            UpdateExpression="SET #owner = :owner, #token = :token, #beat = if_not_exists(#beat, :none) + :one",
+            ConditionExpression=condition,
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues={name: value for name, value in values.items() if used(name, condition)},
+        )
+
+
+def used(name: str, condition: str) -> bool:
+    """DynamoDB refuses values that no expression names."""
+    return name in (":owner", ":token", ":one", ":none") or name in condition

@@ -1,0 +1,1 @@
+"""Clients of AWS, the search server and the SQL database, made from settings."""

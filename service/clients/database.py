@@ -1,0 +1,135 @@
+"""The SQL database that settings name, as an engine of SQLAlchemy; imported by whoever needs it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from ..deadline import time_left
+from ..errors import Halt, SettingsError
+from ..private_files import STATE, make_database
+from ..settings import Settings
+from .database_deadline import end_at_deadline
+
+EMBEDDED: Final = f"{STATE}/rows.sqlite"
+"""The file that is the database where settings name none."""
+
+DRIVERS: Final = {
+    "mysql": "mysql+pymysql",
+    "mariadb": "mariadb+pymysql",
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+}
+"""The drivers of the extra `sql`, for an address that names none."""
+
+EXTRA: Final = "install streamdex[sql] (SQLAlchemy and the drivers of MySQL and PostgreSQL)"
+
+
+def address_of(settings: Settings) -> Any:
+    """Where the database is, as SQLAlchemy's URL. Raises SettingsError, and Halt without SQLAlchemy."""
+    try:
+        from sqlalchemy.engine import URL, make_url
+        from sqlalchemy.exc import ArgumentError
+    except ModuleNotFoundError as error:
+        raise Halt(f"rows need SQLAlchemy: {EXTRA}") from error
+
+    if settings.db_url:
+        try:
+            url = make_url(settings.db_url)
+        except (ArgumentError, ValueError):  # it would quote the password
+            raise SettingsError("DB_URL must be an address such as postgresql://user:password@host/name") from None
+        return url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
+    if settings.db_host:
+        return URL.create(
+            DRIVERS["mysql"],
+            username=settings.db_user or None,
+            password=settings.db_pass or None,
+            host=settings.db_host,
+            port=settings.db_port,
+            database=settings.db_name or None,
+        )
+    return URL.create("sqlite", database=EMBEDDED)
+
+
+def is_embedded(settings: Settings) -> bool:
+    """Whether no database is named: then it is a file of our own."""
+    return not settings.db_url and not settings.db_host
+
+
+def shown(url: Any) -> str:
+    """An address as a person may see it: without the password, and without options, which may hold one, too."""
+    text: str = url.set(query={}).render_as_string(hide_password=True)
+    return text
+
+
+def make_engine(settings: Settings) -> Any:
+    """Return the engine: its connections are checked before they are used, and cut at the current deadline.
+
+    Raises SettingsError for an address that is none, and Halt without SQLAlchemy or a driver.
+    """
+    url = address_of(settings)
+    from sqlalchemy import create_engine
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+    set_up = {"sqlite": _sqlite, "mysql": _mysql, "mariadb": _mysql, "postgresql": _postgresql}
+    kind = url.get_backend_name()
+    if kind not in set_up:
+        raise SettingsError(f"DB_URL: {kind} is none of {', '.join(set_up)}")
+    try:
+        engine = create_engine(url)
+    except ModuleNotFoundError as error:
+        raise Halt(f"the database {shown(url)} needs {error.name}: {EXTRA}") from error
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise SettingsError(f"DB_URL: {error}") from error
+    end_at_deadline(engine, kind, settings.db_timeout)
+    set_up[kind](engine, settings.db_timeout)
+    return engine
+
+
+def _sqlite(engine: Any, seconds: float) -> None:
+    """Transactions as SQLAlchemy begins them, and for writing at once: two that read first could only fail.
+
+    sqlite3 by itself would begin one later, and not around a savepoint ("Pysqlite", SQLAlchemy documentation).
+    """
+    from sqlalchemy import event
+
+    file = engine.url.database
+    # A database of the user's own keeps its mode: others may use it on purpose.
+    if file == EMBEDDED or (file and file != ":memory:" and not Path(file).exists()):
+        try:
+            make_database(file)
+        except OSError as error:
+            raise Halt(
+                f"the database {shown(engine.url)} cannot be made ({error.strerror}): set DB_URL"
+            ) from error
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: Any, record: Any) -> None:
+        connection.isolation_level = None
+
+    @event.listens_for(engine, "begin")
+    def began(connection: Any) -> None:
+        wait = max(min(seconds, time_left()), 0.0)
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(wait * 1000)}")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _mysql(engine: Any, seconds: float) -> None:
+    """Locks are not waited for too long, and a value that does not fit is refused and not cut off."""
+    from sqlalchemy import event
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: Any, record: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET SESSION innodb_lock_wait_timeout = %s", (max(int(seconds), 1),))
+            cursor.execute("SET SESSION sql_mode = CONCAT_WS(',', @@sql_mode, 'STRICT_ALL_TABLES')")
+
+
+def _postgresql(engine: Any, seconds: float) -> None:
+    """Locks are not waited for too long: by itself PostgreSQL would wait without end."""
+    from sqlalchemy import event
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: Any, record: Any) -> None:
+        connection.execute(f"SET lock_timeout = {int(seconds * 1000)}")
+        connection.commit()

@@ -1,0 +1,26 @@
+"""Settings that are kept as parameters of AWS Systems Manager: secrets, for those who are started without any."""
+
+from __future__ import annotations
+
+from ..errors import SettingsError
+from ..settings import Settings
+from .factories import make_aws_client
+
+
+def parameters_of(settings: Settings) -> dict[str, str]:
+    """The parameters at the path `secrets`, by their last names, which are those of variables.
+
+    Raises SettingsError where they cannot be read.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    path = f"{settings.secrets.rstrip('/')}/"
+    try:
+        pages = make_aws_client(settings, "ssm").get_paginator("get_parameters_by_path")
+        found = [one for page in pages.paginate(Path=path, WithDecryption=True) for one in page["Parameters"]]
+    except (BotoCoreError, ClientError) as error:
+        raise SettingsError(
+            f"the parameters at {path} (STREAMDEX_SECRETS) cannot be read: {error}; it takes"
+            " ssm:GetParametersByPath, and kms:Decrypt where they have a key of your own"
+        ) from error
+    return {one["Name"].removeprefix(path): one["Value"] for one in found}

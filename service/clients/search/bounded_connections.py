@@ -1,0 +1,43 @@
+"""opensearch-py's connections, whose requests end at the current deadline."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from opensearchpy import RequestsHttpConnection, Urllib3HttpConnection
+from urllib3 import HTTPSConnectionPool
+
+from ...deadline import after, request_time, time_left, until
+from .timed_connections import TimedConnection, TimedTLSConnection
+from .transport_errors import refused, unreached
+
+
+class _Bounded:
+    """The common base of both kinds of connection: their deadline, and the errors that they raise."""
+
+    timeout: Any
+
+    def perform_request(self, *arguments: Any, timeout: float | None = None, **options: Any) -> Any:
+        with until(after(request_time(timeout or self.timeout))):
+            left = time_left()
+            if left <= 0:
+                raise unreached(TimeoutError("no time was left to send the request"))
+            return super().perform_request(*arguments, timeout=left, **options)  # type: ignore[misc]
+
+    def _raise_error(self, status_code: int, raw_data: str | bytes, content_type: str | None = None) -> None:
+        """Raise the error of an answer, whatever JSON it is: opensearch-py's own expects an object."""
+        text = raw_data if isinstance(raw_data, str) else raw_data.decode("utf-8", "replace")
+        raise refused(status_code, text, content_type or "")
+
+
+class BoundedConnection(_Bounded, Urllib3HttpConnection):
+    """The one over urllib3."""
+
+    def _create_urllib3_pool(self) -> None:
+        super()._create_urllib3_pool()
+        secure = isinstance(self.pool, HTTPSConnectionPool)
+        self.pool.ConnectionCls = TimedTLSConnection if secure else TimedConnection
+
+
+class BoundedSignedConnection(_Bounded, RequestsHttpConnection):
+    """The one over requests, which limits each read alone."""

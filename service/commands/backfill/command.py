@@ -1,0 +1,80 @@
+"""`backfill`: all items of tables into their indices, or into new ones that replace these."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...bootstrap.application import App
+from ...bootstrap.selection import Chosen
+from ...errors import SettingsError
+from ..command import Command, Output, counted, quietly, tell
+from ..confirmation import Consent
+from ..progress import progress
+
+
+def backfill_tables(chosen: Chosen) -> int:
+    from ..rebuild.rebuild import Change
+    from ..tables import Which
+    from .loading import Manner, Scan, backfill
+
+    build = chosen.configuration.build
+    what = build(Change)
+    wanted = [name for name in ("rebuild", "rollback", "drop_old", "abandon") if getattr(what, name)]
+    if len(wanted) > 1:
+        raise SettingsError(f"one at a time: {', '.join('--' + name.replace('_', '-') for name in wanted)}")
+    if what.loaded and not what.rebuild:
+        raise SettingsError("--loaded is of a rebuild: say --rebuild --loaded")
+    if what.accept_stale and not what.rollback:
+        raise SettingsError("--accept-stale is of a rollback: say --rollback --accept-stale")
+    if wanted:
+        return change_indices(chosen)
+    with (
+        App(quietly(chosen), chosen.routes) as app,
+        progress("backfill", "items", silent=build(Output).json) as bar,
+    ):
+        done = backfill(app, build(Which), build(Scan), build(Manner), bar)
+    if done.enqueued:
+        queue = build(Manner).enqueue
+        text = f"{counted(done.enqueued, 'task')} on queue {queue}, for workers with STREAMDEX_TASK_QUEUE={queue}"
+        tell(chosen, {"enqueued": done.enqueued}, text)
+        return 0
+    words = ", ".join(f"{count:,} {name}" for name, count in sorted(done.counts.items()))
+    tell(chosen, done.counts, f"{counted(done.counts.total(), 'item')}: {words}" if words else "no items")
+    return 1 if done.counts["rejected"] else 0
+
+
+def change_indices(chosen: Chosen) -> int:
+    from ..rebuild.rebuild import Change, change
+    from ..tables import Which
+    from ..verify import Patience
+    from .loading import Manner, Scan
+
+    build = chosen.configuration.build
+    good = True
+    with (
+        App(quietly(chosen), chosen.routes) as app,
+        progress("rebuild", "items", silent=build(Output).json) as bar,
+    ):
+        patience = build(Patience).patience
+        consents = build(Consent).given
+        for one in change(app, build(Which), build(Change), build(Scan), build(Manner), patience, bar, consents):
+            tell(chosen, vars(one), f"{one.index}: {one.words}")
+            good = good and one.done
+    return 0 if good else 1
+
+
+def options() -> Sequence[type]:
+    from ..rebuild.rebuild import Change
+    from ..tables import Which
+    from ..verify import Patience
+    from .loading import Manner, Scan
+
+    return [Which, Scan, Manner, Change, Consent, Patience, Output]
+
+
+COMMAND = Command(
+    backfill_tables,
+    "load all items of the routes' tables into their indices, or --rebuild these, while their streams are live",
+    example="--table=images --rebuild --segments=8 --read-units=500",
+    options=options,
+)

@@ -1,0 +1,75 @@
+"""Repair of a table's indices after its stream has lost records, or an index was missing."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from threading import Condition, Thread
+
+from ...errors import StreamdexError
+from ...pipeline import Observer
+from .. import verify as verifying
+from ..tables import Service, Which
+from .loading import Scan
+
+logger = logging.getLogger(__name__)
+
+AGAIN_AFTER = 60.0
+"""Seconds before a repair that failed is tried again."""
+
+
+class GapRepair(Observer):
+    """Verifies and mends each table whose stream has lost records, one after the other, in a thread of its own.
+
+    A gap that is told while its table is being mended has it mended once more. What fails is tried again.
+    """
+
+    def __init__(self, service: Service, patience: float, sleep: Callable[[float], None] = time.sleep):
+        self._service = service
+        self._patience = patience
+        self._sleep = sleep
+        self._wanted: list[str] = []
+        self._changed = Condition()
+        self._thread = Thread(target=self._work, name="repair of gaps", daemon=True)
+        self._thread.start()
+
+    def index_missing(self, source: str, indices: Sequence[str]) -> None:
+        self.lost(source, "", 0.0, 0.0)
+
+    def lost(self, source: str, shard: str, since: float, until: float) -> None:
+        table = source.removeprefix("table ")
+        with self._changed:
+            if table not in self._wanted:
+                self._wanted.append(table)
+                self._changed.notify()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                while not self._wanted:
+                    self._changed.wait()
+                table = self._wanted.pop(0)
+            try:
+                self._mend(table)
+            except Exception as error:
+                known = isinstance(error, StreamdexError)
+                reason = {"table": table, "reason": str(error)}
+                logger.error("repair failed", extra=reason, exc_info=None if known else error)
+                self._sleep(AGAIN_AFTER)
+                self.lost(f"table {table}", "", 0.0, 0.0)
+
+    def _mend(self, table: str) -> None:
+        logger.warning("repair begins", extra={"table": table})
+        found = verifying.verify(
+            self._service,
+            Which(table=table),
+            Scan(),
+            verifying.Manner(repair=True),
+            self._patience,
+            lambda finding, became: None,
+            lambda more: None,
+        )
+        counts = {"items": found.items, "mended": found.mended.total(), "left": found.left.total()}
+        level = logging.ERROR if found.left or found.unverifiable else logging.WARNING
+        logger.log(level, "repair done", extra={"table": table, **counts, "unverifiable": found.unverifiable})

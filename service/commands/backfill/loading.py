@@ -1,0 +1,213 @@
+"""Loads all items of tables, or of exports of them, into their indices, while their streams are live."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from threading import Event, Lock
+
+from ...checkpoints.stores import LATEST, Checkpoints, make_checkpoints
+from ...context import Context
+from ...errors import SettingsError
+from ...model.table_record import table_of
+from ...model.versions import MARGIN
+from ...pipeline import Batch, Dispatcher, Report
+from ...routing import BoundRoute
+from ...settings import setting
+from ...sources.files.export_partitions import ExportFile, export_files
+from ...sources.partitions import Part, PartSource
+from ...sources.scan import ReadPace, Table, describe, segments_of
+from ..tables import Service, Which, chosen
+from ..work import work_off
+from .task_checks import SEGMENTS
+from .tasks import TaskQueue
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Scan:
+    """How tables are read."""
+
+    segments: int = setting(
+        4, "parts of a table that are read at the same time", env="STREAMDEX_SEGMENTS", least=1, most=SEGMENTS
+    )
+    read_units: float = setting(
+        0.0,
+        "read capacity units a second at the most; 0 for as many as the table gives",
+        env="STREAMDEX_READ_UNITS",
+    )
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a backfill goes about it."""
+
+    restart: bool = setting(False, "begin anew where an earlier one was interrupted", env="STREAMDEX_RESTART")
+    without_stream: bool = setting(
+        False, "also a table without a stream: nothing may change it meanwhile", env="STREAMDEX_WITHOUT_STREAM"
+    )
+    export: str = setting(
+        "",
+        "an export of the table in place of a scan: s3://BUCKET/PREFIX/AWSDynamoDB/ID/, or a folder",
+        env="STREAMDEX_EXPORT",
+    )
+    enqueue: str = setting(
+        "",
+        "the task queue, which gets a task for each segment or file: any number of workers share them",
+        env="STREAMDEX_ENQUEUE",
+    )
+
+
+@dataclass
+class Backfilled:
+    """The items by outcome, and the number of tasks that were enqueued instead."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    enqueued: int = 0
+    _lock: Lock = field(default_factory=Lock)
+
+    def add(self, report: Report) -> None:
+        with self._lock:
+            self.counts.update(report.counts())
+
+
+def backfill(
+    service: Service,
+    which: Which,
+    scan: Scan,
+    manner: Manner,
+    advance: Callable[[int], None],
+) -> Backfilled:
+    """Loads the items of the tables that are meant; `advance` is told how many more are done.
+
+    Interrupted, it goes on where it stood the next time. Raises SettingsError, Halt and Unreachable.
+    """
+    found = Backfilled()
+    load_tables(service, chosen(service, which), scan, manner, job_of, found, advance)
+    return found
+
+
+def load_tables(
+    service: Service,
+    tables: Mapping[str, Sequence[BoundRoute]],
+    scan: Scan,
+    manner: Manner,
+    job_of: Callable[[Sequence[BoundRoute]], str],
+    found: Backfilled,
+    advance: Callable[[int], None],
+    into: tuple[str, str] = ("", ""),
+) -> None:
+    """Loads the items of tables for some routes; `job_of` names the work of some, `found` is told of it.
+
+    What is put on a queue instead goes to the second index of `into` in place of the first.
+    """
+
+    def told(report: Report) -> None:
+        found.add(report)
+        advance(sum(1 for result in report.results if result.outcome.done))
+
+    context = service.context
+    exported = files_by_table(service, tables, manner.export) if manner.export else {}
+    queue = TaskQueue(service, manner.enqueue) if manner.enqueue else None
+    for name in exported or tables:
+        routes, files = tables[name], exported.get(name, [])
+        table, stopping = describe(context, name), Event()
+        wait_for_margin(context, table, manner.without_stream, stopping)
+        if queue:
+            found.enqueued += queue.send(table, routes, scan, files, into)
+            continue
+        parts: Sequence[Part] = files or segments_of(
+            context, table, scan.segments, ReadPace(scan.read_units, sleep=stopping.wait)
+        )
+        what = manner.export or f"{name}|{scan.segments}"
+        with closing(make_checkpoints(context, f"{service.settings.group}|backfill")) as checkpoints:
+            source = PartSource(
+                f"{'export' if files else 'scan'} of table {name}",
+                parts,
+                min(scan.segments, len(parts)),
+                checkpoints,
+                f"{job_of(routes)}|{what}",
+                stopping,
+            )
+            load(service, source, service.loader_of(routes, hints=bool(files)), manner, stopping, told)
+
+
+def files_by_table(
+    service: Service, tables: Mapping[str, Sequence[BoundRoute]], where: str
+) -> dict[str, list[ExportFile]]:
+    """The files of an export, by the tables that they are of. Raises SettingsError for one that is not meant."""
+    found: dict[str, list[ExportFile]] = {}
+    for file in export_files(service.context, where, service.router.key_of):
+        found.setdefault(table_of(file.export.table), []).append(file)
+    for table in found:
+        if table not in tables:
+            raise SettingsError(f"{where} is of table {table}, and not of {', '.join(tables)}")
+    return found
+
+
+def load(
+    service: Service,
+    source: PartSource,
+    dispatcher: Dispatcher,
+    manner: Manner,
+    stopping: Event,
+    told: Callable[[Report], None],
+) -> None:
+    """Works parts off, from where an earlier one stood."""
+    if source.resumed and manner.restart:
+        source.restart()
+    elif source.resumed:
+        logger.info("goes on where it was interrupted (--restart begins anew)", extra={"source": source.name})
+
+    def work(batch: Batch) -> Report:
+        with service.context.guarded(batch.check):
+            report = dispatcher.dispatch(batch.records, batch.source, meanwhile=batch.read_ahead)
+        told(report)
+        return report
+
+    work_off(source, work, stopping)
+    if source.complete:
+        source.forget()
+
+
+def job_of(routes: Sequence[BoundRoute]) -> str:
+    """What names the work of loading for some routes."""
+    return "backfill " + ",".join(sorted(bound.name for bound in routes))
+
+
+def wait_for_margin(context: Context, table: Table, without_stream: bool, stopping: Event) -> None:
+    """Makes sure that whatever changes while the table is read comes through its stream, too.
+
+    An item is dated MARGIN back. A change of that time that no record tells of, as the stream was not there yet,
+    could lose against an older one. Raises SettingsError where the stream is not, or will not be, read.
+    """
+    if table.unstreamed is None:
+        if without_stream:
+            return
+        raise SettingsError(
+            f"the table {table.name} has no stream: changes made meanwhile would be missed; enable one, or say"
+            " --without-stream if nothing changes it"
+        )
+    missing = table.unstreamed + MARGIN - table.now
+    if missing > 0:
+        logger.info("waits: the stream was enabled a moment ago", extra={"table": table.name, "seconds": missing})
+        stopping.wait(missing)
+    settings = context.settings
+    if settings.start_at == LATEST and not is_read(context, table):
+        raise SettingsError(
+            f"nothing has read the stream of table {table.name} yet, and START_AT is LATEST: changes made"
+            " meanwhile would be missed; start the service first"
+        )
+
+
+def is_read(context: Context, table: Table) -> bool:
+    """Whether the group has positions in the table's stream."""
+    positions: Checkpoints = make_checkpoints(context, context.settings.group, competes=False)
+    try:
+        return bool(positions.read(table.stream))
+    finally:
+        positions.close()

@@ -1,0 +1,159 @@
+"""Everything that is checked of a backfill task, before anything that it names is opened.
+
+A message is hostile until it is checked: whoever can write into the task queue may ask for a backfill, and for
+nothing else. A task names registered routes, a table that they listen to, their own index or a copy of it that is
+being built, and a segment of a scan or a file under the configured export prefix. It never names a local path.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from ...checkpoints.stores import ENDED
+from ...context import Context
+from ...errors import DecodeError, Reject
+from ...model.backfill_task import BackfillTask
+from ...model.table_record import table_of
+from ...routing import BoundRoute, Router
+from ...sinks.opensearch.alias_targets import look
+from ..tables import fills_index
+
+SEGMENTS: Final = 1000
+"""Segments of one table, at most."""
+
+NAME: Final = 255
+"""Characters of the name of a table, route or index, at most (as DynamoDB and OpenSearch have it)."""
+
+POSITION: Final = 20_000
+"""Characters of a key as JSON, at most: it has 3,072 bytes ("Constraints in Amazon DynamoDB")."""
+
+KEY: Final = 1100
+"""Characters of an object's URI, at most: its key has 1,024 bytes."""
+
+LINES: Final = 12
+"""Digits of a line's number, at most."""
+
+
+def check_task(task: BackfillTask, router: Router, prefix: str) -> Sequence[BoundRoute]:
+    """Return the routes of a task. `prefix` is the URI under which files of exports may be. No I/O.
+
+    Raises Reject for a task that names anything but what it may.
+    """
+    _check_types(task)
+    routes = _routes(task, router)
+    if task.file:
+        _check_file(task, prefix)
+    elif not 0 <= task.segment < task.segments <= SEGMENTS:
+        raise Reject(f"a backfill task with a segment that does not exist: segments are 0 to {SEGMENTS - 1}")
+    _check_position(task, {name for bound in routes for name in bound.key})
+    if task.into and {bound.index for bound in routes} != {task.index}:
+        raise Reject("a backfill task that fills a copy of an index which is not the one of its routes")
+    return routes
+
+
+def check_copy(task: BackfillTask, context: Context) -> None:
+    """Check that the index which a task fills is its routes' own, or a copy that gets the same writes.
+
+    Raises Reject, and what opensearch-py raises.
+    """
+    if task.into:
+        target = look(context, [task.index])[task.index]
+        if task.into not in (target.live, *target.also):
+            raise Reject(
+                f"a backfill task that fills no copy of {task.index}: if the rebuild of that index was abandoned"
+                " or is over, nothing is lost; else run --rebuild again"
+            )
+
+
+def prefix_of(setting: str) -> str:
+    """Return an export prefix with a slash at its end; "" without one."""
+    return f"{setting.rstrip('/')}/" if setting else ""
+
+
+def _check_types(task: BackfillTask) -> None:
+    texts = {"table": NAME, "index": NAME, "into": NAME, "file": KEY, "export": KEY, "after": POSITION}
+    for name, most in texts.items():
+        value = getattr(task, name)
+        if not isinstance(value, str) or len(value) > most:
+            raise Reject(f"a backfill task whose {name} is no text of at most {most} characters")
+    if not all(isinstance(name, str) and len(name) <= NAME for name in task.routes):
+        raise Reject("a backfill task whose routes are no names")
+    if type(task.segment) is not int or type(task.segments) is not int:
+        raise Reject("a backfill task whose segment is no whole number")
+    if not _is_number(task.units) or task.units < 0 or not (task.time is None or _is_number(task.time)):
+        raise Reject("a backfill task whose units or time are no numbers")
+
+
+def _is_number(value: object) -> bool:
+    """True for a number that a computation may use: `float` of a longer integer overflows."""
+    return type(value) in (int, float) and abs(value) < 1e15 and math.isfinite(value)  # type: ignore[arg-type]
+
+
+def _routes(task: BackfillTask, router: Router) -> Sequence[BoundRoute]:
+    listening = {bound.name: bound for bound in router.listening_to("table", task.table) if fills_index(bound)}
+    known = {bound.name for bound in router.bound}
+    missing = [name for name in task.routes if name not in known]
+    if missing or not task.routes:
+        raise Reject(
+            f"a backfill task for {_listed(missing) or 'no route'}, which this process does not have"
+            f" (it has {_listed(sorted(known))}): deploy the route, or correct FUNC, and run the backfill again"
+        )
+    strangers = [name for name in task.routes if name not in listening]
+    if strangers:
+        raise Reject(
+            f"a backfill task of a table that {_listed(strangers)} does not fill an index from: if an operator"
+            " sent it, map the table in names as the operator does, and run the backfill again"
+        )
+    return [listening[name] for name in dict.fromkeys(task.routes)]
+
+
+def _listed(names: Collection[str]) -> str:
+    """Some names, for a person."""
+    return ", ".join(list(names)[:10])
+
+
+def _check_file(task: BackfillTask, prefix: str) -> None:
+    if not prefix:
+        raise Reject(
+            "a backfill task for a file of an export, and no export prefix is configured: set"
+            " STREAMDEX_EXPORT_PREFIX=s3://BUCKET/PREFIX/ for all processes that read the task queue"
+        )
+    below = task.file.removeprefix(prefix)
+    if below == task.file or any(part in ("", ".", "..") for part in below.split("/")):
+        raise Reject(f"a backfill task for a file that is not under the export prefix {prefix}")
+    try:
+        table = table_of(task.export)
+    except DecodeError:
+        table = ""
+    if table != task.table:
+        raise Reject("a backfill task for a file of an export of another table")
+
+
+def _check_position(task: BackfillTask, key: Collection[str]) -> None:
+    """The position is a line's number in a file, or a key of the table in a segment."""
+    if task.after in ("", ENDED):
+        return
+    if task.file:
+        good = task.after.isascii() and task.after.isdecimal() and len(task.after) <= LINES
+    else:
+        good = _is_key(task.after, key)
+    if not good:
+        raise Reject("a backfill task with a position that is none of its table or file")
+
+
+def _is_key(text: str, key: Collection[str]) -> bool:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    if not isinstance(found, dict) or found.keys() != set(key):
+        return False
+    return all(
+        isinstance(typed, dict)
+        and len(typed) == 1
+        and all(kind in ("S", "N", "B") and isinstance(value, str) for kind, value in typed.items())
+        for typed in found.values()
+    )

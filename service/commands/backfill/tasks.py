@@ -1,0 +1,252 @@
+"""A backfill that many workers share: its tasks wait in a queue, and each worker reads some pages of one.
+
+The rest of a task goes back to the queue as a message of its own, before the one in hand is deleted. A task
+whose worker was killed is redelivered and starts where it was taken. A task that is delivered twice is read twice,
+which versions make safe.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from ...checkpoints.stores import ENDED
+from ...context import Context
+from ...errors import DecodeError, Reject, SettingsError, Unreachable
+from ...model import Record
+from ...model.backfill_task import BackfillTask, TaskRecord
+from ...model.undecodable import Refused
+from ...pipeline import Dispatcher, Outcome, Report, Result
+from ...pipeline.error_outcomes import reaching, result_of
+from ...pipeline.prefetch import Meanwhile
+from ...routing import BoundRoute
+from ...sources.files.export_partitions import ExportFile, export_file
+from ...sources.files.exports import Export
+from ...sources.partitions import Part
+from ...sources.scan import MissingTable, ReadPace, Segment, Table, TableScan, describe
+from ...sources.sqs.queue_source import url_of
+from ..tables import Service
+from .task_checks import check_copy, check_task, prefix_of
+
+if TYPE_CHECKING:
+    from .loading import Scan
+
+AT_ONCE: Final = 10
+"""Messages of one request ("SendMessageBatch", SQS API Reference)."""
+
+LONGEST_DELAY: Final = 900
+"""Seconds that a message can be delayed ("SendMessage", SQS API Reference)."""
+
+ENOUGH: Final = 10.0
+"""Seconds that a page takes at the most, about: with less left of a Lambda's time it is not begun."""
+
+AT_A_TIME: Final = 20.0
+"""Seconds after which the rest of a task goes back to the queue: others may have time for it."""
+
+READ: Final = Result(Outcome.APPLIED, "pages of a backfill task")
+
+
+class TaskQueue:
+    """Puts the tasks of a backfill on a queue."""
+
+    def __init__(self, service: Service, queue: str):
+        """Raises Halt for a missing queue, Unreachable, and SettingsError for a FIFO queue or another than
+        `task_queue`."""
+        self._service = service
+        self._context = service.context
+        existing = service.router.names.existing
+        self._queue = existing("queue", queue)
+        configured = service.settings.task_queue
+        if configured and existing("queue", configured) != self._queue:
+            raise SettingsError(
+                f"--enqueue={queue} is not the task queue {configured} (STREAMDEX_TASK_QUEUE): no process"
+                " accepts backfill tasks from another queue"
+            )
+        if queue.endswith(".fifo"):
+            raise SettingsError(
+                f"{queue} is a FIFO queue, which delivers the tasks one after the other: use a standard one"
+            )
+        with reaching(f"queue {self._queue}"):
+            self._url = url_of(self._context.sqs, self._queue)
+
+    def send(
+        self,
+        table: Table,
+        routes: Sequence[BoundRoute],
+        scan: Scan,
+        files: Sequence[ExportFile],
+        into: tuple[str, str],
+    ) -> int:
+        """Send a task for each segment of a table, or for each file of its export, and return how many.
+
+        Raises Unreachable, and SettingsError for tasks that no worker would accept.
+        """
+        index, other = into
+        task = BackfillTask(table.name, tuple(bound.name for bound in routes), index=index, into=other)
+        if files:
+            tasks = [replace(task, file=one.name, export=one.export.table, time=one.export.time) for one in files]
+        else:
+            every = replace(task, segments=scan.segments, units=scan.read_units / scan.segments)
+            tasks = [replace(every, segment=number) for number in range(scan.segments)]
+        prefix = prefix_of(self._service.settings.export_prefix)
+        try:
+            for one in tasks:
+                check_task(one, self._service.router, prefix)
+        except Reject as error:
+            raise SettingsError(f"no worker would accept this backfill: {error}") from error
+        for begin in range(0, len(tasks), AT_ONCE):
+            self._send(tasks[begin : begin + AT_ONCE])
+        return len(tasks)
+
+    def _send(self, tasks: Sequence[BackfillTask]) -> None:
+        entries = [{"Id": str(n), "MessageBody": json.dumps(task.payload)} for n, task in enumerate(tasks)]
+        with reaching(f"queue {self._queue}"):
+            answer = self._context.sqs.send_message_batch(QueueUrl=self._url, Entries=entries)
+        if answer.get("Failed"):
+            codes = ", ".join(sorted({str(failure.get("Code")) for failure in answer["Failed"]}))
+            raise SettingsError(
+                f"queue {self._queue} refuses the backfill tasks ({codes}): run the backfill again"
+            )
+
+
+class TaskWorker:
+    """Dispatches what a queue delivered: backfill tasks after everything else, at least one page of each."""
+
+    def __init__(self, service: Service, dispatcher: Dispatcher, clock: Callable[[], float] = time.monotonic):
+        self._service = service
+        self._dispatcher = dispatcher
+        self._clock = clock
+        self._prefix = prefix_of(service.settings.export_prefix)
+        self._inside: dict[str, Service] = {}
+
+    def dispatch(
+        self,
+        batch: Sequence[Record],
+        source: str = "",
+        context: Context | None = None,
+        *,
+        within: float = math.inf,
+        comes_again: bool = True,
+        meanwhile: Meanwhile | None = None,
+    ) -> Report:
+        """As Dispatcher.dispatch. A task that no task queue delivered becomes a dead letter."""
+        tasks = {n: record for n, record in enumerate(batch) if isinstance(record, TaskRecord) and record.queue}
+        until = self._clock() + AT_A_TIME
+        others = {n: record for n, record in enumerate(batch) if n not in tasks}
+        results = self._dispatched(others, source, context, within, comes_again, meanwhile)
+        refused: dict[int, Record] = {}
+        for position, record in tasks.items():
+            became = self._work(record, context or self._service.context, within, until)
+            if isinstance(became, Result):
+                results[position] = became
+            else:
+                refused[position] = became
+        results |= self._dispatched(refused, source, context, within, comes_again)
+        return Report([results[position] for position in range(len(batch))])
+
+    def _dispatched(
+        self,
+        records: Mapping[int, Record],
+        source: str,
+        context: Context | None,
+        within: float,
+        comes_again: bool,
+        meanwhile: Meanwhile | None = None,
+    ) -> dict[int, Result]:
+        """The results of records of a batch, by their positions in it."""
+        if not records:
+            return {}
+        report = self._dispatcher.dispatch(
+            list(records.values()), source, context, within=within, comes_again=comes_again
+        )
+        return dict(zip(records, report.results, strict=True))
+
+    def _work(self, record: TaskRecord, context: Context, within: float, until: float) -> Result | Refused:
+        """The result of a task; one that no worker can do is a record that becomes a dead letter. Raises Halt."""
+        try:
+            task = record.task
+            routes = check_task(task, self._service.router, self._prefix)
+        except (DecodeError, Reject) as error:
+            return _refused(record, str(error))
+        if context.remaining_time() < ENOUGH:
+            return Result(Outcome.RETRY, "no time is left for a page")
+        try:
+            check_copy(task, self._service.context)
+            self._read(task, record.queue, routes, context, within, until)
+        except (_Unfinished, Unreachable) as error:
+            return error.result if isinstance(error, _Unfinished) else Result(Outcome.RETRY, str(error))
+        except Exception as error:
+            missing = isinstance(error, MissingTable) and any(bound.scoped for bound in routes)
+            if missing or (task.file and isinstance(error, SettingsError)):
+                # A pattern fits tables that do not exist, and a file may be gone: that stops no other task.
+                return _refused(record, str(error))
+            result = result_of(error, f"a backfill task of table {task.table}")
+            return _refused(record, result.reason) if result.outcome is Outcome.REJECTED else result
+        return READ
+
+    def _read(
+        self,
+        task: BackfillTask,
+        queue: str,
+        routes: Sequence[BoundRoute],
+        context: Context,
+        within: float,
+        until: float,
+    ) -> None:
+        """Read pages of a task, and send what is left of it back to its queue. Raises what comes of a page."""
+        service, bound = self._target_of(task, routes)
+        part, dispatcher = part_of(task, service), service.loader_of(bound, hints=bool(task.file))
+        begun = task.after
+        while task.after != ENDED:
+            page = part.read(task.after)
+            report = dispatcher.dispatch(page.records, f"backfill of table {task.table}", context, within=within)
+            if report.undone and task.after == begun:
+                raise _Unfinished(report.results[report.undone[0]])
+            if report.undone:
+                break
+            task = replace(task, after=page.after)
+            if task.units or self._clock() >= until or context.remaining_time() < ENOUGH:
+                break
+        if task.after != ENDED:
+            self._send_rest(task, queue, page.units)
+
+    def _target_of(self, task: BackfillTask, routes: Sequence[BoundRoute]) -> tuple[Service, Sequence[BoundRoute]]:
+        """The service and its routes that fill the index of a task."""
+        if not task.into:
+            return self._service, routes
+        if task.into not in self._inside:
+            self._inside[task.into] = self._service.into(task.index, task.into, self._service.letters)
+        inside, names = self._inside[task.into], {bound.name for bound in routes}
+        return inside, [one for one in inside.router.bound if one.name in names and one.index == task.into]
+
+    def _send_rest(self, task: BackfillTask, queue: str, units: float) -> None:
+        """Send the rest of a task, delayed until the capacity that its page cost is paid for."""
+        delay = round(min(units / task.units, LONGEST_DELAY)) if task.units else 0
+        sqs = self._service.context.sqs
+        options: dict[str, Any] = {"DelaySeconds": delay} if delay else {}
+        sqs.send_message(QueueUrl=url_of(sqs, queue), MessageBody=json.dumps(task.payload), **options)
+
+
+class _Unfinished(Exception):
+    """A record of the first page is not done: the whole task is redelivered."""
+
+    def __init__(self, result: Result):
+        super().__init__(result.summary)
+        self.result = result
+
+
+def _refused(record: TaskRecord, reason: str) -> Refused:
+    return Refused(record.raw, f"not accepted: {reason}", record.source, record.identifier)
+
+
+def part_of(task: BackfillTask, service: Service) -> Part:
+    """The part that a checked task names. Raises Halt, Unreachable, and SettingsError for a missing file."""
+    if task.file:
+        export = Export(task.export, task.time)
+        return export_file(service.context, task.file, export, service.router.key_of)
+    table = describe(service.context, task.table)
+    return Segment(TableScan(service.context, table, task.segments, ReadPace(0.0)), task.segment)

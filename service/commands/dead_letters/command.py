@@ -1,0 +1,93 @@
+"""`dead-letters`: what could not succeed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ...bootstrap.application import App
+from ...bootstrap.selection import Chosen
+from ...errors import SettingsError
+from ..command import Command, Output, counted, tell
+from ..confirmation import Consent
+
+if TYPE_CHECKING:
+    from .letters import Filter
+
+
+def dead_letters(chosen: Chosen) -> int:
+    from . import letters
+
+    (action,) = chosen.configuration.operands
+    which = chosen.configuration.build(letters.Filter)
+    as_json = chosen.configuration.build(Output).json
+    with App(chosen.settings, chosen.routes) as app:
+        if action == "list":
+            for kept in letters.chosen(app.letters, which):
+                summary = {name: value for name, value in vars(kept).items() if name != "record"}
+                tell(chosen, summary, f"{kept.id}  {kept.time}  {kept.route or '-'}  {kept.reason}")
+        elif action == "show":
+            for kept in letters.chosen(app.letters, which):
+                print(json.dumps(vars(kept), indent=None if as_json else 2))
+        elif action == "redrive":
+            return redrive(chosen, app, which)
+        elif action == "purge":
+            return purge(chosen, app, which)
+        else:
+            raise SettingsError(f"dead-letters takes list, show, redrive or purge, not {action!r}")
+    return 0
+
+
+def redrive(chosen: Chosen, app: App, which: Filter) -> int:
+    """Deliver the selected dead letters again and print how they ended; the exit code."""
+    from . import letters, redrive
+
+    queue = chosen.configuration.build(letters.Elsewhere).queue
+    if queue:
+        messages = app.dead_letters_of(queue)
+        redriven = redrive.redrive_queue(messages, app.loader_of(app.router.bound, hints=True))
+    else:
+        redriven = redrive.redrive(app.letters, which, app.dispatcher_of)
+    words = ", ".join(f"{count} {name}" for name, count in sorted(redriven.ends.items()))
+    tell(chosen, redriven.ends, words or ("no letter was delivered" if redriven.stopped else "no letters"))
+    place = f"the dead-letter queue of {queue}" if queue else chosen.settings.dead_letters
+    if redriven.stopped is None:
+        if redriven.staying and not queue:
+            print(f"{counted(redriven.staying, 'dead letter')} remaining in {place}", file=sys.stderr)
+        return 0 if redriven.complete else 1
+    remaining = None if queue else app.letters.count()
+    rest = "the others" if remaining is None else f"about {counted(remaining, 'dead letter')}"
+    print(f"redrive stopped: {redriven.stopped}. {place} still holds {rest}: run it again later", file=sys.stderr)
+    return redriven.stopped.exit_code
+
+
+def purge(chosen: Chosen, app: App, which: Filter) -> int:
+    """Delete the dead letters that the filter selects, once the operator has seen how many there are."""
+    from . import letters
+
+    found = letters.survey(app.letters, which)
+    routes = ", ".join(f"{route or 'no route'} {count:,}" for route, count in sorted(found.routes.items()))
+    deletes = f"{counted(found.count, 'dead letter')} from {found.first} to {found.last} ({routes})"
+    if found.count and not chosen.configuration.build(Consent).given(deletes):
+        tell(chosen, {"removed": 0}, "not confirmed: no dead letter is deleted")
+        return 1
+    removed = letters.purge(app.letters, which, found.last)
+    tell(chosen, {"removed": removed}, f"{removed} removed")
+    return 0
+
+
+def options() -> Sequence[type]:
+    from .letters import Elsewhere, Filter
+
+    return [Filter, Elsewhere, Consent, Output]
+
+
+COMMAND = Command(
+    dead_letters,
+    "list, show, redrive or purge what could not succeed; redrive --queue=NAME takes an SQS queue's own",
+    example="redrive --route=images:Images --since=2026-11-01",
+    operands=("ACTION",),
+    options=options,
+)

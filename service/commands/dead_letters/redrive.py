@@ -1,0 +1,167 @@
+"""Dead letters, and messages that a queue gave up, delivered to their routes again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from math import inf
+from typing import Final
+
+from ...context import RESERVE
+from ...errors import Halt, StreamdexError, Unreachable
+from ...model import Record
+from ...pipeline import Batch, Dispatcher, Outcome, Report, Result
+from ...sinks.dead_letters import Kept, LetterBox
+from ...sinks.dead_letters.dead_letter import portable
+from .letters import Filter, records_of
+
+REDRIVEN: Final = "dead letters"
+"""The source of what is delivered again: one name, for it becomes the label of metrics."""
+
+AT_ONCE: Final = 100
+BYTES: Final = 8 * 1024 * 1024
+"""Letters, and bytes of JSON, after which a batch is delivered."""
+
+
+_REMOVED: Final = ("applied", "stale", "skipped")
+"""The outcomes after which a dead letter is removed."""
+
+
+@dataclass
+class Redriven:
+    """The dead letters by outcome. `stopped` is why the others were not delivered; None if all were."""
+
+    ends: Counter[str] = field(default_factory=Counter)
+    stopped: StreamdexError | None = None
+
+    @property
+    def complete(self) -> bool:
+        """True if every selected letter was delivered and removed."""
+        return self.stopped is None and not self.staying
+
+    @property
+    def staying(self) -> int:
+        """Return the number of dead letters that were delivered and stay."""
+        return sum(count for end, count in self.ends.items() if end not in _REMOVED)
+
+
+def redrive(box: LetterBox, which: Filter, dispatcher_of: Callable[[str], Dispatcher | None]) -> Redriven:
+    """Deliver letters to the route that failed, as it is today, and remove those that are done.
+
+    The current item of each is read, so that no letter, however old and however often, makes an index older. A
+    letter that is rejected again, or may succeed later, stays. If every letter of a batch fails, the redrive ends,
+    because the others would fail alike.
+    """
+    redriven = Redriven()
+    dispatchers: dict[str, Dispatcher | None] = {}
+    try:
+        with box.look(which.letter) as found:
+            for letters in _batches(kept for kept in found if which.takes(kept)):
+                for route in {kept.route for kept in letters} - set(dispatchers):
+                    dispatchers[route] = dispatcher_of(route)
+                _redrive(box, letters, dispatchers, redriven.ends)
+    except (Halt, Unreachable) as error:
+        redriven.stopped = error
+    return redriven
+
+
+def _batches(letters: Iterable[Kept]) -> Iterator[list[Kept]]:
+    batch: list[Kept] = []
+    size = 0
+    for kept in letters:
+        batch.append(kept)
+        size += len(portable(kept.record, layout=0))
+        if len(batch) >= AT_ONCE or size >= BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _redrive(
+    box: LetterBox, letters: Sequence[Kept], dispatchers: dict[str, Dispatcher | None], ends: Counter[str]
+) -> None:
+    """Deliver a batch, one route after the other. Raises Halt, and Unreachable if no letter reached a server."""
+    results: list[Result] = []
+    for route in dict.fromkeys(kept.route for kept in letters):
+        dispatcher = dispatchers[route]
+        if dispatcher is None:
+            ends[f"kept: no route {route} is registered"] += sum(1 for kept in letters if kept.route == route)
+            continue
+        records = [(kept, list(records_of(kept))) for kept in letters if kept.route == route]
+        report = _deliver(dispatcher, [record for _, some in records for record in some], REDRIVEN)
+        rest = iter(report.results)
+        for kept, some in records:
+            of_letter = [next(rest) for _ in some]
+            results += of_letter
+            ends[_settle(box, kept, of_letter)] += 1
+    _stop_if_all_failed(results)
+
+
+def _settle(box: LetterBox, kept: Kept, results: Sequence[Result]) -> str:
+    """Remove a letter that is done. Returns how it ended."""
+    lost = next((result.reason for result in results if result.unrouted), "")
+    if lost:  # names or patterns are not what they were: the letter is all that there is of the record
+        return f"kept: {lost}"
+    worst = min((result.outcome for result in results), default=Outcome.SKIPPED)
+    if worst.done and worst is not Outcome.REJECTED:
+        box.remove(kept)
+    return worst.name.lower()
+
+
+def redrive_queue(messages: Iterable[Batch], dispatcher: Dispatcher) -> Redriven:
+    """Deliver the messages of a dead-letter queue to their routes, as hints, and delete those that are done.
+
+    A rejected record is kept as a dead letter, and its message is deleted. What may succeed later stays; it is not
+    looked at again. The first batch of which every record fails ends the redrive.
+    """
+    redriven = Redriven()
+    seen: set[str] = set()
+    try:
+        for batch in messages:
+            names = {record.identifier for record in batch.records}
+            if names and names <= seen:
+                break
+            seen |= names
+            report = _deliver(dispatcher, batch.records, batch.source, batch.time_left())
+            results = [_kept(result) if result.unrouted else result for result in report.results]
+            batch.settle(Report(results))
+            redriven.ends.update(
+                result.reason if result.outcome is Outcome.RETRY else result.outcome.name.lower()
+                for result in results
+            )
+            _stop_if_all_failed(report.results)
+    except (Halt, Unreachable) as error:
+        redriven.stopped = error
+    return redriven
+
+
+def _deliver(dispatcher: Dispatcher, records: Sequence[Record], source: str, within: float = inf) -> Report:
+    """Try each record once. Those that failed while others succeeded are retried, within so many seconds."""
+    report = dispatcher.dispatch(records, source, within=min(RESERVE, within))
+    if not report.undone or not any(map(_reached, report.results)):
+        return report
+    results = list(report.results)
+    again = dispatcher.dispatch([records[position] for position in report.undone], source, within=within)
+    for position, result in zip(report.undone, again.results, strict=True):
+        results[position] = result
+    return Report(results)
+
+
+def _stop_if_all_failed(results: Sequence[Result]) -> None:
+    """Raises Unreachable if records failed that may succeed later, and none was written or refused by a server."""
+    failed = [result for result in results if not result.outcome.done]
+    if failed and not any(map(_reached, results)):
+        raise Unreachable(f"every record of a batch failed and may succeed later: {failed[0].summary}")
+
+
+def _reached(result: Result) -> bool:
+    """True if a server has carried out, or refused, what the record asked for."""
+    refused = result.outcome is Outcome.REJECTED and result.status is not None
+    return refused or result.outcome in (Outcome.APPLIED, Outcome.STALE)
+
+
+def _kept(result: Result) -> Result:
+    """Keep the letters that no route takes: there is no other copy of them."""
+    return Result(Outcome.RETRY, f"kept: {result.reason}")

@@ -1,0 +1,63 @@
+"""Check, before the first record comes, what would fail later, and name the remedy of each. Nothing is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from ...pipeline.error_outcomes import describe
+from . import (
+    buckets,
+    cluster,
+    cycles,
+    database,
+    indices,
+    permissions,
+    queues,
+    serverless,
+    settings,
+    stores,
+    tables,
+)
+from .findings import ERROR, NOTE, WARNING, Finding, Trouble
+from .owner import owner_of
+from .patient import Patient
+
+__all__ = ["CHECKS", "ERROR", "NOTE", "WARNING", "Finding", "Patient", "diagnose", "owner_of"]
+
+CHECKS: Final[Sequence[Callable[[Patient], Iterator[Finding]]]] = (
+    settings.check,
+    cycles.check,
+    cluster.check,
+    serverless.check,
+    indices.check,
+    tables.check,
+    buckets.check,
+    queues.check,
+    stores.check,
+    database.check,
+    permissions.check,
+    lambda patient: patient.clock.findings(),  # by what all others were answered
+)
+
+
+def diagnose(patient: Patient) -> Iterator[Finding]:
+    """Everything that is found, each once, as it is found."""
+    told: set[Finding] = set()
+    for check in CHECKS:
+        for finding in _of(check, patient):
+            if finding not in told:
+                told.add(finding)
+                yield finding
+
+
+def _of(check: Callable[[Patient], Iterator[Finding]], patient: Patient) -> Iterator[Finding]:
+    """What a check finds; one that fails itself keeps no other from looking."""
+    try:
+        yield from check(patient)
+    except Trouble as trouble:
+        yield trouble.finding
+    except Exception as error:
+        name = check.__module__.rpartition(".")[2]
+        remedy = "look at the others first; if it stays, tell the authors of streamdex"
+        yield Finding("doctor", f"check of {name}", f"it failed: {describe(error)}", remedy)

@@ -1,0 +1,112 @@
+"""The names that routes write: which index is behind each, and what rebuilds have left beside it.
+
+What aliases mean is in `sinks/search/targets.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import quote
+
+from ...program import PROGRAM
+from ...routing import BoundRoute
+from ...sinks.opensearch.alias_targets import Target
+from ..tables import fills_index
+from .findings import WARNING, Finding
+from .patient import Patient
+
+Aliases = Mapping[str, Mapping[str, Any]]
+"""What GET NAME*/_alias answers."""
+
+BACKFILL: Final = f"{PROGRAM} backfill"
+
+
+def listed(patient: Patient, name: str) -> Aliases:
+    """The indices that a name could lead to, asked for as the service does. Raises Trouble."""
+    found: Aliases | None = patient.search.get(f"/{quote(name, safe='')}*/_alias", needed=True)
+    return found or {}
+
+
+def check_alias(name: str, indices: Aliases) -> Iterator[Finding]:
+    """An alias through which nobody can write: it is on several indices, or on one that says it is not written."""
+    behind = [index for index in sorted(indices) if name in indices[index].get("aliases", {})]
+    says = [indices[index]["aliases"][name].get("is_write_index") for index in behind]
+    if name in indices or not behind or says.count(True) == 1 or says == [None]:
+        return
+    problem = f"no index behind it takes writes (there are {', '.join(behind)})"
+    yield Finding("alias", f"alias {name}", problem, _put(behind[-1], name, ', "is_write_index": true'))
+
+
+def check_missing(patient: Patient, target: Target) -> Iterator[Finding]:
+    """A name that leads nowhere: the service makes an index behind it, where it may."""
+    if target.taken:
+        problem = f"there is no such alias, though {', '.join(target.taken)} could be behind it"
+        if patient.settings.create_indices:
+            problem += f": the next write makes {target.next}, and what the others hold is not found"
+        yield Finding("alias", f"alias {target.name}", problem, _put(target.taken[-1], target.name))
+    elif not patient.settings.create_indices:
+        problem = "it does not exist, and the service does not create indices (create_indices)"
+        remedy = "create one behind an alias of this name, or set STREAMDEX_CREATE_INDICES=true"
+        yield Finding("index", f"index {target.name}", problem, remedy)
+
+
+def strays(target: Target, indices: Aliases) -> Sequence[str]:
+    """The indices that are named as those behind an alias are, and that no alias leads to."""
+    known = (target.live, *target.also, *target.stale)
+    return [index for index in target.taken if index not in known and not indices[index].get("aliases")]
+
+
+def check_rebuilds(target: Target, stray: Sequence[str], routes: Sequence[BoundRoute]) -> Iterator[Finding]:
+    """A name that is no alias, copies that get every write, and what failed rebuilds have left."""
+    name, command = target.name, f"{BACKFILL} --route={_loader(routes).name}"
+    rebuild = f"{command} --rebuild{'' if target.is_alias else ' --replace-index'}"
+    if not target.is_alias and not target.also:
+        yield _plain(name, rebuild, routes)
+    deletes, puts_back = f"`{command} --drop-old` deletes it", "puts it back"
+    for index in target.building:
+        problem = f"it is a new {name} that is being filled, or was given up: each write goes to both"
+        remedy = f"if nobody rebuilds: `{rebuild}` goes on, `{command} --abandon` deletes it"
+        yield Finding("rebuild", f"index {index}", problem, remedy, WARNING)
+    for index in target.kept:
+        problem = f"it was replaced by {target.live} and is kept: each write goes to both, and no rebuild begins"
+        remedy = f"{deletes}, `{command} --rollback` {puts_back}"
+        yield Finding("rebuild", f"index {index}", problem, remedy, WARNING)
+    for index in target.stale:
+        if index in target.old:
+            problem = f"it was replaced by {target.live} and has missed writes since: a rollback would lose them"
+            remedy = f"{deletes}, `{command} --rollback --accept-stale` {puts_back} without what it has missed"
+        else:
+            problem = f"a rebuild of {name} has failed: it has missed a write, and gets none any longer"
+            remedy = (
+                f"the service's log says why; mend that, then `{rebuild}` begins anew, or `{command} --abandon`"
+                " deletes it"
+            )
+        yield Finding("rebuild", f"index {index}", problem, remedy, WARNING)
+    for index in stray:
+        problem = f"it has the name of an index behind {name}, and no alias: it gets no writes, and no search"
+        yield Finding(
+            "rebuild", f"index {index}", problem, f"DELETE /{index}, unless you need what it holds", WARNING
+        )
+
+
+def _plain(name: str, rebuild: str, routes: Sequence[BoundRoute]) -> Finding:
+    """Writes to it work; but only of an alias can they require that it is there."""
+    remedy = f"`{rebuild}` puts an alias in its place, without a gap"
+    if not all(map(fills_index, routes)):
+        new = f"{name}-000001"
+        moves = f'{{"remove_index": {{"index": "{name}"}}}}, {{"add": {{"index": "{new}", "alias": "{name}"}}}}'
+        remedy = f'stop the service, POST /_reindex it to {new}, then POST /_aliases {{"actions": [{moves}]}}'
+    problem = (
+        "it is an index and no alias: if it is deleted a write may make it anew without the routes' mapping, and"
+        " a rebuild has no way back"
+    )
+    return Finding("alias", f"index {name}", problem, remedy, WARNING)
+
+
+def _loader(routes: Sequence[BoundRoute]) -> BoundRoute:
+    return next(filter(fills_index, routes), routes[0])
+
+
+def _put(index: str, alias: str, more: str = "") -> str:
+    return f'POST /_aliases {{"actions": [{{"add": {{"index": "{index}", "alias": "{alias}"{more}}}}}]}}'

@@ -1,0 +1,148 @@
+"""AWS, asked with the credentials of the service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import partial
+from typing import Any, Final
+
+from ...clients.factories import endpoint_of
+from ...context import Context
+from ...errors import Halt, SettingsError
+from ...model.outcomes import Outcome
+from ...pipeline.error_outcomes import FORBIDDEN, describe, result_of
+from ...program import PROGRAM
+from ...settings.options import hide_password
+from .clock import Clock
+from .findings import NOTE, Finding, Trouble
+
+ABSENT: Final = frozenset(
+    {
+        "AWS.SimpleQueueService.NonExistentQueue",
+        "NoSuchBucket",
+        "NoSuchKey",
+        "QueueDoesNotExist",
+        "ResourceNotFoundException",
+    }
+)
+"""Codes for what does not exist; an answer to S3's HEAD has no code but 404."""
+
+DENIED: Final = frozenset({"403", "AccessDenied", "AccessDeniedException", "AuthorizationError", "Forbidden"})
+"""Codes for who is known and may not."""
+
+LATE: Final = frozenset({"RequestExpired", "RequestTimeTooSkewed"})
+
+ACTIONS: Final = {
+    "BatchGetCollection": "aoss:BatchGetCollection",
+    "GetBucketNotificationConfiguration": "s3:GetBucketNotification",
+    "HeadBucket": "s3:ListBucket",
+    "HeadObject": "s3:GetObject",
+    "HeadObjectVersion": "s3:GetObjectVersion",
+}
+"""The permissions of requests that have another name (Service Authorization Reference)."""
+
+GIVE: Final = f"give the service this permission: `{PROGRAM} doctor --policy` prints all that it needs"
+
+
+class Aws:
+    """What is asked, and how it can go wrong.
+
+    An endpoint that does not answer once is not asked again.
+    """
+
+    def __init__(self, context: Context, clock: Clock):
+        self._context = context
+        self._clock = clock
+        self._silent: dict[str, Finding] = {}
+
+    def ask(
+        self,
+        service: str,
+        request: str,
+        subject: str,
+        *,
+        fine: Collection[str] = (),
+        extra: bool = False,
+        **arguments: Any,
+    ) -> dict[str, Any] | None:
+        """The answer to a request of boto3; None where `subject` does not exist.
+
+        An error with one of the codes in `fine` is answered with nothing. `extra` is for what the service itself
+        never asks: to be refused that is only a note. Raises Trouble for all else.
+        """
+        where = hide_password(endpoint_of(self._context.settings, service)) or "AWS"
+        place = service if where == "AWS" else where  # there each service has an endpoint of its own
+        if place in self._silent:
+            raise Trouble(self._silent[place])
+        name = request
+        try:
+            client = getattr(self._context, service)
+            name = client.meta.method_to_api_mapping[request] + ("Version" if "VersionId" in arguments else "")
+            answer: dict[str, Any] = getattr(client, request)(**arguments)
+        except Exception as error:
+            response = getattr(error, "response", None) or {}
+            self._hear(where, response)
+            code = response.get("Error", {}).get("Code", "")
+            if code in fine:
+                return {}
+            if code in ABSENT or (service == "s3" and code == "404"):
+                return None
+            finding = self._finding(error, code, f"{service} at {where}", subject, name, extra)
+            if finding.topic == "endpoints":
+                self._silent[place] = finding
+            raise Trouble(finding) from error
+        self._hear(where, answer)
+        return answer
+
+    def tried(self, calls: Iterable[Callable[[], Any]]) -> Iterator[Finding]:
+        """What goes wrong with each of some requests; how they are answered does not matter."""
+        for call in calls:
+            try:
+                call()
+            except Trouble as trouble:
+                yield trouble.finding
+
+    def asking(self, service: str, request: str, subject: str, **arguments: Any) -> Callable[[], Any]:
+        """A request that is still to be made, for `tried`."""
+        return partial(self.ask, service, request, subject, **arguments)
+
+    def _hear(self, who: str, answer: dict[str, Any]) -> None:
+        headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+        self._clock.hear(who, headers.get("date"))
+
+    def _finding(
+        self, error: Exception, code: str, endpoint: str, subject: str, request: str, extra: bool
+    ) -> Finding:
+        if code in DENIED:
+            return denied(ACTIONS.get(request, f"{prefix_of(endpoint)}:{request}"), subject, extra)
+        if isinstance(error, SettingsError):
+            return Finding("endpoints", endpoint, str(error), "set AWS_ENDPOINT_URL to an address, or to nothing")
+        if code in LATE or any(
+            words in str(error) for words in ("Signature expired", "Signature not yet current")
+        ):
+            return Finding(
+                "clock", endpoint, f"it refuses a request for its time ({code})", "set this machine's clock"
+            )
+        try:
+            transient = result_of(error, request).outcome is Outcome.RETRY
+        except Halt:
+            said = f"they are refused by {endpoint}: {code}" if code in FORBIDDEN else describe(error)
+            remedy = "give the service those of its role, and a region (AWS_PROFILE, AWS_DEFAULT_REGION, …)"
+            return Finding("credentials", "AWS", said, remedy)
+        if transient and not code:
+            remedy = "start it, let this machine through to it, or correct AWS_ENDPOINT_URL"
+            return Finding("endpoints", endpoint, f"it does not answer: {describe(error)}", remedy)
+        problem = f"{request} is answered with an error: {describe(error)}"
+        return Finding("aws", subject, problem, "mend what it says, and run doctor again")
+
+
+def denied(action: str, subject: str, extra: bool) -> Finding:
+    if not extra:
+        return Finding("permissions", subject, f"{action} is refused", GIVE)
+    remedy = f"run doctor as somebody with {action}; the service itself does not need it"
+    return Finding("permissions", subject, f"not looked at: {action} is refused", remedy, NOTE)
+
+
+def prefix_of(endpoint: str) -> str:
+    """The prefix of a service's permissions: the streams' are those of DynamoDB."""
+    return endpoint.partition(" ")[0].partition("_")[0]

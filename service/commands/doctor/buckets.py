@@ -1,0 +1,73 @@
+"""The buckets that routes listen to, and whether somebody is told of their objects."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from ...model import DELETED
+from ...routing import BucketRoute
+from ...routing.routes import implemented_events
+from .findings import WARNING, Finding, Trouble, each
+from .patient import Patient
+from .queues import attributes_of
+
+ELSEWHERE: Final = ("EventBridgeConfiguration", "LambdaFunctionConfigurations", "TopicConfigurations")
+"""Ways by which events can come that the bucket itself does not show to their end."""
+
+CREATED_EVENTS: Final = "s3:ObjectCreated:"
+REMOVED_EVENTS: Final = "s3:ObjectRemoved:"
+
+
+def check(patient: Patient) -> Iterator[Finding]:
+    buckets = patient.buckets()
+    queues = list(_arns(patient)) if buckets else []
+    yield from each(lambda found: _bucket(patient, *found, queues), buckets.items())
+
+
+def _arns(patient: Patient) -> Iterator[str]:
+    for queue in patient.queues():
+        try:
+            attributes = attributes_of(patient, queue)
+        except Trouble:  # the check of queues says it
+            continue
+        if attributes is not None:
+            yield attributes.get("QueueArn", "")
+
+
+def _bucket(
+    patient: Patient, bucket: str, routes: Sequence[BucketRoute], queues: Collection[str]
+) -> Iterator[Finding]:
+    subject = f"bucket {bucket}"
+    if patient.aws.ask("s3", "head_bucket", subject, Bucket=bucket) is None:
+        remedy = "create it, map its name in STREAMDEX_NAMES, or correct the region"
+        yield Finding("bucket", subject, "it does not exist", remedy)
+        return
+    if not queues:
+        return
+    answer = patient.aws.ask("s3", "get_bucket_notification_configuration", subject, extra=True, Bucket=bucket)
+    configured: Mapping[str, Any] = answer or {}
+    told = [entry for entry in configured.get("QueueConfigurations", []) if entry["QueueArn"] in queues]
+    if not told and not any(name in configured for name in ELSEWHERE):
+        yield Finding(
+            "bucket",
+            subject,
+            "it notifies none of the queues that are read: nobody is told of its objects",
+            "add a notification of s3:ObjectCreated:* and s3:ObjectRemoved:* to a queue of READ_QUEUE",
+            WARNING,
+        )
+    elif told and not any(name in configured for name in ELSEWHERE):
+        yield from _events(subject, routes, [event for entry in told for event in entry["Events"]])
+
+
+def _events(subject: str, routes: Sequence[BucketRoute], events: Sequence[str]) -> Iterator[Finding]:
+    """Whether the events that routes have methods for are among those that are told."""
+    needed = {REMOVED_EVENTS if event == DELETED else CREATED_EVENTS for r in routes for event in implemented(r)}
+    for family in sorted(needed):
+        if not any(event.startswith(family) for event in events):
+            problem = f"its queue is not told of {family}*, which a route has a method for"
+            yield Finding("bucket", subject, problem, f"add {family}* to its notification", WARNING)
+
+
+def implemented(route: BucketRoute) -> Collection[str]:
+    return implemented_events(type(route))

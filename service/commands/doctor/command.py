@@ -1,0 +1,64 @@
+"""`doctor`: what would hurt later, before the first record comes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ...bootstrap.application import App
+from ...bootstrap.selection import Chosen
+from ...settings import setting
+from ..command import Command, Output, tell
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the doctor is asked for."""
+
+    policy: bool = setting(
+        False, "only the least-privilege IAM policy for the routes and settings, as JSON", env="STREAMDEX_POLICY"
+    )
+    operator: bool = setting(
+        False,
+        "with --policy: that of who runs backfill, verify, replay and dead-letters instead of the container's",
+        env="STREAMDEX_OPERATOR",
+    )
+    as_lambda: bool = setting(
+        False, "with --policy: that of a Lambda function instead of the container's", env="STREAMDEX_AS_LAMBDA"
+    )
+
+
+def doctor(chosen: Chosen) -> int:
+    from ..policy import policy_of
+    from . import NOTE, Patient, diagnose, owner_of
+
+    with App(chosen.settings, chosen.routes) as app:
+        patient = Patient(app.context, app.router)
+        asked = chosen.configuration.build(Asked)
+        if asked.policy:
+            owner = owner_of(patient)
+            if owner.account == "*":
+                print("the account is not known: no table and no queue could be looked at", file=sys.stderr)
+            policy = policy_of(app.router, app.settings, owner, asked.operator, asked.as_lambda)
+            print(json.dumps(policy, indent=2))
+            return 0
+        worst = 0
+        for finding in diagnose(patient):
+            words = f"{finding.severity:8} {finding.subject}: {finding.problem}\n{'':8} -> {finding.remedy}"
+            tell(chosen, vars(finding), words)
+            worst = worst or int(finding.severity != NOTE)
+    return worst
+
+
+def options() -> Sequence[type]:
+    return [Asked, Output]
+
+
+COMMAND = Command(
+    doctor,
+    "name what would hurt later, each with its remedy; changes nothing, and prints nothing where all is well",
+    example="--search-url=https://search.example.com --read-queue=uploads",
+    options=options,
+)

@@ -1,0 +1,24 @@
+"""Cycles over routes that FUNC leaves out: another process runs these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...errors import StreamdexError
+from ...routing.loading import load_routes
+from ...routing.write_cycles import problem_of, remedy_of, undeclared_cycles
+from .findings import NOTE, Finding
+from .patient import Patient
+
+
+def check(patient: Patient) -> Iterator[Finding]:
+    settings = patient.settings
+    if not settings.func:
+        return  # all routes are selected, and a cycle of selected routes is refused at start
+    try:
+        routes = load_routes(settings.routes)
+    except StreamdexError as error:
+        yield Finding("cycle", "routes", f"cannot look for cycles of all routes: {error}", "correct ROUTES", NOTE)
+        return
+    for cycle in undeclared_cycles(routes):
+        yield Finding("cycle", f"table {cycle[0].table}", problem_of(cycle), remedy_of(cycle))

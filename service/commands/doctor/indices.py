@@ -1,0 +1,90 @@
+"""The indices that routes write: whether they are there, take writes, and remember what was deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import quote
+
+from ...errors import SettingsError
+from ...routing import BoundRoute
+from ...sinks.opensearch.alias_targets import Target, target_of
+from ..rebuild import rollover
+from .aliases import check_alias, check_missing, check_rebuilds, listed, strays
+from .findings import ERROR, WARNING, Finding, each
+from .mappings import check_fields, check_mapping
+from .patient import Patient
+from .settings import seconds_of
+
+BLOCKS: Final = ("index.blocks.write", "index.blocks.read_only", "index.blocks.read_only_allow_delete")
+
+FORGETFUL: Final = "60s"
+"""`index.gc_deletes` where it is not set ("Index settings", OpenSearch documentation)."""
+
+
+def check(patient: Patient) -> Iterator[Finding]:
+    yield from each(lambda found: _index(patient, *found), patient.indices().items())
+
+
+def _index(patient: Patient, name: str, routes: Sequence[BoundRoute]) -> Iterator[Finding]:
+    indices = listed(patient, name)
+    unwritable = list(check_alias(name, indices))
+    if unwritable:
+        yield from unwritable
+        return
+    target = target_of(name, indices)
+    if not target.live:
+        yield from check_missing(patient, target)
+        return
+    if target.others:
+        yield Finding("alias", f"alias {name}", rollover.problem_of(target), rollover.remedy_of(target))
+    stray = strays(target, indices)
+    described = patient.search.get(f"/{quote(target.live, safe='')}")
+    if described is not None:  # else it has gone meanwhile
+        yield from check_rebuilds(target, stray, routes)
+        yield from _written(patient, target, described[target.live], routes)
+
+
+def _written(
+    patient: Patient, target: Target, description: Mapping[str, Any], routes: Sequence[BoundRoute]
+) -> Iterator[Finding]:
+    index = target.live
+    settings = dict(flat(description.get("settings", {})))
+    for setting in rollover.rolled_by(target.name, settings):
+        problem = f"{setting} is set: after a rollover documents are found twice, and deleted ones still found"
+        remedy = f'take the policy off {index}, then PUT /{index}/_settings {{"{setting}": null}}'
+        yield Finding("alias", f"index {index}", problem, remedy, WARNING)
+    for block in BLOCKS:
+        if str(settings.get(block)).lower() == "true":
+            remedy = f'find out who set it (a full disk does), then PUT /{index}/_settings {{"{block}": null}}'
+            yield Finding("index", f"index {index}", f"it takes no writes: {block} is set", remedy, ERROR)
+    if not patient.serverless and any(bound.versioned for bound in routes):
+        yield from _memory(patient, index, str(settings.get("index.gc_deletes", FORGETFUL)))
+    mapping = description.get("mappings", {})
+    yield from check_mapping(patient, target, mapping)
+    yield from check_fields(index, mapping, int(settings.get("index.mapping.total_fields.limit", 1000)))
+
+
+def _memory(patient: Patient, index: str, gc_deletes: str) -> Iterator[Finding]:
+    try:
+        remembered = seconds_of(gc_deletes)
+    except SettingsError:
+        remembered = 0.0  # -1 and 0 have no unit: nothing is remembered
+    if remembered <= patient.settings.hint_after:
+        yield Finding(
+            "index",
+            f"index {index}",
+            f"it forgets the versions of deleted documents after {gc_deletes} (index.gc_deletes), and records are"
+            f" taken at their word for {patient.settings.hint_after:g} s (hint_after): one that comes late can"
+            " bring a deleted document back",
+            f'PUT /{index}/_settings {{"index.gc_deletes": "{patient.settings.gc_deletes}"}}',
+        )
+
+
+def flat(settings: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested settings by their full names."""
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", value

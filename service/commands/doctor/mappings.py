@@ -1,0 +1,49 @@
+"""What an index says of its fields, against what its routes declare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ...sinks.opensearch.alias_targets import Target
+from ...sinks.opensearch.index_creation import index_body
+from ..indices.differences import Cure, compare_mappings, narrow_numbers, types_of
+from ..indices.remedies import change, renewal
+from .cluster import FULL
+from .findings import ERROR, WARNING, Finding
+from .patient import Patient
+
+
+def check_mapping(patient: Patient, target: Target, mapping: Mapping[str, Any]) -> Iterator[Finding]:
+    """What the routes declare of an index and it does not have, or has otherwise."""
+    declared = index_body(patient.router.indices[target.name], patient.settings)["mappings"]
+    found = list(compare_mappings(declared, mapping))
+    subject = f"index {target.live}"
+    other = [one.words for one in found if one.cure is Cure.REBUILD]
+    if other:
+        problem = f"it is not as the routes declare it: {'; '.join(other)}"
+        remedy = f"this cannot be changed in place: `{renewal(patient.router, target)}` makes a new index"
+        yield Finding("mapping", subject, problem, remedy, ERROR)
+    missing = [one.words for one in found if one.cure is Cure.PUT]
+    if missing:
+        problem = f"it lacks what the routes declare: {'; '.join(missing)}; the first document decides types"
+        yield Finding("mapping", subject, problem, f"`{change(target)}`", WARNING)
+    narrow = narrow_numbers(found) if patient.settings.undeclared_numbers == "double" else []
+    if narrow:
+        problem = f"the first number decided the type of {', '.join(narrow)}: searches and sums lose fractions"
+        remedy = f"declare them as double in the route's mapping, then `{renewal(patient.router, target)}`"
+        yield Finding("mapping", subject, problem, remedy, WARNING)
+
+
+def check_fields(index: str, mapping: Mapping[str, Any], most: int) -> Iterator[Finding]:
+    """An index that has as many fields as it may refuses documents with others."""
+    there = len(dict(types_of(mapping)))
+    if there >= FULL * most:
+        yield Finding(
+            "limits",
+            f"index {index}",
+            f"{there} of the {most} fields that it may have are there (index.mapping.total_fields.limit): at the"
+            " limit documents with new ones are rejected",
+            'index fewer fields ("dynamic": false, flat_object), or raise the limit',
+            WARNING,
+        )

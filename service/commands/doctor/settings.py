@@ -1,0 +1,124 @@
+"""Settings that contradict each other, or what is known of AWS and OpenSearch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+from urllib.parse import urlsplit
+
+from ...bootstrap.time_settings import bad_times
+from ...errors import SettingsError
+from ...routing.patterns import is_plain
+from .findings import ERROR, NOTE, WARNING, Finding
+from .patient import Patient
+
+UNITS: Final = {"nanos": 1e-9, "micros": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+"""Seconds of the units of time ("Supported units", OpenSearch documentation)."""
+
+
+def seconds_of(text: str) -> float:
+    """The seconds that a time of OpenSearch stands for, such as 1h or 90s. Raises SettingsError for none."""
+    found = re.fullmatch(r"(\d+)\s*([a-z]+)", text.strip().lower())
+    if found is None or found[2] not in UNITS:
+        raise SettingsError(f"{text!r} is no time such as 1h or 90s")
+    return int(found[1]) * UNITS[found[2]]
+
+
+def check(patient: Patient) -> Iterator[Finding]:
+    yield from _memory(patient)
+    yield from _times(patient)
+    yield from _login(patient)
+    yield from _loops(patient)
+
+
+def _memory(patient: Patient) -> Iterator[Finding]:
+    """Deleted documents have to be remembered for longer than records are taken at their word."""
+    settings = patient.settings
+    try:
+        remembered = seconds_of(settings.gc_deletes)
+    except SettingsError as error:
+        yield Finding("settings", "gc_deletes", str(error), "set STREAMDEX_GC_DELETES to one, such as 1h")
+        return
+    if settings.hint_after >= remembered:
+        yield Finding(
+            "settings",
+            "hint_after",
+            f"it is {settings.hint_after:g} s, and new indices forget deleted documents after"
+            f" {settings.gc_deletes}: in between a late record can bring one back",
+            "set STREAMDEX_HINT_AFTER below STREAMDEX_GC_DELETES",
+        )
+
+
+def _times(patient: Patient) -> Iterator[Finding]:
+    settings = patient.settings
+    for bad in bad_times(settings):
+        yield Finding("settings", bad.name, bad.problem, bad.remedy, ERROR)
+    if settings.checkpoints.startswith("dynamodb://") and settings.search_timeout > settings.lease_time:
+        yield Finding(
+            "settings",
+            "lease_time",
+            f"it is {settings.lease_time:g} s, and one request may take {settings.search_timeout:g} s"
+            " (search_timeout): it can still be under way when another container has taken over",
+            "set STREAMDEX_LEASE_TIME to SEARCH_TIMEOUT or more",
+            WARNING,
+        )
+
+
+def _login(patient: Patient) -> Iterator[Finding]:
+    settings = patient.settings
+    host = urlsplit(settings.search_url).hostname or ""
+    if settings.search_auth == "basic" and not (settings.search_user and settings.search_password):
+        problem = "it is basic, and SEARCH_USER or SEARCH_PASSWORD is not set"
+        yield Finding("settings", "search_auth", problem, "set both, or another SEARCH_AUTH")
+    if settings.search_auth == "none" and (settings.search_user or settings.search_password):
+        problem = "it is none, so SEARCH_USER and SEARCH_PASSWORD are not used"
+        yield Finding("settings", "search_auth", problem, "set SEARCH_AUTH=basic, or leave them out", WARNING)
+    service = "aoss" if ".aoss." in host else "es" if re.search(r"\.es\.amazonaws|\.aos\.", host) else ""
+    if settings.search_auth == "sigv4" and service and service != settings.search_service:
+        problem = f"it is {settings.search_service}, and {host} takes what is signed for {service}"
+        yield Finding("settings", "search_service", problem, f"set SEARCH_SERVICE={service}")
+
+
+def _loops(patient: Patient) -> Iterator[Finding]:
+    """What is read, and what is not."""
+    settings = patient.settings
+    kind, _, place = settings.dead_letters.partition("://")
+    if kind == "sqs" and place in patient.queues():
+        yield Finding(
+            "settings",
+            "dead_letters",
+            f"dead letters go to the queue {place}, which is read: each comes back at once",
+            "name another queue in STREAMDEX_DEAD_LETTERS",
+            ERROR,
+        )
+    if kind == "sqs" and not settings.dead_letters_large:
+        yield Finding(
+            "settings",
+            "dead_letters_large",
+            "it is not set: a dead letter that is too large for a message (256 KiB) is cut to its keys and reason",
+            "set STREAMDEX_DEAD_LETTERS_LARGE=s3://BUCKET/PREFIX",
+            WARNING,
+        )
+    yield from _unread(patient)
+
+
+def _unread(patient: Patient) -> Iterator[Finding]:
+    """Check that a queue carries the events of each route, and that a route takes what each queue carries."""
+    carrying = patient.declared.carrying
+    buckets = [bucket for bucket in patient.buckets() if not carrying("bucket", bucket)]
+    if buckets:
+        problem = f"it names no queue: what happens in {', '.join(buckets)} reaches only a Lambda"
+        remedy = "name the queue that the buckets notify in READ_QUEUE"
+        yield Finding("settings", "read_queue", problem, remedy, NOTE)
+    tables = [table for table in patient.tables() if not carrying("table", table)]
+    if tables and patient.settings.read_queue and not patient.settings.read_streams:
+        problem = f"read_streams is false, and no queue is declared to carry changes of {', '.join(tables)}"
+        remedy = f"declare the queue that EventBridge Pipes feed: READ_QUEUE=QUEUE=table/{tables[0]}"
+        yield Finding("settings", "read_queue", problem, remedy, NOTE)
+    for queue, contents in patient.declared.declared().items():
+        for content in contents:
+            kind, _, name = content.partition("/")
+            if is_plain(name) and not patient.router.listening_to(kind, name):
+                problem = f"queue {queue} is declared to carry {content}, and no route listens to that {kind}"
+                yield Finding("settings", "read_queue", problem, "correct READ_QUEUE, names or FUNC", WARNING)

@@ -1,0 +1,126 @@
+"""Whether a dead letter could be kept and a position written down, tried without a trace."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+
+from ...private_files import is_exposed
+from ...routing import TableRoute
+from .findings import NOTE, WARNING, Finding, Trouble
+from .patient import Patient
+from .tables import described, in_words, key_of
+
+PROBE: Final = "streamdex-doctor"
+
+WRONG: Final = "AAAAAAAAAAAAAAAAAAAAAA=="
+"""The digest of nothing that anybody has: an object that comes with it is not stored ("PutObject", S3)."""
+
+POSITIONS: Final = {"stream": "S", "shard": "S"}
+"""The key of the table that holds positions and the lease."""
+
+
+def check(patient: Patient) -> Iterator[Finding]:
+    for part in (_letters, _positions):
+        try:
+            yield from part(patient)
+        except Trouble as trouble:
+            yield trouble.finding
+
+
+def _letters(patient: Patient) -> Iterator[Finding]:
+    kind, separator, place = patient.settings.dead_letters.partition("://")
+    if not separator:
+        problem = unwritable(Path(kind))
+        if problem:
+            remedy = "set STREAMDEX_DEAD_LETTERS to a folder that can be written"
+            yield Finding("dead letters", f"folder {kind}", problem, remedy)
+        yield from _exposed("dead letters", f"folder {kind}", Path(kind))
+        return
+    if kind == "sqs":
+        if patient.aws.ask("sqs", "get_queue_url", f"queue {place}", QueueName=place) is None:
+            remedy = "create it, or correct STREAMDEX_DEAD_LETTERS"
+            yield Finding("dead letters", f"queue {place}", "it does not exist", remedy)
+        kind, _, place = patient.settings.dead_letters_large.partition("://")
+    if kind == "s3":
+        yield from _bucket(patient, place)
+
+
+def _bucket(patient: Patient, place: str) -> Iterator[Finding]:
+    """Sends an object with a digest that is not its own: whoever may write is told so, and nothing is stored."""
+    bucket, _, prefix = place.partition("/")
+    key = f"{prefix.strip('/')}/{PROBE}".lstrip("/")
+    subject = f"bucket {bucket}"
+    fine = ("BadDigest", "InvalidDigest")
+    probe: dict[str, Any] = {"Bucket": bucket, "Key": key, "Body": b"", "ContentMD5": WRONG}
+    answer = patient.aws.ask("s3", "put_object", subject, fine=fine, **probe)
+    if answer is None:
+        remedy = "create it, or correct STREAMDEX_DEAD_LETTERS and STREAMDEX_DEAD_LETTERS_LARGE"
+        yield Finding("dead letters", subject, "it does not exist", remedy)
+    elif answer:  # not every emulator looks at digests
+        try:
+            patient.aws.ask("s3", "delete_object", subject, Bucket=bucket, Key=key)
+        except Trouble:
+            problem = f"the empty object {key} was stored there to see whether that works, and cannot be removed"
+            yield Finding("dead letters", subject, problem, "remove it", NOTE)
+
+
+def _positions(patient: Patient) -> Iterator[Finding]:
+    if not any(isinstance(bound.route, TableRoute) for bound in patient.router.bound):
+        return
+    where = patient.settings.checkpoints
+    kind, separator, table = where.partition("://")
+    if not separator:
+        problem = _unusable(Path(where))
+        if problem:
+            remedy = "set STREAMDEX_CHECKPOINTS to a file that can be written, or to dynamodb://TABLE"
+            yield Finding("checkpoints", f"file {where}", problem, remedy)
+        yield from _exposed("checkpoints", f"file {where}", Path(where))
+    elif kind != "dynamodb" or not table:
+        problem = f"{where!r} is neither a file nor dynamodb://TABLE"
+        yield Finding("checkpoints", "checkpoints", problem, "correct STREAMDEX_CHECKPOINTS")
+    else:
+        description = described(patient, table)  # the service creates it if it is missing
+        if description is not None and key_of(description) != POSITIONS:
+            problem = f"its key is {in_words(key_of(description))}; positions need {in_words(POSITIONS)}"
+            yield Finding("checkpoints", f"table {table}", problem, "name another table in STREAMDEX_CHECKPOINTS")
+
+
+def _exposed(topic: str, subject: str, path: Path) -> Iterator[Finding]:
+    if is_exposed(path):
+        problem = "other users of this machine can reach it: it was created by an earlier version, or by hand"
+        yield Finding(topic, subject, problem, f"chmod -R go= {shlex.quote(str(path))}", WARNING)
+
+
+def _unusable(path: Path) -> str:
+    """Why positions cannot be kept in a file; "" if they can, or could once it is made."""
+    problem = unwritable(path.parent)
+    if problem or not path.exists():
+        return problem
+    if not os.access(path, os.W_OK):
+        return "it cannot be written"
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as connection:
+            connection.execute("SELECT count(*) FROM sqlite_master")
+    except sqlite3.Error as error:
+        return str(error)
+    return ""
+
+
+def unwritable(folder: Path) -> str:
+    """Why files cannot be made in a folder, which may have to be made itself; "" if they can.
+
+    Tried where something is there already, with a file that has no name.
+    """
+    there = next(path for path in [folder.absolute(), *folder.absolute().parents] if path.exists())
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            return ""
+    except OSError as error:
+        return f"no file can be made in {there}: {error.strerror or error}"

@@ -1,0 +1,63 @@
+"""The documents that indices hold, many at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..clients.search.response_reader import part
+from ..context import Context
+from ..errors import Halt, UnexpectedAnswer
+from ..pipeline.error_outcomes import reaching
+from ..sinks.opensearch.bulk_responses import reason_of, type_of
+from .inspection import words_of_search
+
+AT_ONCE: Final = 500
+"""Documents that are asked for in one request."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A document as the index has it; `source` is None where there is none, `version` where it has none."""
+
+    version: int | None = None
+    source: Mapping[str, Any] | None = None
+
+
+def stored(context: Context, places: Sequence[tuple[str, str]], missing: bool = False) -> list[Stored]:
+    """The documents at (index, id), as they are now.
+
+    Raises Halt for an index that cannot be read, also for one that is missing unless `missing` says that it holds
+    nothing then; and Unreachable.
+    """
+    found: list[Stored] = []
+    for begin in range(0, len(places), AT_ONCE):
+        page = [{"_index": index, "_id": name} for index, name in places[begin : begin + AT_ONCE]]
+        found += [_stored(part(one, dict), missing) for one in _read(context, page)]
+    return found
+
+
+def _read(context: Context, page: Sequence[Mapping[str, str]]) -> Sequence[Any]:
+    """Return the answer for each document. Raises Halt and Unreachable."""
+    from opensearchpy.exceptions import TransportError
+
+    try:
+        with reaching("the search server"):
+            answers = part(context.search.mget(body={"docs": page}), list, "docs")
+    except TransportError as error:
+        raise Halt(f"documents cannot be read: {words_of_search(error)}") from error
+    if len(answers) != len(page):
+        raise UnexpectedAnswer(f"the search server's answer to {len(page)} documents is about {len(answers)}")
+    return answers
+
+
+def _stored(answer: Mapping[str, Any], missing: bool) -> Stored:
+    error = answer.get("error")
+    if error and not (missing and type_of(error) == "index_not_found_exception"):
+        raise Halt(f"the index {answer.get('_index')} cannot be read: {reason_of(error)}")
+    if not answer.get("found"):
+        return Stored()
+    if "_source" not in answer:
+        raise Halt(f"the index {answer.get('_index')} keeps no _source: there is nothing to compare")
+    return Stored(answer.get("_version"), part(answer, dict, "_source"))

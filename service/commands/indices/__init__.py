@@ -1,0 +1,1 @@
+"""Indices as code: the declarations of routes, compared with the search server."""

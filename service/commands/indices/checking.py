@@ -1,0 +1,163 @@
+"""Whether what a table holds fits the mapping that its routes declare, seen with a sample before a rebuild."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from ...context import Context
+from ...errors import DecodeError, Unreachable
+from ...model import TableRecord
+from ...model.table_record import scanned
+from ...pipeline import SILENT, Outcome, Write
+from ...pipeline.error_outcomes import reaching
+from ...pipeline.route_calls import Task, ask, route
+from ...routing import Index, IndexDeclaration, Router, TableRoute
+from ...routing.patterns import matches
+from ...sinks.opensearch import SearchSink
+from ...sinks.opensearch.index_creation import create
+from ...sources.scan import describe
+from .server import asking
+
+SCRATCH: Final = "streamdex-check-"
+_LEFT_BEHIND: Final = timedelta(hours=1)
+"""After which a scratch index is one that a check could not delete."""
+
+_PAGE: Final = 500
+"""Items of one request; a page of a scan has 1 MB at most ("Scan", DynamoDB API Reference)."""
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """An item whose document the index would refuse: its route, the document's id, and why."""
+
+    route: str
+    id: str
+    reason: str
+
+
+@dataclass
+class Checked:
+    """What was seen of an index: items looked at, documents they make, and those that do not fit."""
+
+    index: str
+    items: int = 0
+    documents: int = 0
+    conflicts: list[Conflict] = field(default_factory=list)
+
+
+def check(
+    context: Context,
+    router: Router,
+    declared: IndexDeclaration,
+    tables: Sequence[str],
+    sample: int,
+    advance: Callable[[int], None],
+) -> Checked:
+    """Writes the documents of a sample of each table to an index of their own, which is deleted again.
+
+    `tables` are those that exist; of each that feeds the index up to `sample` items are read, eventually
+    consistently; `advance` is told how many more are done. The index itself is not touched. Raises Halt and
+    Unreachable.
+    """
+    checked = Checked(declared.name)
+    feeding = [table for table in tables if _feeds(router, table, declared.name)]
+    if not feeding:
+        return checked
+    with _scratch(context, declared) as scratch:
+        sink = SearchSink(context, {})
+        for table in feeding:
+            for page in _pages(context, table, sample):
+                checked.items += len(page)
+                tasks = _tasks(page, router, declared.name)
+                ask(tasks, context, SILENT.step)
+                _write(tasks, sink, scratch, checked)
+                advance(len(page))
+    return checked
+
+
+def _feeds(router: Router, table: str, index: str) -> bool:
+    logical = router.names.logical("table", table)
+    return logical is not None and any(
+        bound.index == index and isinstance(bound.route, TableRoute) and matches(bound.route.table, logical)
+        for bound in router.bound
+    )
+
+
+def _pages(context: Context, name: str, sample: int) -> Iterator[list[TableRecord]]:
+    """The first items of a table as records, a page at a time."""
+    table = describe(context, name)
+    left = sample
+    start: dict[str, Any] = {}
+    while left > 0:
+        with reaching(f"reading table {name}"):
+            page = context.dynamodb.scan(TableName=name, Limit=min(left, _PAGE), **start)
+        left -= len(page["Items"])
+        yield [scanned(item, table.keys, table.stream, table.now) for item in page["Items"]]
+        if "LastEvaluatedKey" not in page:
+            return
+        start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+
+def _tasks(page: Sequence[TableRecord], router: Router, index: str) -> list[Task]:
+    """A task for each item on each route of the index that would take it."""
+    return [task for task in route(page, router) if task.bound is not None and task.bound.index == index]
+
+
+def _write(tasks: Sequence[Task], sink: SearchSink, scratch: str, checked: Checked) -> None:
+    writes: list[Write] = []
+    routes: list[str] = []
+    for task in tasks:
+        for result in task.results:
+            if result.outcome is Outcome.RETRY:
+                raise Unreachable(result.reason)
+            if result.outcome is Outcome.REJECTED:
+                checked.conflicts.append(Conflict(task.route, _id_of(task), result.reason))
+        documents = [write for write in task.writes if isinstance(write.action, Index)]
+        writes += [replace(write, target=scratch) for write in documents]
+        routes += [task.route] * len(documents)
+    checked.documents += len(writes)
+    for write, name, result in zip(writes, routes, sink.write(writes) if writes else (), strict=True):
+        if result.outcome is Outcome.RETRY:
+            raise Unreachable(result.reason)
+        if result.outcome is Outcome.REJECTED:
+            reason = result.reason.removeprefix(f"index {scratch}: ")
+            checked.conflicts.append(Conflict(name, write.id, reason))
+
+
+def _id_of(task: Task) -> str:
+    assert task.bound is not None
+    assert isinstance(task.record, TableRecord)
+    try:
+        return task.bound.document_id(task.record)
+    except DecodeError:  # the reason says what is wrong with the key
+        return ", ".join(map(str, task.record.typed_keys))
+
+
+@contextmanager
+def _scratch(context: Context, declared: IndexDeclaration) -> Iterator[str]:
+    """An index as the declared one would be, under a name that no other has; deleted again whatever happens."""
+    now = datetime.now(UTC)
+    _tidy(context, now)
+    name = f"{SCRATCH}{now:%Y%m%d%H%M%S}-{uuid.uuid4().hex[:8]}"
+    alone = replace(declared, settings={**declared.settings, "number_of_replicas": 0})
+    try:
+        with asking():
+            create(context, alone, name)
+        yield name
+    finally:
+        with asking():
+            context.search.indices.delete(index=name, ignore_unavailable=True)
+
+
+def _tidy(context: Context, now: datetime) -> None:
+    """Deletes what checks that were killed have left behind."""
+    with asking():
+        for name in context.search.indices.get_alias(index=f"{SCRATCH}*"):
+            made = name.removeprefix(SCRATCH).partition("-")[0]
+            if made.isdigit() and made < f"{now - _LEFT_BEHIND:%Y%m%d%H%M%S}":
+                context.search.indices.delete(index=name, ignore_unavailable=True)

@@ -1,0 +1,227 @@
+"""`indices`: the indices as the routes declare them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from ...bootstrap.application import App
+from ...bootstrap.selection import Chosen
+from ...errors import SettingsError
+from ...routing import IndexDeclaration
+from ...settings import setting
+from ..command import Command, Output, counted, quietly, tell
+from ..confirmation import Consent
+from ..progress import progress
+
+if TYPE_CHECKING:
+    from .applying import Applied
+    from .checking import Checked
+    from .planning import Plan
+
+_SOME = 5
+"""Names that are written out for a person; --json has them all."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is meant, and how far to go."""
+
+    index: tuple[str, ...] = setting((), "only these indices (commas between them)", env="STREAMDEX_INDEX")
+    sample: int = setting(1000, "items of each table that `check` reads, at most", env="STREAMDEX_SAMPLE", least=1)
+    recreate: bool = setting(
+        False,
+        "`apply` deletes an index of --index that needs a rebuild, with all its documents, and creates it empty",
+        env="STREAMDEX_RECREATE",
+    )
+
+
+def indices(chosen: Chosen) -> int:
+    (action,) = chosen.configuration.operands
+    options = chosen.configuration.build(Options)
+    if action not in ("plan", "apply", "check"):
+        raise SettingsError(f"indices takes plan, apply or check, not {action!r}")
+    if options.recreate and not options.index:
+        raise SettingsError("--recreate deletes documents: name the indices with --index=NAME")
+    with App(quietly(chosen), chosen.routes) as app:
+        declared = selected(app, options.index)
+        if action == "plan":
+            return show_plans(chosen, app, declared)
+        if action == "apply":
+            return apply_all(chosen, app, declared, options)
+        return check_all(chosen, app, declared, options.sample)
+
+
+def selected(app: App, names: Sequence[str]) -> list[IndexDeclaration]:
+    """The indices that are meant, by either of their names. Raises SettingsError for one that no route has."""
+    known = app.router.indices
+    found = []
+    for name in names or known:
+        actual = name if name in known else app.router.names.actual("index", name)
+        if actual not in known:
+            raise SettingsError(f"no route has an index {name!r}; there are {', '.join(known) or 'none'}")
+        found.append(known[actual])
+    return found
+
+
+def show_plans(chosen: Chosen, app: App, declared: Sequence[IndexDeclaration]) -> int:
+    from .planning import plan
+
+    done = True
+    for one in declared:
+        planned = plan(app.context, one)
+        remedy = remedy_of(app, planned)
+        tell(chosen, as_json(planned, remedy), in_words(planned, remedy))
+        done = done and planned.done
+    return 0 if done else 1
+
+
+def apply_all(chosen: Chosen, app: App, declared: Sequence[IndexDeclaration], options: Options) -> int:
+    from .applying import apply, recreate
+    from .planning import plan
+
+    done = True
+    for one in declared:
+        planned = plan(app.context, one)
+        deletes = options.recreate and planned.to_rebuild
+        if deletes and not confirmed(chosen, app, planned):
+            deletes = []
+        applied = (recreate if deletes else apply)(app.context, planned)
+        remedy = remedy_of(app, applied.plan)
+        value = {
+            **as_json(applied.plan, remedy),
+            "created": applied.created,
+            "made": [asdict(one) for one in applied.made],
+            "refused": applied.refused,
+            "left": applied.left,
+        }
+        tell(chosen, value, what_was_done(applied, remedy))
+        done = done and applied.done
+    return 0 if done else 1
+
+
+def check_all(chosen: Chosen, app: App, declared: Sequence[IndexDeclaration], sample: int) -> int:
+    from .checking import check
+
+    tables = app.tables()
+    with progress("check", "items", silent=chosen.configuration.build(Output).json) as advance:
+        found = [check(app.context, app.router, one, tables, sample, advance) for one in declared]
+    for checked in found:
+        tell(chosen, asdict(checked), what_was_seen(checked))
+    return 1 if any(checked.conflicts for checked in found) else 0
+
+
+def confirmed(chosen: Chosen, app: App, planned: Plan) -> bool:
+    """True if the operator agrees that the index is deleted. Raises SettingsError where no one can be asked."""
+    from .applying import documents_in
+
+    assert planned.there is not None
+    index = planned.there.index
+    documents = counted(documents_in(app.context, planned.there), "document")
+    consent = chosen.configuration.build(Consent)
+    return consent.given(f"the index {index} with {documents}; an empty one takes its place", index)
+
+
+def remedy_of(app: App, planned: Plan) -> str:
+    """The command that builds an index anew, where that is needed; "" where it is not."""
+    from .remedies import renewal
+
+    return renewal(app.router, planned.there.target) if planned.there and planned.to_rebuild else ""
+
+
+def as_json(planned: Plan, remedy: str) -> dict[str, Any]:
+    differences = [*planned.to_put, *planned.to_rebuild]
+    return {
+        "index": planned.index,
+        "behind": planned.there.index if planned.there else None,
+        "copies": planned.there.target.also if planned.there else (),
+        "stale": planned.there.target.stale if planned.there else (),
+        "state": planned.state,
+        "differences": [asdict(one) for one in differences],
+        "undeclared": planned.undeclared,
+        "narrow": planned.narrow,
+        "template": asdict(planned.template) if planned.template else None,
+        "remedy": remedy,
+    }
+
+
+def in_words(planned: Plan, remedy: str) -> str:
+    there = planned.there
+    name = planned.index if there is None or there.index == planned.index else f"{planned.index} ({there.index})"
+    differences = [*planned.to_rebuild, *planned.to_put]
+    if there is None:
+        lines = [f"{name}: to be created"]
+    elif differences:
+        lines = [f"{name}: {counted(len(differences), 'difference')}"]
+    else:
+        lines = [f"{name}: as declared"]
+    lines += [f"  {one.cure.value:8}{one.words}" for one in differences]
+    if planned.template:
+        lines.append(f"  put     {planned.template.words}")
+    if there and there.target.also:
+        lines.append(f"  gets the same writes: {', '.join(there.target.also)}")
+    if there and there.target.stale:
+        lines.append(f"  has missed writes, and gets none: {', '.join(there.target.stale)} (see doctor)")
+    if planned.undeclared:
+        lines.append(f"  only in the index: {some(planned.undeclared)}")
+    if planned.narrow:
+        lines.append(f"  typed by their first number: {some(planned.narrow)}: declare them as double")
+    if remedy:
+        lines.append(f"  to build it anew: {remedy}")
+        lines += without_way_back(planned)
+    return "\n".join(lines)
+
+
+def some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SOME:,} more" if len(names) > _SOME else ""
+    return ", ".join(names[:_SOME]) + more
+
+
+def without_way_back(planned: Plan) -> list[str]:
+    """What has to be said of an index that is not behind an alias."""
+    if planned.there is None or planned.there.target.is_alias:
+        return []
+    return [f"  {planned.index} is an index and no alias: it is deleted when it is replaced, with no way back"]
+
+
+def what_was_done(applied: Applied, remedy: str) -> str:
+    name = applied.plan.index
+    parts = [f"created {applied.created}"] if applied.created else []
+    parts += [counted(len(applied.made), "change")] if applied.made else []
+    lines = [f"{name}: {', '.join(parts) or ('refused' if applied.refused else 'as declared')}"]
+    lines += [f"  {one.words}" for one in applied.made]
+    if applied.refused:
+        lines.append(f"  refused: {applied.refused}")
+        lines += [f"  {one.cure.value:8}{one.words}" for one in [*applied.plan.to_rebuild, *applied.plan.to_put]]
+    lines += [f"  {copy} is left as it is: {reason}" for copy, reason in applied.left.items()]
+    if remedy:
+        lines += [f"  to build it anew: {remedy}", *without_way_back(applied.plan)]
+    return "\n".join(lines)
+
+
+def what_was_seen(checked: Checked) -> str:
+    if not checked.items:
+        return f"{checked.index}: no items to look at"
+    by_reason: dict[str, list[str]] = defaultdict(list)
+    for conflict in checked.conflicts:
+        by_reason[f"{conflict.route}: {conflict.reason}"].append(conflict.id)
+    fits = "all fit" if not by_reason else counted(len(checked.conflicts), "conflict")
+    seen = f"{counted(checked.items, 'item')}, {counted(checked.documents, 'document')}"
+    return "\n".join(
+        [f"{checked.index}: {seen}: {fits}", *(f"  {reason}: {some(ids)}" for reason, ids in by_reason.items())]
+    )
+
+
+def command_options() -> Sequence[type]:
+    return [Options, Consent, Output]
+
+
+COMMAND = Command(
+    indices,
+    "plan, apply or check: what differs from the routes' mappings and settings, and making it so",
+    example="plan --index=images",
+    operands=("ACTION",),
+    options=command_options,
+)

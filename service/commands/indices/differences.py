@@ -1,0 +1,174 @@
+"""What differs between an index as it is declared and as it is, field by field, and what mends each difference."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from ...routing.index_declarations import plain
+from .parameters import ROOT_DEFAULTS, ROOT_UPDATABLE, STICKY, UNKNOWN, UPDATABLE, is_static, value_of
+
+Definition = Mapping[str, Any]
+
+_NESTING: Final = frozenset({"type", "properties", "fields"})
+_OBJECTS: Final = frozenset({"object", "nested"})
+_OF_OBJECTS: Final = frozenset({"enabled", "include_in_parent", "include_in_root"})
+"""What an object is compared in, said or not; of the rest only what is declared: a put leaves the rest alone."""
+
+_NARROW: Final = ("long", "float")
+"""The types of numbers by dynamic mapping ("Dynamic mapping", OpenSearch documentation)."""
+
+
+class Cure(StrEnum):
+    """What mends a difference."""
+
+    PUT = "put"
+    """It is changed in place."""
+    REBUILD = "rebuild"
+    """The server refuses it for an index that is there: the index has to be built anew."""
+    NONE = "none"
+    """Nothing: it is only told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One of them. `kind` is field, mapping, setting, alias or template; `path` is its dotted name.
+
+    `parameter` is what of a field differs, "" for the whole. `there` and `declared` are None where there is
+    nothing.
+    """
+
+    kind: str
+    path: str
+    there: Any
+    declared: Any
+    cure: Cure
+    parameter: str = ""
+
+    @property
+    def words(self) -> str:
+        """In a line: what it is of, what there is and what is declared."""
+        if self.kind == "template":
+            return f"template {self.path}: {'missing' if self.there is None else 'differs'}"
+        if self.kind == "alias":
+            return f"alias {self.path}: {self.there or 'missing'} -> {self.declared}"
+        if self.kind == "field" and not self.parameter:
+            return f"{self.path}: new, {self.declared.get('type', 'object')}"
+        what = f"{self.path}: {self.parameter}" if self.parameter else f"{self.kind} {self.path}:"
+        return f"{what} {_shortly(self.there)} -> {_shortly(self.declared)}"
+
+
+def compare_mappings(declared: Definition, there: Definition) -> Iterator[Difference]:
+    """The differences of two mappings; fields that only the index has are told, for nothing removes them."""
+    for name in sorted(declared.keys() - {"properties"}):
+        wanted, found = declared[name], there.get(name, ROOT_DEFAULTS.get(name))
+        if isinstance(wanted, Mapping) and name != "_meta":
+            wanted, found = {**ROOT_DEFAULTS.get(name, {}), **wanted}, {**ROOT_DEFAULTS.get(name, {}), **found}
+        if not same(wanted, found):
+            cure = Cure.PUT if name in ROOT_UPDATABLE else Cure.REBUILD
+            yield Difference("mapping", name, there.get(name), declared[name], cure)
+    yield from _compare_fields(declared.get("properties", {}), there.get("properties", {}), "")
+
+
+def narrow_numbers(differences: Iterable[Difference]) -> list[str]:
+    """Return the fields that only the index has and that the server mapped as `long` or `float`, with their types.
+
+    A document decided these types. A `long` field cuts off fractions in searches and sums; a `float` field rounds.
+    """
+    undeclared = [one for one in differences if one.cure is Cure.NONE]
+    fields = {"properties": {one.path: one.there for one in undeclared}}
+    return [f"{name} ({kind})" for name, kind in types_of(fields) if kind in _NARROW]
+
+
+def types_of(mapping: Definition, path: str = "") -> Iterator[tuple[str, str]]:
+    """The fields of a mapping by their full names, with their types; objects and multi-fields are fields too."""
+    for part in ("properties", "fields"):
+        for name, field in mapping.get(part, {}).items():
+            yield f"{path}{name}", str(field.get("type", "object"))
+            yield from types_of(field, f"{path}{name}.")
+
+
+def compare_settings(
+    declared: Mapping[str, Any], there: Mapping[str, Any], defaults: Mapping[str, Any]
+) -> Iterator[Difference]:
+    """The settings declared that the index has otherwise; all are flat, without `index.` in front."""
+    for name in sorted(declared):
+        found = there.get(name, defaults.get(name))
+        if not same(declared[name], found):
+            cure = Cure.REBUILD if is_static(name) else Cure.PUT
+            yield Difference("setting", name, found, declared[name], cure)
+
+
+def put_back(mapping: Definition, differences: Iterable[Difference]) -> dict[str, Any]:
+    """The mapping to put, with the defaults in words that leaving them out would not bring back."""
+    body: dict[str, Any] = plain(mapping)
+    for difference in differences:
+        if difference.kind == "field" and difference.parameter in STICKY:
+            field: dict[str, Any] = body
+            for name in difference.path.split("."):
+                field = field["properties"][name] if name in field.get("properties", {}) else field["fields"][name]
+            field.setdefault(difference.parameter, difference.declared)
+    return body
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two values are the same to a server, which keeps numbers and booleans as text now and then."""
+    return bool(_canonical(one) == _canonical(other))
+
+
+def _shortly(value: Any) -> str:
+    text = "nothing" if value is None else value if isinstance(value, str) else json.dumps(value, default=str)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _compare_fields(declared: Definition, there: Definition, path: str) -> Iterator[Difference]:
+    for name in sorted(declared):
+        if name in there:
+            yield from _compare_field(declared[name], there[name], f"{path}{name}")
+        else:
+            yield Difference("field", f"{path}{name}", None, declared[name], Cure.PUT)
+    for name in sorted(there.keys() - declared.keys()):
+        yield Difference("field", f"{path}{name}", there[name], None, Cure.NONE)
+
+
+def _compare_field(declared: Definition, there: Definition, path: str) -> Iterator[Difference]:
+    kind, found_kind = declared.get("type", "object"), there.get("type", "object")
+    if kind != found_kind:
+        yield Difference("field", path, found_kind, kind, Cure.REBUILD, "type")
+        return
+    parameters = declared.keys() | (_OF_OBJECTS if kind in _OBJECTS else there.keys())
+    for parameter in sorted(parameters - _NESTING):
+        wanted, found = value_of(declared, parameter), value_of(there, parameter)
+        if wanted is UNKNOWN:  # a parameter of some plugin's type, which its server shows whether said or not
+            continue
+        found = None if found is UNKNOWN else found
+        if not same(_lowered(parameter, wanted), _lowered(parameter, found)):
+            cure = Cure.PUT if _can_change(parameter, wanted) else Cure.REBUILD
+            yield Difference("field", path, found, wanted, cure, parameter)
+    for inner in ("properties", "fields"):
+        yield from _compare_fields(declared.get(inner, {}), there.get(inner, {}), f"{path}.")
+
+
+def _can_change(parameter: str, wanted: Any) -> bool:
+    return parameter in UPDATABLE or (parameter == "norms" and same(wanted, False))
+
+
+def _lowered(parameter: str, value: Any) -> Any:
+    """OpenSearch writes RIGHT for right."""
+    return value.lower() if parameter == "orientation" and isinstance(value, str) else value
+
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _canonical(member) for name, member in value.items()}
+    if isinstance(value, list | tuple):
+        members = [_canonical(member) for member in value]
+        return members[0] if len(members) == 1 else members
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return value if value is None else str(value)

@@ -1,0 +1,22 @@
+"""The commands that put an index right."""
+
+from __future__ import annotations
+
+from ...program import PROGRAM
+from ...routing import Router
+from ...sinks.opensearch.alias_targets import Target
+from ..tables import fills_index
+
+
+def renewal(router: Router, target: Target) -> str:
+    """What builds an index anew, with its documents if these are all of items."""
+    owners = [bound for bound in router.bound if bound.index == target.name]
+    if not all(map(fills_index, owners)):  # a scan does not bring all of it back
+        return f"{PROGRAM} indices apply --index={target.name} --recreate"
+    plain = "" if target.is_alias else " --replace-index"
+    return f"{PROGRAM} backfill --route={owners[0].name} --rebuild{plain}"
+
+
+def change(target: Target) -> str:
+    """What changes an index in place."""
+    return f"{PROGRAM} indices apply --index={target.name}"

@@ -1,0 +1,175 @@
+"""The least IAM policy for the routes and settings of the service.
+
+Actions and the resources that they take: "Actions, resources, and condition keys for" Amazon DynamoDB, S3, SQS,
+OpenSearch Service and OpenSearch Serverless (Service Authorization Reference). A batch of SQS needs the permission
+of one message ("Amazon SQS API permissions"), and a HeadObject also s3:ListBucket: without it an object that is
+gone is a 403 ("HeadObject").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from ...routing import BucketRoute, Router, TableRoute
+from ...routing.patterns import is_plain, matches
+from ...routing.queue_declarations import Queues
+from ...settings import Settings
+from ..tables import fills_index
+from .grants import SOMEBODY, Grant, Owner, Work, escaped, statements
+from .search import place_of, search
+
+__all__ = ["POSITIONS", "Owner", "place_of", "policy_of"]
+
+STREAM: Final = ("DescribeStream", "GetRecords", "GetShardIterator")
+LOOK: Final = ("BatchGetItem", "DescribeTable")
+WRITE: Final = ("DeleteItem", "DescribeTable", "PutItem", "UpdateItem")
+QUEUE: Final = ("ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "GetQueueUrl", "ReceiveMessage")
+QUEUE_OF_FUNCTION: Final = ("DeleteMessage", "GetQueueAttributes", "ReceiveMessage")
+TASKS: Final = ("GetQueueUrl", "SendMessage")
+POSITIONS: Final = ("CreateTable", "DeleteItem", "DescribeTable", "GetItem", "PutItem", "Query", "UpdateItem")
+
+
+def policy_of(
+    router: Router,
+    settings: Settings,
+    owner: Owner = SOMEBODY,
+    operator: bool = False,
+    function: bool = False,
+) -> dict[str, Any]:
+    """An IAM policy document for the container, one statement for each resource and purpose.
+
+    With `operator`, for who runs the commands: `backfill`, `verify`, `replay` and `dead-letters`; with `function`,
+    for a Lambda, in whose name its mappings read streams and queues. What routes ask of clients in their own code,
+    but for reading the objects they are called for, is not in it; nor is KMS.
+    """
+    work = Work(router, settings, owner, operator, function)
+    parts = (_streams, _tables, _writes, _buckets, _queues, _exports, _positions, _letters, search)
+    return {"Version": "2012-10-17", "Statement": list(statements([g for part in parts for g in part(work)]))}
+
+
+def _streams(work: Work) -> Iterator[Grant]:
+    """ListStreams cannot be allowed for some tables only."""
+    patterns = [] if work.operator else listened(work)
+    if patterns:
+        yield Grant("ListStreams", "", "dynamodb", ["ListStreams"], ["*"])
+    for pattern in patterns:
+        names, tables = tables_of(work, pattern)
+        yield Grant("ReadStreamOf", names[0], "dynamodb", STREAM, [f"{table}/stream/*" for table in tables])
+
+
+def _tables(work: Work) -> Iterator[Grant]:
+    """Nor can ListTables. Whoever only reads streams scans nothing; a worker of backfill tasks does."""
+    filling = {b.route.table for b in work.router.bound if isinstance(b.route, TableRoute) and fills_index(b)}
+    patterns = listened(work)
+    if not all(map(is_plain, patterns)):
+        yield Grant("ListTables", "", "dynamodb", ["ListTables"], ["*"])
+    for pattern in patterns:
+        names, tables = tables_of(work, pattern)
+        yield Grant("LookAt", names[0], "dynamodb", LOOK, tables)
+        if (work.scans or work.settings.task_queue) and pattern in filling:
+            yield Grant("Scan", names[0], "dynamodb", ["Scan"], tables)
+
+
+def _writes(work: Work) -> Iterator[Grant]:
+    for table in sorted({bound.table for bound in work.router.bound if bound.table}):
+        yield Grant("Write", table, "dynamodb", WRITE, [work.owner.arn("dynamodb", f"table/{table}")])
+
+
+def _buckets(work: Work) -> Iterator[Grant]:
+    owner = work.owner
+    routes: dict[str, list[BucketRoute]] = {}
+    versions: set[str] = set()
+    for bound in work.router.bound:
+        if isinstance(bound.route, BucketRoute):
+            routes.setdefault(bound.route.bucket, []).append(bound.route)
+            versions |= {bound.route.bucket} if bound.database else set()  # rows are of the version in the event
+    for pattern, of_bucket in routes.items():
+        buckets = existing(work.router, "bucket", pattern)
+        yield Grant("List", buckets[0], "s3", ["ListBucket"], [owner.bucket(bucket) for bucket in buckets])
+        keys = sorted({keys_of(route) for route in of_bucket})
+        objects = [owner.bucket(f"{bucket}/{key}") for bucket in buckets for key in keys]
+        actions = ["GetObject", "GetObjectVersion"] if pattern in versions else ["GetObject"]
+        yield Grant("ReadObjectsOf", buckets[0], "s3", actions, objects)
+
+
+def _queues(work: Work) -> Iterator[Grant]:
+    queues = Queues(work.settings, work.router)
+    for queue in () if work.operator else queues.read:
+        actions = QUEUE_OF_FUNCTION if work.function else QUEUE
+        yield Grant("ReadQueue", queue, "sqs", actions, [work.owner.arn("sqs", queue)])
+    if queues.tasks:  # by operators, and by workers that send the rest of a task back
+        yield Grant("EnqueueOn", queues.tasks, "sqs", TASKS, [work.owner.arn("sqs", queues.tasks)])
+
+
+def _exports(work: Work) -> Iterator[Grant]:
+    """The files of exports that backfill tasks may name; HeadObject needs ListBucket, too."""
+    bucket, _, prefix = work.settings.export_prefix.removeprefix("s3://").partition("/")
+    if bucket and (work.settings.task_queue or work.operator):
+        yield Grant("ListExportsIn", bucket, "s3", ["ListBucket"], [work.owner.bucket(bucket)])
+        folder = f"{bucket}/{prefix.strip('/')}".rstrip("/")
+        yield Grant("ReadExportsIn", bucket, "s3", ["GetObject"], [work.owner.bucket(f"{folder}/*")])
+
+
+def _positions(work: Work) -> Iterator[Grant]:
+    kind, _, table = work.settings.checkpoints.partition("://")
+    if (
+        kind == "dynamodb"
+        and not work.function
+        and any(isinstance(bound.route, TableRoute) for bound in work.router.bound)
+    ):
+        resource = work.owner.arn("dynamodb", f"table/{table}")
+        yield Grant("KeepPositionsIn", table, "dynamodb", POSITIONS, [resource])
+
+
+def _letters(work: Work) -> Iterator[Grant]:
+    settings, owner = work.settings, work.owner
+    kind, _, place = settings.dead_letters.partition("://")
+    if kind == "sqs":
+        queue = owner.arn("sqs", place)
+        yield Grant("KeepLettersIn", place, "sqs", ["GetQueueUrl", "SendMessage"], [queue])
+        if work.page or work.operator:  # what is looked at is given back
+            yield Grant("ShowLettersIn", place, "sqs", ["ChangeMessageVisibility", "ReceiveMessage"], [queue])
+        if work.redrives:
+            yield Grant("RemoveLettersIn", place, "sqs", ["DeleteMessage"], [queue])
+        if work.operator:  # a redrive that stops says how many there are
+            yield Grant("CountLettersIn", place, "sqs", ["GetQueueAttributes"], [queue])
+        kind, _, place = settings.dead_letters_large.partition("://")
+    if kind == "s3":
+        bucket, _, prefix = place.partition("/")
+        folder = f"{bucket}/{prefix.strip('/')}".rstrip("/")
+        objects = owner.bucket(f"{folder}/*")
+        yield Grant("KeepLettersIn", bucket, "s3", ["PutObject"], [objects])
+        if work.page or work.operator:
+            yield Grant("ListLettersIn", bucket, "s3", ["ListBucket"], [owner.bucket(bucket)])
+            yield Grant("ShowLettersIn", bucket, "s3", ["GetObject"], [objects])
+        if work.redrives:
+            yield Grant("RemoveLettersIn", bucket, "s3", ["DeleteObject"], [objects])
+
+
+def listened(work: Work) -> list[str]:
+    """The tables that routes listen to, as they call them."""
+    return list(dict.fromkeys(b.route.table for b in work.router.bound if isinstance(b.route, TableRoute)))
+
+
+def tables_of(work: Work, pattern: str) -> tuple[list[str], list[str]]:
+    """What exists under the name of a table in a route, by name and as resources."""
+    names = existing(work.router, "table", pattern)
+    return names, [work.owner.arn("dynamodb", f"table/{name}") for name in names]
+
+
+def existing(router: Router, kind: str, pattern: str) -> list[str]:
+    """What exists under a name in a route: for a pattern itself, and what `names` calls by a name that fits."""
+    if is_plain(pattern):
+        return [router.names.actual(kind, pattern)]
+    return [pattern, *router.names.actuals(kind, lambda logical: matches(pattern, logical))]
+
+
+def keys_of(route: BucketRoute) -> str:
+    """The keys of a route's objects, as a resource.
+
+    The suffix is left out where it can begin within the prefix: no one resource stands for such keys.
+    """
+    prefix, suffix = escaped(route.prefix), escaped(route.suffix)
+    shared = any(route.prefix.endswith(route.suffix[:n]) for n in range(1, len(route.suffix) + 1))
+    return f"{prefix}*" if shared or not suffix else f"{prefix}*{suffix}"

@@ -1,0 +1,69 @@
+"""The filling of a new index beside the one that is searched: from a scan, by a queue, and by a verification."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ...pipeline import Letter
+from ...routing import BoundRoute
+from .. import verify as verifying
+from ..backfill.loading import Backfilled, Manner, Scan, load_tables
+from ..tables import Service, Which, chosen
+from .replacing import uuid_of
+
+
+class Refused:
+    """Keeps the first reasons why the new index, or a route, refuses items."""
+
+    def __init__(self) -> None:
+        self.reasons: list[str] = []
+
+    def store(self, letters: Sequence[Letter]) -> None:
+        self.reasons += [letter.result.reason for letter in letters][: max(5 - len(self.reasons), 0)]
+
+
+class Filling:
+    """Fills `new` with the documents of `index`. `advance` gets the number of items done; it may raise."""
+
+    def __init__(
+        self, service: Service, index: str, new: str, scan: Scan, manner: Manner, advance: Callable[[int], None]
+    ):
+        self._service = service
+        self._index = index
+        self._new = new
+        self._scan = scan
+        self._manner = manner
+        self._advance = advance
+
+    def load(self) -> Sequence[str]:
+        """Scan the tables into the new index; return why items were refused."""
+        refused = Refused()
+        inside = self._service.into(self._index, self._new, refused)
+        job = f"rebuild {uuid_of(self._service.context, self._new)}"
+        tables = tables_into(inside, self._new)
+        load_tables(inside, tables, self._scan, self._manner, lambda _: job, Backfilled(), self._advance)
+        return refused.reasons
+
+    def enqueue(self) -> int:
+        """Put the parts on a queue, for others to load; return their number."""
+        found = Backfilled()
+        tables, into = tables_into(self._service, self._index), (self._index, self._new)
+        load_tables(self._service, tables, self._scan, self._manner, lambda _: "", found, self._advance, into)
+        return found.enqueued
+
+    def verify(self, patience: float) -> verifying.Verified:
+        """Compare the new index with the tables, and repair it."""
+        inside = self._service.into(self._index, self._new, Refused())
+        manner = verifying.Manner(repair=True)
+        return verifying.Verification(
+            inside, self._scan, manner, patience, lambda finding, became: None, self._advance
+        ).run(tables_into(inside, self._new))
+
+
+def tables_into(service: Service, index: str) -> dict[str, list[BoundRoute]]:
+    """The tables that fill an index, each with its routes that do."""
+    found = {
+        table: [bound for bound in routes if bound.index == index]
+        for table, routes in chosen(service, Which()).items()
+    }
+    return {table: routes for table, routes in found.items() if routes}

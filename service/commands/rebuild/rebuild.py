@@ -1,0 +1,256 @@
+"""A new index in place of an old one, without a moment in which a search fails or misses a document.
+
+1. A new index is created as a copy: every writer sends its writes there too, within a few seconds.
+2. The tables are scanned into it, and it is verified against them.
+3. The alias moves, all at once. The old index becomes the copy, so that there is a way back until it is dropped.
+
+A copy that has missed a write is stale, and never replaces the other. See `sinks/search/targets.py`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ...errors import SettingsError
+from ...pipeline.error_outcomes import reaching
+from ...settings import Settings, setting
+from ...sinks.opensearch.alias_targets import ALSO, SEEN_FOR, Target, look
+from ..backfill.loading import Manner, Scan
+from ..indices.planning import changed_since
+from ..tables import Service, Which, chosen, fills_index
+from ..verify import Verified
+from .filling import Filling
+from .replacing import contents_of, prepare, put_in_place
+from .rollback import Consents, beside, drop, roll_back
+
+UNTIL_ALL_HAVE_SEEN: Final = 2 * SEEN_FOR
+"""Seconds after which every writer goes by the aliases as they are now."""
+
+
+def longest_request(settings: Settings) -> float:
+    """Seconds after which a writer has the answer to a request, or sends it again by new aliases."""
+    return settings.search_timeout
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is to become of an index that is, or was, rebuilt."""
+
+    rebuild: bool = setting(False, "into a new index, which then replaces the old one", env="STREAMDEX_REBUILD")
+    rollback: bool = setting(False, "put the index that was replaced back in its place", env="STREAMDEX_ROLLBACK")
+    accept_stale: bool = setting(
+        False, "--rollback to an index that has missed writes, too", env="STREAMDEX_ACCEPT_STALE"
+    )
+    drop_old: bool = setting(False, "delete the index that was replaced (asks first)", env="STREAMDEX_DROP_OLD")
+    abandon: bool = setting(
+        False, "delete the new index of a rebuild that is not in place (asks first)", env="STREAMDEX_ABANDON"
+    )
+    loaded: bool = setting(
+        False,
+        "--rebuild goes on: the tasks that --enqueue has put on a queue are done",
+        env="STREAMDEX_LOADED",
+    )
+    accept_refused: bool = setting(
+        False, "replace the index even where items are refused by the new one", env="STREAMDEX_ACCEPT_REFUSED"
+    )
+    replace_index: bool = setting(
+        False,
+        "replace an index that is no alias: it is deleted in the same moment, with no way back (asks first)",
+        env="STREAMDEX_REPLACE_INDEX",
+    )
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """What became of an index: the one that is searched now, "" for what is unchanged, and why in words.
+
+    `waits` says that it goes on once others have done their part.
+    """
+
+    index: str
+    live: str
+    words: str
+    waits: bool = False
+
+    @property
+    def done(self) -> bool:
+        return bool(self.live) or self.waits
+
+
+def change(
+    service: Service,
+    which: Which,
+    what: Change,
+    scan: Scan,
+    manner: Manner,
+    patience: float,
+    advance: Callable[[int], None],
+    consents: Consents = lambda deletes: True,
+) -> Iterator[Rebuilt]:
+    """Do what is wanted with each index of the selected routes.
+
+    Killed at any moment it goes on when it is run again. Raises SettingsError, Halt and Unreachable.
+    """
+    found = chosen(service, which)
+    for index in dict.fromkeys(bound.index for routes in found.values() for bound in routes):
+        with reaching("the search server"):
+            done = Rebuild(service, index, what, scan, manner, patience, advance, consents).run()
+        yield done
+
+
+@dataclass
+class Rebuild:
+    """The rebuild of one index."""
+
+    _service: Service
+    _index: str
+    _what: Change
+    _scan: Scan
+    _manner: Manner
+    _patience: float
+    _advance: Callable[[int], None]
+    _consents: Consents
+    _sleep: Callable[[float], None] = time.sleep
+    _clock: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
+        self._context = self._service.context
+        self._declared = self._service.router.indices[self._index]
+        self._began = self._looked = self._clock()
+
+    def run(self) -> Rebuilt:
+        target, what = self._look(), self._what
+        failed = [index for index in target.stale if index not in target.old]
+        if what.drop_old:
+            return self._drop(target, target.old, "no replaced index is kept")
+        if what.abandon:
+            return self._drop(target, (*target.building, *failed), "nothing is being rebuilt")
+        if not target.live:
+            raise SettingsError(f"the index {self._index} does not exist: backfill alone makes and fills it")
+        if what.rollback:
+            old = roll_back(self._context, self._declared, target, what.accept_stale)
+            return Rebuilt(self._index, old, f"{old} is back in place of {target.live}")
+        return self._rebuild(target)
+
+    def _rebuild(self, target: Target) -> Rebuilt:
+        self._check_owners()
+        if target.old:
+            raise SettingsError(
+                f"{', '.join(target.old)} was replaced by {target.live} and is kept: --drop-old deletes it,"
+                " --rollback puts it back; only then can another rebuild begin"
+            )
+        if self._what.loaded and not target.building:
+            raise SettingsError(f"nothing is loaded: no new index of {self._index} is being built{beside(target)}")
+        if not target.is_alias and not self._may_replace(target):
+            return Rebuilt(self._index, "", "not confirmed: nothing was done")
+        new = self._begin(target)
+        self._sleep(UNTIL_ALL_HAVE_SEEN)
+        try:
+            ended = self._fill_and_replace(new)
+        except Exception:
+            if self._goes_on(new):
+                raise
+        else:
+            if ended.done or self._goes_on(new):
+                return ended
+        words = f"{new} has missed a write (the service's log says why), or was deleted meanwhile"
+        remedy = "run --rebuild again to begin anew, or --abandon to delete what is left"
+        return Rebuilt(self._index, "", f"{words}: it cannot replace {target.live}; {remedy}")
+
+    def _goes_on(self, new: str) -> bool:
+        """True if the new index has not missed a write: it can be put in place, or is."""
+        target = self._look()
+        return new in (target.live, *target.building)
+
+    def _may_replace(self, target: Target) -> bool:
+        """True if the operator agrees that an index which is no alias is deleted. Raises SettingsError."""
+        if not self._what.replace_index:
+            raise SettingsError(
+                f"{self._index} is an index and no alias, so it cannot be kept when it is replaced: say"
+                " --replace-index, and there is no way back"
+            )
+        return self._consents(f"{contents_of(self._context, target.live)}, once a new one takes its place")
+
+    def _begin(self, target: Target) -> str:
+        """The new index: the one that is being built, or one that is created now. Raises SettingsError."""
+        if not target.building:
+            return prepare(self._context, self._declared, target, self._index + ALSO)
+        new = target.building[0]
+        changed = changed_since(self._context, self._declared, new)
+        if changed:
+            raise SettingsError(
+                f"{new} is being built, and is not as the routes declare it now: {'; '.join(changed)}. --abandon"
+                " deletes it; then --rebuild begins anew"
+            )
+        return new
+
+    def _fill_and_replace(self, new: str) -> Rebuilt:
+        """Raises _Lost and Changed where the new index is no copy any more."""
+        filling = Filling(self._service, self._index, new, self._scan, self._manner, self._watched(new))
+        if not self._what.loaded:
+            if self._manner.enqueue:
+                tasks = f"{filling.enqueue()} tasks for {new} are on queue {self._manner.enqueue}"
+                return Rebuilt(self._index, "", f"{tasks}: once it is empty, --loaded", waits=True)
+            refused = filling.load()
+            if refused and not self._what.accept_refused:
+                words = f"{new} is not in place: it refuses items: {'; '.join(refused)} (--accept-refused)"
+                return Rebuilt(self._index, "", words)
+        return self._replace(new, filling.verify(self._patience))
+
+    def _replace(self, new: str, found: Verified) -> Rebuilt:
+        """Put the new index in place, if it was found to agree with the tables."""
+        if found.left:
+            left = ", ".join(f"{count} {kind}" for kind, count in sorted(found.left.items()))
+            return Rebuilt(self._index, "", f"{new} is not in place: it differs from the table: {left}")
+        # A write by the name of the alias that is still on its way now would miss the old index.
+        late = self._began + UNTIL_ALL_HAVE_SEEN + longest_request(self._context.settings)
+        self._sleep(max(late - self._clock(), 0.0))
+        self._context.search.indices.refresh(index=new)  # else searches miss what was just written
+        target = self._look()
+        self._check_copy(target, new)
+        put_in_place(self._context, self._declared, target, new)
+        unseen = "".join(f"; not verified: {name}: {reason}" for name, reason in found.unverifiable.items())
+        return Rebuilt(self._index, new, f"{new} is in place of {target.live}{unseen}")
+
+    def _watched(self, new: str) -> Callable[[int], None]:
+        """The callback of progress, which stops the work (_Lost) once the new index is no copy any more."""
+
+        def advance(more: int) -> None:
+            self._advance(more)
+            if self._clock() - self._looked > SEEN_FOR:
+                self._looked = self._clock()
+                self._check_copy(self._look(), new)
+
+        return advance
+
+    def _check_copy(self, target: Target, new: str) -> None:
+        if new not in target.building:
+            raise _Lost(new)
+
+    def _check_owners(self) -> None:
+        """Raises SettingsError where a scan does not bring all of the index back."""
+        owners = [bound for bound in self._service.router.bound if bound.index == self._index]
+        strangers = [bound.name for bound in owners if not fills_index(bound)]
+        if strangers:
+            raise SettingsError(
+                f"{self._index} cannot be rebuilt: {', '.join(strangers)} fills it, and not with items of a scan"
+            )
+
+    def _drop(self, target: Target, indices: Sequence[str], nothing: str) -> Rebuilt:
+        words = drop(self._context, target, indices, self._consents, nothing)
+        live = target.live or self._index
+        return (
+            Rebuilt(self._index, live, words)
+            if words
+            else Rebuilt(self._index, "", "not confirmed: nothing was done")
+        )
+
+    def _look(self) -> Target:
+        return look(self._context, [self._index])[self._index]
+
+
+class _Lost(Exception):
+    """The new index is no copy any more: it has missed a write, or another process has deleted it."""

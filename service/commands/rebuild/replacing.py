@@ -1,0 +1,102 @@
+"""A new index in the place of another: how it is made, how it takes over, and how an index is deleted.
+
+Each step is one request, and what it leaves can be told from the aliases alone (`sinks/search/targets.py`): an
+operation that was killed at any moment can be run again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from ...context import Context
+from ...errors import SettingsError
+from ...routing import IndexDeclaration
+from ...sinks.opensearch.alias_targets import (
+    ALSO,
+    NEW,
+    OLD,
+    Action,
+    Target,
+    add,
+    change_aliases,
+    drop,
+    is_behind,
+    look,
+    remove,
+    require,
+)
+from ...sinks.opensearch.index_creation import create
+
+logger = logging.getLogger(__name__)
+
+
+class Changed(SettingsError):
+    """The indices are not what they were a moment ago: another process has changed them. Run it again."""
+
+
+def prepare(context: Context, declared: IndexDeclaration, target: Target, *aliases: str) -> str:
+    """Create an empty index that is to replace the live one, with no aliases but `--new` and these.
+
+    Return its name. What is left of rebuilds that failed is deleted. Raises what opensearch-py raises.
+    """
+    failed = [index for index in target.stale if index not in target.old]
+    if failed:
+        logger.warning("what is left of a failed rebuild is deleted", extra={"index": ", ".join(failed)})
+        delete(context, target, failed)
+    new = look(context, [declared.name])[declared.name].next
+    create(context, declared, new, target.name + NEW, *aliases)
+    return new
+
+
+def put_in_place(context: Context, declared: IndexDeclaration, target: Target, new: str) -> None:
+    """Put an index in place of the live one: every alias of that, and those declared, move at once.
+
+    If the new one was a copy, the old one is a copy from then on. If it was stale, the old one is stale. Else, or
+    if the name itself is the old index, the old one is deleted in the same moment. Raises Changed, and does
+    nothing, if one of the two is not what `target` says any longer; and what opensearch-py raises.
+    """
+    name, old = target.name, target.live
+    found = context.search.indices.get_alias(index=old)[old]["aliases"]
+    ours = {name, name + ALSO, name + NEW, name + OLD}
+    others = {alias: of for alias, of in found.items() if alias not in ours and not is_behind(name, alias)}
+    moves: list[Action] = [remove(new, name + NEW), remove(new, name + OLD)]
+    if new in target.also:
+        moves.append(require(new, name + ALSO))
+    if target.is_alias and new in (*target.also, *target.stale):
+        moves += [require(old, name), *(remove(old, alias) for alias in others)]
+        moves.append(add(old, name + (NEW if new in target.old else OLD)))
+        moves += [add(old, name + ALSO)] if new in target.also else []
+    elif target.is_alias:
+        moves += drop(old, new)
+    else:
+        moves.append({"remove_index": {"index": old}})
+    wanted = {name: found.get(name, {}), **{alias: {} for alias in declared.aliases}, **others}
+    _change(context, target, *moves, *(add(new, alias, properties) for alias, properties in wanted.items()))
+
+
+def delete(context: Context, target: Target, indices: Sequence[str]) -> None:
+    """Delete indices beside the live one. Raises Changed, and what opensearch-py raises."""
+    _change(context, target, *(action for index in indices for action in drop(index, target.live)))
+
+
+def _change(context: Context, target: Target, *actions: Action) -> None:
+    from opensearchpy.exceptions import NotFoundError
+
+    try:
+        change_aliases(context, *actions)
+    except NotFoundError as error:
+        raise Changed(
+            f"another process has changed the indices of {target.name} meanwhile: run it again"
+        ) from error
+
+
+def contents_of(context: Context, index: str) -> str:
+    """An index and the number of its documents, in words."""
+    count = int(context.search.count(index=index)["count"])
+    return f"the index {index} with {count:,} document{'' if count == 1 else 's'}"
+
+
+def uuid_of(context: Context, index: str) -> str:
+    """Return the identifier of an index, which tells it from an earlier index of the same name."""
+    return str(context.search.indices.get_settings(index=index)[index]["settings"]["index"]["uuid"])

@@ -1,0 +1,42 @@
+"""An alias that leads to more indices than the one that is written, as a rollover leaves it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from ...program import PROGRAM
+from ...sinks.opensearch.alias_targets import Target, remove
+
+SETTINGS: Final = (
+    "index.plugins.index_state_management.rollover_alias",
+    "index.opendistro.index_state_management.rollover_alias",
+    "index.lifecycle.rollover_alias",
+)
+"""The settings by which OpenSearch and Elasticsearch roll an alias over ("Index State Management", "ILM")."""
+
+
+def problem_of(target: Target) -> str:
+    """Why documents are found twice, or after they were deleted; "" for an alias on one index."""
+    if not target.others:
+        return ""
+    others = ", ".join(target.others)
+    return (
+        f"it is on {target.live}, which is written, and on {others}: a document that changes is found twice, and"
+        " a deleted one is still found there"
+    )
+
+
+def remedy_of(target: Target) -> str:
+    """Return the steps that leave one index with all documents."""
+    actions = json.dumps({"actions": [remove(index, target.name) for index in target.others]})
+    return (
+        f"stop what rolls it over, POST /_aliases {actions}, then `{PROGRAM} verify --repair` writes the documents"
+        f" that {target.live} lacks"
+    )
+
+
+def rolled_by(name: str, settings: Mapping[str, Any]) -> Iterator[str]:
+    """The flat settings of an index that will roll the alias over."""
+    return (setting for setting in SETTINGS if settings.get(setting) == name)

@@ -1,0 +1,68 @@
+"""`record`: the changes of a table, into a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from threading import Event, Timer
+
+from ...bootstrap.application import App
+from ...bootstrap.selection import Chosen
+from ...bootstrap.signals import stops
+from ...errors import SettingsError
+from ...sinks.recordings import RecordingFile
+from ...sources.scan import describe
+from ..command import Command, Output, counted, quietly, tell
+from ..progress import progress
+
+
+def record_stream(chosen: Chosen) -> int:
+    from .recording import Tap, record
+
+    tap = chosen.configuration.build(Tap)
+    if not tap.table or not tap.out:
+        raise SettingsError("record needs --table=NAME and --out=FILE")
+    stopping = Event()
+    # Whoever starts it is there to mend what is wrong: it ends instead of waiting.
+    with App(replace(quietly(chosen), on_halt="exit"), chosen.routes) as app:
+        masks = app.masks
+        table = describe(app.context, app.router.names.existing("table", tap.table))
+        masks.check(table.keys, f"table {table.name}")
+        timer = Timer(tap.seconds, stopping.set)
+        silent = chosen.configuration.build(Output).json
+        with (
+            closing(open_file(tap.out)) as file,
+            stops(stopping),
+            progress("record", "records", tap.records or None, silent) as told,
+        ):
+            if tap.seconds:
+                timer.start()
+            try:
+                count = record(app.tap(table.name, stopping), file, masks, stopping, tap.records, told)
+            finally:
+                timer.cancel()
+    tell(chosen, {"records": count, "file": tap.out}, f"{counted(count)} in {tap.out}")
+    return 0
+
+
+def open_file(out: str) -> RecordingFile:
+    try:
+        return RecordingFile(Path(out))
+    except OSError as error:
+        raise SettingsError(f"--out={out} cannot be written: {error.strerror or error}") from error
+
+
+def options() -> Sequence[type]:
+    from .recording import Tap
+
+    return [Tap, Output]
+
+
+COMMAND = Command(
+    record_stream,
+    "write the changes of a table to a file, from its stream, until Ctrl-C; the group's positions stay",
+    example="--table=images --out=images.jsonl.gz --for=60",
+    options=options,
+)

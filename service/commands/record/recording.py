@@ -1,0 +1,62 @@
+"""Records what a source gives, without a trace at the source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from threading import Event
+
+from ...errors import Halt
+from ...model.outcomes import APPLIED
+from ...pipeline import Batch, Report
+from ...settings import setting
+from ...sinks.recordings import Masks, RecordingFile, lines_of
+
+
+@dataclass(frozen=True)
+class Tap:
+    """What is recorded, where, and for how long."""
+
+    table: str = setting("", "the table whose stream is recorded", env="STREAMDEX_RECORD_TABLE")
+    out: str = setting(
+        "", "the file that records are added to; compressed if its name ends in .gz", env="STREAMDEX_RECORD_OUT"
+    )
+    seconds: float = setting(
+        0.0,
+        "seconds after which it ends; it does not by itself without",
+        env="STREAMDEX_RECORD_FOR",
+        aliases=("for",),
+        least=0,
+    )
+    records: int = setting(
+        0, "records after which it ends; it does not by itself without", env="STREAMDEX_RECORD_COUNT", least=0
+    )
+
+
+def record(
+    source: Iterable[Batch],
+    file: RecordingFile,
+    masks: Masks,
+    stopping: Event,
+    most: int = 0,
+    told: Callable[[int], None] = lambda more: None,
+) -> int:
+    """Adds what a source gives to a file until it ends, or `stopping` is set, or there are `most` records.
+
+    Returns how many were recorded; `told` hears how many more. Raises Halt where the file cannot be written.
+    """
+    count = 0
+    for batch in source:
+        lines = lines_of(batch.records, masks)
+        lines = lines[: most - count] if most else lines
+        try:
+            if lines:
+                file.append(b"".join(lines))
+        except OSError as error:
+            raise Halt(f"the recording {file.path} cannot be written: {error.strerror or error}") from error
+        count += len(lines)
+        told(len(lines))
+        if most and count >= most:
+            stopping.set()
+        batch.settle(Report([APPLIED] * len(batch.records)))
+    return count

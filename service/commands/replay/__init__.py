@@ -1,0 +1,1 @@
+"""Run recordings through the routes."""

@@ -1,0 +1,116 @@
+"""`replay`: the records of recordings, once more."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from ...bootstrap.application import App
+from ...bootstrap.selection import Chosen
+from ...errors import SettingsError
+from ...program import PROGRAM
+from ..command import Command, Output, counted, quietly, tell
+from ..progress import progress
+
+if TYPE_CHECKING:
+    from .rehearsal import Finding, Rehearsal
+    from .replay import Mode, Replayed
+
+
+def replay_recording(chosen: Chosen) -> int:
+    from .pace import Pace, speed_of
+    from .replay import DatedNow, Mode, replay
+    from .selection import Selection
+
+    mode, which = chosen.configuration.build(Mode), chosen.configuration.build(Selection)
+    pace = Pace(speed_of(mode.speed))
+    with App(quietly(chosen), chosen.routes) as app:
+        rehearsal = rehearsal_of(app, mode, show(chosen))
+        instead = {} if rehearsal is None else rehearsal.instead()
+        dispatcher = app.replayer(mode.route, mode.current, **instead)
+        takes = which.test(app.router.names)
+        table = app.router.names.existing("table", which.table) if which.table else ""
+        recordings = app.recordings(chosen.configuration.operands, table)
+        silent = chosen.configuration.build(Output).json or (rehearsal is not None and sys.stdout.isatty())
+        with progress("replay", "bytes", None if silent else recordings.size(), silent) as told:
+            replayed = replay(
+                recordings.read(told),
+                dispatcher,
+                takes=takes,
+                one_route=bool(mode.route),
+                pace=pace,
+                **({"dates": DatedNow(app.context, app.router)} if mode.current else {}),
+            )
+    return summarise(chosen, replayed, rehearsal)
+
+
+def rehearsal_of(app: App, mode: Mode, show: Callable[[Finding], None]) -> Rehearsal | None:
+    """What stands for all that is written to, where nothing is to be; it only shows what it finds."""
+    from .rehearsal import Actions, Differences, Rehearsal
+
+    if mode.dry_run and mode.diff:
+        raise SettingsError("--dry-run shows what would be written, --diff what would change: choose one")
+    if mode.dry_run:
+        return Rehearsal(Actions(app.context), show)
+    if mode.diff:
+        _ = app.context.search  # an address that is missing is told now
+        return Rehearsal(Differences(app.context), show)
+    return None
+
+
+def show(chosen: Chosen) -> Callable[[Finding], None]:
+    """Prints what is found, on what is standard output now: a bar on a terminal redirects that."""
+    from .showing import value_of, words_of
+
+    as_json, out = chosen.configuration.build(Output).json, sys.stdout
+
+    def tell_of(finding: Finding) -> None:
+        for line in [json.dumps(value_of(finding))] if as_json else words_of(finding):
+            print(line, file=out)
+
+    return tell_of
+
+
+def summarise(chosen: Chosen, replayed: Replayed, rehearsal: Rehearsal | None) -> int:
+    """Says what became of the records; the exit code."""
+    from .replay import Mode
+
+    counts = (
+        dict(replayed.counts) if rehearsal is None else {**rehearsal.counts, "skipped": replayed.counts["skipped"]}
+    )
+    counts |= {"filtered out": replayed.filtered}
+    counts = {name: count for name, count in sorted(counts.items()) if count}
+    words = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    tell(chosen, counts, f"{counted(replayed.records)}: {words}" if words else "no records")
+    for reason, count in replayed.unrouted.items():
+        print(f"{counted(count)}: {reason}", file=sys.stderr)
+    if replayed.unreadable:
+        words = f"{counted(replayed.unreadable)} could not be read and may be among the selected"
+        print(f"{words}; the first: {replayed.unread}", file=sys.stderr)
+    if rehearsal is not None:
+        print("nothing was written", file=sys.stderr)
+    elif replayed.all_stale:
+        remedy = f"`{PROGRAM} verify --repair`" if chosen.configuration.build(Mode).current else "--current"
+        words = "nothing was written: the index has, or remembers of deleted documents, something newer"
+        print(f"{words}. To write the current items instead, use {remedy}", file=sys.stderr)
+    elif replayed.counts["rejected"]:
+        print(f"the rejected are in {chosen.settings.dead_letters}, with the reasons", file=sys.stderr)
+    return 0 if replayed.complete and (rehearsal is None or not rehearsal.differs) else 1
+
+
+def options() -> Sequence[type]:
+    from .replay import Mode
+    from .selection import Selection
+
+    return [Mode, Selection, Output]
+
+
+COMMAND = Command(
+    replay_recording,
+    "dispatch the records of recordings again; --dry-run and --diff only show what that would do",
+    example="recording.jsonl s3://backups/AWSDynamoDB/01700000000000-abc/ --table=images --diff",
+    operands=("FILES",),
+    options=options,
+)

@@ -1,0 +1,62 @@
+"""How fast a recording is replayed: as fast as it goes, or as its records' times say."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from ...errors import SettingsError
+from ...model import Record, Undecodable
+
+
+class Pace:
+    """Waits between records as their times say, so many times faster. Without a `speed` it never does.
+
+    What is due at the same time stays together; what was made before the records in front of it is due at once.
+    """
+
+    def __init__(
+        self,
+        speed: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ):
+        self._speed = speed
+        self._clock = clock
+        self._sleep = sleep
+        self._offset: float | None = None
+
+    def parts(self, records: Sequence[Record]) -> Iterator[list[Record]]:
+        """The records in their order, each part once it is due."""
+        part: list[Record] = []
+        for record in records:
+            wait = self._wait(record)
+            if wait > 0 and part:
+                yield part
+                part = []
+                wait = self._wait(record)
+            if wait > 0:
+                self._sleep(wait)
+            part.append(record)
+        if part:
+            yield part
+
+    def _wait(self, record: Record) -> float:
+        """Seconds until a record is due."""
+        created = None if isinstance(record, Undecodable) else record.created
+        if self._speed is None or created is None:
+            return 0.0
+        if self._offset is None:
+            self._offset = self._clock() - created / self._speed
+        return created / self._speed + self._offset - self._clock()
+
+
+def speed_of(text: str) -> float | None:
+    """`max`, or how many times faster than recorded: `1x`, `10x`, `0.5x`. Raises SettingsError."""
+    if text == "max":
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)x", text)
+    if not found or float(found[1]) == 0:
+        raise SettingsError(f"--speed must be max, or such as 1x or 10x, not {text!r}")
+    return float(found[1])

@@ -1,0 +1,230 @@
+"""A replay that writes nothing: it shows what would be written, or how an index differs from that."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final, Protocol, TypedDict
+
+from ...context import Context
+from ...errors import Unreachable
+from ...model import Undecodable
+from ...model.outcomes import APPLIED, STALE
+from ...model.serializer import typed
+from ...pipeline import Dispatched, Letter, LetterStore, Observer, Outcome, Result, Sinks, Write
+from ...pipeline.error_outcomes import result_of
+from ...pipeline.prefetch import Meanwhile
+from ...pipeline.route_calls import Task
+from ...routing import Delete, Index, InsertRows
+from ...sinks.opensearch.alias_targets import Target
+from ...sinks.opensearch.bulk_body import serialise
+from ...sinks.sql.row_loading import problem_of
+from ...sinks.sql.statement import translated
+from ..index_documents import Stored, stored
+from ..inspection import Difference, differences, document_of
+
+MISSING: Final = "missing"
+CHANGED: Final = "changed"
+DELETED: Final = "would be deleted"
+OLDER: Final = "older than what is there"
+UNCHANGED: Final = "unchanged"
+REJECTED: Final = "rejected"
+NOT_COMPARED: Final = "not compared"
+SUPERSEDED: Final = "superseded"
+
+DIFFERENT: Final = frozenset({MISSING, CHANGED, DELETED})
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """What would become of a record on a route. `what` is an action, or how the index differs from it.
+
+    `there` is the version that the index has, `content` what an action would write; it is `superseded` by a newer
+    one of the same document in its batch.
+    """
+
+    what: str
+    route: str
+    target: str = ""
+    id: str = ""
+    version: int | None = None
+    there: int | None = None
+    content: Any = None
+    fields: Sequence[Difference] = ()
+    reason: str = ""
+    superseded: bool = False
+
+
+class Preview(Protocol):
+    """A sink that writes nothing, and says what it would have done."""
+
+    def write(self, writes: Sequence[Write], meanwhile: Meanwhile | None = None) -> list[Result]: ...
+
+    def findings(self, write: Write, result: Result, route: str) -> Iterator[Finding]:
+        """What there is to say of a write, once it was given."""
+        ...
+
+
+class Rehearsed(TypedDict, total=False):
+    """The arguments of `App.replayer` that stand for all that is written to."""
+
+    sinks: Sinks
+    observer: Observer
+    letters: LetterStore
+
+
+class Rehearsal(Observer):
+    """Stands for all that a replay writes to: index and table, dead letters, and who is told of batches.
+
+    `show` gets what is found; `counts` has how many there were of each kind.
+    """
+
+    def __init__(self, search: Preview, show: Callable[[Finding], None]):
+        self.search = search
+        self.table = Items()
+        self.rows = Rows()
+        self.counts: Counter[str] = Counter()
+        self._show = show
+
+    def instead(self) -> Rehearsed:
+        """Return the arguments of `App.replayer` with which nothing is written."""
+        sinks = Sinks(search=self.search, table=self.table, rows=self.rows)
+        return {"sinks": sinks, "observer": self, "letters": self}
+
+    @property
+    def differs(self) -> bool:
+        """Whether the index would change, as far as it was compared."""
+        return any(self.counts[what] for what in DIFFERENT)
+
+    def store(self, letters: Sequence[Letter]) -> None:
+        """Keeps none: they are shown."""
+
+    def dispatched(self, done: Dispatched) -> None:
+        for task in done.tasks:
+            for finding in self._findings(task):
+                self.counts[SUPERSEDED if finding.superseded else finding.what] += 1
+                if finding.what != UNCHANGED:
+                    self._show(finding)
+
+    def _findings(self, task: Task) -> Iterator[Finding]:
+        if not task.writes and task.result.outcome is Outcome.REJECTED:
+            place = "" if isinstance(task.record, Undecodable) else task.record.subject[0]
+            yield Finding(REJECTED, task.route, place, reason=task.result.reason)
+        for write, result in zip(task.writes, task.results if task.writes else (), strict=True):
+            if result.outcome is Outcome.REJECTED:
+                yield Finding(REJECTED, task.route, write.target, write.id, write.version, reason=result.reason)
+            elif result.outcome.done:
+                yield from self.search.findings(write, result, task.route)
+
+
+class Items:
+    """Stands for the tables that routes write items to."""
+
+    def write(self, writes: Sequence[Write]) -> list[Result]:
+        return [self._write(write) for write in writes]
+
+    def _write(self, write: Write) -> Result:
+        content = content_of(write)
+        try:
+            typed(content if isinstance(content, Mapping) else {})
+        except TypeError as error:
+            return Result(Outcome.REJECTED, f"the item cannot be stored: {error}")
+        return APPLIED
+
+
+class Rows:
+    """Stands for the SQL database: reads the rows, and refuses what that would not even be sent."""
+
+    def write(self, writes: Sequence[Write]) -> list[Result]:
+        return [self._write(write.action) for write in writes if isinstance(write.action, InsertRows)]
+
+    def _write(self, action: InsertRows) -> Result:
+        try:
+            statement = translated(action.statement, "postgresql", "format")
+            numbered = enumerate((problem_of(row, statement) for row in action.rows), start=1)
+            bad = next((f"row {number}: {problem}" for number, problem in numbered if problem), "")
+        except Exception as error:
+            return result_of(error, "rows for the database")
+        return Result(Outcome.REJECTED, bad) if bad else APPLIED
+
+
+class Actions:
+    """Stands for the index, and says what would be sent."""
+
+    def __init__(self, context: Context):
+        self._most_bytes = context.settings.document_bytes
+
+    def write(self, writes: Sequence[Write], meanwhile: Meanwhile | None = None) -> list[Result]:
+        """What the sink would refuse before it is sent is rejected; all else counts as written."""
+        results: dict[int, Result] = {}
+        results |= dict.fromkeys(sendable(writes, results, self._most_bytes), APPLIED)
+        return [results[position] for position in range(len(writes))]
+
+    def findings(self, write: Write, result: Result, route: str) -> Iterator[Finding]:
+        yield Finding(
+            write.kind,
+            route,
+            write.target,
+            write.id,
+            write.version if write.id else None,
+            content=content_of(write),
+            superseded=result.outcome is Outcome.STALE,
+        )
+
+
+class Differences:
+    """Stands for the index, and compares with what that holds now: it only reads."""
+
+    def __init__(self, context: Context):
+        self._context = context
+        self._most_bytes = context.settings.document_bytes
+        self._found: dict[Write, Finding] = {}
+
+    def write(self, writes: Sequence[Write], meanwhile: Meanwhile | None = None) -> list[Result]:
+        results: dict[int, Result] = {}
+        meant = sendable(writes, results, self._most_bytes)
+        places = [(writes[position].target, writes[position].id) for position in meant]
+        try:
+            held = stored(self._context, places, missing=True)
+        except Unreachable as error:
+            # Without a status: nothing is given up for what a server that is only read from says.
+            return [results.get(position, Result(Outcome.RETRY, str(error))) for position in range(len(writes))]
+        for position, there in zip(meant, held, strict=True):
+            finding = difference(writes[position], there)
+            self._found[writes[position]] = finding
+            results[position] = STALE if finding.what == OLDER else APPLIED
+        return [results[position] for position in range(len(writes))]
+
+    def findings(self, write: Write, result: Result, route: str) -> Iterator[Finding]:
+        found = self._found.pop(write, None)
+        if found is not None:
+            yield replace(found, route=route)
+        elif not isinstance(write.action, Index | Delete):
+            yield Finding(NOT_COMPARED, route, write.target)
+
+
+def sendable(writes: Sequence[Write], results: dict[int, Result], most_bytes: int) -> list[int]:
+    """The positions of what would be sent; what would be refused gets its result instead."""
+    metas = {write.target: Target(write.target, write.target).meta for write in writes}
+    return [position for position, _ in serialise(writes, metas, results, most_bytes)]
+
+
+def difference(write: Write, there: Stored) -> Finding:
+    """How an index differs from a write."""
+    fields: Sequence[Difference] = ()
+    if there.version is not None and write.version is not None and write.version < there.version:
+        what = OLDER
+    elif isinstance(write.action, Index):
+        fields = tuple(differences(document_of(write), there.source or {}))
+        what = MISSING if there.source is None else CHANGED if fields else UNCHANGED
+    else:
+        what = UNCHANGED if there.source is None else DELETED
+    return Finding(what, "", write.target, write.id, write.version, there.version, fields=fields)
+
+
+def content_of(write: Write) -> Any:
+    """What an action writes: its document, item, key or statement; None for nothing."""
+    fields = dataclasses.fields(write.action)
+    return getattr(write.action, fields[0].name) if fields else None

@@ -1,0 +1,81 @@
+"""Which records of a recording are meant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from ...errors import SettingsError
+from ...model import Change, ObjectRecord
+from ...routing import Names
+from ...routing.patterns import matches
+from ...settings import setting
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which records are meant; all of them without any of these."""
+
+    table: str = setting(
+        "",
+        "the records of this table or bucket; also of which table a lone data file of an export is",
+        env="STREAMDEX_REPLAY_TABLE",
+    )
+    key: str = setting(
+        "",
+        "the records of this key: its value, NAME=VALUE, or those of both key attributes with a comma between;"
+        " * stands for any text",
+        env="STREAMDEX_REPLAY_KEY",
+    )
+    since: str = setting("", "the records from this time on (ISO 8601)", env="STREAMDEX_REPLAY_SINCE")
+    until: str = setting("", "the records before this time (ISO 8601)", env="STREAMDEX_REPLAY_UNTIL")
+
+    def test(self, names: Names) -> Callable[[Change], bool] | None:
+        """What says whether a record is meant; None where all are. Raises SettingsError for a time that is none.
+
+        A record that does not say its time is not meant where one is asked for.
+        """
+        begin, end = seconds_of("since", self.since), seconds_of("until", self.until)
+        if self == Selection():
+            return None
+
+        def takes(record: Change) -> bool:
+            kind, place = "bucket" if isinstance(record, ObjectRecord) else "table", record.subject[0]
+            if self.table and self.table not in (place, names.logical(kind, place)):
+                return False
+            if self.key and not any(matches(self.key, text) for text in keys_of(record)):
+                return False
+            return (begin is None and end is None) or is_between(record.created, begin, end)
+
+        return takes
+
+
+def is_between(time: float | None, begin: float | None, end: float | None) -> bool:
+    return time is not None and (begin is None or time >= begin) and (end is None or time < end)
+
+
+def keys_of(record: Change) -> Iterator[str]:
+    """The texts that a record's key can be named by. Numbers are as DynamoDB writes them, binary is base64."""
+    if isinstance(record, ObjectRecord):
+        yield record.key
+        return
+    typed = {name: value for name, value in record.typed_keys.items() if isinstance(value, dict)}
+    values = {name: str(next(iter(value.values()), "")) for name, value in typed.items()}
+    named = [f"{name}={value}" for name, value in values.items()]
+    yield from values.values()
+    yield from named
+    if len(values) > 1:
+        yield ",".join(values.values())
+        yield ",".join(named)
+
+
+def seconds_of(name: str, text: str) -> float | None:
+    """Unix seconds of a time in ISO 8601, UTC unless it says otherwise; None for "". Raises SettingsError."""
+    if not text:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise SettingsError(f"--{name} must be a time such as 2026-11-22 or 2026-11-22T10:00:00Z") from error
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()

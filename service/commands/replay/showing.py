@@ -1,0 +1,69 @@
+"""What a rehearsal finds, for people and for scripts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from ...pipeline.document_json import dump
+from ...sinks.dead_letters.dead_letter import portable
+from ...telemetry.logs import one_line
+from ..inspection import ABSENT, Difference
+from .rehearsal import Finding
+
+LONGEST: Final = 160
+"""Characters of a value in text; JSON has it whole."""
+
+
+def words_of(finding: Finding) -> Iterator[str]:
+    """Lines of text: one, and one more for each field that differs."""
+    place = f"{finding.target}/{finding.id}" if finding.id else finding.target
+    version = f"version {finding.version}" if finding.version is not None else ""
+    if finding.there is not None and finding.there != finding.version:
+        version += f", there is {finding.there}"
+    content = "" if finding.content is None else shown(finding.content)
+    note = "(superseded in its batch)" if finding.superseded else ""
+    parts = [finding.what, place, version.lstrip(", "), finding.route, content, note, finding.reason]
+    yield "  ".join(plain(part) for part in parts if part)
+    for field in finding.fields:
+        path = plain(field.path)
+        if field.held is ABSENT:
+            yield f"  + {path}: {shown(field.wanted)}"
+        elif field.wanted is ABSENT:
+            yield f"  - {path}: {shown(field.held)}"
+        else:
+            yield f"  ~ {path}: {shown(field.held)} -> {shown(field.wanted)}"
+
+
+def value_of(finding: Finding) -> dict[str, Any]:
+    """The same for a script: what is empty is left out, a field that is not there has no `old` or no `new`."""
+    found = {name: value for name, value in vars(finding).items() if value or (value == 0 and value is not False)}
+    if finding.content is not None:
+        found["content"] = json.loads(_text(finding.content))
+    if finding.fields:
+        found["fields"] = _pairs(finding.fields)
+    return found
+
+
+def _pairs(fields: Sequence[Difference]) -> dict[str, dict[str, Any]]:
+    pairs = {field.path: (("old", field.held), ("new", field.wanted)) for field in fields}
+    return {path: {name: value for name, value in pair if value is not ABSENT} for path, pair in pairs.items()}
+
+
+def shown(value: Any) -> str:
+    """A value as JSON in one line, shortened."""
+    text = _text(value).decode()
+    return plain(text if len(text) <= LONGEST else f"{text[:LONGEST]}…")
+
+
+def _text(value: Any) -> bytes:
+    try:
+        return dump(value)
+    except (RecursionError, TypeError, ValueError):  # it was rejected for that
+        return portable(value, 0)
+
+
+def plain(text: str) -> str:
+    """Text that stays in its line."""
+    return text if text.isprintable() else one_line(text)

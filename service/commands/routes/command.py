@@ -1,0 +1,193 @@
+"""`routes`: which there are, why a record goes where it goes, and a new one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any
+
+from ...bootstrap.application import App
+from ...bootstrap.selection import Chosen
+from ...context import Context
+from ...errors import SettingsError
+from ...routing import Names, Router
+from ...settings import setting
+from ..command import Command, Output, quietly, tell
+
+if TYPE_CHECKING:
+    from ...model import Record
+    from .explanation import Explanation, Step
+    from .listing import Listed
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `explain` looks at, and what `new` makes."""
+
+    record: str = setting(
+        "", "`explain`: a file of records, as replay reads it; - for standard input", env="STREAMDEX_RECORD"
+    )
+    number: int = setting(1, "`explain`: which record of the file", env="STREAMDEX_NUMBER", least=1)
+    table: str = setting("", "`new`: the table (logical name)", env="STREAMDEX_TABLE")
+    index: str = setting("", "`new`: the index; the table's name without it", env="STREAMDEX_INDEX")
+    key: tuple[str, ...] = setting(
+        (), "`new`: the table's key with its types, PK:S,SK:N; looked up without it", env="STREAMDEX_KEY"
+    )
+
+
+def routes(chosen: Chosen) -> int:
+    action, *names = chosen.configuration.operands
+    options = chosen.configuration.build(Options)
+    if (action == "new") != bool(names):
+        raise SettingsError("routes new takes the route's name, such as books" if action == "new" else UNKNOWN)
+    if action == "list":
+        return show_routes(chosen)
+    if action == "explain":
+        return explain_record(chosen, options)
+    if action == "new":
+        return new_route(chosen, names[0], options)
+    raise SettingsError(f"{UNKNOWN}, not {action!r}")
+
+
+UNKNOWN = "routes takes list, explain --record=FILE, or new NAME --table=TABLE"
+
+
+def show_routes(chosen: Chosen) -> int:
+    from .listing import listed
+
+    found = listed(Router(chosen.routes, Names(chosen.settings.names)))
+    rows = [cells_of(one) for one in found]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for one, row in zip(found, rows, strict=True):
+        words = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        tell(chosen, asdict(one), words.rstrip())
+    return 0
+
+
+def cells_of(one: Listed) -> tuple[str, ...]:
+    """A route's line, cell by cell."""
+    chosen = [f"{attribute}={pattern}" for attribute, pattern in one.where.items()]
+    chosen += [f"{one.prefix}…{one.suffix}"] if one.prefix or one.suffix else []
+    chosen += ["wants()"] if one.wants else []
+    targets = [f"index {one.index}"] if one.index else []
+    targets += [f"table {one.table}"] if one.table else []
+    targets += [f"database {one.database}"] if one.database else []
+    remarks = [f"ignores {', '.join(one.ignored)}"] if one.ignored else []
+    remarks += [f"dead letters: {', '.join(one.dead_letters)}"] if one.dead_letters else []
+    remarks += ["fetch"] if one.fetch else []
+    remarks += ["no versions"] if one.versions is None else []
+    return (
+        one.route,
+        " ".join([one.kind, one.source, *chosen]),
+        " ".join(one.events),
+        "-> " + ", ".join(targets),
+        "; ".join(remarks),
+    )
+
+
+def explain_record(chosen: Chosen, options: Options) -> int:
+    from .explanation import explain
+
+    if not options.record:
+        raise SettingsError("routes explain needs --record=FILE (- for standard input)")
+    with App(quietly(chosen), chosen.routes) as app:
+        record = record_of(app, options.record, options.number)
+        explanation = explain(record, app.router, app.hints, app.context)
+    tell(chosen, as_json(explanation), in_words(explanation, record))
+    return 0 if explanation.arrives else 1
+
+
+def record_of(app: App, where: str, number: int) -> Record:
+    """A record of a recording, counted from 1. Raises SettingsError where there are fewer."""
+    records = chain.from_iterable(recording.records() for recording in app.recordings([where]).read())
+    found = next(islice(records, number - 1, None), None)
+    if found is None:
+        raise SettingsError(f"{where} has no record {number}")
+    return found
+
+
+def as_json(explanation: Explanation) -> dict[str, Any]:
+    result = explanation.result
+    return {
+        "record": explanation.about,
+        "routes": [asdict(step) for step in explanation.steps],
+        "outcome": result.outcome.name if result else None,
+        "reason": result.reason if result else "",
+    }
+
+
+def in_words(explanation: Explanation, record: Record) -> str:
+    lines = headline(explanation.about)
+    for step in explanation.steps:
+        lines += lines_of(step, record)
+    if explanation.result:
+        lines.append(f"{explanation.result.outcome.name}: {explanation.result.reason}")
+    return "\n".join(lines)
+
+
+def headline(about: Mapping[str, Any]) -> list[str]:
+    """What the record is, and what orders it."""
+    if "undecodable" in about:
+        return [f"undecodable: {about['undecodable']}"]
+    place = f"table {about['table']}" if "table" in about else f"bucket {about['bucket']}"
+    order = "in the order of its stream" if about["ordered"] else "unordered"
+    number = about.get("sequence", about.get("sequencer")) or "none"
+    name = "sequence number" if "sequence" in about else "sequencer"
+    created = about["created"] or "unknown"
+    return [
+        f"{about['event']} of {place}, key {worded(about['key'])}",
+        f"  created {created}, {name} {number}, came {order}",
+    ]
+
+
+def lines_of(step: Step, record: Record) -> list[str]:
+    from .explanation import version_in_words
+
+    if not step.takes:
+        return [f"{step.route} does not take it: {step.reason}"]
+    lines = [f"{step.route} takes it"]
+    lines += [f"  only a hint, so what is there now is read first: {step.hint}"] if step.hint else []
+    lines += [f"  {step.reason}"] if step.reason else []
+    lines += [f"  id: {step.id}"] if step.id else []
+    lines += [f"  version: {version_in_words(step.version, record)}"]
+    for action in step.actions:
+        what = [worded(action[name]) for name in ("document", "item", "key") if name in action]
+        lines.append(" ".join([f"  {action['action']} -> {action['target']}", *what]))
+        lines += [f"    {name} reads this table" for name in action.get("read_by", ())]
+    return lines
+
+
+def worded(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def new_route(chosen: Chosen, name: str, options: Options) -> int:
+    from .scaffold import add, draft, key_of, parsed_key
+
+    names = Names(chosen.settings.names)
+    draft(name, options.table, {})  # a wrong name is told before a table is looked up
+    if options.key:
+        key = parsed_key(options.key)
+    else:
+        with Context(chosen.settings) as context:
+            key = key_of(context, names, options.table)
+    new = draft(name, options.table, key, options.index)
+    written = [str(path) for path in add(new, chosen.settings.routes, chosen.routes)]
+    lines = [f"wrote {path}" for path in written] or [f"{new.entry} is there already"]
+    tell(chosen, {"route": new.entry, "written": written}, "\n".join(lines))
+    return 0
+
+
+def command_options() -> Sequence[type]:
+    return [Options, Output]
+
+
+COMMAND = Command(
+    routes,
+    "list, explain --record=FILE, or new NAME --table=TABLE: what goes where, why, and a new route",
+    example="explain --record=tests/data/insert.json",
+    operands=("ACTION", "NAME?"),
+    options=command_options,
+)

@@ -1,0 +1,189 @@
+"""Why a record goes where it goes: which routes take it, and what they ask for. Nothing is written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from ...context import Context
+from ...errors import DecodeError, Halt
+from ...model import Change, ObjectRecord, Record, TableRecord, Undecodable
+from ...model.outcomes import worst
+from ...model.versions import EPOCH, UNORDERED, second_of
+from ...pipeline import SILENT, Outcome, Result, Write
+from ...pipeline.document_json import dump
+from ...pipeline.rereads import Hints
+from ...pipeline.route_calls import Task, ask, route
+from ...routing import BoundRoute, Delete, DeleteItem, Index, InsertRows, PutItem, Router, TableRoute, UpdateItem
+from ...routing.patterns import matches
+from ...routing.router import affix_test, where_test
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one route does with a record: why it does not take it (`reason`), or what it asks for.
+
+    `hint` says why what is there now would be read first, "" where the record is taken at its word. An action is
+    its name, its target and the document, item or key.
+    """
+
+    route: str
+    takes: bool
+    reason: str = ""
+    hint: str = ""
+    id: str = ""
+    version: int | None = None
+    actions: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A record, in words, and what becomes of it; `result` is None where it would be written."""
+
+    about: Mapping[str, Any]
+    steps: tuple[Step, ...]
+    result: Result | None
+
+    @property
+    def arrives(self) -> bool:
+        """Whether some route takes the record, and none rejects it."""
+        return self.result is None or (self.result.outcome is not Outcome.REJECTED and not self.result.unrouted)
+
+
+def explain(record: Record, router: Router, hints: Hints, context: Context) -> Explanation:
+    """Asks the routes about a record as it is; what would be read first is not, and nothing is written."""
+    tasks, about = route([record], router), _about(record)
+    if isinstance(record, Undecodable):
+        return Explanation(about, (), tasks[0].result)
+    record.drop_times_after(hints.now() + context.settings.clock_skew)
+    by_route = {task.bound: task for task in tasks if task.bound is not None}
+    steps = tuple(
+        _taken(by_route[bound], bound, record, hints, context, router)
+        if bound in by_route and not by_route[bound].results
+        else Step(bound.name, False, _refusal(by_route.get(bound), bound, record, router))
+        for bound in router.bound
+    )
+    results = [result for task in tasks for result in task.results]
+    return Explanation(about, steps, worst(results) if results else None)
+
+
+def version_in_words(version: int | None, record: Record) -> str:
+    """A version with what it is made of."""
+    if version is None:
+        return "none: the index keeps no versions"
+    if version == UNORDERED:
+        return "0: the record has no usable time or sequencer"
+    if isinstance(record, ObjectRecord):
+        return f"{version}: the sequencer {record.sequencer}"
+    seconds, low = second_of(version), version & 0xFFFF_FFFF
+    return f"{version}: {seconds} s since 2012 ({_time(EPOCH + seconds)}), then {low}"
+
+
+def _taken(task: Task, bound: BoundRoute, record: Change, hints: Hints, context: Context, router: Router) -> Step:
+    hint = hints.why(record, bound)
+    name = _id(bound, record)
+    version = record.version if bound.versioned else None
+    if isinstance(record, TableRecord) and record.event in bound.batched and not record.has_new:
+        return Step(bound.name, True, "its document is made of the item that is read", hint, name, version)
+    try:
+        ask([task], context, SILENT.step)
+    except Halt as halt:
+        unseen = f"what it asks for cannot be seen here: {halt}"
+        return Step(bound.name, True, unseen, hint, name, version)
+    if task.results:
+        return Step(bound.name, True, f"{task.result.outcome.name}: {task.result.reason}", hint, name, version)
+    return Step(bound.name, True, "", hint, name, version, tuple(_action(write, router) for write in task.writes))
+
+
+def _id(bound: BoundRoute, record: Change) -> str:
+    try:
+        return bound.document_id(record) if bound.index else ""
+    except DecodeError:  # asking the route says so
+        return ""
+
+
+def _action(write: Write, router: Router) -> dict[str, Any]:
+    """An action as it is shown. `read_by` names the routes that take the change of an item as their record."""
+    action = write.action
+    told: dict[str, Any] = {"action": write.kind, "target": write.target}
+    if isinstance(action, Index):
+        told["document"] = _plain(action.document)
+    elif isinstance(action, DeleteItem):
+        told["key"] = _plain(action.key)
+    elif isinstance(action, InsertRows):
+        told["statement"] = action.statement
+    elif not isinstance(action, Delete):
+        told["item"] = _plain(action.item)
+        if isinstance(action, UpdateItem):
+            told["create"] = action.create
+    readers = [bound.name for bound in router.listening_to("table", write.target)]
+    if readers and isinstance(action, PutItem | UpdateItem | DeleteItem):
+        told["read_by"] = readers
+    return told
+
+
+def _plain(value: Any) -> Any:
+    """The same as it is written; in words where it cannot be JSON."""
+    try:
+        return json.loads(dump(value))
+    except (RecursionError, TypeError, ValueError) as error:
+        return f"cannot be JSON: {error}"
+
+
+def _refusal(task: Task | None, bound: BoundRoute, record: Change, router: Router) -> str:
+    """Why a route does not take a record: the first thing that does not fit."""
+    if task is not None:  # the route itself failed when it was asked
+        return task.result.reason
+    return next(_misfits(bound, record, router))
+
+
+def _misfits(bound: BoundRoute, record: Change, router: Router) -> Iterator[str]:
+    kind = "table" if isinstance(bound.route, TableRoute) else "bucket"
+    what, pattern = {"table": "items of table", "bucket": "objects of bucket"}[kind], getattr(bound.route, kind)
+    actual = getattr(record, kind, None)
+    if actual is None:
+        yield f"it takes {what} {pattern}"
+        return
+    logical = router.names.logical(kind, actual)
+    if logical is None:
+        yield f"the setting names has another {kind} for {actual}"
+    elif not matches(pattern, logical):
+        yield f"{kind} {logical} is not {pattern}"
+    of: Any = bound.route
+    if isinstance(record, TableRecord):
+        yield from _misfits_of_key(of, record)
+    elif not affix_test(of.prefix, of.suffix)(record):
+        yield f"key {record.key} is not {of.prefix}…{of.suffix}"
+    if not of.wants(record):
+        yield "wants() said no"
+    if record.event in bound.ignored:
+        yield f"it ignores {record.event}"
+    yield f"it has no method for {record.event}"
+
+
+def _misfits_of_key(of: TableRoute, record: TableRecord) -> Iterator[str]:
+    for attribute, pattern in of.where.items():
+        if not where_test(attribute, pattern)(record):
+            there = record.typed_keys.get(attribute)
+            value = next(iter(there.values())) if isinstance(there, Mapping) and there else "nothing"
+            yield f"{attribute} = {value} does not match {pattern}"
+
+
+def _about(record: Record) -> dict[str, Any]:
+    if isinstance(record, Undecodable):
+        return {"undecodable": record.reason, "source": record.source, "identifier": record.identifier}
+    created = None if record.created is None else _time(record.created)
+    place: dict[str, Any]
+    if isinstance(record, ObjectRecord):
+        place = {"event": record.event, "bucket": record.bucket, "key": record.key, "sequencer": record.sequencer}
+    else:
+        number = record.sequence_number
+        place = {"event": record.event, "table": record.table, "key": record.typed_keys, "sequence": number}
+    return {**place, "created": created, "ordered": record.ordered}
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

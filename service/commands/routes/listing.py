@@ -1,0 +1,64 @@
+"""Which routes there are, what they match, and where what they return goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ...model import CREATED, DELETED
+from ...model.events import TABLE_EVENTS
+from ...routing import BoundRoute, BucketRoute, Router, TableRoute
+from ...routing.patterns import is_plain
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A route as it is registered, with the names that exist; a pattern stays as it is declared.
+
+    `kind` is table or bucket. `dead_letters` are the events that it has no method for and does not ignore.
+    """
+
+    route: str
+    kind: str
+    source: str
+    where: Mapping[str, str]
+    prefix: str
+    suffix: str
+    wants: bool
+    events: Sequence[str]
+    ignored: Sequence[str]
+    dead_letters: Sequence[str]
+    index: str
+    table: str
+    database: str
+    fetch: bool
+    versions: str | None
+
+
+def listed(router: Router) -> list[Listed]:
+    """The routes in the order that they are registered."""
+    return [_listed(bound, router) for bound in router.bound]
+
+
+def _listed(bound: BoundRoute, router: Router) -> Listed:
+    route = bound.route
+    kind = "table" if isinstance(route, TableRoute) else "bucket"
+    pattern: str = getattr(route, kind)
+    expected = TABLE_EVENTS if kind == "table" else {CREATED, DELETED}
+    return Listed(
+        route=bound.name,
+        kind=kind,
+        source=router.names.actual(kind, pattern) if is_plain(pattern) else pattern,
+        where=dict(route.where) if isinstance(route, TableRoute) else {},
+        prefix=route.prefix if isinstance(route, BucketRoute) else "",
+        suffix=route.suffix if isinstance(route, BucketRoute) else "",
+        wants=type(route).wants not in (TableRoute.wants, BucketRoute.wants),  # type: ignore[attr-defined]
+        events=sorted(bound.implemented),
+        ignored=sorted(bound.ignored),
+        dead_letters=sorted(expected - bound.implemented - bound.ignored),
+        index=bound.index,
+        table=bound.table,
+        database=bound.database,
+        fetch=route.fetch,
+        versions=route.versions,
+    )

@@ -1,0 +1,208 @@
+"""A new route: its module, its test, and its line in ROUTES."""
+
+from __future__ import annotations
+
+import importlib.util
+import keyword
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ...context import Context
+from ...errors import SettingsError
+from ...pipeline.error_outcomes import reaching
+from ...routing import Names, Route, Router, TableRoute
+from ...routing.declarations import INDEX_FORBIDDEN, KEY_TYPES
+from ...routing.patterns import is_plain
+from .registration import quoted, with_entry
+
+_PUBLIC: Final = __name__.partition(".")[0]
+"""`service`, or the name that it is installed under."""
+
+_TAKEN: Final = frozenset({"Delete", "Document", "Index", "Item", "TableRoute"})
+"""Names that the module or its test imports."""
+
+_VALUES: Final[Mapping[str, str]] = {"S": '"1"', "N": "1", "B": 'b"1"'}
+
+_MODULE: Final = '''\
+"""{title}"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from {public} import Document, Item, TableRoute
+
+
+class {name}(TableRoute):
+    """{title}"""
+
+    table: ClassVar = {table}
+    key: ClassVar = {key}
+    index: ClassVar = {index}
+
+    def document(self, item: Item) -> Document:
+        """What is found: every attribute but the key."""
+        return {{name: value for name, value in item.items() if name not in self.key}}
+'''
+
+_TEST: Final = '''\
+"""What an item becomes."""
+
+from __future__ import annotations
+
+{imports}
+
+ITEM = {item}
+
+
+def test_a_new_item_is_found_by_what_it_holds():
+    assert run({name}(), insert(ITEM)) == [Index({document})]
+
+
+def test_a_change_is_found():
+    assert run({name}(), modify(ITEM, {{**ITEM, {attribute}: "Dawn"}})) == [Index({changed})]
+
+
+def test_an_item_that_is_removed_is_found_no_longer():
+    assert run({name}(), remove(ITEM)) == [Delete()]
+'''
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a new route is called and where it reads and writes, all as logical names."""
+
+    module: str
+    name: str
+    table: str
+    key: Mapping[str, str]
+    index: str
+
+    @property
+    def entry(self) -> str:
+        """As in ROUTES."""
+        return f"{self.module}:{self.name}"
+
+
+def draft(name: str, table: str, key: Mapping[str, str], index: str = "") -> Draft:
+    """A route for the items of a table. Raises SettingsError for a name that no module can have."""
+    words = re.findall(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])", name)
+    module, kind = "_".join(words).lower(), "".join(word[:1].upper() + word[1:] for word in words)
+    if not re.fullmatch(r"[A-Za-z][\w-]*", name, re.ASCII) or keyword.iskeyword(module) or not words:
+        raise SettingsError(f"{name!r} is no name for a module: letters, digits and _, such as order_lines")
+    if not table:
+        raise SettingsError("a route needs a table: --table=NAME")
+    kind += "Route" if kind in _TAKEN else ""
+    return Draft(module, kind, table, key, index or index_name(table) or module)
+
+
+def index_name(table: str) -> str:
+    """The nearest name to a table's that an index can have; "" where there is none."""
+    allowed = "".join(c for c in table.lower() if c not in INDEX_FORBIDDEN + " ")
+    return allowed.strip("-_+.")
+
+
+def parsed_key(parts: Sequence[str]) -> dict[str, str]:
+    """The key in `PK:S,SK:N`. Raises SettingsError."""
+    pairs = [part.rpartition(":") for part in parts]
+    if not 1 <= len(pairs) <= 2 or not all(name and kind in KEY_TYPES for name, _, kind in pairs):
+        raise SettingsError("--key must be the table's key with its types, such as id:S or PK:S,SK:N")
+    return {name: kind for name, _, kind in pairs}
+
+
+def key_of(context: Context, names: Names, table: str) -> dict[str, str]:
+    """The key of a table that exists. Raises SettingsError where it does not, Halt and Unreachable."""
+    if not is_plain(table):
+        raise SettingsError(f"{table} is a pattern: say the tables' key, such as --key=id:S")
+    actual = names.actual("table", table)
+    with reaching(f"looking up the key of table {actual} (--key=id:S says it)"):
+        dynamodb = context.dynamodb
+        try:
+            found = dynamodb.describe_table(TableName=actual)["Table"]
+        except dynamodb.exceptions.ResourceNotFoundException:
+            raise SettingsError(f"there is no table {actual}: say its key, such as --key=id:S") from None
+    types = {entry["AttributeName"]: entry["AttributeType"] for entry in found["AttributeDefinitions"]}
+    return {entry["AttributeName"]: types[entry["AttributeName"]] for entry in found["KeySchema"]}
+
+
+def add(new: Draft, package: str, registered: Sequence[Route]) -> list[Path]:
+    """Writes the route, its test and its line in ROUTES; the files that it wrote, none if all was there.
+
+    The line comes last, so that what is registered is there; repeating what was interrupted finishes it. Raises
+    SettingsError, before anything is written, for a file that is there and says something else, and
+    DeclarationError for a route that clashes with one that is registered.
+    """
+    folder = _folder_of(package)
+    root = folder.parents[package.count(".")]
+    tests = root / "tests" / "unit" / package.rpartition(".")[2]
+    wanted = {
+        folder / f"{new.module}.py": module_text(new),
+        tests / f"test_{new.module}.py": text_of_test(new, package),
+    }
+    for path, text in wanted.items():
+        if path.exists() and path.read_text() != text:
+            raise SettingsError(f"{path} is there already, and stays as it is: choose another name")
+    listing = folder / "__init__.py"
+    before = listing.read_text()
+    after = with_entry(before, new.entry, str(listing))
+    if after != before:
+        Router([*registered, _route(new)])
+    written = [path for path in wanted if not path.exists()]
+    for path in written:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(wanted[path])
+    if after != before:
+        listing.write_text(after)
+        written.append(listing)
+    return written
+
+
+def module_text(new: Draft) -> str:
+    """The route's module."""
+    title = f"Items of the {new.table} table, searchable in the {new.index} index."
+    fits = len(title) <= 100 and not set(title) & set('"\\')
+    key = ", ".join(f"{quoted(name)}: {quoted(kind)}" for name, kind in new.key.items())
+    return _MODULE.format(
+        title=title if fits else "Items of a table, searchable in an index.",
+        public=_PUBLIC,
+        name=new.name,
+        table=quoted(new.table),
+        key=f"{{{key}}}",
+        index=quoted(new.index),
+    )
+
+
+def text_of_test(new: Draft, package: str) -> str:
+    """The route's test."""
+    attribute = quoted("title" if "title" not in new.key else "text")
+    key = "".join(f"{quoted(name)}: {_VALUES[kind]}, " for name, kind in new.key.items())
+    imports = [
+        f"from {package}.{new.module} import {new.name}",
+        f"from {_PUBLIC} import Delete, Index",
+        f"from {_PUBLIC}.testing import insert, modify, remove, run",
+    ]
+    return _TEST.format(
+        imports="\n".join(sorted(imports)),
+        name=new.name,
+        item=f'{{{key}{attribute}: "Dusk"}}',
+        document=f'{{{attribute}: "Dusk"}}',
+        changed=f'{{{attribute}: "Dawn"}}',
+        attribute=attribute,
+    )
+
+
+def _route(new: Draft) -> TableRoute:
+    """The route as its module would have it."""
+    members = {"table": new.table, "key": new.key, "index": new.index, "document": lambda self, item: item}
+    made: TableRoute = type(new.name, (TableRoute,), members)()
+    return made
+
+
+def _folder_of(package: str) -> Path:
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise SettingsError(f"there is no package {package!r} of routes here: set STREAMDEX_ROUTES")
+    return Path(spec.origin).parent

@@ -1,0 +1,31 @@
+"""`settings`: every setting as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..bootstrap.selection import Chosen
+from .command import Command, Output, tell
+
+
+def show_settings(chosen: Chosen) -> int:
+    rows = chosen.configuration.shown()
+    name_width = max(len(row.name) for row in rows)
+    value_width = max(len(row.value) for row in rows)
+    origin_width = max(len(row.origin) for row in rows)
+    for row in rows:
+        line = f"{row.name:{name_width}}  {row.value:{value_width}}  {row.origin:{origin_width}}  {row.variable}"
+        tell(chosen, vars(row), line)
+    return 0
+
+
+def options() -> Sequence[type]:
+    return [Output]
+
+
+COMMAND = Command(
+    show_settings,
+    "every setting, its value, where it came from, and its variable",
+    example="--config=config/streamdex.yml",
+    options=options,
+)

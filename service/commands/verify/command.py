@@ -1,0 +1,90 @@
+"""`verify`: whether indices and tables agree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ...bootstrap.application import App
+from ...bootstrap.selection import Chosen
+from ..command import Command, Output, counted, quietly, tell
+from ..progress import progress
+
+if TYPE_CHECKING:
+    from . import Finding
+
+
+def verify_tables(chosen: Chosen) -> int:
+    from ..backfill.loading import Scan
+    from ..tables import Which
+    from . import Manner, Patience, verify
+
+    build = chosen.configuration.build
+
+    def told(found: Finding, became: str) -> None:
+        tell(chosen, as_value(found, became), as_words(found, became))
+
+    as_json = build(Output).json
+    with (
+        App(quietly(chosen), chosen.routes) as app,
+        progress("verify", "items and documents", silent=as_json) as advance,
+    ):
+        ended = verify(app, build(Which), build(Scan), build(Manner), build(Patience).patience, told, advance)
+    tell(
+        chosen,
+        {
+            "items": ended.items,
+            "documents": ended.documents,
+            "refused": ended.refused,
+            "left": ended.left,
+            "mended": ended.mended,
+            "unverifiable": ended.unverifiable,
+        },
+        f"{counted(ended.items, 'item')} and {counted(ended.documents, 'document')}: {differing(ended.left)}"
+        + (f"; mended: {differing(ended.mended)}" if ended.mended else "")
+        + (f"; {counted(ended.refused, 'item')} that no document can be made of" if ended.refused else "")
+        + "".join(f"\nnot verified: {name}: {reason}" for name, reason in ended.unverifiable.items()),
+    )
+    return 1 if ended.left else 0
+
+
+def differing(kinds: Any) -> str:
+    return ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items())) or "no difference"
+
+
+def as_value(found: Finding, became: str) -> dict[str, Any]:
+    fields = {name: {"wanted": wanted, "found": there} for name, (wanted, there) in found.fields.items()}
+    key = {name: value.hex() if isinstance(value, bytes) else value for name, value in found.key.items()}
+    return {
+        "kind": found.kind.value,
+        "index": found.index,
+        "id": found.id,
+        "route": found.route,
+        "key": {
+            name: value if isinstance(value, int | float | str) else str(value) for name, value in key.items()
+        },
+        "fields": fields,
+        "version": found.version,
+        "became": became,
+    }
+
+
+def as_words(found: Finding, became: str) -> str:
+    fields = f"  {', '.join(found.fields)}" if found.fields else ""
+    return f"{found.kind.value:9} {found.index}/{found.id}{fields}" + (f"  ({became})" if became else "")
+
+
+def options() -> Sequence[type]:
+    from ..backfill.loading import Scan
+    from ..tables import Which
+    from . import Manner, Patience
+
+    return [Which, Scan, Manner, Patience, Output]
+
+
+COMMAND = Command(
+    verify_tables,
+    "compare tables with their indices, and mend what differs with --repair",
+    example="--table=images --repair",
+    options=options,
+)

@@ -1,0 +1,85 @@
+"""Makes documents what their items make them, while the streams are live."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from ...context import Context
+from ...model import TableRecord
+from ...model.serializer import typed
+from ...model.versions import MARGIN, stream_version
+from ...pipeline import Outcome, Result
+from ...pipeline.error_outcomes import reaching
+from ...routing import BoundRoute, Router
+from ...sources.scan import describe
+from ..index_documents import stored
+from ..tables import Service
+from .findings import Kind, Verdict
+from .suspects import Suspect, Suspects, keyed
+
+MENDED: Final = "mended"
+TRIES: Final = 3
+
+
+def repair(service: Service, faults: Sequence[Suspect], suspects: Suspects) -> list[str]:
+    """Writes each document anew from its item, and says what became of it: MENDED, or why it is not.
+
+    Its version is read first, then the item, and that is written at the version, or at that of a backfill if it is
+    higher: whatever changes after the reading wins. What meets a higher version, as of a deletion, is read once
+    more and written at that. Raises Halt and Unreachable.
+    """
+    ends = dict.fromkeys(range(len(faults)), "")
+    at = [0] * len(faults)
+    for _ in range(TRIES):
+        rest = [place for place, end in ends.items() if not end]
+        results = _write(service, [faults[place] for place in rest], [at[place] for place in rest])
+        verdicts = suspects.verdicts([faults[place] for place in rest])
+        for place, result, verdict in zip(rest, results, verdicts, strict=True):
+            at[place] = result.conflict or 0
+            ends[place] = _end(result, verdict)
+    return [end or "not mended: it keeps changing" for end in ends.values()]
+
+
+def _end(result: Result, verdict: Verdict | None) -> str:
+    """What became of a document; "" where it is worth another try."""
+    if verdict is None:
+        return MENDED
+    kind, fields = verdict
+    if kind is Kind.NEWER and not fields:
+        return "not mended: its version is of a time to come; rebuild the index"
+    return "" if result.outcome in (Outcome.APPLIED, Outcome.STALE) else f"not mended: {result.reason}"
+
+
+def _write(service: Service, faults: Sequence[Suspect], at: Sequence[int]) -> list[Result]:
+    """Writes what the items make, at these versions at the least."""
+    there = stored(service.context, [(fault.bound.index, fault.id) for fault in faults])
+    results: dict[int, Result] = {}
+    by_route: dict[BoundRoute, list[int]] = {}
+    for place, fault in enumerate(faults):
+        by_route.setdefault(fault.bound, []).append(place)
+    tables = {fault.record.table for fault in faults}
+    dated = {table: stream_version(describe(service.context, table).now - MARGIN, None) for table in tables}
+    for bound, group in by_route.items():
+        records: list[TableRecord] = []
+        for place in group:
+            record = faults[place].record
+            version = max(at[place], there[place].version or 0, dated[record.table])
+            records.append(keyed(record.source, typed(record.keys), version))
+        report = service.loader_of([bound], hints=True).dispatch(records, "repair")
+        results |= zip(group, report.results, strict=True)
+    return [results[place] for place in range(len(faults))]
+
+
+def delete_stray(context: Context, router: Router, index: str, name: str) -> str:
+    """Deletes a document whose id is that of no item; what became of it."""
+    versioned = all(bound.versioned for bound in router.bound if bound.index == index)
+    (there,) = stored(context, [(index, name)])
+    if there.source is None:
+        return MENDED
+    version = max(there.version or 0, stream_version(time.time() - MARGIN, None))
+    parameters = {"version": version, "version_type": "external_gte"} if versioned else {}
+    with reaching("the search server"):
+        context.search.delete(index=index, id=name, params=parameters)
+    return MENDED

@@ -1,0 +1,160 @@
+"""Documents that differ at first sight: looked at again, until it is clear whether that is a fault."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any, Final
+
+from ...context import Context
+from ...errors import Retry
+from ...model import MODIFY, TableRecord
+from ...pipeline.error_outcomes import reaching
+from ...routing import BoundRoute, Router
+from ...sources.current_state import Lookups
+from ..index_documents import stored
+from .documents import Busy, Wanted, wanted
+from .findings import Finding, Verdict, compare
+
+CHANGES: Final = 10
+"""Times that an item may change while it is looked at, before it is left alone."""
+
+AT_ONCE: Final = 100
+MOST: Final = 5000
+"""Suspects that are held before they are looked at."""
+
+
+@dataclass
+class Suspect:
+    """A document that may be wrong. Its item has been as `image` says since a time of the clock."""
+
+    bound: BoundRoute
+    record: TableRecord
+    id: str
+    image: Mapping[str, Any] | None
+    since: float
+    changes: int = 0
+
+
+@dataclass(frozen=True)
+class State:
+    """An item as it was just read (None if it is gone), the version of its document, and how that differs."""
+
+    image: Mapping[str, Any] | None
+    version: int | None
+    verdict: Verdict | None
+
+
+class Suspects:
+    """Holds suspects, and tells those that stay wrong for `patience` seconds while their item stays as it is.
+
+    What is put right in that time was on its way; what changes all the time is no fault either.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        router: Router,
+        patience: float,
+        told: Callable[[Sequence[tuple[Finding, Suspect]]], None],
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ):
+        self._context = context
+        self._router = router
+        self._patience = patience
+        self._told = told
+        self._clock = clock
+        self._sleep = sleep
+        self._lookups = Lookups(context)
+        self._held: list[Suspect] = []
+        self._lock = Lock()
+
+    def add(self, suspects: Iterable[Suspect]) -> None:
+        """Holds suspects; with too many, waits until it is clear of most what they are."""
+        with self._lock:
+            self._held += suspects
+            while len(self._held) > MOST:
+                self._look()
+
+    def clear(self) -> None:
+        """Waits until it is clear of all."""
+        with self._lock:
+            while self._held:
+                self._look()
+
+    def verdicts(self, suspects: Sequence[Suspect]) -> list[Verdict | None]:
+        """How documents differ from their items at this moment; None for one that does not."""
+        return [state.verdict for state in self._see(suspects)]
+
+    def _look(self) -> None:
+        """Looks at each once more, after a pause."""
+        self._sleep(min(max(self._patience / 10, 0.05), 2.0))
+        rest: list[Suspect] = []
+        for begin in range(0, len(self._held), AT_ONCE):
+            group = self._held[begin : begin + AT_ONCE]
+            try:
+                rest += self._look_at(group)
+            except (Busy, Retry):
+                rest += group
+        self._held = rest
+
+    def _look_at(self, group: Sequence[Suspect]) -> list[Suspect]:
+        """Those of which it is not clear yet."""
+        rest, faults = [], []
+        for suspect, state in zip(group, self._see(group), strict=True):
+            if state.verdict is None:
+                continue
+            now = self._clock()
+            if state.image != suspect.image:
+                suspect.image, suspect.since = state.image, now
+                suspect.changes += 1
+            if now - suspect.since < self._patience:
+                if suspect.changes < CHANGES:
+                    rest.append(suspect)
+                continue
+            kind, fields = state.verdict
+            bound = suspect.bound
+            found = Finding(kind, bound.index, suspect.id, bound.name, suspect.record.keys, fields, state.version)
+            faults.append((found, suspect))
+        if faults:
+            self._told(faults)
+        return rest
+
+    def _see(self, group: Sequence[Suspect]) -> list[State]:
+        """Reads the items, and then the documents."""
+        with reaching("reading items as they are now"):
+            images = self._lookups.items([suspect.record for suspect in group])
+        there = [
+            suspect.record.as_now(image, suspect.record.version)
+            for suspect, image in zip(group, images, strict=True)
+            if image is not None
+        ]
+        makes, _ = wanted(there, self._router, self._context)
+        sources = {(one.index, one.id): one.source for one in makes}
+        places = [(suspect.bound.index, suspect.id) for suspect in group]
+        now = time.time()
+        return [
+            State(
+                image,
+                found.version,
+                compare(sources.get(place), found, suspect.record.version, now, suspect.bound.versioned),
+            )
+            for suspect, image, place, found in zip(
+                group, images, places, stored(self._context, places), strict=True
+            )
+        ]
+
+
+def suspect_of(one: Wanted, now: float) -> Suspect:
+    """A suspect of what was read."""
+    return Suspect(one.bound, one.record, one.id, one.record.raw["dynamodb"].get("NewImage"), now)
+
+
+def keyed(stream: str, key: Mapping[str, Any], version: int) -> TableRecord:
+    """A record of nothing but a typed key, for an item that is to be read."""
+    record = TableRecord({"eventName": MODIFY, "eventSourceARN": stream, "dynamodb": {"Keys": key}})
+    record.version = version
+    return record

@@ -1,0 +1,232 @@
+"""Tables against indices: both are streamed, and what differs is looked at again before it is told."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from threading import Event, Lock
+from typing import Final
+
+from ...checkpoints.stores import Unkept
+from ...errors import DecodeError, Halt
+from ...model import INSERT, MODIFY, REMOVE
+from ...model.versions import MARGIN, stream_version
+from ...pipeline import Batch, Outcome, Report, Result
+from ...pipeline.error_outcomes import reaching
+from ...routing import BoundRoute, Router, TableRoute
+from ...routing.router import has_place
+from ...sinks.opensearch.alias_targets import look
+from ...sources.partitions import PartSource
+from ...sources.scan import ReadPace, Table, describe, segments_of
+from ..backfill.loading import Scan
+from ..index_documents import stored
+from ..rebuild.rollover import problem_of, remedy_of
+from ..tables import Service, Which, chosen
+from ..work import work_off
+from .documents import ids, wanted
+from .findings import Finding, Kind, compare
+from .manner import Manner
+from .repair import MENDED, delete_stray, repair
+from .seen import Seen
+from .suspects import Suspect, Suspects, keyed, suspect_of
+
+DONE: Final = Result(Outcome.SKIPPED, "verified")
+
+
+@dataclass
+class Verified:
+    """What was found: how many items and documents were looked at, how many differ by kind and were not mended.
+
+    `unverifiable` holds why a route, or the documents of an index without items, could not be looked at, and
+    `refused` how many items their own route or the index's rules refuse.
+    """
+
+    items: int = 0
+    documents: int = 0
+    refused: int = 0
+    left: Counter[str] = field(default_factory=Counter)
+    mended: Counter[str] = field(default_factory=Counter)
+    unverifiable: dict[str, str] = field(default_factory=dict)
+
+
+def verify(
+    service: Service,
+    which: Which,
+    scan: Scan,
+    manner: Manner,
+    patience: float,
+    told: Callable[[Finding, str], None],
+    advance: Callable[[int], None],
+) -> Verified:
+    """Compares the tables that are meant with their indices.
+
+    `patience` is in seconds. `told` is given each finding with what became of it: "" where nothing was done,
+    "mended", or why it could not be; `advance` how many more items and documents were looked at. Raises
+    SettingsError, Halt and Unreachable.
+    """
+    return Verification(service, scan, manner, patience, told, advance).run(chosen(service, which))
+
+
+class Verification:
+    """One run of it."""
+
+    def __init__(
+        self,
+        service: Service,
+        scan: Scan,
+        manner: Manner,
+        patience: float,
+        told: Callable[[Finding, str], None],
+        advance: Callable[[int], None],
+    ):
+        self.found = Verified()
+        self._service = service
+        self._scan = scan
+        self._manner = manner
+        self._share = manner.share
+        self._patience = patience
+        self._told = told
+        self._advance = advance
+        self._lock = Lock()
+
+    def run(self, tables: Mapping[str, Sequence[BoundRoute]]) -> Verified:
+        check_aliases(self._service, {bound.index for routes in tables.values() for bound in routes})
+        with ExitStack() as stack:
+            seen: dict[str, Seen] = {}
+            looked: list[tuple[Table, Router, Suspects]] = []
+            for name, routes in tables.items():
+                known = self._verifiable(routes)
+                if not known:
+                    continue
+                table = describe(self._service.context, name)
+                router = Router([bound.route for bound in known], self._service.router.names)
+                suspects = self._suspects(router)
+                for bound in router.bound:
+                    if bound.index not in seen:
+                        seen[bound.index] = stack.enter_context(Seen())
+                self._read_table(table, router, suspects, seen)
+                looked.append((table, router, suspects))
+                suspects.clear()
+            for index, known_ids in seen.items():
+                self._read_index(index, known_ids, looked)
+            for _, _, suspects in looked:
+                suspects.clear()
+        return self.found
+
+    def _verifiable(self, routes: Sequence[BoundRoute]) -> list[BoundRoute]:
+        for bound in routes:
+            if not {INSERT, MODIFY} <= bound.batched:
+                self.found.unverifiable[bound.name] = "it has insert() or modify() of its own"
+        return [bound for bound in routes if bound.name not in self.found.unverifiable]
+
+    def _read_table(self, table: Table, router: Router, suspects: Suspects, seen: Mapping[str, Seen]) -> None:
+        stopping = Event()
+        pace = ReadPace(self._scan.read_units, sleep=stopping.wait)
+        parts = segments_of(self._service.context, table, self._scan.segments, pace, self._share)
+        source = PartSource(f"scan of table {table.name}", parts, len(parts), Unkept(), "verify", stopping)
+
+        def work(batch: Batch) -> Report:
+            self._compare(batch, router, suspects, seen)
+            self._advance(len(batch.records))
+            with self._lock:
+                self.found.items += len(batch.records)
+            return Report([DONE] * len(batch.records))
+
+        work_off(source, work, stopping)
+
+    def _compare(self, batch: Batch, router: Router, suspects: Suspects, seen: Mapping[str, Seen]) -> None:
+        makes, failed = wanted(batch.records, router, self._service.context)
+        with self._lock:
+            self.found.refused += sum(1 for task in failed if task.result.outcome is Outcome.REJECTED)
+        by_index: dict[str, list[str]] = {}
+        for one in makes:
+            if one.source is not None:
+                by_index.setdefault(one.index, []).append(one.id)
+        for index, names in by_index.items():
+            seen[index].add(names)
+        now = time.time()
+        there = stored(self._service.context, [(one.index, one.id) for one in makes])
+        suspects.add(
+            suspect_of(one, time.monotonic())
+            for one, found in zip(makes, there, strict=True)
+            if compare(one.source, found, one.record.version, now, one.bound.versioned)
+        )
+
+    def _read_index(self, index: str, seen: Seen, looked: Sequence[tuple[Table, Router, Suspects]]) -> None:
+        """Looks for documents without an item: of all that fill the index, or of a sample."""
+        reason = self._unknown_owners(index, [router for _, router, _ in looked])
+        if reason:
+            self.found.unverifiable[f"index {index}"] = reason
+            return
+        for names in ids(self._service.context, index):
+            self.found.documents += len(names)
+            self._advance(len(names))
+            chance = names if self._share == 1 else [name for name in names if random.random() < self._share]  # noqa: S311
+            seen.add_others(chance)
+        for name in seen.only_others():
+            self._suspect(index, name, looked)
+
+    def _unknown_owners(self, index: str, routers: Sequence[Router]) -> str:
+        """Why nobody can say which of an index's documents have no item; "" where that can be said."""
+        verified = {bound.name for router in routers for bound in router.bound if bound.index == index}
+        owners = [bound for bound in self._service.router.bound if bound.index == index]
+        strangers = [bound.name for bound in owners if bound.name not in verified]
+        if strangers:
+            return f"{', '.join(strangers)} fills it too, and was not verified: its documents are not told apart"
+        silent = [bound.name for bound in owners if REMOVE not in bound.implemented]
+        own = [b.name for b in owners if getattr(type(b.route), "remove", None) is not TableRoute.remove]
+        if silent or own:
+            return f"{', '.join(dict.fromkeys([*silent, *own]))} decides itself what becomes of removed items"
+        return ""
+
+    def _suspect(self, index: str, name: str, looked: Sequence[tuple[Table, Router, Suspects]]) -> None:
+        """Holds a document that no item was seen of; one that can be of no item is a fault at once."""
+        for table, router, suspects in looked:
+            for bound in router.bound:
+                if bound.index != index:
+                    continue
+                try:
+                    key = bound.typed_key(name)
+                except DecodeError as error:
+                    self._fault(Finding(Kind.GHOST, index, name, bound.name, {}), f"not mended: {error}")
+                    return
+                if key is None or key[0] not in ("", table.name):
+                    continue
+                record = keyed(table.stream, key[1], stream_version(table.now - MARGIN, None))
+                if has_place(bound.route, record):
+                    suspects.add([Suspect(bound, record, name, None, time.monotonic())])
+                    return
+        became = (
+            delete_stray(self._service.context, self._service.router, index, name) if self._manner.repair else ""
+        )
+        self._fault(Finding(Kind.GHOST, index, name, "", {}), became)
+
+    def _suspects(self, router: Router) -> Suspects:
+        """What holds the suspects of some routes; what stays wrong is mended where that is wanted, and told."""
+
+        def judged(faults: Sequence[tuple[Finding, Suspect]]) -> None:
+            ends = [""] * len(faults)
+            if self._manner.repair:
+                ends = repair(self._service, [suspect for _, suspect in faults], suspects)
+            for (fault, _), became in zip(faults, ends, strict=True):
+                self._fault(fault, became)
+
+        suspects = Suspects(self._service.context, router, self._patience, judged)
+        return suspects
+
+    def _fault(self, fault: Finding, became: str) -> None:
+        (self.found.mended if became == MENDED else self.found.left)[fault.kind.value] += 1
+        self._told(fault, became)
+
+
+def check_aliases(service: Service, indices: Iterable[str]) -> None:
+    """Raises Halt for an alias on several indices: a document that is found twice has no one state to compare."""
+    with reaching("the search server"):
+        targets = look(service.context, indices)
+    for target in targets.values():
+        if target.others:
+            raise Halt(f"the alias {target.name}: {problem_of(target)}. To mend it, {remedy_of(target)}")

@@ -1,0 +1,209 @@
+"""A change of one item of one DynamoDB table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Final, TypeAlias
+
+from ..errors import DecodeError
+from .dynamodb_json import read_item
+from .events import INSERT
+from .versions import MARGIN, UNORDERED, is_ranked, stream_version
+
+Item: TypeAlias = dict[str, Any]
+
+_EXACT: Final = 2**53
+
+
+class TableRecord:
+    """A stream record, as boto3's `get_records` or a Lambda event has it.
+
+    `event` is INSERT, MODIFY or REMOVE. `keys`, `new` and `old` are the item's key and its images as Python
+    values (an image that the stream's view leaves out is None), read when first asked for: each raises
+    DecodeError when a value cannot be read. `identifier` is what the source calls the record when
+    it has to come again; `raw` is the record as it came, never changed. `ordered` says whether it came in the
+    order of its stream, and not through a queue; `shard` is the one that it was read from, "" where nobody says.
+    """
+
+    __slots__ = (
+        "_images",
+        "created",
+        "event",
+        "identifier",
+        "ordered",
+        "raw",
+        "sequence_number",
+        "shard",
+        "source",
+        "table",
+        "typed_keys",
+        "version",
+    )
+
+    def __init__(
+        self, raw: Mapping[str, Any], *, source: str = "", identifier: str | None = None, shard: str = ""
+    ):
+        """Reads the frame of a record. `source` is the stream's ARN where the record does not say.
+
+        Raises DecodeError for a record without event name, table or keys.
+        """
+        try:
+            change = raw["dynamodb"]
+            self.event: str = raw["eventName"]
+            self.typed_keys: Mapping[str, Any] = change["Keys"]
+            number = change.get("SequenceNumber", "")
+        except (AttributeError, KeyError, TypeError) as error:
+            raise DecodeError(f"a stream record without {error}") from None
+        keyed = type(self.typed_keys) is dict or isinstance(self.typed_keys, Mapping)
+        if not keyed or not isinstance(self.event, str):
+            raise DecodeError("a stream record whose eventName is no text or whose Keys are no map")
+        self.raw = raw
+        self.shard = shard
+        said = raw.get("eventSourceARN")
+        self.source = source = said if isinstance(said, str) and said else source
+        self.table = table_of(source)
+        self.sequence_number = number = number if isinstance(number, str) else ""
+        self.ordered = identifier is None
+        self.identifier = number if identifier is None else identifier
+        self.created = created = to_seconds(change.get("ApproximateCreationDateTime"))
+        self.version = stream_version(created, to_sequence(number))
+        self._images: dict[str, Item | None] = {}
+
+    @property
+    def sequence(self) -> int | None:
+        """The sequence number as a number; None where the record has none."""
+        return to_sequence(self.sequence_number)
+
+    @property
+    def ranked(self) -> bool:
+        """Whether its version alone orders it among the changes of its second."""
+        return is_ranked(self.created, self.sequence)
+
+    @property
+    def subject(self) -> tuple[str, str]:
+        """What changed: the same for two records of one item."""
+        keys = self.typed_keys
+        parts = []
+        for name in keys if len(keys) == 1 else sorted(keys):
+            typed = keys[name]
+            text = typed.get("S") if type(typed) is dict else None
+            # Nearly all keys are text, and repr takes ten times as long.
+            parts.append(f"{len(text)}:{text}" if type(text) is str else repr(typed))
+        return self.table, "".join(parts)
+
+    @property
+    def keys(self) -> Item:
+        found = self._image("Keys")
+        assert found is not None  # __init__ saw that there are keys
+        return found
+
+    @property
+    def new(self) -> Item | None:
+        return self._image("NewImage")
+
+    @property
+    def old(self) -> Item | None:
+        return self._image("OldImage")
+
+    @property
+    def has_new(self) -> bool:
+        """Whether the record holds the item as it was after the change."""
+        return self.raw["dynamodb"].get("NewImage") is not None
+
+    def as_now(self, image: Mapping[str, Any] | None, version: int) -> TableRecord:
+        """The same record of the item as it is now: `image` is its typed attributes, None if it is gone."""
+        change = {
+            name: part for name, part in self.raw["dynamodb"].items() if name not in ("NewImage", "OldImage")
+        }
+        event = "REMOVE"
+        if image is not None:
+            change["NewImage"] = image
+            event = self.event if self.event in ("INSERT", "MODIFY") else "MODIFY"
+        raw = {**self.raw, "eventName": event, "dynamodb": change}
+        found = TableRecord(raw, source=self.source, identifier=self.identifier, shard=self.shard)
+        found.ordered, found.version = self.ordered, version
+        return found
+
+    def drop_times_after(self, latest: float) -> bool:
+        """Take time and version from a record that claims a time after `latest` (Unix seconds). True if it did."""
+        if self.created is None or self.created <= latest:
+            return False
+        self.created, self.version = None, UNORDERED
+        return True
+
+    @property
+    def expired(self) -> bool:
+        """Whether DynamoDB removed the item by its time to live.
+
+        Source: "DynamoDB Streams and Time to Live": userIdentity says the principal dynamodb.amazonaws.com;
+        boto3 writes its fields in capitals, Lambda does not.
+        """
+        identity = self.raw.get("userIdentity")
+        if not isinstance(identity, Mapping):
+            return False
+        principal = identity.get("principalId", identity.get("PrincipalId"))
+        return self.event == "REMOVE" and principal == "dynamodb.amazonaws.com"
+
+    def read_new(self) -> Item | None:
+        """The same as `new`, without keeping what is read: it has a hundred times the size of its text."""
+        return self._images["NewImage"] if "NewImage" in self._images else self._read("NewImage")
+
+    def _image(self, name: str) -> Item | None:
+        if name not in self._images:
+            self._images[name] = self._read(name)
+        return self._images[name]
+
+    def _read(self, name: str) -> Item | None:
+        image = self.raw["dynamodb"].get(name)
+        try:
+            return None if image is None else read_item(image)
+        except DecodeError as error:
+            raise DecodeError(f"{name}{error}") from None
+
+    def __repr__(self) -> str:
+        return f"TableRecord({self.event} {self.table} {self.identifier})"
+
+
+def scanned(item: Mapping[str, Any], keys: Iterable[str], stream: str, read_at: float) -> TableRecord:
+    """The record of a typed item that a consistent scan found, to be loaded while its stream is live.
+
+    `read_at` is the server's time in Unix seconds before the page was read. The version is that time less MARGIN:
+    whatever changed since has a higher one, and nothing that the scan could have missed has a lower one.
+    """
+    change = {
+        "ApproximateCreationDateTime": int(read_at - MARGIN),
+        "Keys": {name: item[name] for name in keys},
+        "NewImage": item,
+    }
+    return TableRecord({"eventName": INSERT, "eventSourceARN": stream, "dynamodb": change})
+
+
+@lru_cache(maxsize=1024)
+def table_of(stream: str) -> str:
+    """The table's name in the ARN of its stream, `arn:…:table/NAME/stream/LABEL`. Raises DecodeError."""
+    _, found, rest = stream.partition(":table/")
+    name = rest.partition("/")[0]
+    if not found or not name:
+        raise DecodeError("a stream record that does not say its stream (eventSourceARN)")
+    return name
+
+
+def to_sequence(text: str) -> int | None:
+    """A sequence number as a number; None for what is none."""
+    return int(text) if text.isdecimal() and text.isascii() and len(text) <= 40 else None
+
+
+def to_seconds(time: Any) -> float | None:
+    """Unix seconds of what ApproximateCreationDateTime holds: a number (Lambda) or a datetime (boto3)."""
+    if type(time) is float or (type(time) is int and abs(time) < _EXACT):
+        return float(time)
+    if isinstance(time, datetime):
+        return time.timestamp()
+    if isinstance(time, int | float) and not isinstance(time, bool):
+        try:
+            return float(time)
+        except OverflowError:
+            return None
+    return None

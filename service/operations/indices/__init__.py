@@ -1,1 +1,0 @@
-"""Indices as code: what routes declare of them, compared with what is there."""

@@ -1,0 +1,29 @@
+"""The pipeline: from records over routes to sinks and outcomes. It does no I/O of its own."""
+
+from __future__ import annotations
+
+from ..model.outcomes import Outcome, Report, Result
+from .dispatcher import Dispatcher
+from .observers import SILENT, Dispatched, Observer, Observers, Request
+from .protocols import Batch, Dispatches, Lag, Letter, LetterStore, Sink, Sinks, Source, Write
+
+__all__ = [
+    "SILENT",
+    "Batch",
+    "Dispatched",
+    "Dispatcher",
+    "Dispatches",
+    "Lag",
+    "Letter",
+    "LetterStore",
+    "Observer",
+    "Observers",
+    "Outcome",
+    "Report",
+    "Request",
+    "Result",
+    "Sink",
+    "Sinks",
+    "Source",
+    "Write",
+]

@@ -1,0 +1,208 @@
+"""The straight line: a batch of records in, one outcome for each out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, count
+
+from ..context import Context
+from ..errors import Halt
+from ..model import Record, TableRecord
+from ..model.outcomes import APPLIED, NOT_SENT, PATIENCE, UNSETTLED, Outcome, Report, Result, worst
+from ..routing import InsertRows, Router
+from .batch_parts import parts_of
+from .clock_skew import drop_future_times
+from .newest_writes import write_newest
+from .observers import Dispatched, Observer
+from .prefetch import Ahead, Meanwhile
+from .protocols import Letter, LetterStore, Sinks, Write
+from .rereads import ROUNDS, Hints
+from .retry_policy import Patience
+from .route_calls import SEARCHES, Task, ask, route
+from .stuck_records import StuckRecords, conclude, dead_letter_undelivered, note_failures
+
+
+class Dispatcher:
+    """Hands records to their routes and what these ask for to the sinks.
+
+    It keeps nothing between batches but how often old records have failed."""
+
+    def __init__(
+        self,
+        router: Router,
+        *,
+        sinks: Sinks,
+        letters: LetterStore,
+        observer: Observer,
+        context: Context,
+        hints: Hints,
+        patience: Patience | None = None,
+    ):
+        self._router = router
+        self._sinks = sinks
+        self._letters = letters
+        self._observer = observer
+        self._context = context
+        self._hints = hints
+        self._stuck = StuckRecords(hints.age, context.settings.retry_for)
+        self._clock_skew = context.settings.clock_skew
+        self._patience = patience or Patience(context.settings.retry_time)
+
+    def dispatch(
+        self,
+        batch: Sequence[Record],
+        source: str = "",
+        context: Context | None = None,
+        *,
+        within: float = math.inf,
+        comes_again: bool = True,
+        meanwhile: Meanwhile | None = None,
+    ) -> Report:
+        """Carries a batch out. Every record has one result in the report, in the batch's order.
+
+        What may succeed later is tried again for as long as the setting `retry_time`, the context and `within`
+        (seconds) allow. Then it is left to its source or, where the source delivers nothing again (not
+        `comes_again`), kept as an exhausted dead letter. What there is to do `meanwhile` may be done, once, while
+        one waits for the search server. Raises Halt when every record would fail: then nothing may be
+        acknowledged.
+        """
+        if not batch:
+            return Report([])
+        with self._observer.step("batch", source, batch):
+            return self._carry_out(batch, source, context or self._context, within, comes_again, meanwhile)
+
+    def _carry_out(
+        self,
+        batch: Sequence[Record],
+        source: str,
+        context: Context,
+        within: float,
+        comes_again: bool,
+        meanwhile: Meanwhile | None,
+    ) -> Report:
+        began = self._patience.clock()
+        pauses = self._patience.pauses(min(within, context.remaining_time()))
+        drop_future_times(batch, source, self._hints.now() + self._clock_skew)
+        tasks = route(batch, self._router)
+        try:
+            with context.timed():
+                self._work_off(tasks, pauses, context, meanwhile)
+        except Halt as halt:
+            if not comes_again:  # who calls does not wait until it is mended
+                for task in tasks:
+                    task.results = task.results or [Result(Outcome.RETRY, str(halt))]
+                self._end(len(batch), source, tasks, context, began, comes_again)
+            raise
+        return self._end(len(batch), source, tasks, context, began, comes_again)
+
+    def _end(
+        self, size: int, source: str, tasks: Sequence[Task], context: Context, began: float, comes_again: bool
+    ) -> Report:
+        """Keeps what can never succeed, or never comes again, and tells what became of the batch. Raises Halt."""
+        if not comes_again:
+            dead_letter_undelivered(tasks)
+        with context.timed():
+            letters = self._store_rejected(tasks)
+        report = Report(_results(size, tasks))
+        seconds = self._patience.clock() - began
+        self._observer.dispatched(Dispatched(source, report, tasks, letters, seconds))
+        return report
+
+    def _store_rejected(self, tasks: Sequence[Task]) -> list[Letter]:
+        """Keeps what can never succeed as dead letters, and gives these. Raises Halt, and LeaseLost."""
+        letters = [
+            Letter(task.record, task.route, task.result)
+            for task in tasks
+            if task.result.outcome is Outcome.REJECTED
+        ]
+        if letters:
+            self._context.check()
+            self._letters.store(letters)
+        return letters
+
+    def _work_off(
+        self, tasks: Sequence[Task], pauses: Iterator[float], context: Context, meanwhile: Meanwhile | None
+    ) -> None:
+        """Tries the tasks; what failed and may succeed later again, while there is time."""
+        pending = [task for task in tasks if not task.results]
+        for tries in count(1):
+            self._try(pending, context, meanwhile if tries == 1 else None)
+            pending = [task for task in pending if not task.result.outcome.done]
+            note_failures(pending)
+            pause = next(pauses, None) if pending else None
+            if pause is None:
+                if pending or self._stuck:
+                    self._stuck.give_up(tasks, self._sinks.search)
+                if pending:
+                    conclude(tasks, tries)
+                return
+            self._observer.retrying(pending, pause)
+            self._patience.sleep(pause)
+            for task in pending:
+                task.forget()
+
+    def _try(self, tasks: Sequence[Task], context: Context, meanwhile: Meanwhile | None) -> None:
+        """Looks where records are hints, asks the routes, and writes what they ask for, until it is settled."""
+        for _ in range(ROUNDS):
+            self._hints.look(tasks)
+            self._ask_and_write(tasks, context, meanwhile)
+            meanwhile = None
+            tasks = self._hints.reopen(tasks)
+            if not tasks:
+                return
+        for task in tasks:
+            # Of a shard the change that overtook is still to come; of a queue it may have been and gone.
+            done = task.overtaken and isinstance(task.record, TableRecord) and task.record.ordered
+            task.results = [APPLIED if done else UNSETTLED]
+
+    def _ask_and_write(self, tasks: Sequence[Task], context: Context, meanwhile: Meanwhile | None) -> None:
+        """Asks routes about a part of the tasks while the search server works on the part before."""
+        parts = parts_of(tasks, self._context.settings.bulk_actions)
+
+        def asked() -> Iterator[tuple[Sequence[Task], bool]]:
+            for number, part in enumerate(parts, start=1):
+                ask(part, context, self._observer.step)
+                yield part, number < len(parts)
+
+        made = Ahead(asked())
+        silent = 0
+        for part, more in made:
+            if silent == PATIENCE:  # each further request could take its whole time-out
+                for task in part:
+                    task.writes, task.results = (), task.results or [NOT_SENT]
+                continue
+            self._write(part, made.prepare if more else meanwhile)
+            silent = 0 if any(task.result.outcome.done for task in part) else silent + 1
+
+    def _write(self, tasks: Sequence[Task], meanwhile: Meanwhile | None) -> None:
+        searches, items, rows = sorted_out(chain.from_iterable(task.writes for task in tasks))
+        results: dict[Write, Result] = {}
+        if items:
+            results.update(zip(items, self._sinks.table.write(items), strict=True))
+        if rows:
+            results.update(zip(rows, self._sinks.rows.write(rows), strict=True))
+        if searches:
+            results.update(zip(searches, write_newest(searches, self._sinks.search, meanwhile), strict=True))
+        for task in tasks:
+            if task.writes:
+                task.results = [results[write] for write in task.writes]
+
+
+def sorted_out(writes: Iterable[Write]) -> tuple[list[Write], list[Write], list[Write]]:
+    """Writes by where they go: to the search server, to tables of DynamoDB, to the SQL database."""
+    searches: list[Write] = []
+    items: list[Write] = []
+    rows: list[Write] = []
+    for write in writes:
+        action = write.action
+        there = searches if isinstance(action, SEARCHES) else rows if isinstance(action, InsertRows) else items
+        there.append(write)
+    return searches, items, rows
+
+
+def _results(size: int, tasks: Sequence[Task]) -> list[Result]:
+    by_record: list[list[Result]] = [[] for _ in range(size)]
+    for task in tasks:
+        by_record[task.position].append(task.result)
+    return [worst(results) for results in by_record]

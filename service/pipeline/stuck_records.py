@@ -1,0 +1,150 @@
+"""Giving up: on what would hold up the rest for ever, and on what nobody delivers again."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from threading import Lock
+from typing import Final
+
+from ..errors import Halt
+from ..model import Record, Undecodable
+from ..model.outcomes import OUT_OF_TIME, SUCCEEDED, Lasting, Outcome, Result
+from ..routing import Delete
+from .protocols import DocumentSink, Write
+from .route_calls import SEARCHES, Task
+
+PROBE: Final = "~probe"
+"""The id of no document: what follows a `~` in an id is one of n, b, h, ~ and |."""
+
+TRIES: Final = 3
+"""Tries, or deliveries, in a row that have to fail before anything is given up."""
+
+MOST: Final = 10_000
+"""Records whose failures are remembered."""
+
+
+class StuckRecords:
+    """Finds the records that fail alone for `retry_for` seconds while others succeed. Thread-safe.
+
+    It remembers their failures from one delivery to the next, of MOST records. `age` returns the seconds since a
+    record was made; one that does not say when is never old.
+    """
+
+    def __init__(self, age: Callable[[Record], float], retry_for: float):
+        self._age = age
+        self._retry_for = retry_for
+        self._failures: OrderedDict[int, int] = OrderedDict()
+        self._lock = Lock()
+
+    def give_up(self, tasks: Sequence[Task], search: DocumentSink) -> None:
+        """Reject the tasks of a delivery that are stuck, whatever keeps them from being done. Raises Halt.
+
+        That takes TRIES deliveries in which others succeed; a search index has to take another write then. A
+        server that fails now and then fails at one record a few times in a row, but not for that long.
+        """
+        if self._failures:
+            self._forget([task for task in tasks if task.result.outcome.done])
+        stuck = [task for task in tasks if task.failed and self._retry_for < self._age(task.record) < math.inf]
+        if not stuck:
+            return
+        others = _Others(tasks, search)
+        for task in stuck:
+            if others.succeed(task) and self._add(task) >= TRIES:
+                assert task.failed is not None
+                why = f"for longer than {self._retry_for:.0f} s, while others succeed"
+                task.results = [task.failed.given_up(why)]
+
+    def __bool__(self) -> bool:
+        """True if the failures of any record are remembered."""
+        return bool(self._failures)
+
+    def _add(self, task: Task) -> int:
+        key = _key_of(task)
+        with self._lock:
+            count = self._failures[key] = self._failures.pop(key, 0) + 1
+            while len(self._failures) > MOST:
+                self._failures.popitem(last=False)
+        return count
+
+    def _forget(self, tasks: Sequence[Task]) -> None:
+        with self._lock:
+            for task in tasks:
+                self._failures.pop(_key_of(task), None)
+
+
+def note_failures(tasks: Sequence[Task]) -> None:
+    """Note the failures of one try that are the tasks' own."""
+    for task in tasks:
+        result = task.result
+        if result.outcome is Outcome.RETRY and not result.shared:
+            task.failed = result
+            task.failing = [w for w, r in zip(task.writes, task.results, strict=False) if not r.outcome.done]
+
+
+def conclude(tasks: Sequence[Task], tries: int) -> None:
+    """End what failed in every try of this delivery, where its result says what it then becomes.
+
+    What may be the document's own fault is rejected after TRIES failures. An answer that is not a search server's
+    is nobody's fault: it raises Halt, unless the server took other writes.
+    """
+    lasting = [task for task in tasks if task.result.lasting is not None]
+    for task in lasting:
+        if task.result.lasting is Lasting.REJECT and tries >= TRIES:
+            task.results = [task.result.given_up(f"after {tries} tries")]
+    halting = next((task for task in lasting if task.result.lasting is Lasting.HALT), None)
+    written = (task for task in tasks if task.result.outcome in SUCCEEDED)
+    if halting and not any(isinstance(write.action, SEARCHES) for task in written for write in task.writes):
+        raise Halt(halting.result.summary)
+
+
+def dead_letter_undelivered(tasks: Sequence[Task]) -> None:
+    """Reject all that is not done: nobody delivers it again."""
+    for task in tasks:
+        if not task.result.outcome.done:
+            task.results = [task.result.given_up("exhausted")]
+
+
+def probe(write: Write, search: DocumentSink) -> Result:
+    """Return how another write to the index of this one ends: a delete of what is not there. Raises Halt."""
+    lowest = None if write.version is None else 1
+    (result,) = search.write([replace(write, action=Delete(), id=PROBE, version=lowest)])
+    return result
+
+
+class _Others:
+    """The evidence that tasks other than the stuck ones succeed in a delivery."""
+
+    def __init__(self, tasks: Sequence[Task], search: DocumentSink):
+        good = [task for task in tasks if task.result.outcome in SUCCEEDED]
+        self._routes = {task.route for task in good}
+        self._targets = {write.target for task in good for write in task.writes}
+        self._search = search
+        self._probes: dict[str, Result] = {}
+
+    def succeed(self, task: Task) -> bool:
+        """True if others than this task succeed where it fails."""
+        if not task.failing:
+            return task.route in self._routes
+        return any(self._takes_another(write) for write in task.failing)
+
+    def _takes_another(self, write: Write) -> bool:
+        beside = write.target in self._targets
+        if not isinstance(write.action, SEARCHES):
+            return beside
+        if write.target not in self._probes:
+            self._probes[write.target] = probe(write, self._search)
+        result = self._probes[write.target]
+        if result is OUT_OF_TIME:
+            return beside
+        return result.outcome in SUCCEEDED
+
+
+def _key_of(task: Task) -> int:
+    """A number for one record on one route."""
+    record = task.record
+    if isinstance(record, Undecodable):
+        return hash((task.route, record.identifier))
+    return hash((task.route, record.subject, record.version, record.event))

@@ -1,0 +1,99 @@
+"""A thread that reads a source and dispatches what it gives."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from functools import partial
+from threading import Event, Thread
+from typing import Final
+
+from ..context import Context
+from ..errors import Halt, LeaseLost, Unreachable
+from ..retry_pause import Pause
+from . import Batch, Dispatches, Source
+from .error_outcomes import trail_of
+
+logger = logging.getLogger(__name__)
+
+FIRST_PAUSE: Final = 1.0
+"""Seconds, about, after the first halt; later ones are longer."""
+
+
+class Worker(Thread):
+    """Reads one source and dispatches what it gives, in a thread of its own.
+
+    If every record would fail, a server does not answer, or an unexpected error is raised, only this source stops:
+    the batch in hand is retried after growing pauses, and a queue is not asked for more. With `exits` it ends the
+    service.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        dispatcher: Dispatches,
+        context: Context,
+        stopping: Event,
+        exits: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        super().__init__(name=source.name, daemon=True)
+        self.source = source
+        self.error: BaseException | None = None
+        self.halted = ""
+        self._dispatcher = dispatcher
+        self._context = context
+        self._stopping = stopping
+        self._exits = exits
+        self._clock = clock
+        self._pause = Pause(source.name, stopping, FIRST_PAUSE)
+        self._busy_since: float | None = None
+
+    def run(self) -> None:
+        try:
+            self._persist(self._read)
+        except BaseException as error:  # the main thread decides what it means
+            self.error = error
+            self._stopping.set()
+
+    def busy_for(self) -> float:
+        """Seconds since the batch in hand was last tried; 0 without one."""
+        since = self._busy_since
+        return 0.0 if since is None else self._clock() - since
+
+    def _read(self) -> None:
+        self.halted = ""
+        for batch in self.source:
+            self._persist(partial(self._deliver, batch))
+            self._busy_since, self.halted = None, ""
+            del batch  # its records are not kept while the source waits for more
+
+    def _deliver(self, batch: Batch) -> None:
+        self._busy_since = self._clock()
+        try:
+            with self._context.guarded(batch.check):
+                report = self._dispatcher.dispatch(
+                    batch.records, batch.source, within=batch.time_left(), meanwhile=batch.read_ahead
+                )
+            batch.settle(report)
+        except LeaseLost as lost:
+            logger.warning("batch left to another", extra={"source": self.name, "reason": str(lost)})
+            return
+        self._pause.reset()
+
+    def _persist(self, work: Callable[[], None]) -> None:
+        """Do the work, from its beginning again for as long as it fails."""
+        while not self._stopping.is_set():
+            try:
+                work()
+                break
+            except BaseException as error:  # a route may raise SystemExit
+                if self._exits:
+                    raise
+                foreseen = isinstance(error, Halt | Unreachable)
+                reason = str(error) if foreseen else f"unexpected {trail_of(error)}"
+                if self._busy_since is not None or not foreseen:  # else the source says what troubles it
+                    self.halted = reason
+                logger.debug("halted", exc_info=error)
+                self._pause.longer(reason, halted=True)

@@ -1,0 +1,149 @@
+"""What the routes of an index say of it, together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from itertools import combinations
+from typing import Any, TypeAlias
+
+from ..errors import DeclarationError
+from .declarations import full_name
+from .logical_names import Names
+from .routes import Route
+
+Mappings: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class IndexDeclaration:
+    """An index as its routes declare it: the one place from which whoever creates or compares it knows it.
+
+    `name` and `aliases` are names as they exist. `mapping` has no dotted names, and `settings` are flat: their
+    dotted names, without `index.` in front.
+    """
+
+    name: str
+    mapping: Mappings = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    aliases: tuple[str, ...] = ()
+
+
+def declared_indices(routes: Iterable[Route], names: Names) -> dict[str, IndexDeclaration]:
+    """The indices of the routes, by the names that exist.
+
+    Raises DeclarationError, naming both, for two routes that contradict each other, and for an alias that is the
+    name of an index.
+    """
+    by_index: dict[str, list[Route]] = {}
+    for route in routes:
+        if route.index:
+            by_index.setdefault(names.actual("index", route.index), []).append(route)
+    for routes_of_one in by_index.values():
+        for one, other in combinations(routes_of_one, 2):
+            _check_pair(one, other)
+        for route in routes_of_one:
+            _check_aliases(route, names, by_index)
+    return {name: _declaration(name, members, names) for name, members in by_index.items()}
+
+
+def _declaration(name: str, routes: Sequence[Route], names: Names) -> IndexDeclaration:
+    aliases = {names.actual("index", alias) for route in routes for alias in route.aliases}
+    return IndexDeclaration(
+        name=name,
+        mapping=plain(reduce(merged, (expanded(route.mapping) for route in routes))),
+        settings=plain(reduce(lambda one, other: {**one, **other}, (flat(r.index_settings) for r in routes))),
+        aliases=tuple(sorted(aliases)),
+    )
+
+
+def _check_aliases(route: Route, names: Names, indices: Mapping[str, Any]) -> None:
+    for alias in route.aliases:
+        if names.actual("index", alias) in indices:
+            raise DeclarationError(f"{full_name(route)}.aliases: {alias!r} is the index of a route already")
+
+
+def _check_pair(one: Route, other: Route) -> None:
+    mappings = expanded(one.mapping), expanded(other.mapping)
+    settings = flat(one.index_settings), flat(other.index_settings)
+    found = [f"mapping of {path}" for path in contradictions(*mappings)]
+    found += [
+        f"setting {name}"
+        for name in sorted(settings[0].keys() & settings[1].keys())
+        if str(settings[0][name]) != str(settings[1][name])
+    ]
+    if found:
+        raise DeclarationError(
+            f"{full_name(one)} and {full_name(other)} do not declare the same {found[0]} for index {one.index!r}:"
+            " declare it in one of them, or alike"
+        )
+
+
+def flat(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of an index, in whatever nesting, by their dotted names without `index.` in front."""
+    found: dict[str, Any] = {}
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            found |= {f"{name}.{inner}".removeprefix("index."): leaf for inner, leaf in flat(value).items()}
+        else:
+            found[name.removeprefix("index.")] = value
+    return found
+
+
+def expanded(mapping: Mappings) -> dict[str, Any]:
+    """The same with each dotted name of a field as the objects that the server makes of it."""
+    if not isinstance(mapping.get("properties"), Mapping):
+        return dict(mapping)
+    fields: dict[str, Any] = {}
+    for name, definition in mapping["properties"].items():
+        first, _, rest = name.partition(".")
+        inner = {"properties": {rest: definition}} if rest else definition
+        inner = expanded(inner) if isinstance(inner, Mapping) else inner
+        fields[first] = merged(fields[first], inner) if first in fields else inner
+    return {**mapping, "properties": fields}
+
+
+def merged(one: Mappings, other: Mappings) -> dict[str, Any]:
+    """What two mappings that do not contradict each other say together."""
+    result = dict(one)
+    for name, value in other.items():
+        if name == "properties" and name in result:
+            fields = dict(result[name])
+            for field_name, definition in value.items():
+                known = fields.get(field_name, {})
+                fields[field_name] = merged(known, definition) if _is_object(known) else definition
+            result[name] = fields
+        else:
+            result[name] = value
+    return result
+
+
+def contradictions(one: Mappings, other: Mappings, path: str = "") -> Iterable[str]:
+    """The dotted paths at which two mappings differ. A field that is no object is the same as a whole, or not."""
+    for name in sorted(one.keys() & other.keys() - {"properties"}):
+        if one[name] != other[name]:
+            yield f"{path}{name}"
+    theirs = other.get("properties", {})
+    for name, definition in one.get("properties", {}).items():
+        if name not in theirs:
+            continue
+        if _is_object(definition) and _is_object(theirs[name]) and _type(definition) == _type(theirs[name]):
+            yield from contradictions(definition, theirs[name], f"{path}{name}.")
+        elif definition != theirs[name]:
+            yield f"{path}{name}"
+
+
+def plain(value: Any) -> Any:
+    """The same in dictionaries and lists of its own, as JSON has them."""
+    if isinstance(value, Mapping):
+        return {str(name): plain(member) for name, member in value.items()}
+    return [plain(member) for member in value] if isinstance(value, list | tuple) else value
+
+
+def _is_object(definition: Any) -> bool:
+    return isinstance(definition, Mapping) and "properties" in definition
+
+
+def _type(definition: Mappings) -> Any:
+    return definition.get("type", "object")

@@ -1,0 +1,149 @@
+"""The declarations of what each queue carries. Anything else that is found in a queue becomes a dead letter.
+
+Whoever may send to a queue may change the index, so a queue is declared with what it carries: notifications of
+some buckets, stream records of some tables (EventBridge Pipes), or backfill tasks (docs/security.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from ..errors import SettingsError
+from ..model import ObjectRecord, Record, TableRecord
+from ..model.backfill_task import ONLY_ITS_QUEUE, TaskRecord
+from ..model.undecodable import Refused, Undecodable
+from ..settings import Settings
+from .logical_names import Names
+from .patterns import is_plain, matches
+from .router import Router
+from .routes import BucketRoute
+
+CONTENTS: Final = {"bucket": "notification", "table": "stream record"}
+"""The contents that a queue can be declared to carry, by the kind of name."""
+
+_LONGEST: Final = 100  # characters of a name that is shown: it comes from the message
+
+
+def declared_queues(entries: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """The names of queues in the setting `read_queue`, each with what it is declared to carry; () for the default.
+
+    An entry is QUEUE, or QUEUE=KIND/NAME+KIND/NAME where KIND is bucket or table. Raises SettingsError.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for entry in entries:
+        queue, declares, text = entry.partition("=")
+        contents = tuple(part.strip() for part in text.split("+")) if declares else ()
+        for content in contents:
+            kind, _, name = content.partition("/")
+            if kind not in CONTENTS or not name:
+                raise SettingsError(
+                    f"read_queue: {entry!r} should be QUEUE, or QUEUE=bucket/NAME or QUEUE=table/NAME, with +"
+                    " between several (backfill tasks have the setting task_queue)"
+                )
+        queue = queue.strip()
+        found[queue] = found.get(queue, ()) + contents
+    return found
+
+
+@dataclass(frozen=True)
+class Carried:
+    """The contents of a queue or topic. `contents` is KIND/NAME, by existing names or patterns of logical ones."""
+
+    where: str
+    names: Names
+    contents: Sequence[str] = ()
+    tasks: str = ""
+    """The task queue's name, if this is it."""
+
+    def judged(self, record: Record) -> Record:
+        """Return the record if this queue carries such; else a record that becomes a dead letter and says why."""
+        if isinstance(record, TaskRecord):
+            return replace(record, queue=self.tasks) if self.tasks else replace(record, reason=self._why(record))
+        if isinstance(record, Undecodable) or self.carries(*_content_of(record)):
+            return record
+        return Refused(record.raw, self._why(record), record.source, record.identifier)
+
+    def carries(self, kind: str, actual: str) -> bool:
+        """True if what comes from this bucket or table (`kind`) may be in it."""
+        logical = self.names.logical(kind, actual)
+        for content in self.contents:
+            of, _, name = content.partition("/")
+            plain = is_plain(name)
+            if of == kind and (name == actual if plain else logical is not None and matches(name, logical)):
+                return True
+        return False
+
+    def _why(self, record: Record) -> str:
+        carried = " and ".join(_words(*content.partition("/")[::2], "s") for content in self.contents)
+        if self.tasks:
+            carried = "backfill tasks"
+        carried = carried or "nothing (no route of this process listens to a bucket)"
+        start = f"not accepted: {self.where} carries {carried}, and this is"
+        if isinstance(record, TaskRecord):
+            return f"{start} a backfill task: {ONLY_ITS_QUEUE}"
+        assert isinstance(record, TableRecord | ObjectRecord)
+        kind, actual = _content_of(record)
+        name = (self.names.logical(kind, actual) or actual)[:_LONGEST]
+        remedy = f"if it belongs here, declare it (READ_QUEUE=QUEUE={kind}/{name})"
+        if self.tasks:
+            remedy = "send it to another queue"
+        return f"{start} a {_words(kind, actual)}: {remedy}; if not, look at who may send (docs/security.md)"
+
+
+class Queues:
+    """The queues of a deployment, by their settings. Raises SettingsError for a declaration that cannot work."""
+
+    def __init__(self, settings: Settings, router: Router):
+        self._names = names = router.names
+        declared = declared_queues(settings.read_queue)
+        self._uploads = _existing(names, [f"bucket/{one}" for one in _buckets(router)])
+        self.tasks = names.existing("queue", settings.task_queue) if settings.task_queue else ""
+        self._declared = {names.actual("queue", queue): contents for queue, contents in declared.items()}
+        if self._declared.get(self.tasks):
+            raise SettingsError(
+                f"read_queue declares contents of {self.tasks}, which is the task queue and carries nothing but"
+                " backfill tasks: use two queues"
+            )
+        self.read = list(dict.fromkeys([*self._declared, *filter(None, [self.tasks])]))
+        """The queues that a container reads, by their existing names."""
+
+    def carried(self, queue: str) -> Carried:
+        """Return the contents of a queue by its existing name; by default, events of the routes' buckets."""
+        where = f"queue {queue}"
+        if self.tasks and queue == self.tasks:
+            return Carried(where, self._names, tasks=queue)
+        contents = self._declared.get(queue, ())
+        return Carried(where, self._names, _existing(self._names, contents) or self._uploads)
+
+    def topic(self, name: str) -> Carried:
+        """Return the contents of a topic that calls a Lambda function: notifications of the routes' buckets."""
+        return Carried(f"topic {name[:_LONGEST]}", self._names, self._uploads)
+
+    def carrying(self, kind: str, actual: str) -> list[str]:
+        """The queues that carry what comes from a bucket or a table, by their existing names."""
+        return [queue for queue in self.read if self.carried(queue).carries(kind, actual)]
+
+    def declared(self) -> Mapping[str, Sequence[str]]:
+        """The queues that are declared with what they carry, by existing names."""
+        return {queue: _existing(self._names, contents) for queue, contents in self._declared.items() if contents}
+
+
+def _buckets(router: Router) -> list[str]:
+    routes = [bound.route for bound in router.bound]
+    return list(dict.fromkeys(route.bucket for route in routes if isinstance(route, BucketRoute)))
+
+
+def _existing(names: Names, contents: Iterable[str]) -> list[str]:
+    """The same contents by existing names; patterns stay patterns of logical ones."""
+    parts = [content.partition("/")[::2] for content in contents]
+    return [f"{kind}/{names.existing(kind, name) if is_plain(name) else name}" for kind, name in parts]
+
+
+def _content_of(record: TableRecord | ObjectRecord) -> tuple[str, str]:
+    return ("table", record.table) if isinstance(record, TableRecord) else ("bucket", record.bucket)
+
+
+def _words(kind: str, name: str, plural: str = "") -> str:
+    return f"{CONTENTS[kind]}{plural} of {kind} {name[:_LONGEST]}"

@@ -1,0 +1,36 @@
+"""Stores of dead letters: a folder, a bucket or a queue."""
+
+from __future__ import annotations
+
+from ...context import Context
+from ...errors import SettingsError
+from .bucket_store import LetterBucket
+from .dead_letter import Kept, LetterBox
+from .folder_store import LetterFolder
+from .queue_store import LetterQueue
+
+__all__ = ["Kept", "LetterBox", "LetterBucket", "LetterFolder", "LetterQueue", "make_letters"]
+
+
+def make_letters(context: Context) -> LetterBox:
+    """The store that the setting `dead_letters` names: a folder, s3://BUCKET/PREFIX or sqs://QUEUE.
+
+    Raises SettingsError for anything else.
+    """
+    where = context.settings.dead_letters
+    kind, separator, place = where.partition("://")
+    if not separator:
+        return LetterFolder(where)
+    if kind == "s3" and place:
+        return _bucket(context, place)
+    if kind == "sqs" and place:
+        large = context.settings.dead_letters_large
+        if large and not large.startswith("s3://"):
+            raise SettingsError(f"dead_letters_large must be s3://BUCKET/PREFIX, not {large!r}")
+        return LetterQueue(context, place, _bucket(context, large.removeprefix("s3://")) if large else None)
+    raise SettingsError(f"dead_letters must be a folder, s3://BUCKET/PREFIX or sqs://QUEUE, not {where!r}")
+
+
+def _bucket(context: Context, place: str) -> LetterBucket:
+    bucket, _, prefix = place.partition("/")
+    return LetterBucket(context, bucket, prefix)

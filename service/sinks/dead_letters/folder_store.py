@@ -1,0 +1,79 @@
+"""Dead letters in a folder, a file each."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ...errors import Halt
+from ...pipeline import Letter
+from ...private_files import make_folder
+from .dead_letter import Kept, id_in, seal, unsealed
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+class LetterFolder:
+    """A folder with a JSON file for each letter, named by a digest of what failed where."""
+
+    def __init__(self, folder: str | Path, clock: Callable[[], datetime] = now):
+        self._folder = Path(folder)
+        self._clock = clock
+
+    def store(self, letters: Sequence[Letter]) -> None:
+        try:
+            make_folder(self._folder)
+            for letter in letters:
+                self._write(*seal(letter, self._clock()))
+        except OSError as error:
+            raise Halt(
+                f"dead letters cannot be kept in {self._folder}: {error.strerror or error};"
+                " set STREAMDEX_DEAD_LETTERS to a folder that can be written"
+            ) from error
+
+    def letters(self, prefix: str = "") -> Generator[Kept, None, None]:
+        for path in sorted(self._folder.glob("*.json")):
+            name = id_in(path.name, str(path))
+            if name is not None and name.startswith(prefix) and (text := _read(path)) is not None:
+                yield from unsealed(text, str(path), name)
+
+    @contextmanager
+    def look(self, prefix: str = "") -> Iterator[Iterator[Kept]]:
+        yield self.letters(prefix)
+
+    def remove(self, kept: Kept) -> None:
+        self._path(kept.id).unlink(missing_ok=True)
+
+    def count(self) -> int:
+        return sum(1 for _ in self._folder.glob("*.json"))
+
+    def _write(self, name: str, text: bytes) -> None:
+        """Rename the file into place: a process that is killed leaves no half letter."""
+        file, unfinished = tempfile.mkstemp(prefix=f".{name}.", dir=self._folder)
+        try:
+            with open(file, "wb") as opened:
+                opened.write(text)
+            os.replace(unfinished, self._path(name))
+        except BaseException:
+            os.unlink(unfinished)
+            raise
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}.json"
+
+
+def _read(path: Path) -> bytes | None:
+    """The JSON of a letter, empty for a link or a pipe; None for a letter that was removed meanwhile."""
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return b""
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None

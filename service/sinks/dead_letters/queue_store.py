@@ -1,0 +1,162 @@
+"""Dead letters in an SQS queue, a message each; what is too large for one goes to a bucket, or is cut."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, Final
+
+from ...context import Context
+from ...errors import Halt
+from ...pipeline import Letter
+from ...pipeline.error_outcomes import describe, reaching
+from .bucket_store import LetterBucket
+from .dead_letter import Kept, cut, seal, unsealed
+from .folder_store import now
+from .held_messages import LOOK, Held, content_of, delete
+
+logger = logging.getLogger(__name__)
+
+LARGEST: Final = 262_144
+"""Bytes of a message that every queue takes; some take more since 2025 ("Amazon SQS message quotas")."""
+
+
+class LetterQueue:
+    """`sqs://queue`. Standard queues keep a letter that is stored again twice; looking through shows it once.
+
+    Messages that are looked through are invisible to others, and become visible again when the look ends.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        queue: str,
+        large: LetterBucket | None,
+        clock: Callable[[], datetime] = now,
+        monotonic: Callable[[], float] = time.monotonic,
+    ):
+        """`large` takes the letters that are larger than a message may be. Without it these are cut."""
+        self._context = context
+        self._queue = queue
+        self._large = large
+        self._clock = clock
+        self._monotonic = monotonic
+        self._address = ""
+        self._held = Held(monotonic)
+        self._pointed: set[bytes] = set()
+
+    def store(self, letters: Sequence[Letter]) -> None:
+        for letter in letters:
+            name, text = seal(letter, self._clock())
+            message = allowed(text)
+            if len(message) > LARGEST:
+                message = self._smaller(letter, name, text, len(message))
+            extra = (
+                {"MessageGroupId": name, "MessageDeduplicationId": name} if self._queue.endswith(".fifo") else {}
+            )
+            try:
+                self._context.sqs.send_message(QueueUrl=self._url(), MessageBody=message.decode(), **extra)
+            except Halt:
+                raise
+            except Exception as error:
+                raise Halt(
+                    f"dead letters cannot be kept in queue {self._queue}: {describe(error)};"
+                    " see STREAMDEX_DEAD_LETTERS"
+                ) from error
+
+    def letters(self, prefix: str = "") -> Generator[Kept, None, None]:
+        """Each letter once, until the queue is empty; with a `prefix` only those whose id begins so."""
+        with self.look(prefix) as found:
+            yield from found
+
+    @contextmanager
+    def look(self, prefix: str = "") -> Iterator[Iterator[Kept]]:
+        self._held = held = Held(self._monotonic)
+        self._pointed.clear()
+        try:
+            yield self._find(prefix, held)
+        finally:
+            held.give_back(self._context.sqs, self._url())
+
+    def _find(self, prefix: str, held: Held) -> Iterator[Kept]:
+        while messages := self._receive(held):
+            found = [(message, kept) for message in messages for kept in self._read(message["Body"], message)]
+            # All are held before the first is shown: the caller may stop at it.
+            new = [kept for message, kept in found if held.add(kept, message["ReceiptHandle"])]
+            delete(self._context.sqs, self._url(), held.late())
+            yield from (kept for kept in new if kept.id.startswith(prefix))
+
+    def remove(self, kept: Kept) -> None:
+        delete(self._context.sqs, self._url(), self._held.pop(kept))
+        if self._large is not None and content_of(kept) in self._pointed:
+            self._large.remove(kept)
+
+    def count(self) -> int | None:
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        try:
+            answer = self._context.sqs.get_queue_attributes(QueueUrl=self._url(), AttributeNames=names)
+        except Exception as error:  # only the number is missing then
+            logger.warning("the dead letters are not counted", extra={"reason": describe(error)})
+            return None
+        return sum(int(answer["Attributes"][name]) for name in names)
+
+    def _receive(self, held: Held) -> Sequence[Mapping[str, Any]]:
+        with reaching(f"the queue {self._queue} of the dead letters"):
+            held.extend(self._context.sqs, self._url())
+            answer = self._context.sqs.receive_message(
+                QueueUrl=self._url(), MaxNumberOfMessages=10, WaitTimeSeconds=1, VisibilityTimeout=LOOK
+            )
+        messages: Sequence[Mapping[str, Any]] = answer.get("Messages", [])
+        return messages
+
+    def _smaller(self, letter: Letter, name: str, text: bytes, size: int) -> bytes:
+        """A pointer to the whole letter in the bucket, or what fits into a message."""
+        if self._large is not None:
+            return json.dumps({"pointer": self._large.put(name, text)}).encode()
+        logger.warning(
+            "a dead letter was cut: set STREAMDEX_DEAD_LETTERS_LARGE=s3://BUCKET/PREFIX to keep such whole",
+            extra={"letter": name, "bytes": size, "most": LARGEST},
+        )
+        return allowed(cut(letter, self._clock(), f"the whole is {size} bytes, a message of SQS {LARGEST}"))
+
+    def _read(self, body: str, message: Mapping[str, Any]) -> Iterator[Kept]:
+        where = f"message {message['MessageId']} of queue {self._queue}"
+        pointer = pointer_in(body)
+        if pointer is None or self._large is None:
+            yield from unsealed(body, where)
+            return
+        found = list(self._large.letter(pointer))
+        if not found:  # it may have been removed by a redrive that found another message of the same letter
+            logger.warning("left alone: it points to no letter", extra={"where": where, "object": pointer})
+        self._pointed |= {content_of(kept) for kept in found}
+        yield from found
+
+    def _url(self) -> Any:
+        if not self._address:
+            with reaching(f"the queue {self._queue} of the dead letters"):
+                try:
+                    self._address = self._context.sqs.get_queue_url(QueueName=self._queue)["QueueUrl"]
+                except self._context.sqs.exceptions.QueueDoesNotExist as error:
+                    raise Halt(f"the queue {self._queue} of the dead letters does not exist: create it") from error
+        return self._address
+
+
+def allowed(text: bytes) -> bytes:
+    """The same JSON without the two characters that a message must not have ("SendMessage", SQS API Reference).
+
+    JSON has no other of them: it escapes what is below a space, and UTF-8 has no halves of surrogate pairs.
+    """
+    return text.replace("\ufffe".encode(), b"\\ufffe").replace("\uffff".encode(), b"\\uffff")
+
+
+def pointer_in(body: str) -> str | None:
+    """The key of the object that a message points to; None for one that is a letter itself."""
+    try:
+        found = json.loads(body)["pointer"]
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, str) else None

@@ -1,0 +1,174 @@
+"""DynamoDB tables as a sink: the items that routes write."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from ..context import Context
+from ..errors import Halt, Reject
+from ..model import ObjectRecord
+from ..model.outcomes import APPLIED, BLOCKED, OUT_OF_TIME, STALE, Outcome
+from ..model.serializer import typed
+from ..model.versions import LARGEST
+from ..pipeline import SILENT, Observer, Result, Write
+from ..pipeline.error_outcomes import result_of
+from ..routing import DeleteItem, PutItem, UpdateItem
+
+MARK: Final = "_streamdex"
+"""The attribute that holds the version of the record that an item was written for."""
+
+_SEQUENCER_LENGTH: Final = 32
+"""Sequencers are padded to this, so that DynamoDB's order of text is theirs."""
+
+NO_ITEM: Final = Result(Outcome.SKIPPED, "there is no such item, and UpdateItem without create=True creates none")
+
+
+class ItemSink:
+    """Writes items one after the other, in the order of their records.
+
+    An item carries the version of the record that it was written for: the sequencer of an object as text, the
+    version of a stream record as a number. A write with an older one changes nothing: it is STALE. Versions of the
+    two kinds do not compare, so a mark of the other kind is overwritten. Where a bucket gives no sequencer the
+    write is unconditional. An UpdateItem without `create` whose item does not exist is SKIPPED.
+    """
+
+    def __init__(self, context: Context, observer: Observer = SILENT):
+        self._context = context
+        self._observer = observer
+        self._keys: dict[str, tuple[str, ...]] = {}
+
+    def write(self, writes: Sequence[Write]) -> list[Result]:
+        results: list[Result] = []
+        waiting: set[tuple[str, tuple[str, str]]] = set()
+        for write in writes:
+            if (write.target, write.record.subject) in waiting:
+                results.append(BLOCKED)
+                continue
+            result = self._write_one(write)
+            if result.outcome is Outcome.RETRY:
+                waiting.add((write.target, write.record.subject))
+            results.append(result)
+        return results
+
+    def _write_one(self, write: Write) -> Result:
+        self._context.check()
+        if self._context.out_of_time():
+            return OUT_OF_TIME
+        try:
+            self._send(*self._request(write))
+        except Exception as error:
+            return self._failed(error, write)
+        return APPLIED
+
+    def _send(self, request: str, arguments: Mapping[str, Any]) -> None:
+        """Sends a request, and tells how it went. Raises what boto3 raises."""
+        with self._observer.request("table", 1, 0, _status_of):
+            getattr(self._context.dynamodb, request)(**arguments)
+
+    def _request(self, write: Write) -> tuple[str, dict[str, Any]]:
+        """The name of boto3's method for a write, and its arguments. Raises Reject for a wrong item."""
+        action = write.action
+        version = version_of(write)
+        mark = {MARK: version} if version else {}
+        arguments: dict[str, Any] = {"TableName": write.target}
+        if isinstance(action, DeleteItem):
+            arguments["Key"] = _typed(action.key)
+            return "delete_item", arguments | _conditional(version)
+        if isinstance(action, PutItem):
+            arguments["Item"] = _typed(action.item) | mark
+            return "put_item", arguments | _conditional(version)
+        assert isinstance(action, UpdateItem)
+        names = self._key_of(write.target)
+        missing = [name for name in names if name not in action.item]
+        if missing:
+            raise Reject(f"UpdateItem without {', '.join(missing)}, which is in the key of table {write.target}")
+        arguments["Key"] = _typed({name: action.item[name] for name in names})
+        changes = _typed({name: value for name, value in action.item.items() if name not in names}) | mark
+        return "update_item", arguments | _conditional(version, changes, "" if action.create else names[0])
+
+    def _failed(self, error: Exception, write: Write) -> Result:
+        answer = _answer_of(error)
+        code = answer.get("Error", {}).get("Code", "")
+        if code == "ConditionalCheckFailedException":
+            return _refused(write, answer.get("Item"))
+        if code == "ResourceNotFoundException":
+            raise Halt(f"the table {write.target} does not exist: create it, or map its name in names") from error
+        return result_of(error, f"table {write.target}")
+
+    def _key_of(self, table: str) -> tuple[str, ...]:
+        """The key attributes of a table, asked for once."""
+        if table not in self._keys:
+            schema = self._context.dynamodb.describe_table(TableName=table)["Table"]["KeySchema"]
+            self._keys[table] = tuple(part["AttributeName"] for part in schema)
+        return self._keys[table]
+
+
+def _answer_of(error: Exception) -> Mapping[str, Any]:
+    """What AWS has answered; botocore's connection errors have an answer that is None."""
+    return getattr(error, "response", None) or {}
+
+
+def _status_of(error: Exception) -> int | None:
+    status: int | None = _answer_of(error).get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return status
+
+
+def _typed(item: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return typed(item)
+    except TypeError as error:
+        raise Reject(f"the item cannot be stored: {error}") from error
+
+
+def version_of(write: Write) -> dict[str, str]:
+    """The typed version of the record that a write is for; {} where its bucket gives none."""
+    record = write.record
+    if isinstance(record, ObjectRecord):
+        return {"S": record.sequencer.ljust(_SEQUENCER_LENGTH, "0")} if record.sequencer else {}
+    return {"N": str(write.version or 0)}
+
+
+def _refused(write: Write, there: Mapping[str, Any] | None) -> Result:
+    """The result of a write whose condition does not hold; `there` is the item, None where there is none.
+
+    The version that was found is in it, for a record that may be newer all the same.
+    """
+    if there is None and isinstance(write.action, UpdateItem) and not write.action.create:
+        return NO_ITEM
+    number = (there or {}).get(MARK, {}).get("N", "")
+    found = int(number) if number.isdecimal() else LARGEST + 1  # anybody may have written it
+    return replace(STALE, conflict=found) if found <= LARGEST else STALE
+
+
+def _conditional(
+    version: Mapping[str, str], changes: Mapping[str, Any] | None = None, existing: str = ""
+) -> dict[str, Any]:
+    """The expressions of a request: what it sets, and the conditions under which it does.
+
+    The item was written for nothing newer than `version`; with `existing`, an attribute of its key, it exists.
+    """
+    names: dict[str, str] = {}
+    values: dict[str, Any] = {}
+    conditions: list[str] = []
+    request: dict[str, Any] = {}
+    if changes:
+        names |= {f"#a{n}": name for n, name in enumerate(changes)}
+        values |= {f":v{n}": value for n, value in enumerate(changes.values())}
+        request["UpdateExpression"] = "SET " + ", ".join(f"#a{n} = :v{n}" for n in range(len(changes)))
+    if existing:
+        names["#key"] = existing
+        conditions.append("attribute_exists(#key)")
+    if version:
+        names["#mark"] = MARK
+        values |= {":mark": version, ":kind": {"S": next(iter(version))}}
+        conditions.append("(NOT attribute_type(#mark, :kind) OR #mark <= :mark)")
+    if conditions:
+        request["ConditionExpression"] = " AND ".join(conditions)
+        request["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+    if names:
+        request["ExpressionAttributeNames"] = names
+    if values:
+        request["ExpressionAttributeValues"] = values
+    return request

@@ -1,0 +1,7 @@
+"""OpenSearch or Elasticsearch as a sink."""
+
+from __future__ import annotations
+
+from .search_sink import SearchSink
+
+__all__ = ["SearchSink"]

@@ -1,0 +1,100 @@
+"""Bulk request bodies: each document's JSON once, straight into the request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from ...model.outcomes import Outcome
+from ...pipeline import Result, Write
+from ...pipeline.document_json import text_of
+from ...routing import Index
+from .bulk_size import Pace
+
+
+@dataclass(slots=True)
+class Chunk:
+    """A bulk request: its actions' positions in the batch, and their lines. `more` says that another follows."""
+
+    positions: list[int] = field(default_factory=list)
+    lines: list[bytes] = field(default_factory=list)
+    size: int = 0
+    more: bool = False
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(self.lines)
+
+    def parts(self, pace: Pace) -> Iterator[Chunk]:
+        """The same actions in requests no larger than the pace, which may have become slower since it was made."""
+        if len(self.lines) > 1 and (len(self.lines) > pace.actions or self.size > pace.bytes):
+            for half in self.halves():
+                yield from half.parts(pace)
+        else:
+            yield self
+
+    def halves(self) -> tuple[Chunk, Chunk]:
+        """The same actions in two requests."""
+        middle = len(self.positions) // 2
+        return _chunk(self.positions[:middle], self.lines[:middle]), _chunk(
+            self.positions[middle:], self.lines[middle:]
+        )
+
+
+def _chunk(positions: list[int], lines: list[bytes]) -> Chunk:
+    return Chunk(positions, lines, sum(map(len, lines)))
+
+
+def chunks(lines: Iterable[tuple[int, bytes]], pace: Pace) -> Iterator[Chunk]:
+    """The lines in requests no larger than the pace is when they are made; a single larger line goes alone."""
+    chunk = Chunk()
+    for position, line in lines:
+        if chunk.lines and (len(chunk.lines) >= pace.actions or chunk.size + len(line) > pace.bytes):
+            chunk.more = True
+            yield chunk
+            chunk = Chunk()
+        chunk.positions.append(position)
+        chunk.lines.append(line)
+        chunk.size += len(line)
+    if chunk.lines:
+        yield chunk
+
+
+def serialise(
+    writes: Sequence[Write], metas: Mapping[str, Mapping[str, Any]], results: dict[int, Result], most_bytes: int
+) -> Iterator[tuple[int, bytes]]:
+    """Each write's position and lines; one that the server would refuse gets its result instead.
+
+    `metas` is what an action says of the index that it is for.
+    """
+    heads = {name: orjson.dumps(meta)[:-1] for name, meta in metas.items()}
+    for position, write in enumerate(writes):
+        try:
+            line = line_of(write, heads[write.target])
+        except (RecursionError, TypeError, ValueError) as error:
+            reason = f"index {write.target}: the document cannot be JSON: {error}"
+            results[position] = Result(Outcome.REJECTED, reason)
+            continue
+        if len(line) > most_bytes:
+            reason = f"index {write.target}: the document has {len(line)} bytes, more than {most_bytes}"
+            results[position] = Result(Outcome.REJECTED, f"{reason} (STREAMDEX_DOCUMENT_BYTES)")
+            continue
+        yield position, line
+
+
+def line_of(write: Write, head: bytes) -> bytes:
+    """An action and its document. Deletes carry versions too: what they removed must not come back.
+
+    `head` is what the action says of its index, the beginning of a JSON object. external_gte lets an equal version
+    pass, so that a record that is delivered twice is no conflict. external does not, for a strict write.
+    """
+    kind = b"external" if write.strict else b"external_gte"
+    version = b"" if write.version is None else b',"version":%d,"version_type":"%b"' % (write.version, kind)
+    place = orjson.dumps(write.id)
+    if isinstance(write.action, Index):
+        document = text_of(write.action)
+        return b'{"index":%b,"_id":%b%b}}\n%b\n' % (head, place, version, document)
+    return b'{"delete":%b,"_id":%b%b}}\n' % (head, place, version)

@@ -1,0 +1,194 @@
+"""Translates the search server's answers into results, for one action and for a whole request.
+
+`known_errors.py` has a row for each error that is known. All others are decided here, by their status.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+
+from ...errors import Halt, SettingsError, UnexpectedAnswer
+from ...model.outcomes import APPLIED, Lasting, Outcome, Result
+from ...pipeline.error_outcomes import describe, result_of
+from ...pipeline.observers import NO_ANSWER
+from .alias_targets import is_behind
+from .known_errors import KnownError, Meaning, known_error
+
+TOO_LARGE, BUSY, BROKEN = 413, 429, 500
+"""HTTP statuses; from BROKEN on it is the server that failed."""
+
+GONE: Final = 404
+"""The status of a result, and never that of a document that was not found, which is APPLIED."""
+
+LONGEST: Final = 1000
+"""Characters of a reason, for each error and each of its causes."""
+
+CAUSES: Final = 5
+"""Causes of an error that are named."""
+
+OUTCOMES: Final = {
+    Meaning.STALE: Outcome.STALE,
+    Meaning.DOCUMENT: Outcome.REJECTED,
+    Meaning.RACE: Outcome.RETRY,
+    Meaning.PASSING: Outcome.RETRY,
+}
+
+_REPEATED_REQUEST: Final = re.compile(r"\s*at \[Source: .*", re.DOTALL)
+
+_DROPPED: Final = re.compile(r"no write index is defined for alias \[([^\]]+)\]")
+"""The answer to a write to an index that was dropped, whose name is an alias now: see `targets.drop`."""
+
+
+def result_of_item(entry: Any, index: str, may_create: bool = False) -> Result:
+    """Return the result of one action, by its entry `{action: {"status": …}}` in a bulk answer.
+
+    Raises Halt for what every action would meet. An index that is gone is one of these, unless the service
+    `may_create` it again before the next try.
+    """
+    action = next(iter(entry.values())) if isinstance(entry, Mapping) and len(entry) == 1 else None
+    status = action.get("status") if isinstance(action, Mapping) else None
+    if not isinstance(action, Mapping) or type(status) is not int or not 200 <= status < 600:
+        return _unclear(index)
+    error = action.get("error")
+    if error is None and (status < 300 or status == 404):
+        return APPLIED
+    if status < 300:
+        return _unclear(index)
+    kind, words = type_of(error), f"index {index}"
+    told = f"{words}: {kind or f'status {status}'}"
+    reason = f"{told}: {reason_of(error)}"
+    row = known_error(kind, first_reason_of(error))
+    if row is None:
+        if status in (401, 403):
+            raise Halt(f"{told}: the service's user may not write to this index")
+        return Result(Outcome.RETRY, reason, status, told=told)
+    gone = _gone(kind, first_reason_of(error), index, may_create)
+    if gone:
+        return Result(Outcome.RETRY, gone, GONE)
+    return _result_of_row(row, words, status, reason, told, first_reason_of(error))
+
+
+def is_creation(entry: Any) -> bool:
+    """True if an entry says that the index did not have the document before."""
+    action = entry.get("index") if isinstance(entry, Mapping) else None
+    return isinstance(action, Mapping) and action.get("result") == "created"
+
+
+def _unclear(index: str) -> Result:
+    reason = f"index {index}: the search server's answer about an action has an unexpected shape"
+    return Result(Outcome.RETRY, reason, lasting=Lasting.HALT)
+
+
+def _result_of_row(row: KnownError, words: str, status: int, reason: str, told: str, said: str) -> Result:
+    """The result that a row of the table gives. Raises Halt."""
+    advice = row.advice(said)
+    if row.meaning is Meaning.EVERYBODY:
+        raise Halt(f"{words}: {row.type}: {advice}")
+    conflict = current_version(reason) if row.meaning is Meaning.STALE else None
+    lasting = Lasting.REJECT if row.meaning is Meaning.RACE else None
+    if advice:
+        reason, told = f"{reason}: {advice}", f"{told}: {advice}"
+    return Result(OUTCOMES[row.meaning], reason, status, conflict, told, lasting)
+
+
+def _gone(kind: str, said: str, index: str, may_create: bool) -> str:
+    """Why a write to an index that is gone can be retried, once it was looked at again; "" where it cannot."""
+    dropped = _DROPPED.search(said)
+    if dropped and is_behind(index, dropped[1]):
+        return f"{dropped[1]}, an index of {index}, was dropped meanwhile"
+    if kind == "index_not_found_exception" and may_create:
+        return f"the index {index} is gone: it is created again"
+    return ""
+
+
+def result_of_request(status: int, body: str) -> Result:
+    """Return the result of all actions of a request that was refused whole.
+
+    REJECTED is the fault of one action among them: the caller sends them in parts to find it. What is not known is
+    retried, and halts if it lasts. Raises Halt for what every request would meet.
+    """
+    error = _error_in(body)
+    kind, answered = type_of(error), f"the search server answered {status}"
+    told = f"{answered}: {kind}" if kind else answered
+    reason = f"{told}: {reason_of(error if kind else body)}"
+    row = known_error(kind, first_reason_of(error))
+    if row is not None:
+        return _result_of_row(row, answered, status, reason, told, first_reason_of(error))
+    if status in (401, 403):
+        raise Halt(f"{reason}: set SEARCH_AUTH, SEARCH_USER and SEARCH_PASSWORD, or the role's permissions")
+    if status == 404:
+        raise Halt(f"{told}: SEARCH_URL does not lead to an OpenSearch or Elasticsearch server")
+    if status == TOO_LARGE:
+        return Result(Outcome.REJECTED, reason, status, told=told)
+    if status == BUSY or status >= BROKEN:
+        return Result(Outcome.RETRY, reason, status, told=told)
+    told = f"{told}, as no search server does here: check the proxy in front of it, or correct SEARCH_URL"
+    return Result(Outcome.RETRY, reason, status, told=told, lasting=Lasting.HALT)
+
+
+def _error_in(body: str) -> Any:
+    """The error in the body of an answer; None in one that has another shape."""
+    try:
+        answer = orjson.loads(body)
+    except ValueError:
+        return None
+    return answer.get("error") if isinstance(answer, Mapping) else None
+
+
+def result_of_error(error: Exception) -> Result:
+    """The result of a request that failed whole, from what opensearch-py raised.
+
+    Raises Halt, and errors that are not the search client's.
+    """
+    from opensearchpy.exceptions import ConnectionError as Unreached
+    from opensearchpy.exceptions import TransportError
+
+    if isinstance(error, Unreached):  # its status_code is the text N/A or TIMEOUT
+        return Result(Outcome.RETRY, f"the search server does not answer: {error.error}", NO_ANSWER)
+    if isinstance(error, SettingsError):
+        raise error
+    if isinstance(error, UnexpectedAnswer):
+        return Result(Outcome.RETRY, str(error), lasting=Lasting.HALT)
+    if not isinstance(error, TransportError):
+        if result_of(error, "the search server").outcome is Outcome.RETRY:
+            return Result(Outcome.RETRY, f"the search server cannot be asked: {describe(error)}")
+        raise error
+    info = error.info if error.info is not None else error.error
+    body = info if isinstance(info, str) else json.dumps(info, default=str)
+    return result_of_request(int(error.status_code), body)
+
+
+def current_version(reason: str) -> int | None:
+    """The version that a document has, from the words of a conflict; None where they do not say."""
+    found = re.findall(r"current version \[(\d+)\]", reason)  # the last: before it stands the id, whatever that is
+    return int(found[-1]) if found else None
+
+
+def type_of(error: Any) -> str:
+    """The type of an error, such as `mapper_parsing_exception`; "" in one without."""
+    kind = error.get("type") if isinstance(error, Mapping) else None
+    return kind if isinstance(kind, str) else ""
+
+
+def first_reason_of(error: Any) -> str:
+    """The reason in an error, without its causes and without the request, which Elasticsearch 7 may repeat.
+
+    That request has the password of the service in its headers.
+    """
+    reason = error.get("reason", "") if isinstance(error, Mapping) else error
+    text = str(reason).encode("utf-8", "replace").decode()
+    return _REPEATED_REQUEST.sub("", text)[:LONGEST]
+
+
+def reason_of(error: Any) -> str:
+    """The reason in an error, with those of its causes, where a mapping conflict says which field it was."""
+    reasons = [first_reason_of(error)]
+    while isinstance(error, Mapping) and isinstance(error.get("caused_by"), Mapping) and len(reasons) <= CAUSES:
+        error = error["caused_by"]
+        reasons.append(first_reason_of(error))
+    return " (".join(reasons) + ")" * (len(reasons) - 1)

@@ -1,0 +1,122 @@
+"""The same writes to an index that is being rebuilt, and to one that was replaced and is kept."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from threading import Lock
+from typing import Any, Final, TypeAlias
+
+from ...context import Context
+from ...errors import Halt
+from ...model.outcomes import Outcome
+from ...pipeline import Observer, Result, Write
+from ...pipeline.error_outcomes import describe
+from .alias_targets import ALSO, Target, change_aliases, remove
+
+logger = logging.getLogger(__name__)
+
+RETRY_FOR: Final = 300.0
+"""Seconds for which a write to a copy is retried, with its record, before the copy is given up."""
+
+GOOD: Final = (Outcome.APPLIED, Outcome.STALE)
+
+Copy: TypeAlias = tuple[str, str]
+"""The name that routes write, and the index that gets the same writes."""
+
+Send: TypeAlias = Callable[[Sequence[Write], Mapping[str, Mapping[str, Any]]], Mapping[int, Result]]
+"""Sends writes; the mapping is what an action says of its index. Returns the results by position."""
+
+
+class Copies:
+    """Writes what was written to an index to its copies, too.
+
+    A write is done once every copy has taken it. If a copy is in trouble, the record is retried. A copy that
+    refuses what the other index takes, or that is in trouble for RETRY_FOR, is given up: it gets no writes from
+    then on, and cannot replace the other.
+    """
+
+    def __init__(
+        self, context: Context, observer: Observer, send: Send, clock: Callable[[], float] = time.monotonic
+    ):
+        self._context = context
+        self._observer = observer
+        self._send = send
+        self._clock = clock
+        self._lock = Lock()
+        self._failing: dict[Copy, dict[str, tuple[float, float]]] = {}
+        """The documents that a copy has not taken, with the times of the first failure and the last."""
+
+    def write(
+        self, writes: Sequence[Write], targets: Mapping[str, Target], results: Mapping[int, Result]
+    ) -> Iterator[tuple[int, Result]]:
+        """Copy what is done; yield the positions that have to be retried, each with its result."""
+        by_copy: dict[Copy, list[int]] = {}
+        for position, write in enumerate(writes):
+            if results[position].outcome in (*GOOD, Outcome.REJECTED):
+                for index in targets[write.target].also:
+                    by_copy.setdefault((write.target, index), []).append(position)
+        for copy, positions in by_copy.items():
+            ends = dict(zip(positions, self._write_one(copy, [writes[p] for p in positions]), strict=True))
+            waiting = [p for p, end in ends.items() if end.outcome is Outcome.RETRY]
+            # What neither index takes is no failure.
+            refused = [p for p in ends if ends[p].outcome is Outcome.REJECTED and results[p].outcome in GOOD]
+            longest = self._note(copy, [(writes[p].id, ends[p].outcome is Outcome.RETRY) for p in ends])
+            reason = next((ends[p].reason for p in refused), "")
+            if not reason and longest >= RETRY_FOR:
+                reason = f"for {longest:.0f} s: {ends[waiting[0]].reason}"
+            if reason and self._give_up(copy, reason):
+                continue
+            for position in positions if reason else waiting:
+                yield position, _retried(copy, ends[position])
+
+    def _write_one(self, copy: Copy, writes: Sequence[Write]) -> list[Result]:
+        name, index = copy
+        try:
+            with self._observer.step("request", "copy"):
+                ends = self._send(writes, {name: {"_index": index}})
+        except Halt as halt:  # it may concern the copy alone
+            return [Result(Outcome.RETRY, str(halt))] * len(writes)
+        return [ends[position] for position in range(len(writes))]
+
+    def _note(self, copy: Copy, ends: Sequence[tuple[str, bool]]) -> float:
+        """Remember the documents that a copy has not taken; return the seconds that the first of these has waited.
+
+        `ends` are ids, each with whether it has to be retried.
+        """
+        now, longest = self._clock(), 0.0
+        with self._lock:
+            failing = self._failing.setdefault(copy, {})
+            for name, waits in ends:
+                first, last = failing.pop(name, (now, now))
+                if waits:
+                    # After a long silence another process has had the record meanwhile: its time begins anew.
+                    failing[name] = (first if now - last < RETRY_FOR else now, now)
+                    longest = max(longest, now - failing[name][0])
+        return longest
+
+    def _give_up(self, copy: Copy, reason: str) -> bool:
+        """Take away the alias that makes an index a copy. False if it is none any more, or if that fails."""
+        from opensearchpy.exceptions import NotFoundError, TransportError
+
+        name, index = copy
+        try:
+            change_aliases(self._context, remove(index, name + ALSO))
+        except TransportError as error:
+            if not isinstance(error, NotFoundError):
+                logger.warning("could not give up a copy", extra={"index": index, "reason": describe(error)})
+            return False
+        with self._lock:
+            self._failing.pop(copy, None)
+        logger.error(
+            "a copy has missed a write: it gets no writes any longer, and cannot replace the other index",
+            extra={"index": index, "of": name, "reason": reason},
+        )
+        return True
+
+
+def _retried(copy: Copy, end: Result) -> Result:
+    """The result of a record that a copy has not taken. It has no status: no document is to blame."""
+    words = f"the copy {copy[1]} of {copy[0]} has not taken it"
+    return Result(Outcome.RETRY, f"{words}: {end.reason}", told=f"{words}: {end.summary}")

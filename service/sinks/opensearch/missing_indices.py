@@ -1,0 +1,33 @@
+"""Counts how often indices were missing: a deleted one, or one that a new server does not have, starts empty."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from threading import Lock
+
+from .alias_targets import Target
+
+
+class Absences:
+    """Counts how often this process found each index missing; threads share it.
+
+    An index that stays missing counts once, until it was seen again.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._missing: set[str] = set()
+        self._times: Counter[str] = Counter()
+
+    def note(self, targets: Mapping[str, Target]) -> None:
+        """Note which of the indices are missing at this moment."""
+        with self._lock:
+            missing = {name for name, target in targets.items() if not target.live}
+            self._times.update(missing - self._missing)
+            self._missing = (self._missing - set(targets)) | missing
+
+    def times(self, names: Iterable[str]) -> Mapping[str, int]:
+        """Return how often each index was missing."""
+        with self._lock:
+            return {name: self._times[name] for name in names}

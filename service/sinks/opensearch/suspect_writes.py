@@ -1,0 +1,66 @@
+"""The writes of bulk requests that failed whole: which one makes them fail is found by sending them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Final, TypeAlias
+
+from ...model.outcomes import OUT_OF_TIME
+from ...pipeline import Outcome, Result, Write
+from ...pipeline.group_testing import Suspects, parts_of_suspects
+from .bulk_body import Chunk
+
+Line: TypeAlias = tuple[int, bytes]
+"""The position of a write among those of a batch, and what a request says of it."""
+
+BLAMELESS: Final = (403, 429)
+"""Statuses of a whole request that a document never causes: the server is blocked or busy."""
+
+
+class SuspectWrites:
+    """Remembers the documents of requests that failed whole, from one delivery to the next."""
+
+    def __init__(self) -> None:
+        self._suspects = Suspects()
+
+    def __bool__(self) -> bool:
+        return bool(self._suspects)
+
+    def add(self, chunk: Chunk, refused: Result, writes: Sequence[Write], results: dict[int, Result]) -> None:
+        """Suspect what a refused request leaves with that result. What was sent with others is not blamed."""
+        if refused is OUT_OF_TIME or refused.outcome is not Outcome.RETRY:
+            return
+        left = [position for position in chunk.positions if results[position] is refused]
+        if len(chunk.positions) > 1:
+            results.update(dict.fromkeys(left, replace(refused, status=None, shared=True)))
+        if len(writes) > 1 and refused.status not in BLAMELESS:
+            self._suspects.add([_key_of(writes[position]) for position in left], len(chunk.positions))
+
+    def clear(self, writes: Sequence[Write], results: Mapping[int, Result]) -> None:
+        """Suspect no longer what is done."""
+        self._suspects.clear(_key_of(writes[position]) for position, r in results.items() if r.outcome.done)
+
+    def hold_back(self, lines: Iterable[Line], writes: Sequence[Write], held: list[Line]) -> Iterator[Line]:
+        """Yield the lines of the writes that are no suspects; the others are added to `held`."""
+        for line in lines:
+            if self._suspects.size_of(_key_of(writes[line[0]])):
+                held.append(line)
+            else:
+                yield line
+
+    def by_target(self, held: Iterable[Line], writes: Sequence[Write]) -> dict[str, list[list[Line]]]:
+        """Return the parts in which suspects are sent to each index; those that failed last come last."""
+        keys = {position: _key_of(writes[position]) for position, _ in held}
+        found: dict[str, list[Line]] = {}
+        for line in sorted(held, key=lambda line: self._suspects.turn_of(keys[line[0]])):
+            found.setdefault(writes[line[0]].target, []).append(line)
+        return {
+            target: list(parts_of_suspects(lines, lambda line: self._suspects.size_of(keys[line[0]])))
+            for target, lines in found.items()
+        }
+
+
+def _key_of(write: Write) -> tuple[str, str]:
+    """The key of a document."""
+    return write.target, write.id

@@ -1,0 +1,102 @@
+"""Files of JSON lines that are only ever appended to."""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import os
+import stat
+import zlib
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from ...errors import SettingsError
+from ...private_files import make_folder, opener
+
+logger = logging.getLogger(__name__)
+
+_CHUNK: Final = 16 * 1024
+_GZIP: Final = 31
+"""What zlib calls a gzip member."""
+
+
+class RecordingFile:
+    """A file of lines; compressed where its name ends in .gz.
+
+    A process that is killed leaves at most a last line that is broken: of a compressed file, whose members are
+    batches, the last of these. Whoever opens the file again goes on behind it.
+    """
+
+    def __init__(self, path: Path):
+        """Opens the file, or makes it. Raises OSError; SettingsError for one that is not what its name says."""
+        self.path = path
+        self._packed = path.suffix == ".gz"
+        make_folder(path.parent)
+        self._file = open(path, "ab", buffering=0, opener=opener)  # noqa: SIM115  # it stays open
+        try:
+            self._regular = stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
+            if self._regular:
+                self._mend()
+            self.size = self._file.tell() if self._regular else 0
+        except BaseException:
+            self._file.close()
+            raise
+
+    def append(self, text: bytes) -> None:
+        """Adds whole lines. Raises OSError, and then none of them is there."""
+        data = gzip.compress(text, mtime=0) if self._packed else text
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError:
+            if self._regular:
+                with suppress(OSError):  # what is left of a line is mended when the file is opened again
+                    self._file.truncate(self.size)
+            raise
+        self.size += len(data)
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _mend(self) -> None:
+        """Ends a last line, or cuts off a last member, that a process did not come to finish."""
+        end = self._file.seek(0, os.SEEK_END)
+        if self._packed:
+            whole = whole_members(self.path)
+            if whole < end:
+                logger.warning(
+                    "cut off what was not finished", extra={"file": str(self.path), "bytes": end - whole}
+                )
+                self._file.truncate(whole)
+                self._file.seek(0, os.SEEK_END)
+        elif end and last_byte(self.path) != b"\n":
+            self._file.write(b"\n")
+
+
+def last_byte(path: Path) -> bytes:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1)
+
+
+def whole_members(path: Path) -> int:
+    """The bytes of the gzip members of a file that are whole. Raises SettingsError for what is no gzip file."""
+    whole = position = 0
+    member = zlib.decompressobj(_GZIP)
+    with path.open("rb") as file:
+        data = file.read(_CHUNK)
+        if data and not data.startswith(b"\x1f\x8b"[: len(data)]):
+            raise SettingsError(f"{path} is no gzip file, as its name says: name another")
+        while data:
+            try:
+                member.decompress(data)
+            except zlib.error:
+                break
+            rest = member.unused_data
+            position += len(data) - len(rest)
+            if member.eof:
+                whole, member = position, zlib.decompressobj(_GZIP)
+            data = rest or file.read(_CHUNK)
+    return whole

@@ -1,0 +1,137 @@
+"""Adds the rows of records, each content of an object once: with them a row of the ledger is committed."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from threading import Lock
+from typing import Final
+
+from ...clients.database import shown
+from ...context import Context
+from ...errors import Halt, LeaseLost, SettingsError
+from ...model.outcomes import APPLIED, OUT_OF_TIME, Outcome
+from ...pipeline import SILENT, Observer, Result, Write
+from ...pipeline.error_outcomes import result_of
+from ...routing import InsertRows
+from . import ledger
+from .database_errors import Verdict, kind_of, verdict_of, words_of
+from .row_loading import Loading
+from .statement import translated
+
+logger = logging.getLogger(__name__)
+
+TOLD: Final = 20
+"""Rows that were left out which the reason of a dead letter names; the ledger has all of them."""
+
+
+class RowSink:
+    """Writes one action after the other, each in a transaction of its own."""
+
+    def __init__(self, context: Context, observer: Observer = SILENT, clock: Callable[[], float] = time.monotonic):
+        self._context = context
+        self._observer = observer
+        self._clock = clock
+        self._lock = Lock()
+        self._has_ledger = False
+
+    def write(self, writes: Sequence[Write]) -> list[Result]:
+        return [self._write_one(write) for write in writes]
+
+    def _write_one(self, write: Write) -> Result:
+        self._context.check()
+        if self._context.out_of_time():
+            return OUT_OF_TIME
+        from_rows = write.action.rows if isinstance(write.action, InsertRows) else ()
+        try:
+            return self._load(write)
+        except SettingsError as error:
+            raise Halt(str(error)) from error
+        except (Halt, LeaseLost):
+            raise
+        except Exception as error:
+            return self._failed(error, write)
+        finally:
+            close = getattr(from_rows, "close", None)  # of a generator, with the object that it reads
+            if close:
+                close()
+
+    def _load(self, write: Write) -> Result:
+        """Adds the rows, or says how they were added before. Raises what SQLAlchemy and the rows raise."""
+        entry = ledger.entry_of(write)
+        self._make_ledger()
+        try:
+            return self._in_one_transaction(write, entry)
+        except ledger.Taken:  # no row was read so far
+            return self._in_one_transaction(write, entry)
+
+    def _in_one_transaction(self, write: Write, entry: ledger.Entry) -> Result:
+        action = write.action
+        assert isinstance(action, InsertRows)
+        engine = self._context.sql
+        statement = translated(action.statement, engine.dialect.name, engine.dialect.paramstyle)
+        with engine.begin() as connection:
+            before = ledger.find(connection, entry)
+            if before is None:
+                ledger.claim(connection, entry)
+            elif before.left_out:  # those may be good by now
+                before = ledger.find(connection, entry, lock=True)
+            if before is not None and not before.left_out:
+                return APPLIED
+            loading = Loading(
+                connection,
+                self._context,
+                self._observer,
+                statement,
+                action,
+                route_of(write),
+                only=None if before is None else before.left_out.keys(),
+                clock=self._clock,
+            )
+            loading.run()
+            added = loading.added + (before.added if before else 0)
+            ledger.write_down(connection, entry, ledger.Done(added, loading.left_out))
+        logger.info("rows added", extra={"route": route_of(write), "rows": loading.added})
+        return left_out(added, loading.left_out) if loading.left_out else APPLIED
+
+    def _make_ledger(self) -> None:
+        """Makes the ledger's table where it is missing; looked at once."""
+        with self._lock:
+            if not self._has_ledger:
+                ledger.make_table(self._context.sql)
+                self._has_ledger = True
+
+    def _failed(self, error: Exception, write: Write) -> Result:
+        """The result of rows that were not added. Raises Halt for what every row would meet."""
+        from sqlalchemy.exc import DBAPIError
+
+        doing = f"{route_of(write)}: rows for the database"
+        if not isinstance(error, DBAPIError):
+            return result_of(error, doing)
+        verdict, said = verdict_of(error), words_of(error)
+        if verdict is Verdict.HALT:
+            self._has_ledger = False  # somebody may have removed it
+            raise Halt(f"the database {shown(self._context.sql.url)}: {said}: {remedy_of(said)}") from error
+        outcome = Outcome.RETRY if verdict is Verdict.RETRY else Outcome.REJECTED
+        return Result(outcome, f"{doing}: {said}", told=f"{doing}: {kind_of(error)}")
+
+
+def route_of(write: Write) -> str:
+    """The route that asked for rows; behind it, in the id, stands the number of its action."""
+    return write.id.partition(" ")[0]
+
+
+def left_out(added: int, rows: Mapping[int, str]) -> Result:
+    """The result of an action of which some rows are bad: they are told in its dead letter."""
+    told = f"{added} rows were added, and {len(rows)} left out"
+    some = [f"row {number}: {reason}" for number, reason in list(rows.items())[:TOLD]]
+    more = [f"… and {len(rows) - TOLD} more, see left_out in {ledger.NAME}"] if len(rows) > TOLD else []
+    return Result(Outcome.REJECTED, f"{told}: {'; '.join([*some, *more])}", told=told)
+
+
+def remedy_of(said: str) -> str:
+    """What to mend where every row is refused."""
+    if any(words in said.lower() for words in ("denied", "authentication", "password", "permission")):
+        return "correct DB_USER and DB_PASS, or give that user the right to do this"
+    return "create what is missing, or correct DB_URL, DB_NAME or the insert statement"

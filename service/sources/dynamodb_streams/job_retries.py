@@ -1,0 +1,71 @@
+"""When a job that failed is tried again, and what is wrong until it works."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from ...errors import Halt
+from ...model.outcomes import Outcome
+from ...pipeline.error_outcomes import result_of
+from ...retry_pause import pause_after, tell
+from .idle_delay import SHORTEST
+from .schedule import Schedule
+from .stream_batch import Turn
+
+
+class Retries:
+    """Puts jobs of a source back into its schedule, after growing pauses. With `exits` a halt ends the service."""
+
+    def __init__(self, source: str, schedule: Schedule[Turn], chance: Callable[[], float], exits: bool):
+        self._source = source
+        self._schedule = schedule
+        self._chance = chance
+        self._exits = exits
+        self._troubles: dict[tuple[str, str], str] = {}
+
+    @property
+    def troubles(self) -> list[str]:
+        """The errors of jobs that the operator should know of, in words."""
+        return list(self._troubles.values())
+
+    def trouble(self, turn: Turn, reason: str) -> None:
+        """Show what is wrong with a job until it works."""
+        self._troubles[turn.name] = reason
+
+    def worked(self, turn: Turn) -> None:
+        """Nothing is wrong with a job."""
+        self._troubles.pop(turn.name, None)
+
+    def keep(self, names: Collection[str], stream: str | None = None) -> None:
+        """Forget what is wrong with other streams than these ARNs or, of one `stream`, with other shards."""
+        for arn, shard in list(self._troubles):
+            if (arn if stream is None else shard) not in names and stream in (None, arn):
+                self._troubles.pop((arn, shard), None)
+
+    def clear(self) -> None:
+        """Forget all that is wrong."""
+        self._troubles.clear()
+
+    def failed(self, turn: Turn, error: Exception) -> None:
+        """Have a job tried again later. Raises Halt where halts are to end the service."""
+        where = f"{self._source}, shard {turn.reader.shard}" if turn.reader else self._source
+        try:
+            result = result_of(error, where)
+            halt = None if result.outcome is Outcome.RETRY else Halt(result.reason)
+        except Halt as found:
+            halt, result = found, None
+        if halt is None:
+            assert result is not None
+            self.later(turn, result.reason)
+            return
+        self.trouble(turn, str(halt))
+        self.later(turn, str(halt), halted=True)
+        if self._exits:
+            raise halt from error
+
+    def later(self, turn: Turn, reason: str, halted: bool = False) -> None:
+        """Have a job tried again after a pause, and log why."""
+        turn.failures += 1
+        pause = pause_after(turn.failures, SHORTEST, self._chance)
+        tell(self._source, reason, pause, halted)
+        self._schedule.put(turn, pause)

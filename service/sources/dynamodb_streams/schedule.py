@@ -1,0 +1,64 @@
+"""Whose turn it is: jobs that several threads take one after the other, each at its time."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+from threading import Condition, Event
+from typing import Final, Generic, TypeVar
+
+from ...timing import REAL, Timing
+
+Job = TypeVar("Job")
+
+LONGEST_WAIT: Final = 0.5
+"""Seconds after which a thread that waits looks whether it is to stop."""
+
+
+class Schedule(Generic[Job]):
+    """A job that was taken is nobody else's until it is put back."""
+
+    def __init__(self, stopping: Event, timing: Timing = REAL):
+        self._stopping = stopping
+        self._clock = timing.clock
+        self._wait = timing.wait
+        self._changed = Condition()
+        self._numbers = itertools.count()
+        self._due: list[tuple[float, int, Job]] = []
+
+    def put_first(self, job: Job) -> None:
+        """Put the job before all others."""
+        self.put(job, -math.inf)
+
+    def is_due(self) -> bool:
+        """True if a job can be taken now."""
+        with self._changed:
+            return bool(self._due) and self._due[0][0] <= self._clock()
+
+    def put(self, job: Job, delay: float = 0.0) -> None:
+        """Makes the job one that can be taken after `delay` seconds."""
+        with self._changed:
+            heapq.heappush(self._due, (self._clock() + delay, next(self._numbers), job))
+            self._changed.notify()
+
+    def hasten(self, job: Job, delay: float) -> None:
+        """Makes a job that waits one that can be taken after `delay` seconds at the latest."""
+        with self._changed:
+            at = self._clock() + delay
+            self._due = [
+                (min(due, at) if other is job else due, number, other) for due, number, other in self._due
+            ]
+            heapq.heapify(self._due)
+            self._changed.notify()
+
+    def take(self) -> Job | None:
+        """The job that is due next, once it is; None as soon as `stopping` is set."""
+        with self._changed:
+            while not self._stopping.is_set():
+                rest = self._due[0][0] - self._clock() if self._due else LONGEST_WAIT
+                if self._due and rest <= 0:
+                    return heapq.heappop(self._due)[2]
+                self._wait(self._changed, min(rest, LONGEST_WAIT))
+            self._changed.notify_all()  # the others need not find it out by themselves
+        return None

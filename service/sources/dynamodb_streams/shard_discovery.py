@@ -1,0 +1,230 @@
+"""The shards of one stream: what is recorded of them, which can be read, and when the stream is at its end."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final
+
+from ...checkpoints.stores import ENDED, LATEST, TRIM_HORIZON, Checkpoint, Checkpoints
+from ...errors import Retry
+from ...pipeline import SILENT, Lag, Observer
+from ...timing import RETENTION
+from .shard_lineage import ABSENT, Verdict, readable, unrecorded, verdict
+from .shard_reader import ShardReader
+from .stream_listing import Listing, ShardLister
+from .stream_status import CLOSED, READING, UNLISTED, WAITING, ShardStatus
+from .stream_status import ENDED as DONE
+
+QUIET: Final = 10.0
+"""Seconds of empty pages after which an open shard of a disabled stream counts as read: some emulators never close
+it."""
+
+LAG: Final = 600.0
+"""Seconds after which a stream that is disabled has listed all the shards that it will ever have."""
+
+
+@dataclass
+class Stream:
+    """One stream as it is known so far, under the lease of a token.
+
+    `start` is where it is read from: if nothing of it is recorded, and only until a first look is. `enabled_at` is
+    when it was last listed as enabled. Nothing is read or kept of a stream that is `retired`.
+    """
+
+    arn: str
+    client: Any
+    checkpoints: Checkpoints
+    token: int
+    start: str
+    limit: int
+    now: Callable[[], float]
+    observer: Observer = SILENT
+    disabled: bool = False
+    ended: bool = False
+    retired: bool = False
+    enabled_at: float | None = None
+    _listed: bool = False
+    _lister: ShardLister = field(init=False)
+    _at: dict[str, Checkpoint] | None = None
+    _parents: dict[str, str] = field(default_factory=dict)
+    _readers: dict[str, ShardReader] = field(default_factory=dict)
+    _finished: dict[str, float] = field(default_factory=dict)
+    _absent: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self._lister = ShardLister(self.client, self.arn)
+
+    @property
+    def waits(self) -> bool:
+        """True if the next list of shards decides something: on a shard read to its end, or on the stream."""
+        return bool(self._finished) or (self.disabled and not self.ended)
+
+    @property
+    def drained(self) -> bool:
+        """True if the stream is disabled and every shard that is listed was read to its end."""
+        return self.disabled and self._listed and all(map(self._is_drained, dict(self._at or {}).items()))
+
+    @property
+    def shards(self) -> set[str]:
+        """The shards that are read."""
+        return set(self._readers)
+
+    def lag(self) -> Lag:
+        """How far the shard that is most behind is behind."""
+        return worst_lag(reader.lag() for reader in list(self._readers.values()))
+
+    def status(self) -> list[ShardStatus]:
+        """Where reading each shard stands, by their ids; other threads read on meanwhile."""
+        at, readers = dict(self._at or {}), dict(self._readers)
+        return [self._status(shard, at, readers.get(shard)) for shard in sorted(at)]
+
+    def finish(self, reader: ShardReader) -> None:
+        """Takes note that a shard is read to its end."""
+        self._finished.setdefault(reader.shard, self.now())
+
+    def discover(self) -> list[ShardReader] | None:
+        """Looks at a page of shards; after the last, those that can be read now and could not before, else None.
+
+        Only one thread may be in here at a time. Raises Halt, LeaseLost, Retry, and what boto3 raises.
+        """
+        if self._at is None:
+            self._at = resumed(self.checkpoints.claim(self.arn, self.token))
+            self.start = TRIM_HORIZON if self._at else self.start
+        listing = self._lister.next()
+        if listing is None:
+            return None
+        for shard, position in unrecorded(listing.shards, self._at, self.start).items():
+            self._record(shard, position)
+        self.start = TRIM_HORIZON
+        self._parents |= {shard.id: shard.parent for shard in listing.shards}
+        self._absent = Counter({shard: self._absent[shard] + 1 for shard in self._at if shard not in listing.ids})
+        self.disabled = self.disabled or listing.disabled
+        self._listed = True
+        if not listing.disabled:
+            self.enabled_at = self.now()
+        read_on = self._judge(listing)
+        self._forget(listing.ids)
+        positions = {shard: at.position for shard, at in self._at.items()}
+        self.ended = self.disabled and all(position == ENDED for position in positions.values())
+        return [*read_on, *(self._open(s) for s in readable(positions, self._parents) if self._is_there(s))]
+
+    def retire(self) -> None:
+        """Have nothing more read or kept of the stream: AWS does not list it any more."""
+        self.retired = True
+
+    def forget(self) -> None:
+        """Remove the positions of a stream that is retired."""
+        for shard in self._at or {}:
+            self.checkpoints.remove(self.arn, shard, self.token)
+
+    def _is_drained(self, recorded: tuple[str, Checkpoint]) -> bool:
+        shard, at = recorded
+        if at.position == ENDED or shard in self._finished:
+            return True
+        reader = self._readers.get(shard)
+        return reader is not None and reader.quiet_for() >= QUIET
+
+    def _judge(self, listing: Listing) -> list[ShardReader]:
+        """Record the shards that have ended, and return the readers that read on."""
+        listed, parents = {shard.id: shard for shard in listing.shards}, {shard.parent for shard in listing.shards}
+        patience = LAG if self.disabled else RETENTION
+        read_on = []
+        for shard, since in dict(self._finished).items():  # other threads add to it
+            reader = self._readers[shard]
+            decided = verdict(
+                listed.get(shard),
+                missing=reader.missing,
+                absent=self._absent[shard],
+                has_children=shard in parents,
+                waited_enough=self.now() - since > patience,
+            )
+            if decided is Verdict.END:
+                self._record(shard, ENDED)
+                if reader.missing:
+                    reader.lose()
+                del self._finished[shard], self._readers[shard]
+            elif decided is Verdict.READ_ON:
+                del self._finished[shard]
+                reader.resume()
+                read_on.append(reader)
+        return read_on
+
+    def _record(self, shard: str, position: str) -> None:
+        """Keeps what is relied on from now on. Raises Retry where that has to wait."""
+        assert self._at is not None
+        checkpoint = Checkpoint(position, self.now())
+        if not self.retired and not self.checkpoints.write(self.arn, shard, checkpoint, self.token):
+            raise Retry(f"shard {shard} could not be recorded")
+        self._at[shard] = checkpoint
+
+    def _status(self, shard: str, at: Mapping[str, Checkpoint], reader: ShardReader | None) -> ShardStatus:
+        parent = self._parents.get(shard, "")
+        if reader is not None:
+            state, checkpoint, lag = CLOSED if reader.finished else READING, reader.at, reader.lag()
+            return ShardStatus(shard, parent, state, checkpoint.position, checkpoint.time, lag)
+        checkpoint = at[shard]
+        if checkpoint.position == ENDED:
+            state = DONE
+        else:
+            state = WAITING if parent in at and at[parent].position != ENDED else UNLISTED
+        return ShardStatus(shard, parent, state, checkpoint.position, checkpoint.time, None)
+
+    def _is_there(self, shard: str) -> bool:
+        """True if a shard without a reader gets one: it was listed once, or was absent from two listings.
+
+        Listings lag behind. What was recorded and is gone for good is read all the same: that tells what was lost.
+        """
+        if shard in self._readers:
+            return False
+        return shard in self._parents or self._absent[shard] >= ABSENT
+
+    def _open(self, shard: str) -> ShardReader:
+        assert self._at is not None
+        reader = ShardReader(
+            self.client,
+            self.arn,
+            shard,
+            partial(self._keep, shard),
+            at=self._at[shard],
+            limit=self.limit,
+            observer=self.observer,
+            now=self.now,
+        )
+        self._readers[shard] = reader
+        return reader
+
+    def _keep(self, shard: str, checkpoint: Checkpoint) -> None:
+        if not self.retired:
+            self.checkpoints.write(self.arn, shard, checkpoint, self.token)
+
+    def _forget(self, listed: set[str]) -> None:
+        """Forgets shards that have ended and are no longer kept by the stream."""
+        assert self._at is not None
+        for shard, at in list(self._at.items()):
+            if at.position == ENDED and shard not in listed and self.now() - (at.time or 0) > 2 * RETENTION:
+                del self._at[shard]
+                self._parents.pop(shard, None)
+                self.checkpoints.remove(self.arn, shard, self.token)
+
+
+def worst_lag(lags: Iterable[Lag]) -> Lag:
+    found = list(lags)
+    return Lag(
+        max((lag.unread for lag in found), default=0.0),
+        min((lag.left for lag in found), default=math.inf),
+        max((lag.checkpoint for lag in found), default=0.0),
+    )
+
+
+def resumed(recorded: Mapping[str, Checkpoint]) -> dict[str, Checkpoint]:
+    """What was recorded, as a process that starts anew goes on from it.
+
+    LATEST is another place by now. To leave out nothing that came since, the shard is read from its beginning.
+    """
+    return {
+        shard: Checkpoint(TRIM_HORIZON, at.time) if at.position == LATEST else at for shard, at in recorded.items()
+    }

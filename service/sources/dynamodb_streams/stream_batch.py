@@ -1,0 +1,73 @@
+"""The jobs of a table's streams, and the batches of records that they give."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ...checkpoints.lease import Lease, check
+from ...model import Record
+from ...pipeline import Report
+from ...pipeline.prefetch import Meanwhile
+from .shard_discovery import Stream
+from .shard_reader import ShardReader
+
+
+@dataclass(eq=False)
+class Turn:
+    """A job in the schedule: read a shard, list the shards of a stream or, without both, the streams of the table.
+
+    It is dropped once the lease has another `token` than the turn, or its stream is retired.
+    """
+
+    token: int = 0
+    stream: Stream | None = None
+    reader: ShardReader | None = None
+    idle: int = 0
+    in_a_row: int = 0
+    failures: int = 0
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """The stream and the shard, which identify the job within the table."""
+        return self.stream.arn if self.stream else "", self.reader.shard if self.reader else ""
+
+
+class Shards(Protocol):
+    """The part of its source that a batch needs."""
+
+    name: str
+    lease: Lease
+
+    def reads_on(self, turn: Turn, size: int) -> bool: ...
+
+    def back(self, turn: Turn, size: int, failure: str = "") -> None: ...
+
+
+class StreamBatch:
+    """Records of one shard, in order. Until it is settled nobody else reads the shard."""
+
+    def __init__(self, source: Shards, turn: Turn, reader: ShardReader, records: Sequence[Record]):
+        self.source = source.name
+        self.records = records
+        self._from = source
+        self._turn = turn
+        self._reader = reader
+
+    def time_left(self) -> float:
+        return math.inf
+
+    @property
+    def read_ahead(self) -> Meanwhile | None:
+        """Prefetches the shard's next page, where it is read at once after this one."""
+        return self._reader.read_ahead if self._from.reads_on(self._turn, len(self.records)) else None
+
+    def check(self) -> None:
+        check(self._from.lease, self._turn.token)
+
+    def settle(self, report: Report) -> None:
+        """Raises LeaseLost, and Halt where the checkpoint cannot be kept; the batch can then be settled again."""
+        done = self._reader.settle(self.records, report)
+        self._from.back(self._turn, len(self.records), "" if done else report.results[report.undone[0]].summary)

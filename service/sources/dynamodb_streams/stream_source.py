@@ -1,0 +1,274 @@
+"""The streams of one table as a source: several threads take turns at its shards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from threading import Event, Lock
+from typing import Final
+
+from ...backoff import backoff
+from ...checkpoints.stores import Checkpoints
+from ...context import Context
+from ...errors import Halt, LeaseLost, Retry
+from ...pipeline import SILENT, Lag, Observer
+from ...timing import REAL, Timing
+from .idle_delay import IN_A_ROW, after_nothing, after_records
+from .job_retries import Retries
+from .schedule import Schedule
+from .shard_discovery import Stream, worst_lag
+from .shard_reader import ShardReader
+from .stream_batch import StreamBatch, Turn
+from .stream_status import StreamStatus
+from .table_streams import TableStreams
+
+REDISCOVERY: Final = 60.0
+"""Seconds, about, between two lists of a stream's shards."""
+
+STREAMS: Final = 45.0
+"""Seconds between two lists of a table's streams, at the most."""
+
+SOON: Final = 1.0
+"""Seconds, about, until the first look for the children of a shard that has ended."""
+
+STAND_BY: Final = 1.0
+"""Seconds between two looks whether this process holds the lease."""
+
+PAGES_APART: Final = 0.1
+"""Seconds between two pages of shards: ten a second are allowed ("DescribeStream", Streams API Reference)."""
+
+
+class StreamSource:
+    """Batches of the records of a table's streams, until `stopping` is set.
+
+    Each thread that iterates gets batches of other shards; the order within each shard is kept, and a child comes
+    after its parent. What fails with one shard is tried again after growing pauses and holds up no other.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        table: str,
+        checkpoints: Checkpoints,
+        stopping: Event,
+        *,
+        observer: Observer = SILENT,
+        timing: Timing = REAL,
+        absences: Callable[[], Mapping[str, int]] = dict,
+    ):
+        """`absences` returns how often each index of the table was found missing; it may raise as boto3 does."""
+        self.name = f"table {table}"
+        self.workers = context.settings.stream_workers
+        self.lease = checkpoints.lease
+        self._context = context
+        self._table = table
+        self._checkpoints = checkpoints
+        self._observer = observer
+        self._now = timing.now
+        self._chance = timing.chance
+        self._lock = Lock()
+        self._schedule: Schedule[Turn] = Schedule(stopping, timing)
+        self._retries = Retries(self.name, self._schedule, timing.chance, context.settings.on_halt == "exit")
+        self._absences = absences
+        self._absent: Mapping[str, int] = {}
+        self._streams: TableStreams | None = None
+        self._root = Turn()
+        self._discoveries: dict[str, Turn] = {}
+        self._schedule.put(self._root)
+
+    @property
+    def trouble(self) -> str:
+        off = self._streams.trouble if self._streams else ""
+        return "; ".join([off] * bool(off) + self._retries.troubles)
+
+    def lag(self) -> Lag:
+        if self._streams is None or not self.lease.token():
+            return Lag()
+        return worst_lag(stream.lag() for stream in self._streams.streams)
+
+    def status(self) -> StreamStatus | None:
+        """Where reading the table's streams stands; None before the first look at them."""
+        streams = self._streams.streams if self._streams else []
+        if not streams:
+            return None
+        shards = [shard for stream in streams for shard in stream.status()]
+        return StreamStatus(streams[-1].arn, bool(self.lease.token()), shards)
+
+    def __iter__(self) -> Iterator[StreamBatch]:
+        while (turn := self._schedule.take()) is not None:
+            if not self._is_valid(turn):
+                continue
+            try:
+                batch = self._take(turn)
+            except LeaseLost:
+                self._schedule.put(turn, STAND_BY)
+                continue
+            except Exception as error:
+                self._retries.failed(turn, error)
+                continue
+            if batch:
+                yield batch
+                if turn.token != self.lease.token():  # it may never have been settled
+                    self._give_up(turn)
+            del batch  # what was read is not kept while there is nothing to read
+
+    def _is_valid(self, turn: Turn) -> bool:
+        """Whether this process still holds the lease that the turn is of; else another has read on."""
+        token = self.lease.token()
+        if turn.token == token != 0:
+            return turn.stream is None or not turn.stream.retired
+        if turn is self._root:
+            self._retries.clear()
+            self._discoveries.clear()
+            turn.token = token
+            self._streams = self._table_streams(token) if token else None
+            self._schedule.put(turn, 0.0 if token else STAND_BY)
+        else:
+            self._give_up(turn)
+        return False
+
+    def _table_streams(self, token: int) -> TableStreams:
+        return TableStreams(self._context, self._table, self._checkpoints, token, self._now, self._observer)
+
+    def _give_up(self, turn: Turn) -> None:
+        """Leaves a shard to whoever holds the lease now, and looks at once who that is."""
+        self._retries.worked(turn)
+        self._hasten(self._root, 0.0)
+
+    def _hasten(self, turn: Turn, delay: float) -> None:
+        with self._lock:
+            self._schedule.hasten(turn, delay)
+
+    def back(self, turn: Turn, size: int, failure: str = "") -> None:
+        """Ends a turn that gave `size` records; `failure` is why what was read has to come again."""
+        if turn.reader is not None and turn.reader.finished:
+            self._finish(turn)
+        elif failure:
+            self._retries.later(turn, failure)
+        else:
+            turn.failures = turn.idle = 0
+            assert turn.reader is not None
+            if turn.reader.prefetched:  # no thread takes another shard before: so each has one page at the most
+                turn.in_a_row += 1
+                self._schedule.put_first(turn)
+            else:
+                turn.in_a_row = 0
+                self._schedule.put(turn, self._rest_after(turn.reader, size))
+
+    def reads_on(self, turn: Turn, size: int) -> bool:
+        """True if the next page of the turn's shard is the next to be read, after one of `size` records."""
+        assert turn.reader is not None
+        if self._rest_after(turn.reader, size):
+            return False
+        return turn.in_a_row < IN_A_ROW or not self._schedule.is_due()
+
+    def _rest_after(self, reader: ShardReader, size: int) -> float:
+        """Seconds that a shard rests after a page of `size` records."""
+        settings = self._context.settings
+        return after_records(size, settings.stream_batch_size, reader.lag().unread, settings.poll_interval)
+
+    def _take(self, turn: Turn) -> StreamBatch | None:
+        """Run the job: read its shard, or list shards or streams."""
+        if turn.reader is not None:
+            return self._read(turn, turn.reader)
+        if turn.stream is not None:
+            self._discover(turn, turn.stream)
+        else:
+            self._look(turn)
+        return None
+
+    def _read(self, turn: Turn, reader: ShardReader) -> StreamBatch | None:
+        records = reader.read()
+        if not reader.finished and not reader.doubts:
+            self._retries.worked(turn)
+        if records:
+            return StreamBatch(self, turn, reader, records)
+        if reader.finished:
+            self._finish(turn)
+            return None
+        turn.failures = 0
+        turn.idle += 1
+        self._schedule.put(turn, after_nothing(turn.idle, self._context.settings.poll_interval))
+        return None
+
+    def _finish(self, turn: Turn) -> None:
+        """Take a shard without more records out of the schedule: the list of shards decides what becomes of it."""
+        assert turn.stream is not None
+        assert turn.reader is not None
+        if turn.reader.missing:
+            what = f"{self.name}, shard {turn.reader.shard}"
+            self._retries.trouble(turn, f"{what}: AWS answers that it does not exist; the list of shards is asked")
+        turn.stream.finish(turn.reader)
+        discovery = self._discoveries.get(turn.stream.arn)
+        if discovery is not None:  # else the lease was lost
+            self._hasten(discovery, self._chance() * SOON)
+
+    def _look(self, turn: Turn) -> None:
+        """List the table's streams, and begin the next."""
+        assert self._streams is not None
+        absent = self._look_for_absences(self._streams)
+        new = sorted(name for name, times in absent.items() if times > self._absent.get(name, 0))
+        again = bool(new) and self._streams.resumes
+        found = self._streams.look(again)
+        self._absent = absent
+        if again:
+            self._observer.index_missing(self.name, new)
+        turn.failures = 0
+        self._retries.worked(turn)
+        self._retries.keep({"", *(stream.arn for stream in self._streams.streams)})
+        if found is not None:
+            discovery = self._discoveries[found.arn] = Turn(turn.token, found)
+            self._schedule.put(discovery)
+        elif self._streams.trouble:  # the next is begun once this one is found to be read
+            self._hasten(self._discoveries[self._streams.streams[-1].arn], SOON)
+        self._schedule.put(turn, STREAMS * (0.5 + self._chance() / 2))
+
+    def _look_for_absences(self, streams: TableStreams) -> Mapping[str, int]:
+        """Return how often the table's indices were missing; the last known number without an answer."""
+        try:
+            return self._absences()
+        except (Halt, Retry):
+            if not streams.streams:
+                raise
+            return self._absent
+
+    def _discover(self, turn: Turn, stream: Stream) -> None:
+        """List a page of a stream's shards, and after the last page read those that can be read."""
+        assert self._streams is not None
+        was_drained = stream.drained
+        try:
+            found = stream.discover()
+        except self._context.dynamodb_streams.exceptions.ResourceNotFoundException:
+            self._missing(turn, stream)
+            return
+        turn.failures = 0
+        self._retries.worked(turn)
+        if found is None:
+            self._schedule.put(turn, PAGES_APART)
+            return
+        for reader in found:
+            self._begin(Turn(turn.token, stream, reader), reader.doubts)
+        self._retries.keep(stream.shards, stream.arn)
+        if stream.drained and not was_drained:
+            self._hasten(self._root, 0.0)
+        if stream.ended and self._streams.drop(stream):
+            return
+        with self._lock:
+            turn.idle = turn.idle + 1 if stream.waits else 0
+            often = backoff(turn.idle, SOON, REDISCOVERY) if turn.idle else REDISCOVERY
+            at_once = turn.token != self.lease.token()
+            self._schedule.put(turn, 0.0 if at_once else often * (0.5 + self._chance() / 2))
+
+    def _begin(self, turn: Turn, doubts: int) -> None:
+        """Have a shard read; after a pause, if `doubts` says how often its end was not confirmed."""
+        if doubts:
+            turn.failures = doubts - 1
+            self._retries.later(turn, "GetRecords reports an end that DescribeStream does not confirm: reading on")
+        else:
+            self._schedule.put(turn)
+
+    def _missing(self, turn: Turn, stream: Stream) -> None:
+        """Ask again for a stream that AWS does not find. The list of streams tells whether it is gone."""
+        reason = f"{self.name}: AWS answers that the stream {stream.arn} does not exist"
+        self._retries.trouble(turn, reason)
+        self._hasten(self._root, SOON)
+        self._retries.later(turn, reason)

@@ -1,0 +1,174 @@
+"""The streams of one table: each time that a stream is enabled, it is another one with another ARN."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from ...checkpoints.stores import ENDED, LATEST, TRIM_HORIZON, Checkpoint, Checkpoints
+from ...context import Context
+from ...errors import Retry
+from ...pipeline import Observer
+from ...timing import RETENTION
+from .shard_discovery import Stream
+from .stream_listing import enabled_at, enabled_stream, list_streams
+
+logger = logging.getLogger(__name__)
+
+BEGUN: Final = "begun"
+"""The name under which the ARN of the newest stream that was begun is kept, where positions have a shard's id."""
+
+
+class TableStreams:
+    """The streams of one table that are read under one lease token, the oldest first.
+
+    There is one Stream for each ARN, whatever AWS answers, and so one reader for each shard.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        table: str,
+        checkpoints: Checkpoints,
+        token: int,
+        now: Callable[[], float],
+        observer: Observer,
+    ):
+        self.streams: list[Stream] = []
+        self._context = context
+        self._table = table
+        self._checkpoints = checkpoints
+        self._token = token
+        self._now = now
+        self._observer = observer
+        self._enabled_at = -math.inf
+        self._begun: Checkpoint | None = None
+
+    @property
+    def trouble(self) -> str:
+        """Why changes of the table reach no stream; "" while they do."""
+        if not self.streams or not self.streams[-1].disabled:
+            return ""
+        return (
+            f"the stream of table {self._table} is disabled, or was: its changes are not indexed. Enable a stream"
+            " with NEW_AND_OLD_IMAGES. It is read once the disabled one is read to its end"
+        )
+
+    def look(self, again: bool = False) -> Stream | None:
+        """List the table's streams, and return the one to begin, if there is one.
+
+        With `again` the streams are begun again from their oldest record: no reader of before reads on.
+
+        Raises Halt if the table has no stream, Retry, LeaseLost, and what boto3 raises.
+        """
+        arns = self._arns()
+        self._enabled_at = max([self._enabled_at, *(s.enabled_at for s in self.streams if s.enabled_at)])
+        gone = [stream for stream in self.streams if again or stream.arn not in arns]
+        for stream in gone:
+            stream.retire()
+        self.streams = [stream for stream in self.streams if stream not in gone]
+        if again:
+            self._rewind(arns)
+            gone = []
+        following = self._following(arns)
+        begun = self._begin(following, arns) if following else None
+        for stream in gone:
+            stream.forget()
+        return begun
+
+    def drop(self, stream: Stream) -> bool:
+        """Forget a stream that has ended, if a later one is read; return true if so."""
+        if not self.streams or stream is self.streams[-1]:
+            return False
+        self.streams = [other for other in self.streams if other is not stream]
+        return True
+
+    @property
+    def resumes(self) -> bool:
+        """True if this table's streams were read before, by this process or another."""
+        self._begun = self._begun or self._recorded(self._arns())
+        return self._begun is not None
+
+    def _arns(self) -> list[str]:
+        """The table's streams, oldest first. Raises Halt if there is none, and what boto3 raises."""
+        arns = list_streams(self._context.dynamodb_streams, self._table)
+        return arns or [enabled_stream(self._context.dynamodb, self._table)]
+
+    def _rewind(self, arns: Sequence[str]) -> None:
+        """Put every position at the beginning of its shard, and forget shards that AWS does not keep any more."""
+        for arn in arns:
+            for shard, at in self._checkpoints.claim(arn, self._token).items():
+                if at.position == ENDED and self._now() - at.time > RETENTION:
+                    self._checkpoints.remove(arn, shard, self._token)
+                elif not self._checkpoints.write(arn, shard, Checkpoint(TRIM_HORIZON, self._now()), self._token):
+                    raise Retry(f"shard {shard} could not be recorded")
+
+    def _following(self, arns: Sequence[str]) -> str:
+        """The ARN of the stream to begin; "" for none."""
+        if self.streams:
+            newest = self.streams[-1]
+            later = arns[arns.index(newest.arn) + 1 :]
+            newest.disabled = newest.disabled or bool(later)  # of a table's streams one is enabled at most
+            return later[0] if later and all(stream.drained for stream in self.streams) else ""
+        if self._begun is None:
+            self._begun = self._recorded(arns)
+        if self._begun is None and self._context.settings.start_at == LATEST:
+            return arns[-1]
+        return arns[0]
+
+    def _recorded(self, arns: Sequence[str]) -> Checkpoint | None:
+        """The newest stream that was begun, and when; with positions of earlier versions, the newest with any."""
+        found = self._checkpoints.claim(self._key, self._token).get(BEGUN)
+        if found is not None:
+            return found
+        recorded = [arn for arn in arns if self._checkpoints.read(arn)]
+        return Checkpoint(recorded[-1], enabled_at(recorded[-1])) if recorded else None
+
+    def _begin(self, arn: str, arns: Sequence[str]) -> Stream:
+        before = self._begun
+        follows = before is not None and arn not in arns[: self._place(before.position, arns)]
+        if before is None or follows:
+            if before is not None:
+                self._tell_gap(before, arn)
+            begun = Checkpoint(arn, self._now())
+            if not self._checkpoints.write(self._key, BEGUN, begun, self._token):
+                raise Retry(f"stream {arn} could not be recorded")
+            self._begun = begun
+        settings = self._context.settings
+        self.streams.append(
+            Stream(
+                arn,
+                self._context.dynamodb_streams,
+                self._checkpoints,
+                self._token,
+                settings.start_at if before is None else TRIM_HORIZON,
+                settings.stream_batch_size,
+                self._now,
+                self._observer,
+            )
+        )
+        return self.streams[-1]
+
+    @staticmethod
+    def _place(arn: str, arns: Sequence[str]) -> int:
+        """Return how many of the streams are not later than this one; 0 if it is not listed any more."""
+        return arns.index(arn) + 1 if arn in arns else 0
+
+    def _tell_gap(self, before: Checkpoint, arn: str) -> None:
+        """Report the time in which no stream was enabled: from what is known of the one before to this one."""
+        until = enabled_at(arn)
+        since = self._enabled_at
+        if since == -math.inf:
+            known = self._checkpoints.read(before.position).values()
+            since = max([at.time for at in known if at.position != ENDED], default=before.time)
+        logger.warning(
+            "the table has another stream: it does not have what was written while none was enabled",
+            extra={"table": self._table, "stream": arn, "before": before.position},
+        )
+        self._observer.lost(f"table {self._table}", f"stream {arn.rpartition('/')[2]}", min(since, until), until)
+
+    @property
+    def _key(self) -> str:
+        return f"streams of table {self._table}"

@@ -1,0 +1,86 @@
+"""The data files of an export of a table as parts, to be loaded while its stream is live."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+from ...checkpoints.stores import ENDED
+from ...context import Context
+from ...errors import SettingsError
+from ...model import Record, TableRecord, Undecodable
+from ...model.table_record import table_of
+from ..partitions import Page
+from .exports import Export, KeysOf
+from .locations import Place, store_of
+from .recording import Recording, files_of
+
+PAGE: Final = 1000
+"""Lines of one page."""
+
+
+@dataclass
+class ExportFile:
+    """A data file. Its positions are numbers of lines: what is before one is read again, and left out."""
+
+    place: Place
+    export: Export
+    keys_of: KeysOf
+    _rest: Iterator[Record] | None = None
+    _at: int = 0
+
+    @property
+    def name(self) -> str:
+        return self.place.where
+
+    def read(self, after: str) -> Page:
+        behind = int(after or 0)
+        if self._rest is None or self._at != behind:
+            self._rest = map(self._checked, Recording(self.place, self.export, self.keys_of).records())
+            deque(islice(self._rest, behind), maxlen=0)
+        rest, self._rest = self._rest, None  # what fails is read from the beginning
+        records = list(islice(rest, PAGE))
+        self._rest, self._at = rest, behind + len(records)
+        position = str(self._at) if len(records) == PAGE else ENDED
+        return Page(records, position, self.export.time or 0.0)
+
+    def _checked(self, record: Record) -> Record:
+        """The record of a line; for anything but an item of the export's table one that names its line alone.
+
+        What such a line holds is not the table's: it reaches no dead letter. The file still has it.
+        """
+        table = table_of(self.export.table)
+        if isinstance(record, TableRecord) and record.table == table:
+            return record
+        if isinstance(record, Undecodable) and not record.raw:
+            return record
+        line = record.identifier if isinstance(record, Undecodable) else ""
+        reason = f"{line or self.place.name}: a line that is no item of an export of table {table}"
+        return Undecodable({"file": self.place.where, "line": line}, reason, self.place.where, line)
+
+
+def export_files(context: Context, where: str, keys_of: KeysOf) -> list[ExportFile]:
+    """The data files of the export under a name: its manifest, a folder, or one of the files.
+
+    Raises SettingsError where there are none, or nothing says of which table they are; Unreachable and Halt.
+    """
+    found = []
+    for place, export in files_of(where, context):
+        if export is None:
+            raise SettingsError(f"{place.where} is no data file of an export with its manifest beside it")
+        found.append(ExportFile(place, export, keys_of))
+    if not found:
+        raise SettingsError(f"there is no export in {where}")
+    return found
+
+
+def export_file(context: Context, where: str, export: Export, keys_of: KeysOf) -> ExportFile:
+    """One data file of which everything is known. Raises SettingsError where it is not there."""
+    store, path = store_of(where, context)
+    place = store.at(path)
+    if place is None:
+        raise SettingsError(f"{where} is not there any longer")
+    return ExportFile(place, export, keys_of)

@@ -1,0 +1,156 @@
+"""Exports of DynamoDB tables to S3, in DynamoDB JSON: full ones and incremental ones.
+
+Source: "DynamoDB table export output format" (Amazon DynamoDB Developer Guide). `AWSDynamoDB/EXPORT-ID/` has
+`manifest-summary.json`, which says table and time, and `manifest-files.json`, a line for each data file. The data
+of a full export is in `data/` beside them, a line `{"Item": …}` for each item; that of all incremental ones is in
+`AWSDynamoDB/data/`, a line with `Metadata`, `Keys` and images for each item that changed.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from ...errors import DecodeError, SettingsError
+from ...model import INSERT, MODIFY, REMOVE, TableRecord
+from ...model.object_record import to_unix
+from ...model.table_record import scanned, table_of
+from ...model.versions import MARGIN
+from .json_lines import LARGEST, Document, lines
+from .locations import Place, Store
+
+SUMMARY: Final = "manifest-summary.json"
+FILES: Final = "manifest-files.json"
+INCREMENTAL: Final = "INCREMENTAL_EXPORT"
+
+KeysOf: TypeAlias = Callable[[str], Sequence[str]]
+"""The names of a table's key attributes; none where no route knows them."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """What its lines do not say: the ARN of their table, and their time in Unix seconds if that is known."""
+
+    table: str
+    time: float | None = None
+
+
+def of_table(name: str) -> Export:
+    """A data file of which only the table is known."""
+    return Export(f"arn:aws:dynamodb:::table/{name}")
+
+
+def is_line(payload: Any) -> bool:
+    """Whether this is a line of an export."""
+    if not isinstance(payload, Mapping):
+        return False
+    return payload.keys() == {"Item"} or ("Keys" in payload and "Metadata" in payload)
+
+
+def record_of(line: Mapping[str, Any], export: Export, keys_of: KeysOf) -> TableRecord:
+    """The record of a line. Raises DecodeError.
+
+    Its version is its time less MARGIN, for that is by another clock than the stream's: whatever the stream has
+    later is newer. An item of an unknown time has the weakest version there is. No line has a place in a stream.
+    """
+    record = _item(line["Item"], export, keys_of) if "Item" in line else _change(line, export)
+    record.ordered = False
+    return record
+
+
+def _item(item: Any, export: Export, keys_of: KeysOf) -> TableRecord:
+    if not isinstance(item, Mapping):
+        raise DecodeError("an item of an export that is no map")
+    try:
+        record = scanned(item, keys_of(table_of(export.table)), export.table, export.time or 0.0)
+    except KeyError as error:
+        raise DecodeError(f"an item of an export without the key attribute {error}") from None
+    record.created = export.time
+    return record
+
+
+def _change(line: Mapping[str, Any], export: Export) -> TableRecord:
+    images = {name: line[name] for name in ("NewImage", "OldImage") if line.get(name) is not None}
+    change: dict[str, Any] = {"Keys": line["Keys"], **images}
+    written = _seconds(line["Metadata"])
+    if written is not None:
+        change["ApproximateCreationDateTime"] = int(written - MARGIN)
+    event = REMOVE if "NewImage" not in images else MODIFY if "OldImage" in images else INSERT
+    record = TableRecord({"eventName": event, "eventSourceARN": export.table, "dynamodb": change})
+    record.created = written
+    return record
+
+
+def _seconds(metadata: Any) -> float | None:
+    """Unix seconds of WriteTimestampMicros: a typed number, or a plain one as in samples of the documentation."""
+    micros = metadata.get("WriteTimestampMicros") if isinstance(metadata, Mapping) else None
+    text: Any = micros.get("N") if isinstance(micros, Mapping) else micros
+    try:
+        return int(text) / 1_000_000
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def is_manifest(place: Place) -> bool:
+    return place.name == SUMMARY
+
+
+def beside(store: Store, place: Place) -> Export | None:
+    """The export that a data file is of, by the manifest of the folder it is in; None where there is none."""
+    folder, data = posixpath.split(posixpath.dirname(place.path))
+    manifest = store.at(posixpath.join(folder, SUMMARY)) if data == "data" else None
+    return None if manifest is None else _export(_read(manifest), manifest.where)
+
+
+def data_files(store: Store, manifest: Place) -> Iterator[tuple[Place, Export]]:
+    """The data files of an export. Raises SettingsError for one that is not there, and for one in Amazon Ion."""
+    summary = _read(manifest)
+    export = _export(summary, manifest.where)
+    folder = posixpath.dirname(manifest.path)
+    home = posixpath.dirname(folder) if summary.get("exportType") == INCREMENTAL else folder
+    listing = _at(store, posixpath.join(folder, FILES), manifest)
+    with listing.open() as file:
+        for line in lines(file):
+            yield _at(store, posixpath.join(home, "data", _file_in(line, listing)), manifest), export
+
+
+def _file_in(line: Document, listing: Place) -> str:
+    """The name of the data file that a line of the manifest is about. Raises SettingsError."""
+    try:
+        if line.error:
+            raise ValueError(line.error)
+        return str(posixpath.basename(json.loads(line.text)["dataFileS3Key"]))
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise SettingsError(f"{listing.where}:{line.line} does not name a file of an export: {error}") from error
+
+
+def _at(store: Store, path: str, manifest: Place) -> Place:
+    found = store.at(path)
+    if found is None:
+        raise SettingsError(f"{path} is not there, which {manifest.where} tells of: the export is not whole")
+    return found
+
+
+def _read(manifest: Place) -> Mapping[str, Any]:
+    try:
+        with manifest.open() as file:
+            text = file.read(LARGEST + 1)
+        if len(text) > LARGEST:
+            raise ValueError(f"it is larger than {LARGEST:,} bytes")
+        summary = json.loads(text)
+        if not isinstance(summary["tableArn"], str):
+            raise TypeError("tableArn is no text")
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise SettingsError(f"{manifest.where} is no manifest of an export: {error}") from error
+    found: Mapping[str, Any] = summary
+    return found
+
+
+def _export(summary: Mapping[str, Any], where: str) -> Export:
+    form = summary.get("outputFormat", "DYNAMODB_JSON")
+    if form != "DYNAMODB_JSON":
+        raise SettingsError(f"{where}: the export is {form}, which cannot be read: export it as DYNAMODB_JSON")
+    return Export(summary["tableArn"], to_unix(summary.get("exportTime") or summary.get("exportToTime")))

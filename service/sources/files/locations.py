@@ -1,0 +1,179 @@
+"""Where the files of a recording are: on disk, in S3, or on standard input. Each is read as it is asked for."""
+
+from __future__ import annotations
+
+import io
+import posixpath
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol, cast
+
+from ...context import Context
+from ...errors import SettingsError
+from .decompression import Bytes, Content, open_content, reading
+
+PART: Final = 8 * 1024 * 1024
+"""Bytes of an object that are read at once."""
+
+STANDARD_INPUT: Final = "-"
+
+
+@dataclass(frozen=True)
+class Place:
+    """One file: `path` in its store, `where` in full, `size` in bytes as they lie there if that is known."""
+
+    path: str
+    where: str
+    size: int | None
+    reader: Callable[[], Bytes]
+
+    @property
+    def name(self) -> str:
+        return posixpath.basename(self.path)
+
+    def open(self, told: Callable[[int], None] = lambda more: None) -> Content:
+        """Its bytes, decompressed if they are gzip. `told` hears how many more were read as they lie there.
+
+        Raises SettingsError where it cannot be read, Unreachable and Halt; reading from it does, too.
+        """
+        with reading(self.where):
+            found = self.reader()
+        return open_content(found, self.where, told)
+
+
+class Store(Protocol):
+    """What has files under paths."""
+
+    def at(self, path: str) -> Place | None:
+        """The file with this path; None where there is none."""
+        ...
+
+    def below(self, path: str) -> Iterator[Place]:
+        """All files whose paths begin with the folder's, in the order of their paths."""
+        ...
+
+
+def store_of(where: str, context: Context) -> tuple[Store, str]:
+    """The store that `s3://BUCKET/PATH`, or the path of a file or folder, is in, and the path there.
+
+    Raises SettingsError for another kind of address.
+    """
+    kind, separator, rest = where.partition("://")
+    if not separator:
+        return Disk(), where
+    bucket, _, key = rest.partition("/")
+    if kind != "s3" or not bucket:
+        raise SettingsError(f"a recording is a file, a folder, s3://BUCKET/PATH or -, not {where!r}")
+    return Bucket(context, bucket), key
+
+
+class StandardInput:
+    """What is written to this process; it stays open."""
+
+    def read(self, most: int) -> bytes:
+        return cast(io.BufferedReader, sys.stdin.buffer).read1(most)
+
+    def close(self) -> None: ...
+
+
+def standard_input() -> Place:
+    return Place(STANDARD_INPUT, "standard input", None, StandardInput)
+
+
+class Disk:
+    """Files on this machine."""
+
+    def at(self, path: str) -> Place | None:
+        found = Path(path)
+        if found.is_dir() or not found.exists():
+            return None
+        size = found.stat().st_size if found.is_file() else None  # a pipe has none
+        return Place(str(found), str(found), size, lambda: found.open("rb", buffering=0))
+
+    def below(self, path: str) -> Iterator[Place]:
+        if not Path(path).is_dir():
+            raise SettingsError(f"the recording {path} cannot be read: there is no such file or folder")
+        for found in sorted(Path(path).rglob("*")):
+            place = self.at(str(found))
+            if place is not None:
+                yield place
+
+
+class Bucket:
+    """Objects of a bucket."""
+
+    def __init__(self, context: Context, bucket: str):
+        self._context = context
+        self._bucket = bucket
+
+    def at(self, path: str) -> Place | None:
+        if not path or path.endswith("/"):
+            return None
+        from botocore.exceptions import ClientError
+
+        where = self._where(path)
+        with reading(where):
+            try:
+                found = self._context.s3.head_object(Bucket=self._bucket, Key=path)
+            except ClientError as error:
+                if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404:
+                    return None
+                raise
+        return self._place(path, found["ContentLength"], found["ETag"])
+
+    def below(self, path: str) -> Iterator[Place]:
+        prefix = f"{path.rstrip('/')}/" if path.strip("/") else ""
+        with reading(self._where(prefix)):
+            pages = iter(
+                self._context.s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
+            )
+        none = True
+        while page := self._next(pages, prefix):
+            for entry in page.get("Contents", []):
+                none = False
+                yield self._place(entry["Key"], entry["Size"], entry["ETag"])
+        if none:
+            raise SettingsError(
+                f"the recording {self._where(path)} cannot be read: there is no object under that name"
+            )
+
+    def _next(self, pages: Iterator[Any], prefix: str) -> Any:
+        with reading(self._where(prefix)):
+            return next(pages, None)
+
+    def _place(self, key: str, size: int, etag: str) -> Place:
+        """Read in parts, each at once: a connection that waits for whoever works on a part would be closed."""
+
+        def part(begin: int) -> bytes:
+            end = min(begin + PART, size)
+            span = f"bytes={begin}-{end - 1}"
+            answer = self._context.s3.get_object(Bucket=self._bucket, Key=key, Range=span, IfMatch=etag)
+            with answer["Body"] as body:
+                text: bytes = body.read()
+            return text
+
+        return Place(key, self._where(key), size, lambda: Parts(part, size))
+
+    def _where(self, key: str) -> str:
+        return f"s3://{self._bucket}/{key}"
+
+
+class Parts:
+    """Reads part after part; `part` gives the one that begins at a byte."""
+
+    def __init__(self, part: Callable[[int], bytes], size: int):
+        self._part = part
+        self._size = size
+        self._at = 0
+        self._rest = memoryview(b"")
+
+    def read(self, most: int) -> bytes:
+        if not self._rest and self._at < self._size:
+            self._rest = memoryview(self._part(self._at))
+            self._at += len(self._rest)
+        found, self._rest = self._rest[:most], self._rest[most:]
+        return bytes(found)
+
+    def close(self) -> None: ...

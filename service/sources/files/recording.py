@@ -1,0 +1,170 @@
+"""Recordings: JSON lines, Lambda events, dead letters and exports of tables, plain or gzip, on disk or in S3."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Final
+
+from ...context import Context
+from ...errors import DecodeError, SettingsError, UnknownEvent
+from ...model import Record, Undecodable
+from ...pipeline import Report
+from ...pipeline.prefetch import Meanwhile
+from ..envelopes import unwrap
+from .exports import Export, KeysOf, beside, data_files, is_line, is_manifest, of_table, record_of
+from .json_lines import Document, documents
+from .locations import STANDARD_INPUT, Place, standard_input, store_of
+
+_BATCH_BYTES: Final = 4 * 1024 * 1024
+"""Bytes of text that make a batch, however few records they hold."""
+
+
+@dataclass(frozen=True)
+class RecordedBatch:
+    """Some records of the file; nobody has to be told what became of them."""
+
+    source: str
+    records: Sequence[Record]
+
+    def settle(self, report: Report) -> None:
+        """A recording stays as it is."""
+
+
+class Recording:
+    """Batches of at most `size` records, read as they are asked for: memory does not grow with the file.
+
+    A line that holds nothing known is an Undecodable named by file and line. Raises SettingsError for a file
+    that cannot be read, and for one with lines of an export of which nobody says the table.
+    """
+
+    read_ahead: Meanwhile | None = None
+
+    def __init__(
+        self,
+        place: Place,
+        export: Export | None = None,
+        keys_of: KeysOf = lambda table: (),
+        told: Callable[[int], None] = lambda more: None,
+        size: int = 1000,
+    ):
+        """`export` is what the file is of, if it is of one; `told` hears how many more bytes were read."""
+        self._place = place
+        self._export = export
+        self._keys_of = keys_of
+        self._told = told
+        self._size = size
+        self.name = f"recording {place.name}"
+
+    def __iter__(self) -> Iterator[RecordedBatch]:
+        batch: list[Record] = []
+        weight = 0
+        for record, size in self._weighed():
+            batch.append(record)
+            weight += size
+            if len(batch) >= self._size or weight >= _BATCH_BYTES:
+                yield RecordedBatch(self.name, batch)
+                batch, weight = [], 0
+        if batch:
+            yield RecordedBatch(self.name, batch)
+
+    def records(self) -> Iterator[Record]:
+        """Every record of the file, in its order."""
+        return (record for record, _ in self._weighed())
+
+    def _weighed(self) -> Iterator[tuple[Record, int]]:
+        """Each record with the bytes that were read for it."""
+        with self._place.open(self._told) as file:
+            for document in documents(file):
+                size = len(document.text)
+                for record in self._read(document):
+                    yield record, size
+                    size = 0
+            if file.error:
+                reason = f"{self._place.name}: the rest cannot be decompressed: {file.error}"
+                yield Undecodable("", reason, self.name, self._place.name), 0
+
+    def _read(self, document: Document) -> Iterator[Record]:
+        where, text = f"{self._place.name}:{document.line}", document.text
+        if document.error:
+            yield self._undecodable(text, where, document.error)
+            return
+        try:
+            payload = json.loads(text)
+            for record in self._exported(payload) if is_line(payload) else unwrap(payload):
+                yield self._named(record, where)
+        except (DecodeError, UnknownEvent) as error:
+            yield self._undecodable(text, where, str(error))
+        except (ValueError, RecursionError) as error:
+            yield self._undecodable(text, where, f"not JSON: {error}")
+
+    def _undecodable(self, text: bytes, where: str, reason: str) -> Undecodable:
+        return Undecodable(text.decode(errors="replace"), f"{where}: {reason}", self.name, where)
+
+    def _exported(self, line: Any) -> Iterator[Record]:
+        if self._export is None:
+            raise SettingsError(
+                f"{self._place.where} holds items of an export and does not say of which table: --table=NAME does"
+            )
+        yield record_of(line, self._export, self._keys_of)
+
+    def _named(self, record: Record, where: str) -> Record:
+        """The record; one that cannot be read and does not say what it is called is named by its line."""
+        if not isinstance(record, Undecodable):
+            return record
+        return Undecodable(
+            record.raw, f"{where}: {record.reason}", record.source or self.name, record.identifier or where
+        )
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """The recordings under some names: files, folders, `s3://BUCKET/KEY`, `s3://BUCKET/PREFIX/`, `-`.
+
+    They are looked for as they are asked for. Raises SettingsError where there are none.
+    """
+
+    wheres: Sequence[str]
+    context: Context
+    table: str = ""
+    """Of which table, as it exists, lines of an export are where nothing else says it."""
+    keys_of: KeysOf = lambda table: ()
+
+    def read(self, told: Callable[[int], None] = lambda more: None) -> Iterator[Recording]:
+        """`told` hears how many more bytes were read."""
+        named = of_table(self.table) if self.table else None
+        for place, export in chain.from_iterable(files_of(where, self.context) for where in self.wheres):
+            yield Recording(place, export or named, self.keys_of, told)
+
+    def size(self) -> int | None:
+        """The bytes of all of them; None where that is not known."""
+        places = chain.from_iterable(files_of(where, self.context) for where in self.wheres)
+        sizes = [place.size for place, _ in places]
+        return None if None in sizes else sum(size for size in sizes if size)
+
+
+def files_of(where: str, context: Context) -> Iterator[tuple[Place, Export | None]]:
+    """The files under one name; of an export those that its manifest tells of."""
+    if where == STANDARD_INPUT:
+        yield standard_input(), None
+        return
+    store, path = store_of(where, context)
+    one = store.at(path)
+    if one is not None:
+        yield from data_files(store, one) if is_manifest(one) else [(one, beside(store, one))]
+        return
+    exported: set[str] = set()
+    for manifest in filter(is_manifest, store.below(path)):
+        for place, export in data_files(store, manifest):
+            exported.add(place.path)
+            yield place, export
+    for place in store.below(path):
+        if place.path not in exported and not is_beside_the_point(place):
+            yield place, beside(store, place)
+
+
+def is_beside_the_point(place: Place) -> bool:
+    """Whether a file of a folder holds no records: hidden, unfinished, or about an export's files."""
+    return place.name.startswith((".", "_", "manifest-"))

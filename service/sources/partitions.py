@@ -1,0 +1,213 @@
+"""What is read in parts, page by page, as a source: the segments of a table, the files of an export."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Event
+from typing import Protocol
+
+from ..checkpoints.lease import check
+from ..checkpoints.stores import ENDED, Checkpoint, Checkpoints
+from ..errors import Halt, Unreachable
+from ..model import Record
+from ..model.outcomes import Outcome
+from ..pipeline import Lag, Report
+from ..pipeline.error_outcomes import result_of
+from ..retry_pause import Pause
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some records, and the position behind them: ENDED where there are no more.
+
+    `time` is when they were read, in Unix seconds, and `units` the read capacity that this took.
+    """
+
+    records: Sequence[Record]
+    after: str
+    time: float
+    units: float = 0.0
+
+
+class Part(Protocol):
+    """A part, which one thread at a time reads."""
+
+    @property
+    def name(self) -> str:
+        """What tells it from the other parts."""
+        ...
+
+    def read(self, after: str) -> Page:
+        """The page behind a position, "" for the first. Raises Halt, and what its client raises."""
+        ...
+
+
+class PartBatch:
+    """A page of a part. What of it is not done comes again, before the next page."""
+
+    def __init__(self, source: PartSource, state: State, token: int, records: Sequence[Record]):
+        self.source = source.name
+        self.records: Sequence[Record] = records
+        self._from = source
+        self._state = state
+        self._token = token
+
+    def read_ahead(self) -> None:
+        """Has the part's next page there already when it is read."""
+        self._state.read_ahead()
+
+    def time_left(self) -> float:
+        return math.inf
+
+    def check(self) -> None:
+        check(self._from.checkpoints.lease, self._token)
+
+    def settle(self, report: Report) -> None:
+        """Raises Halt where the part's position cannot be kept, LeaseLost where it is another process's."""
+        self._state.rest = [self.records[position] for position in report.undone]
+        if not self._state.rest:
+            self._from.move_on(self._state)
+
+
+class State:
+    """Where a part stands: behind the position `after`, with `page` in hand."""
+
+    def __init__(self, part: Part, at: Checkpoint | None):
+        self.part = part
+        self.after = at.position if at else ""
+        self.rest: Sequence[Record] = []
+        self.page: Page | None = None
+        self._ahead: tuple[str, Page] | None = None
+
+    def read(self) -> Page:
+        """The next page. Raises Halt, and what the part's client raises."""
+        ahead, self._ahead = self._ahead, None
+        return ahead[1] if ahead is not None and ahead[0] == self.after else self.part.read(self.after)
+
+    def read_ahead(self) -> None:
+        """Reads the page behind the one in hand; what keeps it from that is met again when it is asked for."""
+        if self.page is None or self.page.after == ENDED or self._ahead is not None:
+            return
+        try:
+            self._ahead = self.page.after, self.part.read(self.page.after)
+        except Exception as error:
+            logger.debug("not read ahead", extra={"part": self.part.name, "reason": type(error).__name__})
+
+    @property
+    def ended(self) -> bool:
+        return self.after == ENDED
+
+
+class PartSource:
+    """All records of some parts, until `stopping` is set.
+
+    As many threads as there are `workers` may iterate; each reads one part after the other. `job` names what is
+    done with them: positions are kept under that name, so that what was killed goes on where it stood.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        parts: Sequence[Part],
+        workers: int,
+        checkpoints: Checkpoints,
+        job: str,
+        stopping: Event,
+    ):
+        """Waits for the lease of the checkpoints. Raises Halt, LeaseLost, and what boto3 raises."""
+        self.name = name
+        self.workers = workers
+        self.trouble = ""
+        self.checkpoints = checkpoints
+        self._parts = parts
+        self._job = job
+        self._stopping = stopping
+        self._states: list[State] = []
+        self._waiting: deque[State] = deque()
+        self._token = self._wait_for_lease()
+        self._begin(checkpoints.claim(self._job, self._token))
+
+    @property
+    def resumed(self) -> bool:
+        """Whether this job was interrupted before."""
+        return any(state.after for state in self._states)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every part was read to its end."""
+        return all(state.ended for state in self._states)
+
+    def lag(self) -> Lag:
+        return Lag()
+
+    def restart(self) -> None:
+        """Begins anew, whatever was read before."""
+        self._begin({})
+
+    def forget(self) -> None:
+        """Has the next run of this job begin anew."""
+        for state in self._states:
+            self.checkpoints.remove(self._job, state.part.name, self._token)
+
+    def move_on(self, state: State) -> None:
+        """The page in hand is done."""
+        page, state.page = state.page, None
+        assert page is not None
+        state.after = page.after
+        self.checkpoints.write(self._job, state.part.name, Checkpoint(page.after, page.time), self._token)
+
+    def __iter__(self) -> Iterator[PartBatch]:
+        while not self._stopping.is_set():
+            try:
+                state = self._waiting.popleft()
+            except IndexError:
+                return
+            yield from self._read(state)
+
+    def _begin(self, positions: Mapping[str, Checkpoint]) -> None:
+        self._states = [State(part, positions.get(part.name)) for part in self._parts]
+        self._waiting = deque(state for state in self._states if not state.ended)
+
+    def _wait_for_lease(self) -> int:
+        while not self._stopping.is_set():
+            token = self.checkpoints.lease.token()
+            if token:
+                return token
+            self._stopping.wait(0.2)
+        return 0
+
+    def _read(self, state: State) -> Iterator[PartBatch]:
+        """The pages of a part, until its end. Raises Halt."""
+        pause = Pause(f"{self.name}, part {state.part.name}", self._stopping)
+        while not self._stopping.is_set() and not state.ended:
+            if not state.rest:
+                state.page = self._page(state, pause)
+                if state.page is None:
+                    continue
+            records = state.rest or state.page.records if state.page else ()
+            if records:
+                yield PartBatch(self, state, self._token, records)
+            else:
+                self.move_on(state)
+
+    def _page(self, state: State, pause: Pause) -> Page | None:
+        """The next page; None where it could not be read for now. Raises Halt."""
+        try:
+            page = state.read()
+        except Unreachable as error:
+            pause.longer(str(error))
+            return None
+        except Exception as error:
+            result = result_of(error, self.name)
+            if result.outcome is not Outcome.RETRY:
+                raise Halt(result.reason) from error
+            pause.longer(result.reason)
+            return None
+        pause.reset()
+        return page

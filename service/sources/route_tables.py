@@ -1,0 +1,44 @@
+"""Which tables routes listen to."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+
+from ..context import Context
+from ..pipeline.error_outcomes import reaching
+from ..routing import BoundRoute, Names, TableRoute
+from ..routing.patterns import is_plain, matches
+
+logger = logging.getLogger(__name__)
+
+
+def tables_of(routes: Iterable[BoundRoute], names: Names, context: Context) -> list[str]:
+    """The tables that routes listen to, as they exist; a pattern is looked up among all there are.
+
+    Raises Halt and Unreachable.
+    """
+    patterns = [bound.route.table for bound in routes if isinstance(bound.route, TableRoute)]
+    found = {names.actual("table", pattern) for pattern in patterns if is_plain(pattern)}
+    open_ended = [pattern for pattern in patterns if not is_plain(pattern)]
+    if open_ended:
+        with reaching("the list of tables"):
+            found |= {table for table in _all_tables(context) if _fits(table, open_ended, names, context)}
+    return sorted(found)
+
+
+def _fits(table: str, patterns: Sequence[str], names: Names, context: Context) -> bool:
+    """Whether a table that nobody named by its name is meant: it matches, and it has a stream."""
+    logical = names.logical("table", table)
+    if logical is None or not any(matches(pattern, logical) for pattern in patterns):
+        return False
+    description = context.dynamodb.describe_table(TableName=table)["Table"]
+    if description.get("StreamSpecification", {}).get("StreamEnabled"):
+        return True
+    logger.warning("table left out: it has no stream", extra={"table": table})
+    return False
+
+
+def _all_tables(context: Context) -> Iterator[str]:
+    for page in context.dynamodb.get_paginator("list_tables").paginate():
+        yield from page["TableNames"]

@@ -1,0 +1,89 @@
+"""Messages that are worked on are kept from being delivered to somebody else."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from threading import Event, Lock, Thread
+from typing import Any
+
+from ...pipeline.error_outcomes import describe
+
+logger = logging.getLogger(__name__)
+
+
+class Hold:
+    """Messages of one batch, by their receipt handles, and when they are delivered again unless it is put off."""
+
+    def __init__(self, handles: Sequence[str], until: float, clock: Callable[[], float]):
+        self.handles = handles
+        self.until = until
+        self._clock = clock
+
+    def time_left(self) -> float:
+        return self.until - self._clock()
+
+
+class Visibility(Thread):
+    """Puts off the redelivery of what is held, by the queue's own visibility timeout in `seconds` each time.
+
+    In a thread of its own, until `stopping` is set: then what is in hand comes again once its time is up. A
+    message whose redelivery cannot be put off may be worked on twice, which versions make safe.
+    """
+
+    def __init__(
+        self,
+        sqs: Any,
+        url: str,
+        seconds: float,
+        stopping: Event,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        super().__init__(name=f"visibility of {url.rpartition('/')[2]}", daemon=True)
+        self._sqs = sqs
+        self._url = url
+        self._seconds = seconds
+        self._stopping = stopping
+        self._clock = clock
+        self._lock = Lock()
+        self._held: set[Hold] = set()
+
+    def hold(self, handles: Sequence[str], since: float) -> Hold:
+        """Holds messages that were asked for at a time of the clock."""
+        hold = Hold(handles, since + self._seconds, self._clock)
+        with self._lock:
+            self._held.add(hold)
+        return hold
+
+    def release(self, hold: Hold) -> None:
+        with self._lock:
+            self._held.discard(hold)
+
+    def run(self) -> None:
+        while not self._stopping.wait(self._seconds / 3):
+            self.put_off()
+
+    def put_off(self) -> None:
+        """Put off the redelivery of all that is held, whatever comes of the request for one batch."""
+        with self._lock:
+            held = list(self._held)
+        for hold in held:
+            try:
+                self._put_off(hold)
+            except Exception as error:
+                logger.warning(
+                    "could not extend the visibility timeout",
+                    extra={"queue": self._url, "reason": describe(error)},
+                )
+
+    def _put_off(self, hold: Hold) -> None:
+        """Raises what boto3 raises, and anything for an answer of another shape."""
+        now = self._clock()
+        entries = [
+            {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": int(self._seconds)}
+            for number, handle in enumerate(hold.handles)
+        ]
+        answer = self._sqs.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
+        if not answer.get("Failed"):
+            hold.until = now + self._seconds

@@ -1,0 +1,1 @@
+"""The HTTP endpoints of the container: health, metrics and the page."""

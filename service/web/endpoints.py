@@ -1,0 +1,105 @@
+"""What the container serves: `/healthz`, `/readyz`, `/metrics`, and its page where Flask is installed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
+from typing import Any, Final
+from wsgiref.types import StartResponse, WSGIApplication
+
+from ..bootstrap.application import App
+from ..telemetry.flow import Flow
+from ..telemetry.metrics import Metrics
+from ..telemetry.prometheus import exposition
+from ..telemetry.recent import Recent
+from .auth import HEADERS, Environ, Guard
+from .health import Health
+
+METRICS: Final = "text/plain; version=0.0.4; charset=utf-8"
+TEXT: Final = "text/plain; charset=utf-8"
+
+INSTALL: Final = (
+    "The page needs Flask: pip install 'streamdex[operations]'. Here are /healthz, /readyz and /metrics.\n"
+)
+
+
+HEALTH: Final = ("/healthz", "/readyz")
+"""The paths of the health checks, which a load balancer or an orchestrator asks without a token."""
+
+
+class Pages:
+    """The WSGI application: the states of the sources for everybody, all else for admitted callers."""
+
+    def __init__(self, health: Health, metrics: Metrics, guard: Guard, page: WSGIApplication | None = None):
+        """`page` is what answers everything else."""
+        self._checks = dict(zip(HEALTH, (health.alive, health.ready), strict=True))
+        self._health = health
+        self._metrics = metrics
+        self._guard = guard
+        self._page = page or self._without_page
+
+    def __call__(self, environ: Environ, start: StartResponse) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if path in self._checks:
+            return self._report_health(environ, start, self._checks[path])
+        refusal = self._guard.refusal(environ)
+        if refusal:
+            return _answer(environ, start, HTTPStatus.FORBIDDEN, f"{refusal}\n".encode(), TEXT)
+        if path == "/metrics":
+            return self._tell_metrics(environ, start)
+        return self._page(environ, start)
+
+    def _report_health(self, environ: Environ, start: StartResponse, check: Callable[[], bool]) -> Iterable[bytes]:
+        """Answer a health check. Errors can name users and roles, so only callers of the page see reasons."""
+        refusal = self._guard.refusal_of_health(environ)
+        if refusal:
+            return _answer(environ, start, HTTPStatus.FORBIDDEN, f"{refusal}\n".encode(), TEXT)
+        good = check()
+        report: dict[str, Any] = {"ok": good, "sources": self._health.states()}
+        if not self._guard.refusal(environ) and self._guard.knows(environ):
+            report["reasons"] = self._health.reasons()
+        return _tell(environ, start, HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE, report)
+
+    def _tell_metrics(self, environ: Environ, start: StartResponse) -> Iterable[bytes]:
+        if not self._guard.knows(environ):
+            words = b"the metrics ask for STREAMDEX_PAGE_TOKEN as a bearer token\n"
+            return _answer(environ, start, HTTPStatus.UNAUTHORIZED, words, TEXT, {"WWW-Authenticate": "Bearer"})
+        return _answer(environ, start, HTTPStatus.OK, exposition(self._metrics, self._health.read), METRICS)
+
+    def _without_page(self, environ: Environ, start: StartResponse) -> Iterable[bytes]:
+        if environ.get("PATH_INFO") in ("", "/"):
+            return _answer(environ, start, HTTPStatus.OK, INSTALL.encode(), TEXT)
+        return _tell(environ, start, HTTPStatus.NOT_FOUND, {"pages": [*self._checks, "/metrics"]})
+
+
+def make_pages(app: App, health: Health) -> Pages:
+    """The pages of a container. Raises SettingsError for a token that could be guessed."""
+    settings = app.settings
+    guard = Guard(settings.page_host, settings.page_hosts, settings.page_token)
+    try:
+        from .page import State, make_page
+    except ModuleNotFoundError as error:
+        if error.name != "flask":
+            raise
+        return Pages(health, app.metrics, guard)
+    state = State(app, health, guard, Flow(), Recent(settings.page_records))
+    app.observer.add(state.flow, state.recent)
+    return Pages(health, app.metrics, guard, make_page(state))
+
+
+def _tell(environ: Environ, start: StartResponse, status: HTTPStatus, body: Mapping[str, Any]) -> Iterable[bytes]:
+    return _answer(environ, start, status, json.dumps(body).encode() + b"\n", "application/json")
+
+
+def _answer(
+    environ: Environ,
+    start: StartResponse,
+    status: HTTPStatus,
+    text: bytes,
+    kind: str,
+    headers: Mapping[str, str] | None = None,
+) -> Iterable[bytes]:
+    said = {**HEADERS, "Content-Type": kind, "Content-Length": str(len(text)), **(headers or {})}
+    start(f"{status.value} {status.phrase}", list(said.items()))
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else [text]

@@ -1,0 +1,86 @@
+"""The page of the service: flows, records, dead letters and documents. Read-only by default.
+
+Rendered on the server with Flask; a small script renews it every two seconds, and it works without.
+"""
+
+from __future__ import annotations
+
+import time
+from wsgiref.types import WSGIApplication
+
+from flask import Flask, Response, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from ...errors import StreamdexError
+from ...pipeline import Outcome
+from ...program import PROGRAM
+from ..auth import HEADERS
+from . import dead_letter_pages, formatting, overview, record_pages, search_page, shard_page, sign_in
+from .page_state import State
+
+__all__ = ["State", "make_page"]
+
+FORM_BYTES = 16 * 1024
+
+
+def make_page(state: State) -> WSGIApplication:
+    """The page as a WSGI application. Who may see it was decided before, but for the token."""
+    page = Flask(__name__)
+    page.debug = False  # whatever FLASK_DEBUG says
+    page.config["MAX_CONTENT_LENGTH"] = FORM_BYTES
+    page.config["SEND_FILE_MAX_AGE_DEFAULT"] = 60
+    page.jinja_env.finalize = formatting.visible
+    page.jinja_env.trim_blocks = page.jinja_env.lstrip_blocks = True
+    filters = (
+        formatting.ago,
+        formatting.clock,
+        formatting.duration,
+        formatting.number,
+        formatting.pretty,
+        formatting.rate,
+    )
+    for name in (
+        *filters,
+        formatting.short,
+        formatting.shortened,
+        formatting.stamp,
+        formatting.label_of,
+        formatting.version_in_words,
+    ):
+        page.add_template_filter(name)
+    for topic in (sign_in, overview, record_pages, shard_page, dead_letter_pages, search_page):
+        page.register_blueprint(topic.views(state))
+    page.register_error_handler(HTTPException, _told)
+    page.register_error_handler(StreamdexError, _not_there)
+    page.after_request(_guarded)
+
+    @page.context_processor
+    def known() -> dict[str, object]:
+        return {
+            "state": state,
+            "now": time.time(),
+            "Outcome": Outcome,
+            "signs": formatting.SIGNS,
+            "meanings": formatting.MEANINGS,
+            "program": PROGRAM,
+            "signed_in": state.guard.asks and state.guard.knows(request.environ),
+        }
+
+    return page
+
+
+def _guarded(answer: Response) -> Response:
+    """Files may be kept for a while."""
+    for name, value in HEADERS.items():
+        if name != "Cache-Control" or request.endpoint != "static":
+            answer.headers[name] = value
+    return answer
+
+
+def _told(error: HTTPException) -> tuple[str, int]:
+    return render_template("message.html", title=error.name, words=error.description or ""), error.code or 500
+
+
+def _not_there(error: StreamdexError) -> tuple[str, int]:
+    """What is needed for a page does not answer, or may not be asked."""
+    return render_template("message.html", title="Not to be had", words=str(error)), 503

@@ -1,0 +1,146 @@
+"""Dead letters: what could not succeed and why, and delivering one again."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from flask import Blueprint, abort, render_template, request
+
+from ...commands.dead_letters.letters import Filter, records_of
+from ...commands.dead_letters.redrive import redrive
+from ...commands.inspection import words_of
+from ...errors import StreamdexError, Unreachable
+from ...model import Record, Undecodable
+from ...sinks.dead_letters import Kept
+from ...telemetry.recent import subject_of
+from .page_state import State
+from .record_view import exhibit_of
+from .sign_in import check_form
+
+PAGE: Final = 50
+
+MOST: Final = 2000
+"""Letters that one look goes through."""
+
+LOOK: Final = 5.0
+"""Seconds that one look takes, about."""
+
+_ID: Final = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A letter in the list, without its record; `time` in Unix seconds, None where it does not say."""
+
+    letter: Kept
+    subject: str
+    event: str
+    time: float | None
+
+
+@dataclass(frozen=True)
+class Look:
+    """The letters that were found, the latest first; not `complete` where there are more than one look takes."""
+
+    rows: Sequence[Row]
+    complete: bool
+
+
+def views(state: State) -> Blueprint:
+    pages = Blueprint("letters", __name__, url_prefix="/letters")
+
+    @pages.get("")
+    def kept() -> str:
+        wanted = {name: request.args.get(name, "")[:200] for name in ("route", "reason")}
+        number = max(request.args.get("page", 1, int), 1)
+        with looking(state):
+            look = look_through(state, Filter(**wanted))
+        rows = look.rows[(number - 1) * PAGE : number * PAGE]
+        last = max((len(look.rows) + PAGE - 1) // PAGE, 1)
+        routes = sorted({*state.routes, wanted["route"], *(row.letter.route for row in look.rows)} - {""})
+        return render_template(
+            "letters.html", look=look, rows=rows, wanted=wanted, number=number, last=last, routes=routes
+        )
+
+    @pages.get("/<name>")
+    def letter(name: str) -> str:
+        found = find(state, name)
+        (record, *_) = [*records_of(found), None]
+        exhibit = exhibit_of(state, record, found.route)
+        return render_template("letter.html", row=row_of(found), exhibit=exhibit, bound=state.route(found.route))
+
+    @pages.get("/<name>/redrive")
+    def confirm(name: str) -> str:
+        check_setting(state)
+        return render_template("redrive.html", row=row_of(find(state, name)))
+
+    @pages.post("/<name>/redrive")
+    def deliver(name: str) -> str:
+        check_setting(state)
+        check_form(state)
+        row = row_of(find(state, name))
+        with looking(state):
+            redriven = redrive(state.app.letters, Filter(letter=name), state.app.dispatcher_of)
+        if redriven.stopped is not None and not redriven.ends:
+            raise redriven.stopped
+        return render_template("redriven.html", row=row, ends=sorted(redriven.ends), gone=redriven.complete)
+
+    return pages
+
+
+def check_setting(state: State) -> None:
+    if not state.app.settings.page_redrive:
+        abort(403, "Nothing is delivered again from this page: STREAMDEX_PAGE_REDRIVE=true allows it.")
+
+
+@contextmanager
+def looking(state: State) -> Iterator[None]:
+    """For as long as the block lasts nobody else looks. Raises Unreachable, or Halt, where nobody can."""
+    with state.letters:
+        try:
+            yield
+        except StreamdexError:
+            raise
+        except Exception as error:
+            where = f"dead letters in {state.app.settings.dead_letters}"
+            raise Unreachable(words_of(error, where)) from error
+
+
+def look_through(state: State, which: Filter) -> Look:
+    """What is kept, up to MOST letters or for LOOK seconds."""
+    until = time.monotonic() + LOOK
+    rows: list[Row] = []
+    complete = True
+    with closing(state.app.letters.letters(which.letter)) as found:
+        for count, kept in enumerate(found):
+            if count == MOST or time.monotonic() > until:
+                complete = False
+                break
+            if which.takes(kept):
+                rows.append(replace(row_of(kept), letter=replace(kept, record=None)))
+    return Look(sorted(rows, key=lambda row: row.letter.time, reverse=True), complete)
+
+
+def find(state: State, name: str) -> Kept:
+    """One letter. Aborts with 404 where it is not kept."""
+    if not _ID.fullmatch(name):
+        abort(404)
+    with looking(state), closing(state.app.letters.letters(name)) as found:
+        kept = next((kept for kept in found if kept.id == name), None)
+    return kept or abort(404, "There is no such dead letter: it was delivered again, or removed.")
+
+
+def row_of(kept: Kept) -> Row:
+    record: Record = next(iter(records_of(kept)), Undecodable(kept.record, "", kept.source, kept.identifier))
+    event, subject = subject_of(record)
+    try:
+        at = datetime.fromisoformat(kept.time).timestamp()
+    except ValueError:
+        at = None
+    return Row(kept, subject, event, at)

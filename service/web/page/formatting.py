@@ -1,0 +1,118 @@
+"""How values look on the page."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from markupsafe import Markup
+
+from ...model.versions import UNORDERED, time_of
+from ...pipeline import Outcome
+from ...routing import BoundRoute, TableRoute
+from ...sinks.dead_letters.dead_letter import portable
+
+LONGEST: Final = 200_000
+"""Characters of one value that are shown."""
+
+SIGNS: Final = {
+    Outcome.RETRY: "\N{CLOCKWISE OPEN CIRCLE ARROW}",
+    Outcome.BLOCKED: "\N{DOUBLE VERTICAL BAR}",
+    Outcome.REJECTED: "\N{MULTIPLICATION X}",
+    Outcome.APPLIED: "\N{CHECK MARK}",
+    Outcome.STALE: "\N{ALMOST EQUAL TO}",
+    Outcome.SKIPPED: "\N{EN DASH}",
+}
+
+MEANINGS: Final = {
+    Outcome.RETRY: "may succeed later: it is delivered again",
+    Outcome.BLOCKED: "behind a retry of the same item: it is delivered again",
+    Outcome.REJECTED: "can never succeed: kept as a dead letter",
+    Outcome.APPLIED: "written",
+    Outcome.STALE: "something newer is there",
+    Outcome.SKIPPED: "no route, ignored, or nothing to write",
+}
+
+
+def visible(value: Any) -> Any:
+    """Text without characters that hide, turn around or break what is shown: these are written as escapes.
+
+    The template engine asks this for everything that it puts in, before it escapes it for HTML.
+    """
+    if not isinstance(value, str) or isinstance(value, Markup) or value.isprintable():
+        return value
+    return "".join(char if char == "\n" or char.isprintable() else escape(char) for char in value)
+
+
+def escape(char: str) -> str:
+    number = ord(char)
+    return f"\\u{number:04x}" if number <= 0xFFFF else f"\\U{number:08x}"
+
+
+def pretty(value: Any) -> str:
+    """JSON of anything, in lines."""
+    return shortened(portable(value).decode(), LONGEST)
+
+
+def shortened(text: str, most: int) -> str:
+    left = len(text) - most
+    return text if left <= 0 else f"{text[:most]}… ({number(left)} more characters)"
+
+
+def number(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def rate(value: float) -> str:
+    """Records a second: 0.2/s, 12/s."""
+    return f"{value:.1f}/s" if 0 < value < 10 else f"{value:,.0f}/s"
+
+
+def duration(seconds: float) -> str:
+    """In one or two units: 3 s, 5 min, 2 h 5 min, 3 d 4 h."""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, hours, days = whole // 60, whole // 3600, whole // 86_400
+    if whole < 3600:
+        return f"{minutes} min"
+    if whole < 86_400:
+        return f"{hours} h {minutes % 60} min" if minutes % 60 else f"{hours} h"
+    return f"{days} d {hours % 24} h" if hours % 24 else f"{days} d"
+
+
+def ago(seconds: float) -> str:
+    """How long ago a Unix time was."""
+    passed = time.time() - seconds
+    return "just now" if passed < 1 else f"{duration(passed)} ago"
+
+
+def clock(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%H:%M:%S")
+
+
+def stamp(seconds: float) -> str:
+    """ISO 8601, in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def version_in_words(version: int | None, bound: BoundRoute | None) -> str:
+    """What a version says."""
+    if version is None:
+        return "the index keeps no versions"
+    if version == UNORDERED:
+        return "of a record without order: it wins only where nothing is known"
+    if bound is None or isinstance(bound.route, TableRoute):
+        return f"a change at {stamp(time_of(version))}; its place within that second: {number(version % 2**32)}"
+    return f"sequencer {version:015X}…"
+
+
+def short(name: str, most: int = 18) -> str:
+    """The end of a long name, where names of shards differ."""
+    return name if len(name) <= most else f"…{name[1 - most :]}"
+
+
+def label_of(arn: str) -> str:
+    """The label of a stream, at the end of its ARN."""
+    return arn.rpartition("/stream/")[2] or arn

@@ -1,0 +1,115 @@
+"""The first page: the line from sources through routes to indices, and the latest records."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from flask import Blueprint, render_template
+
+from ...commands.dead_letters.redrive import REDRIVEN
+from ...pipeline import Lag, Outcome
+from ...routing import BoundRoute, BucketRoute
+from ...telemetry.flow import WINDOW, Strand
+from .page_state import State
+
+SHOWN = 8
+"""The latest records on the first page."""
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A route that a source feeds ("" for records without one), and what came along so far."""
+
+    route: str
+    bound: BoundRoute | None
+    strand: Strand
+
+    @property
+    def curve(self) -> str:
+        """The path of the last minute, a bar for each second, in a box that is WINDOW wide and 1 high."""
+        most = max(self.strand.seconds, default=0)
+        bars = ((at, count / most) for at, count in enumerate(self.strand.seconds) if count)
+        return "".join(f"M{at} 1h.8v-{share:.3f}h-.8z" for at, share in bars)
+
+
+@dataclass(frozen=True)
+class Spring:
+    """A source with what it feeds; `trouble` is why some of it cannot be read."""
+
+    kind: str
+    name: str
+    trouble: str
+    lag: Lag
+    branches: Sequence[Branch]
+
+    @property
+    def rate(self) -> float:
+        return sum(branch.strand.rate for branch in self.branches)
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Everything since the start."""
+
+    counts: Counter[Outcome]
+    letters: int
+    rate: float
+    behind: float
+
+
+def views(state: State) -> Blueprint:
+    pages = Blueprint("line", __name__)
+
+    @pages.get("/")
+    def overview() -> str:
+        springs = list(springs_of(state))
+        return render_template(
+            "overview.html",
+            springs=springs,
+            totals=totals_of(springs),
+            latest=state.recent.records()[:SHOWN],
+            window=WINDOW,
+        )
+
+    return pages
+
+
+def springs_of(state: State) -> Iterator[Spring]:
+    """The sources, and what was delivered again from the dead letters."""
+    strands = state.flow.strands()
+    troubles = state.health.reasons()
+    for source in state.health.read():
+        kind, _, name = source.name.partition(" ")
+        branches = branches_of(state, source.name, [strand for strand in strands if strand.source == source.name])
+        yield Spring(kind, name, troubles.get(source.name, ""), source.lag(), branches)
+    again = [strand for strand in strands if strand.source == REDRIVEN]
+    if again:
+        yield Spring("again", REDRIVEN, "", Lag(), branches_of(state, REDRIVEN, again))
+
+
+def branches_of(state: State, source: str, strands: Sequence[Strand]) -> list[Branch]:
+    """The routes that listen to a table; of a queue those that it has fed, or could feed as far as is known."""
+    kind, _, name = source.partition(" ")
+    by_route = {strand.route: strand for strand in strands}
+    bound = state.app.router.listening_to("table", name) if kind == "table" else []
+    if kind == "queue" and not strands:
+        bound = [one for one in state.app.router.bound if isinstance(one.route, BucketRoute)]
+    names = [name for name in state.routes if name in by_route or name in {one.name for one in bound}]
+    idle = Strand(source, "", Counter(), 0, [0] * WINDOW, 0.0)
+    return [
+        Branch(name, state.route(name), by_route.get(name, idle))
+        for name in [*names, *([""] if "" in by_route else [])]
+    ]
+
+
+def totals_of(springs: Sequence[Spring]) -> Totals:
+    counts: Counter[Outcome] = Counter()
+    letters, rate = 0, 0.0
+    for spring in springs:
+        for branch in spring.branches:
+            counts += branch.strand.counts
+            letters += branch.strand.letters
+            rate += branch.strand.rate
+    return Totals(counts, letters, rate, max((spring.lag.unread for spring in springs), default=0.0))

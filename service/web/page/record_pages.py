@@ -1,0 +1,54 @@
+"""The latest records, and one of them from all sides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flask import Blueprint, abort, render_template, request
+
+from ...pipeline import Outcome
+from ...sinks.dead_letters.dead_letter import letter_id, portable
+from ...telemetry.recent import Seen
+from .page_state import State
+from .record_view import exhibit_of
+
+SHOWN = 200
+
+
+def views(state: State) -> Blueprint:
+    pages = Blueprint("records", __name__, url_prefix="/records")
+
+    @pages.get("")
+    def latest() -> str:
+        wanted = {name: request.args.get(name, "")[:200] for name in ("outcome", "route", "text")}
+        found = list(matching(state, **wanted))
+        return render_template("records.html", found=found[:SHOWN], count=len(found), wanted=wanted)
+
+    @pages.get("/<name>")
+    def one(name: str) -> str:
+        seen = state.recent.find(name)
+        if seen is None:
+            abort(404, "This record is no longer kept here: only the latest are. Its item is still where it was.")
+        letter = ""
+        if seen.result.outcome is Outcome.REJECTED and seen.record is not None:
+            letter = letter_id(seen.record, seen.route)
+        exhibit = exhibit_of(state, seen.record, seen.route)
+        return render_template(
+            "record.html", seen=seen, exhibit=exhibit, letter=letter, bound=state.route(seen.route)
+        )
+
+    return pages
+
+
+def matching(state: State, outcome: str, route: str, text: str) -> Iterator[Seen]:
+    """The records that a filter takes, the latest first; `text` is looked for in all that is known of them."""
+    for seen in state.recent.records():
+        fits = outcome in ("", seen.result.outcome.name.lower()) and route in ("", seen.route)
+        if fits and (not text or text.lower() in all_text(seen)):
+            yield seen
+
+
+def all_text(seen: Seen) -> str:
+    said = " ".join((seen.key, seen.event, seen.source, seen.route, seen.result.reason))
+    raw = portable(seen.record.raw).decode() if seen.record is not None else ""
+    return f"{said} {raw}".lower()

@@ -1,0 +1,111 @@
+"""A record from all sides: its raw form, what its route asks for today, what the index holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from ...commands.inspection import ABSENT, Difference, Held, ask, differences, document_of, look_up
+from ...commands.replay.rehearsal import content_of
+from ...model import Record, Undecodable
+from ...pipeline import Write
+from ...routing import Delete, Index
+from .formatting import pretty, shortened
+from .page_state import State
+
+MOST_DIFFERENCES = 100
+
+LONGEST_VALUE = 500
+"""Characters of a value that differs."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A write that the route asks for today, beside what is there now."""
+
+    action: str
+    target: str
+    id: str
+    version: int | None
+    wanted: str
+    held: Held | None
+    document: str
+    verdict: str
+    same: bool
+    differences: Sequence[tuple[str, str, str]]
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """`problem` is why the route asks for nothing; `raw` is "" where the record was too large to be kept."""
+
+    raw: str
+    problem: str
+    comparisons: Sequence[Comparison]
+
+
+def exhibit_of(state: State, record: Record | None, route: str) -> Exhibit:
+    """What is known of a record on a route. The route is asked anew, and the index; nothing is written."""
+    if record is None:
+        return Exhibit("", "The record was too large to be kept here, so its route cannot be asked again.", [])
+    raw = pretty(record.raw)
+    if isinstance(record, Undecodable):
+        return Exhibit(raw, f"It cannot be read: {record.reason}", [])
+    bound = state.route(route)
+    if bound is None:
+        reason = f"No route {route} is registered." if route else "No route takes it."
+        return Exhibit(raw, reason, [])
+    asked = ask(bound, record, state.app.context)
+    problem = asked.problem or ("" if asked.writes else "The route asks for nothing.")
+    return Exhibit(raw, problem, [comparison_of(state, write) for write in asked.writes])
+
+
+def comparison_of(state: State, write: Write) -> Comparison:
+    action = write.action
+    if not isinstance(action, Index | Delete):
+        wanted = pretty(content_of(write))
+        return Comparison(write.kind, write.target, "", None, wanted, None, "", "", False, [])
+    held = look_up(state.app.context, write.target, write.id)
+    try:
+        wanted = document_of(write)
+    except ValueError as error:
+        return _compared(write, held, f"The document cannot be JSON: {error}", None, [])
+    found = list(islice(differences(wanted or {}, held.document or {}), MOST_DIFFERENCES))
+    return _compared(write, held, verdict_of(write, wanted, held, found), wanted, found)
+
+
+def verdict_of(write: Write, wanted: Any, held: Held, found: Sequence[Difference]) -> str:
+    """How the two compare, in words."""
+    if held.problem:
+        return held.problem
+    newer = held.version is not None and write.version is not None and held.version > write.version
+    if held.document is None:
+        return "The index does not hold it, as it should be." if wanted is None else "The index does not hold it."
+    if newer:
+        return "The index holds a newer version: this record is not the last change."
+    if wanted is None:
+        return "The index still holds it."
+    return "The index holds something else." if found else "The index holds just this."
+
+
+def _compared(write: Write, held: Held, verdict: str, wanted: Any, found: Sequence[Difference]) -> Comparison:
+    same = not held.problem and (held.document is None) == (wanted is None) and not found
+    both = wanted is not None and held.document is not None
+    return Comparison(
+        action=write.kind,
+        target=write.target,
+        id=write.id,
+        version=write.version,
+        wanted="" if wanted is None else pretty(wanted),
+        held=held,
+        document="" if held.document is None else pretty(held.document),
+        verdict=verdict,
+        same=same,
+        differences=[(one.path, _value(one.wanted), _value(one.held)) for one in found] if both else [],
+    )
+
+
+def _value(value: Any) -> str:
+    return "" if value is ABSENT else shortened(pretty(value), LONGEST_VALUE)

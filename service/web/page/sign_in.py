@@ -1,0 +1,64 @@
+"""Signing in with the token, and telling a form of this page from another site's."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from flask import Blueprint, abort, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as Answer
+
+from ..auth import COOKIE, same
+from .page_state import State
+
+OPEN = frozenset({"access.login", "access.sign_in", "static"})
+"""What is shown to whoever asks."""
+
+
+def views(state: State) -> Blueprint:
+    """The page to sign in, for all others to be behind it."""
+    pages = Blueprint("access", __name__)
+
+    @pages.before_app_request
+    def check() -> tuple[str, int] | None:
+        if request.endpoint in OPEN or state.guard.knows(request.environ):
+            return None
+        # Told at once, and not elsewhere: a link from another site comes without the cookie, and can be followed
+        # again from here.
+        there = inside(request.full_path) if request.method == "GET" else url_for("line.overview")
+        return render_template("login.html", next=there, wrong=False), 401
+
+    @pages.get("/login")
+    def login() -> str:
+        return render_template("login.html", next=url_for("line.overview"), wrong=False)
+
+    @pages.post("/login")
+    def sign_in() -> Answer | tuple[str, int]:
+        there = request.form.get("next", "")
+        if not state.guard.is_token(request.form.get("token", "")):
+            return render_template("login.html", next=inside(there), wrong=True), 401
+        answer = redirect(inside(there), 303)
+        secure = request.headers.get("Origin", "").startswith("https:")
+        answer.set_cookie(COOKIE, state.guard.cookie, httponly=True, samesite="Strict", secure=secure)
+        return answer
+
+    @pages.post("/logout")
+    def sign_out() -> Answer:
+        check_form(state)
+        answer = redirect(url_for("line.overview"), 303)
+        answer.delete_cookie(COOKIE, httponly=True, samesite="Strict")
+        return answer
+
+    return pages
+
+
+def check_form(state: State) -> None:
+    """Refuses a form that this page did not make."""
+    if not same(request.form.get("form_token", ""), state.form_token):
+        abort(403, "The form has expired: go back, reload the page and send it again.")
+
+
+def inside(there: str) -> str:
+    """An address of this page; its first one instead of any other."""
+    parts = urlsplit(there)
+    own = not parts.scheme and not parts.netloc and there.startswith("/") and "\\" not in there
+    return there if own and there.isprintable() else url_for("line.overview")

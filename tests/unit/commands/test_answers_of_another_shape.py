@@ -1,0 +1,68 @@
+"""What commands and the page do with valid JSON that is not what a search server answers."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from service.commands.index_documents import Stored, stored
+from service.commands.inspection import look_up
+from service.commands.verify.documents import ids
+from service.context import Context
+from service.errors import UnexpectedAnswer
+from service.settings import Settings
+from service.web.page.search_page import find
+
+OTHERS: list[Any] = [None, [], ["x"], "text", 7, {}, {"message": None}, {"hits": None}, {"hits": []}, {"docs": {}}]
+OTHERS += [{"hits": {"hits": value}} for value in (None, "x", {"a": 1}, [None], ["x"], [{}], [{"_id": 7}])]
+OTHERS += [{"docs": value} for value in ("x", [], [None], ["x"], [{}, {}])]
+OTHERS += [{"_scroll_id": 7, "hits": {"hits": [{"_id": "a"}]}}, {"hits": {"hits": [{"_id": "a"}]}}]
+
+
+def context_of(answer: Any) -> Context:
+    """A world whose search server answers everything so."""
+    client = {name: lambda **_: answer for name in ("mget", "get", "search", "scroll", "clear_scroll")}
+    indices = SimpleNamespace(refresh=lambda **_: answer)
+    return Context(Settings(), search=SimpleNamespace(**client, indices=indices))
+
+
+@pytest.mark.parametrize("answer", OTHERS, ids=json.dumps)
+def test_documents_that_are_asked_for_by_their_ids(answer):
+    with pytest.raises(UnexpectedAnswer, match="search server's answer"):
+        stored(context_of(answer), [("images", "a")])
+
+
+@pytest.mark.parametrize("entry", [{"_source": []}, {"_source": "x"}, {"_source": None}], ids=json.dumps)
+def test_a_document_that_is_no_object(entry):
+    with pytest.raises(UnexpectedAnswer):
+        stored(context_of({"docs": [{"found": True, **entry}]}), [("images", "a")])
+
+
+def test_a_document_of_a_search_server():
+    found = stored(context_of({"docs": [{"found": True, "_version": 3, "_source": {"n": 1}}]}), [("images", "a")])
+    assert found == [Stored(3, {"n": 1})]
+
+
+@pytest.mark.parametrize("answer", OTHERS, ids=json.dumps)
+def test_the_ids_of_an_index(answer):
+    with pytest.raises(UnexpectedAnswer, match="search server's answer"):
+        list(ids(context_of(answer), "images"))
+
+
+@pytest.mark.parametrize("answer", [other for other in OTHERS if not isinstance(other, dict)], ids=json.dumps)
+def test_a_document_that_is_looked_up(answer):
+    assert "search server's answer" in look_up(context_of(answer), "images", "a").problem
+
+
+@pytest.mark.parametrize("source", [[], "x", 7])
+def test_a_document_that_is_looked_up_and_is_no_object(source):
+    assert "search server's answer" in look_up(context_of({"_source": source}), "images", "a").problem
+
+
+@pytest.mark.parametrize("answer", [*OTHERS[:12], {"hits": {"hits": [], "total": "x"}}], ids=json.dumps)
+def test_the_search_box_of_the_page(answer):
+    state: Any = SimpleNamespace(app=SimpleNamespace(context=context_of(answer)))
+    assert "search server's answer" in find(state, "lisbon", ["images"]).problem

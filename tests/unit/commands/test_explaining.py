@@ -1,0 +1,262 @@
+"""`routes explain`: why a record goes where it goes, as the dispatcher would see it, with nothing written."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import pytest
+from botocore.exceptions import NoCredentialsError
+from builders import s3_record, sqs_message, stream_record
+from fakes import NOW, Items, Truth, records
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service import BucketRoute, Context, Delete, DeleteItem, Index, PutItem, TableRoute, UpdateItem
+from service.commands.routes.explanation import Explanation, Step, explain, version_in_words
+from service.model import ObjectRecord
+from service.model.versions import EPOCH
+from service.pipeline.rereads import Hints
+from service.pipeline.route_calls import route
+from service.routing import Names, Router
+
+
+class Users(TableRoute):
+    table: ClassVar = "single"
+    key: ClassVar = {"PK": "S", "SK": "S"}
+    where: ClassVar = {"PK": "USER#*", "SK": "PROFILE"}
+    index: ClassVar = "users"
+    ignore: ClassVar = ("REMOVE",)
+
+    def wants(self, record):
+        return "secret" not in (record.new or {})
+
+    def document(self, item):
+        return {"name": item["name"]}
+
+
+class Uploads(BucketRoute):
+    bucket: ClassVar = "images-in"
+    suffix: ClassVar = ".jpg"
+    writes: ClassVar = {"table": "images"}
+
+    def created(self, upload, context):
+        return [PutItem({"id": upload.key, "size": upload.size})]
+
+    def deleted(self, upload, context):
+        return [DeleteItem({"id": upload.key})]
+
+
+class Audit(TableRoute):
+    """Has a method for new items alone."""
+
+    table: ClassVar = "single"
+    key: ClassVar = {"PK": "S", "SK": "S"}
+    writes: ClassVar = {"table": "audit"}
+
+    def insert(self, record, context):
+        return [PutItem({"PK": record.keys["PK"]})]
+
+
+def explained(raw: Any, *routes: Any, names: Any = None, **hints: Any) -> Explanation:
+    (record,) = records(raw)
+    judge = Hints(Truth(), 1800.0, now=lambda: NOW, **hints)
+    return explain(record, Router(routes, Names(names or {})), judge, Context())
+
+
+def step(raw: Any, one: Any, **more: Any) -> Step:
+    (found,) = explained(raw, one, **more).steps
+    return found
+
+
+def user(event: str = "INSERT", pk: str = "USER#1", sk: str = "PROFILE", **rest: Any) -> Any:
+    keys = {"PK": pk, "SK": sk}
+    image = None if event == "REMOVE" else {**keys, "name": "Ada", **rest}
+    return stream_record(event, table="single", keys=keys, new=image)
+
+
+def test_a_record_that_is_taken_shows_its_id_version_and_document():
+    found = step(user(), Users(), names={"index/users": "users-lab"})
+    assert (found.takes, found.hint, found.reason) == (True, "", "")
+    assert found.id == "USER#1|PROFILE"
+    assert found.version == (1_700_000_000 - EPOCH) << 32 | 1
+    assert found.actions == ({"action": "Index", "target": "users-lab", "document": {"name": "Ada"}},)
+
+
+@pytest.mark.parametrize(
+    ("raw", "one", "reason"),
+    [
+        (user(), Items(), "table single is not images"),
+        (user(pk="ORDER#1"), Users(), "PK = ORDER#1 does not match USER#*"),
+        (user(sk="LOGIN"), Users(), "SK = LOGIN does not match PROFILE"),
+        (user(secret=True), Users(), "wants() said no"),
+        (user("REMOVE"), Users(), "it ignores REMOVE"),
+        (user("MODIFY"), Audit(), "it has no method for MODIFY"),
+        (user(), Uploads(), "it takes objects of bucket images-in"),
+        (s3_record("a.jpg"), Users(), "it takes items of table single"),
+        (s3_record("a.png"), Uploads(), "key a.png is not ….jpg"),
+        (s3_record("a.jpg", bucket="others"), Uploads(), "bucket others is not images-in"),
+    ],
+)
+def test_a_record_that_is_not_taken_says_what_does_not_fit(raw, one, reason):
+    found = step(raw, one)
+    assert (found.takes, found.reason, found.actions) == (False, reason, ())
+
+
+def test_a_name_that_stands_for_another_table_is_told():
+    names = {"table/single": "single-lab"}
+    assert step(user(), Users(), names=names).reason == "the setting names has another table for single"
+    there = stream_record(table="single-lab", keys={"PK": "USER#1", "SK": "PROFILE"}, new={"name": "Ada"})
+    assert step(there, Users(), names=names).takes
+
+
+def test_a_route_that_fails_when_it_is_asked_says_where():
+    class Picky(Items):
+        def wants(self, record):
+            return record.new["missing"]
+
+    found = explained(stream_record(new={"id": "a"}), Picky())
+    assert "there is no 'missing'" in found.steps[0].reason
+    assert not found.arrives
+
+
+def test_a_document_that_cannot_be_made_is_a_dead_letter_and_told():
+    raw = stream_record(table="single", keys={"PK": "USER#1", "SK": "PROFILE"}, new={"x": 1})
+    found = explained(raw, Users())
+    assert found.steps[0].reason.startswith("REJECTED: ")
+    assert "there is no 'name'" in found.steps[0].reason
+    assert not found.arrives
+
+
+@pytest.mark.parametrize(
+    ("raw", "one", "words"),
+    [
+        (user(), Users(), ""),
+        (stream_record("MODIFY", keys={"id": "a"}), Items(), "it has no new image"),
+        (sqs_message(stream_record(new={"id": "a"}, sequence="42")), Items(), "does not order the changes"),
+        (
+            sqs_message(stream_record(new={"id": "a"}, created=NOW - 3600, sequence=f"7{1:020}")),
+            Items(),
+            "older than hint_after (1800 s)",
+        ),
+        (stream_record(new={"id": "a"}, created=5), Items(), "no usable time"),
+        (s3_record("a.jpg"), Uploads(), "items are made of the object as it is now"),
+    ],
+)
+def test_a_hint_says_why(raw, one, words):
+    found = step(raw, one)
+    assert words in found.hint
+    assert bool(found.hint) == bool(words)
+
+
+def test_a_hint_of_a_route_that_always_looks():
+    class Looking(Items):
+        fetch: ClassVar = True
+
+    class Unversioned(Items):
+        versions: ClassVar = None
+
+    for one in (Looking(), Unversioned()):
+        assert step(stream_record(new={"id": "a"}), one).hint == "the route says fetch, or versions = None"
+    assert step(stream_record(new={"id": "a"}), Unversioned()).version is None
+
+
+def test_without_an_image_the_document_is_said_to_come_from_what_is_read():
+    found = step(stream_record("MODIFY", keys={"id": "a"}), Items())
+    assert found.takes
+    assert "made of the item that is read" in found.reason
+
+
+def test_actions_of_every_kind_are_shown_as_they_are_written():
+    class Each(TableRoute):
+        table: ClassVar = "images"
+        key: ClassVar = {"id": "S"}
+        index: ClassVar = "items"
+        writes: ClassVar = {"table": "others"}
+
+        def insert(self, record, context):
+            searches = [Index({"b": b"\0"}), Delete()]
+            return [*searches, PutItem({"id": {"x"}}), UpdateItem({"id": "a"}), DeleteItem({"id": "a"})]
+
+    actions = step(stream_record(new={"id": "a"}), Each()).actions
+    assert actions == (
+        {"action": "Index", "target": "items", "document": {"b": "AA=="}},
+        {"action": "Delete", "target": "items"},
+        {"action": "PutItem", "target": "others", "item": {"id": ["x"]}},
+        {"action": "UpdateItem", "target": "others", "item": {"id": "a"}, "create": False},
+        {"action": "DeleteItem", "target": "others", "key": {"id": "a"}},
+    )
+
+
+def test_a_write_to_a_table_that_routes_read_names_them():
+    class Next(Items):
+        table: ClassVar = "audit"
+
+    raw = stream_record(table="single", new={"PK": "USER#1", "SK": "PROFILE"}, keys={"PK": "USER#1", "SK": "x"})
+    (action,) = explained(raw, Audit(), Next()).steps[0].actions
+    (name,) = action["read_by"]
+    assert name.endswith("Next")
+
+
+def test_a_document_that_cannot_be_json_says_so():
+    class Odd(Items):
+        def document(self, item):
+            return {"n": float("nan")}
+
+    (action,) = step(stream_record(new={"id": "a"}), Odd()).actions
+    assert "n is no finite number" in action["document"]
+
+
+def test_what_a_route_would_look_up_and_cannot_here_is_told():
+    class Looking(Uploads):
+        def created(self, upload, context):
+            raise NoCredentialsError
+
+    found = explained(s3_record("a.jpg"), Looking())
+    assert "cannot be seen here" in found.steps[0].reason
+    assert found.arrives
+
+
+@pytest.mark.parametrize(
+    ("raw", "arrives"),
+    [
+        (user(), True),
+        (user("REMOVE"), True),  # ignored on purpose by one, and the other has no method
+        (user(pk="ORDER#1"), True),
+        (user("MODIFY", pk="ORDER#1"), False),
+        (stream_record(table="strangers", new={"id": "a"}), False),
+        ({"eventSource": "aws:dynamodb", "dynamodb": {}}, False),
+    ],
+)
+def test_a_record_arrives_unless_it_would_be_a_dead_letter_or_has_no_route(raw, arrives):
+    assert explained(raw, Users(), Audit()).arrives == arrives
+
+
+def test_versions_are_taken_apart():
+    (ordered,) = records(stream_record(new={"id": "a"}, created=EPOCH + 10.0, sequence=f"5{0:020}"))
+    assert (
+        version_in_words(ordered.version, ordered)
+        == f"{(10 << 32) + 5}: 10 s since 2012 (2012-01-01T00:00:10Z), then 5"
+    )
+    (upload,) = records(s3_record("a.jpg", sequencer="0055AED6DCD90281E5"))
+    assert isinstance(upload, ObjectRecord)
+    assert version_in_words(upload.version, upload).endswith(": the sequencer 55AED6DCD90281E5")
+    assert "no usable time" in version_in_words(0, ordered)
+    assert "keeps no versions" in version_in_words(None, ordered)
+
+
+@given(
+    event=st.sampled_from(["INSERT", "MODIFY", "REMOVE"]),
+    pk=st.sampled_from(["USER#1", "ORDER#1"]),
+    sk=st.sampled_from(["PROFILE", "LOGIN"]),
+    secret=st.booleans(),
+    table=st.sampled_from(["single", "images"]),
+)
+def test_the_routes_that_are_said_to_take_a_record_are_those_that_the_dispatcher_asks(
+    event, pk, sk, secret, table
+):
+    image = None if event == "REMOVE" else {"name": "Ada", **({"secret": True} if secret else {})}
+    raw = stream_record(event, table=table, keys={"PK": pk, "SK": sk}, new=image)
+    routes = [Users(), Audit(), Uploads(), Items()]
+    (record,) = records(raw)
+    asked = {task.route for task in route([record], Router(routes)) if task.bound}
+    assert {one.route for one in explained(raw, *routes).steps if one.takes} == asked

@@ -1,0 +1,58 @@
+"""One record looked at closely: where two documents differ, and what goes wrong, in words."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.commands.inspection import ABSENT, Difference, differences
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def test_differences_are_named_by_path():
+    wanted = {"a": 1, "b": {"c": [1], "d": [True]}, "gone": None}
+    held = {"a": 1, "b": {"c": [2], "d": [1]}, "more": {"x": 1}}
+    assert list(differences(wanted, held)) == [
+        Difference("b.c", [1], [2]),
+        Difference("b.d", [True], [1]),
+        Difference("gone", None, ABSENT),
+        Difference("more", ABSENT, {"x": 1}),
+    ]
+
+
+@given(st.dictionaries(st.text(max_size=3), JSON, max_size=4))
+def test_a_document_does_not_differ_from_itself(document):
+    assert list(differences(document, document)) == []
+
+
+@given(st.dictionaries(st.sampled_from("ab"), JSON), st.dictionaries(st.sampled_from("ab"), JSON))
+def test_documents_differ_somewhere_just_where_their_json_does(one, other):
+    assert bool(list(differences(one, other))) == (text(one) != text(other))
+
+
+def text(document):
+    return json.dumps(document, sort_keys=True)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (1, 1.0, True),
+        ([{"b": 1}], [{"b": 1.0}], True),
+        (1, True, False),
+        ([1, True], [1, 1], False),
+        ("1", 1, False),
+        ([{"b": 1}], [{"c": 1}], False),
+        ({}, {"b": 1}, False),
+    ],
+)
+def test_values_are_the_same_if_a_document_may_hold_either(one, other, same):
+    assert (list(differences({"a": one}, {"a": other})) == []) is same

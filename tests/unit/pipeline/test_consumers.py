@@ -1,0 +1,83 @@
+"""Any number of consumers of one queue, whose requests come in any order: the index ends equal to the table.
+
+And nobody sees a document go back on the way there. Then each part that this rests on is switched off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from consumers import Scene
+from convergence import START, Change, histories
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from lengths import examples
+
+from service.pipeline import rereads
+from service.pipeline.rereads import Hints
+
+QUICK = (0, 0, 1)
+"""Seconds between two changes."""
+
+RANKED = histories(gaps=QUICK, most=20, ranked=True)
+"""All of their records come within PROMPT."""
+
+
+def scenes(history: st.SearchStrategy[list[Change]], **options: Any) -> st.SearchStrategy[Scene]:
+    """A history that is worked off by a few consumers."""
+    chosen = {"consumers": st.integers(1, 5), "fifo": st.booleans(), **options}
+    return st.builds(Scene, history, seed=st.integers(0, 2**32), **chosen)
+
+
+def ends_equal(scene: Scene) -> None:
+    scene.run()
+    scene.assert_equal()
+
+
+def goes_never_back(scene: Scene) -> None:
+    scene.run()
+    scene.index.assert_in_order(scene.history)
+
+
+@settings(max_examples=examples(40))
+@given(scenes(histories(gaps=QUICK, most=20), hint_after=st.sampled_from([1800.0, -1.0])))
+def test_any_number_of_consumers_end_with_the_index_equal_to_the_table(scene):
+    ends_equal(scene)
+
+
+@settings(max_examples=examples(40))
+@given(scenes(RANKED))
+def test_nobody_sees_a_document_go_back(scene):
+    goes_never_back(scene)
+
+
+def fails(holds: Callable[[Scene], None], among: st.SearchStrategy[Scene]) -> None:
+    """The property does not hold: some scene is found in which it fails."""
+
+    @settings(max_examples=20_000, database=None, phases=[Phase.generate])
+    @given(among)
+    def search(scene):
+        holds(scene)
+
+    with pytest.raises(AssertionError):
+        search()
+
+
+@pytest.mark.parametrize("holds", [ends_equal, goes_never_back])
+def test_without_versions_it_does_not_hold(monkeypatch, holds):
+    monkeypatch.setattr("service.model.table_record.stream_version", lambda created, sequence: 1)
+    fails(holds, scenes(RANKED))
+
+
+def test_without_looking_again_at_what_was_read_it_does_not_hold(monkeypatch):
+    monkeypatch.setattr(Hints, "_overtaken", lambda self, tasks: [])
+    inverted = [Change(number, START, "a", False, low=9 - number) for number in range(2)]
+    fails(ends_equal, scenes(st.just(inverted), consumers=st.just(2), fifo=st.just(False)))
+
+
+def test_what_a_queue_has_reordered_shows_states_to_come_if_it_is_read(monkeypatch):
+    same_second = lambda task, conflict: conflict >> 32 == task.record.version >> 32  # noqa: E731
+    monkeypatch.setattr(rereads, "_may_be_newer", same_second)
+    fails(goes_never_back, scenes(RANKED, fifo=st.just(False)))

@@ -1,0 +1,184 @@
+"""Whatever streams, queues, retries, redrives and backfills make of the records, the index ends as the table.
+
+The real dispatcher writes to a model of an index (OpenSearch's version rules, tombstones that are forgotten) and
+reads from a model of the table, under a virtual clock. Then each part that this rests on is switched off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from convergence import (
+    START,
+    Case,
+    Change,
+    Delivery,
+    ForgetfulIndex,
+    Restart,
+    WatchedIndex,
+    check,
+    histories,
+    live_cases,
+    queue_cases,
+    restarted_cases,
+    run,
+    shard_cases,
+    undisturbed_cases,
+)
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from lengths import examples
+
+from service.model import table_record
+from service.model.outcomes import APPLIED, SUPERSEDED
+from service.model.versions import RUNS_BACK
+from service.pipeline import Result, Write, newest_writes, rereads
+from service.pipeline.rereads import Hints
+from service.routing import Delete
+
+
+@settings(max_examples=examples(50))
+@given(queue_cases())
+def test_whatever_a_queue_does_to_the_records_the_index_ends_equal_to_the_table(case):
+    check(case)
+
+
+@settings(max_examples=examples(50))
+@given(restarted_cases(histories()))
+def test_what_a_queue_brings_late_stays_right_although_the_index_forgets_its_deletions(case):
+    check(case)
+
+
+@settings(max_examples=examples(50))
+@given(shard_cases(back=RUNS_BACK) | live_cases(back=RUNS_BACK))
+def test_however_a_shard_is_read_the_index_ends_equal_to_the_table(case):
+    check(case)
+
+
+def goes_never_back(case: Case) -> None:
+    index = WatchedIndex()
+    run(case, index=index)
+    index.assert_in_order(case[0])
+
+
+@settings(max_examples=examples(50))
+@given(undisturbed_cases())
+def test_however_a_shard_is_read_nobody_sees_a_document_go_back(case):
+    goes_never_back(case)
+
+
+@settings(max_examples=examples(50))
+@given(shard_cases(bad=True))
+def test_where_the_index_refuses_an_item_what_it_took_before_stays(case):
+    check(case)
+
+
+QUICK = queue_cases(gaps=[1], most=3, ranked=True)
+"""Few changes, among which a search finds a case soon."""
+
+
+def fails(cases: st.SearchStrategy[Case], holds: Callable[..., None] = check, **options: Any) -> None:
+    """The property does not hold: some case is found that ends with another index, or goes back."""
+
+    @settings(max_examples=20_000, database=None, phases=[Phase.generate], deadline=None)
+    @given(cases)
+    def search(case):
+        holds(case, **options)
+
+    with pytest.raises(AssertionError):
+        search()
+
+
+@pytest.mark.long
+def test_without_versions_it_does_not_hold(monkeypatch):
+    monkeypatch.setattr("service.model.table_record.stream_version", lambda created, sequence: 1)
+    fails(QUICK)
+
+
+def test_without_versions_on_deletes_it_does_not_hold(monkeypatch):
+    original = ForgetfulIndex._write
+
+    def unversioned(self, write: Write) -> Result:
+        if isinstance(write.action, Delete):
+            self.documents.pop((write.target, write.id), None)
+            self.versions.pop((write.target, write.id), None)
+            return Result(APPLIED.outcome)
+        return original(self, write)
+
+    monkeypatch.setattr(ForgetfulIndex, "_write", unversioned)
+    # A random search takes half a minute to find one: the deletion comes before what it deletes.
+    history = [Change(0, START, "a", removes=False), Change(1, START + 1, "a", removes=True)]
+    fails(st.just((history, [Delivery(START + 1.5, (1,), "queue"), Delivery(START + 2.0, (0,), "queue")])))
+
+
+def test_without_reading_what_comes_late_it_does_not_hold(monkeypatch):
+    monkeypatch.setattr(Hints, "_may_be_gone", lambda self, task: False)
+    fails(queue_cases(), hint_after=float("inf"))
+
+
+def test_without_reading_again_what_the_index_did_not_have_it_must_not_forget_its_deletions(monkeypatch):
+    monkeypatch.setattr(Hints, "_may_be_gone", lambda self, task: False)
+    history = [Change(0, START, "a", removes=False), Change(1, START, "a", removes=True)]
+    late = [Delivery(START + 1.0, (1,), "queue"), Restart(START + 40.0), Delivery(START + 50.0, (0,), "queue")]
+    fails(st.just((history, late)))
+
+
+@pytest.mark.long
+def test_without_the_newest_of_a_batch_it_does_not_hold(monkeypatch):
+    monkeypatch.setattr(newest_writes, "_sort", lambda stack, writes: stack.sort(reverse=True))
+    fails(QUICK)
+
+
+def test_without_the_fall_back_to_what_was_superseded_it_does_not_hold(monkeypatch):
+    def only_newest(writes, sink, meanwhile):
+        stacks = newest_writes.stack_by_document(writes)
+        answers = sink.write([writes[stack[-1]] for stack in stacks])
+        newest = {stack[-1]: answer for stack, answer in zip(stacks, answers, strict=True)}
+        return [newest.get(position, SUPERSEDED) for position in range(len(writes))]
+
+    monkeypatch.setattr("service.pipeline.dispatcher.write_newest", only_newest)
+    fails(shard_cases(bad=True))
+
+
+@pytest.mark.long
+def test_without_reading_what_conflicts_within_a_second_it_does_not_hold(monkeypatch):
+    monkeypatch.setattr(Hints, "_unsettled", lambda self, task: False)
+    fails(shard_cases())
+
+
+def test_without_reading_what_conflicts_within_a_few_seconds_clocks_must_not_run_back(monkeypatch):
+    monkeypatch.setattr(rereads, "RUNS_BACK", 0)
+    fails(live_cases(back=RUNS_BACK))
+
+
+@pytest.mark.long
+def test_without_the_sequence_number_of_a_shard_clocks_must_not_run_back(monkeypatch):
+    monkeypatch.setattr(newest_writes, "_one_shard", lambda records: False)
+    fails(shard_cases(back=RUNS_BACK, gaps=[1]))
+
+
+def test_if_what_is_past_is_written_as_it_is_now_somebody_sees_it_go_back(monkeypatch):
+    monkeypatch.setattr(rereads, "_is_past", lambda task, now: False)
+    # A random search takes a minute to find one: two changes of one second, and the first comes again alone.
+    history = [Change(number, START + 60 * (number == 2), "a", removes=False) for number in range(3)]
+    readings = [Delivery(START + 60.0, numbers, "shard") for numbers in ((0, 1), (0,), (1,))]
+    fails(st.just((history, readings)), goes_never_back)
+
+
+@pytest.mark.long
+def test_without_reading_what_comes_unordered_and_unranked_it_does_not_hold(monkeypatch):
+    monkeypatch.setattr(table_record.TableRecord, "ranked", True)
+    fails(queue_cases(gaps=[0]))
+
+
+def test_without_reading_what_is_redriven_it_does_not_hold(monkeypatch):
+    monkeypatch.setattr(Hints, "_is_hint", lambda self, task: False)
+    fails(shard_cases())
+
+
+@pytest.mark.long
+def test_without_the_margin_of_a_backfill_it_does_not_hold(monkeypatch):
+    monkeypatch.setattr(table_record, "MARGIN", 0.0)
+    fails(live_cases(gaps=[60]))

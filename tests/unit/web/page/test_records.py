@@ -1,0 +1,187 @@
+"""The latest records can be looked through, and one of them from all sides."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar
+
+import pytest
+from builders import s3_record, stream_record
+from fakes import Items
+from opensearchpy.exceptions import ConnectionError as Unreached
+from opensearchpy.exceptions import TransportError
+from page_bench import Page, words
+
+from service.model import ObjectRecord
+from service.model.outcomes import Outcome
+from service.model.versions import EPOCH
+from service.pipeline import Result
+from service.routing import BucketRoute, DeleteItem, UpdateItem
+from service.telemetry import recent
+
+REFUSED = Result(Outcome.REJECTED, "mapping conflict", 400)
+
+
+class Moody(Items):
+    """A route that raises what an item says."""
+
+    def document(self, item: Any) -> Any:
+        if "raise" in item:
+            raise KeyError(item["raise"])
+        return super().document(item)
+
+
+class Uploads(BucketRoute):
+    bucket: ClassVar = "images-in"
+    writes: ClassVar = {"table": "images"}
+
+    def created(self, upload: ObjectRecord, context: Any) -> Any:
+        return [UpdateItem({"id": upload.key, "size": upload.size})]
+
+    def deleted(self, upload: ObjectRecord, context: Any) -> Any:
+        return [DeleteItem({"id": upload.key})]
+
+
+def keys(html: str) -> list[str]:
+    return re.findall(r'href="/records/[^"]+"><bdi>([^<]*)', html)
+
+
+def opened(page: Page, key: str) -> str:
+    """The text of the page of the latest record with a key."""
+    (path, *_) = re.findall(rf'href="(/records/[^"]+)"><bdi>{key}<', page.get("/records"))
+    return words(page.get(path))
+
+
+def test_the_latest_come_first_with_how_they_ended_and_why(page):
+    page.bench.index.forced = {"b": [REFUSED]}
+    page.dispatch(stream_record(new={"id": "a"}), stream_record(new={"id": "b"}, sequence="2"))
+    assert keys(page.get("/records")) == ["b", "a"]
+    assert "✕ rejected b mapping conflict INSERT fakes:Items table images just now" in words(page.get("/records"))
+
+
+def test_they_are_filtered_by_outcome_route_and_any_text(page):
+    page.bench.index.forced = {"b": [REFUSED]}
+    page.dispatch(
+        stream_record(new={"id": "a", "n": "Lisbon"}),
+        stream_record(new={"id": "b"}, sequence="2"),
+        stream_record("REMOVE", old={"id": "c"}, sequence="3"),
+        stream_record(new={"id": "d"}, sequence="4", table="strangers"),
+    )
+    for query, wanted in {
+        "outcome=rejected": ["b"],
+        "outcome=applied": ["c", "a"],
+        "route=fakes:Items": ["c", "b", "a"],
+        "text=lisbon": ["a"],
+        "text=MAPPING conflict": ["b"],
+        "text=remove": ["c"],
+        "outcome=applied&text=lisbon": ["a"],
+        "text=nowhere": [],
+    }.items():
+        assert keys(page.get(f"/records?{query}")) == wanted, query
+
+
+def test_a_record_shows_its_raw_form_document_id_version_and_what_the_index_holds(page):
+    page.dispatch(stream_record(new={"id": "a", "n": 7}, created=1_700_000_000, sequence="5" + "0" * 20))
+    shown = opened(page, "a")
+    assert '"NewImage": { "id": { "S": "a" }, "n": { "N": "7" } }' in shown
+    version = (
+        f"{(1_700_000_000 - EPOCH << 32) + 5} a change at 2023-11-14T22:13:20Z; its place within that second: 5"
+    )
+    assert f"Id a Version {version} Version in the index {version}" in shown
+    assert "The index holds just this." in shown
+    assert shown.count('{ "n": 7 }') == 2
+
+
+def test_what_differs_is_listed_by_field(page):
+    page.dispatch(stream_record(new={"id": "a", "n": {"x": 1, "y": [1, 2]}}))
+    page.bench.index.documents["items", "a"] = {"n": {"x": 2, "y": [1, 2]}, "more": True}
+    shown = opened(page, "a")
+    assert "The index holds something else." in shown
+    assert "n.x 1 2 more (nothing) true" in shown
+
+
+def test_a_record_that_is_not_the_last_change_says_so(page):
+    page.dispatch(stream_record(new={"id": "a", "n": 1}, created=1_700_000_000))
+    page.dispatch(stream_record("MODIFY", new={"id": "a", "n": 2}, created=1_700_000_005, sequence="2"))
+    (_, first) = re.findall(r'href="(/records/[^"]+)"><bdi>a<', page.get("/records"))
+    assert "The index holds a newer version: this record is not the last change." in words(page.get(first))
+
+
+def test_a_removal_is_compared_too(page):
+    page.dispatch(stream_record("REMOVE", old={"id": "a"}))
+    assert "The index does not hold it, as it should be." in opened(page, "a")
+    page.bench.index.documents["items", "a"] = {}
+    page.bench.index.versions["items", "a"] = 1
+    assert "The index still holds it." in opened(page, "a")
+
+
+def test_what_the_route_raises_is_told_where_its_document_would_stand(make):
+    page = make(Moody())
+    page.dispatch(stream_record(new={"id": "a", "raise": "title"}))
+    assert "KeyError: there is no 'title'" in opened(page, "a").partition("What the route asks for today")[2]
+
+
+def test_a_rejected_record_leads_to_its_dead_letter(page):
+    page.bench.index.forced = {"b": [REFUSED]}
+    page.dispatch(stream_record(new={"id": "b"}))
+    (path, *_) = re.findall(r'href="(/records/[^"]+)"><bdi>b<', page.get("/records"))
+    (letter,) = re.findall(r'href="(/letters/\w+)"', page.get(path))
+    assert "mapping conflict" in page.get(letter)
+
+
+def test_an_action_on_a_table_is_shown_as_the_route_asks_for_it(make):
+    page = make(Uploads(), source="queue uploads")
+    page.dispatch(s3_record("a b.jpg", size=3))
+    shown = opened(page, "images-in/a b.jpg")
+    assert 'UpdateItem in images Item, as the route makes it now { "id": "a b.jpg", "size": 3 }' in shown
+
+
+def test_what_cannot_be_read_is_shown_as_it_came(page):
+    page.dispatch({"eventSource": "aws:dynamodb", "dynamodb": {"SequenceNumber": "17"}})
+    shown = opened(page, "17")
+    assert "It cannot be read:" in shown
+    assert '"SequenceNumber": "17"' in shown
+
+
+def test_a_record_of_a_route_that_is_none_any_longer_is_shown(page):
+    page.dispatch(stream_record(new={"id": "a"}, table="strangers"))
+    assert "No route takes it." in opened(page, "a")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (Unreached("N/A", "refused", OSError()), "the search server does not answer: refused"),
+        (TransportError(403, "x", {"error": {"reason": "no permissions"}}), "answered 403: no permissions"),
+        (TransportError(502, "x", "Bad gateway"), "answered 502: Bad gateway"),
+    ],
+)
+def test_an_index_that_cannot_be_asked_is_told_and_the_rest_is_shown(page, error, told):
+    page.dispatch(stream_record(new={"id": "a", "n": 7}))
+    page.index.errors = [error]
+    shown = opened(page, "a")
+    assert told in shown
+    assert '{ "n": 7 }' in shown
+
+
+def test_a_record_that_was_too_large_is_told_of_without_it(page, monkeypatch):
+    monkeypatch.setattr(recent, "LARGEST", 1000)
+    raw = stream_record(new={"id": "a", "n": "x" * 2000})
+    raw["dynamodb"]["SizeBytes"] = 2000
+    page.dispatch(raw)
+    assert "It was too large to be kept here." in opened(page, "a")
+
+
+def test_a_record_that_is_no_longer_kept_is_told(make):
+    page = make(page_records=1)
+    page.dispatch(stream_record(new={"id": "a"}))
+    (path,) = re.findall(r'href="(/records/[^"]+)"><bdi>a<', page.get("/records"))
+    page.dispatch(stream_record(new={"id": "b"}, sequence="2"))
+    assert "no longer kept" in page.get(path, 404)
+
+
+def test_nothing_is_written_by_looking(page):
+    page.dispatch(stream_record(new={"id": "a"}))
+    sent = len(page.bench.index.sent)
+    opened(page, "a")
+    assert len(page.bench.index.sent) == sent
