@@ -72,7 +72,7 @@ def test_it_holds_the_code_that_is_committed_but_for_the_page_and_nothing_else(h
         check=True,
     )
     files = {name for name in (listed.stdout + new.stdout).splitlines() if Path(name).exists()}
-    assert set(names_in(here.function)) == {name for name in files if "entrypoints/page/" not in name}
+    assert set(names_in(here.function)) == {name for name in files if "web/page/" not in name}
 
 
 def test_nothing_of_what_lies_about_gets_in(planted, tmp_path):
