@@ -44,7 +44,7 @@ SHORTEST: Final = 16
 
 
 class Guard:
-    """Accepts or refuses requests by their headers.
+    """The access control of requests, by their headers.
 
     `host` is the address that the server binds, `hosts` are further names of it. Raises SettingsError if the token
     is shorter than SHORTEST.

@@ -29,7 +29,7 @@ HEALTH: Final = ("/healthz", "/readyz")
 
 
 class Pages:
-    """The WSGI application. Health checks are public; everything else passes the access control."""
+    """The WSGI application. Health checks need no token; everything else passes the access control."""
 
     def __init__(self, health: Health, metrics: Metrics, guard: Guard, page: WSGIApplication | None = None):
         """`page` answers all paths except health checks and metrics; None if Flask is not installed."""

@@ -47,7 +47,7 @@ logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
 
 class Lanes:
-    """Runs requests for `paths` in the health threads, and all others in the page threads."""
+    """A task dispatcher: requests for `paths` run in the health threads, all others in the page threads."""
 
     def __init__(self, paths: Collection[str]):
         self._paths = paths
@@ -84,7 +84,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
 
 
 class Serving:
-    """Serves an application during the `with` block. `health` holds the paths of the health checks."""
+    """A context manager that serves an application. `health` holds the paths of the health checks."""
 
     def __init__(self, application: WSGIApplication, host: str, port: int, health: Collection[str] = ()):
         """Bind the port; 0 selects any free port. Raises SettingsError if it cannot be bound."""

@@ -18,7 +18,7 @@ LONGEST: Final = 1000
 """Maximum characters of a query."""
 
 TIMEOUT: Final = 10
-"""Seconds."""
+"""Seconds until a search times out."""
 
 
 @dataclass(frozen=True)

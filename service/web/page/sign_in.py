@@ -22,8 +22,8 @@ def views(state: State) -> Blueprint:
     def check() -> tuple[str, int] | None:
         if request.endpoint in OPEN or state.guard.knows(request.environ):
             return None
-        # Answer here instead of redirecting. A link on another site sends no cookie (SameSite=Strict), but the
-        # same link followed from this answer does.
+        # Do not redirect: a link on another site sends no cookie (SameSite=Strict). The sign-in page repeats the
+        # link, and the browser sends the cookie from there.
         there = inside(request.full_path) if request.method == "GET" else url_for("line.overview")
         return render_template("login.html", next=there, wrong=False), 401
 
