@@ -111,7 +111,6 @@ def _routes(task: BackfillTask, router: Router) -> Sequence[BoundRoute]:
 
 
 def _listed(names: Collection[str]) -> str:
-    """Return the first ten names as text."""
     return ", ".join(list(names)[:10])
 
 

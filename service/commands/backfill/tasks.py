@@ -159,7 +159,7 @@ class TaskWorker:
         comes_again: bool,
         meanwhile: Meanwhile | None = None,
     ) -> dict[int, Result]:
-        """Return the results by position. `records` is a part of a batch, by position in it."""
+        """Dispatch some records of a batch. Records and results are keyed by position in the batch."""
         if not records:
             return {}
         report = self._dispatcher.dispatch(

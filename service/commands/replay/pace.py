@@ -44,7 +44,6 @@ class Pace:
             yield part
 
     def _wait(self, record: Record) -> float:
-        """Return the seconds until a record is due."""
         created = None if isinstance(record, Undecodable) else record.created
         if self._speed is None or created is None:
             return 0.0

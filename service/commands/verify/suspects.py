@@ -91,7 +91,6 @@ class Suspects:
         return [state.verdict for state in self._see(suspects)]
 
     def _look(self) -> None:
-        """Re-read each suspect once, after a delay."""
         self._sleep(min(max(self._patience / 10, 0.05), 2.0))
         rest: list[Suspect] = []
         for begin in range(0, len(self._held), AT_ONCE):
