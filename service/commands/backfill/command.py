@@ -1,4 +1,4 @@
-"""`backfill`: all items of tables into their indices, or into new ones that replace these."""
+"""The command `backfill`: load all items of tables into their indices, or into new indices (`--rebuild`)."""
 
 from __future__ import annotations
 

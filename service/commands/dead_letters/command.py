@@ -1,4 +1,4 @@
-"""`dead-letters`: what could not succeed."""
+"""The command `dead-letters`: list, show, redrive or purge dead letters."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def dead_letters(chosen: Chosen) -> int:
 
 
 def redrive(chosen: Chosen, app: App, which: Filter) -> int:
-    """Deliver the selected dead letters again and print how they ended; the exit code."""
+    """Deliver the selected dead letters again, print their outcomes, and return the exit code."""
     from . import letters, redrive
 
     queue = chosen.configuration.build(letters.Elsewhere).queue
@@ -64,7 +64,7 @@ def redrive(chosen: Chosen, app: App, which: Filter) -> int:
 
 
 def purge(chosen: Chosen, app: App, which: Filter) -> int:
-    """Delete the dead letters that the filter selects, once the operator has seen how many there are."""
+    """Delete the selected dead letters after the operator has confirmed their number. Return the exit code."""
     from . import letters
 
     found = letters.survey(app.letters, which)

@@ -1,4 +1,4 @@
-"""`record`: the changes of a table, into a file."""
+"""The command `record`: write the changes of a table to a file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def record_stream(chosen: Chosen) -> int:
     if not tap.table or not tap.out:
         raise SettingsError("record needs --table=NAME and --out=FILE")
     stopping = Event()
-    # Whoever starts it is there to mend what is wrong: it ends instead of waiting.
+    # The operator who started the command can fix the cause of a halt, so the command exits instead of waiting.
     with App(replace(quietly(chosen), on_halt="exit"), chosen.routes) as app:
         masks = app.masks
         table = describe(app.context, app.router.names.existing("table", tap.table))

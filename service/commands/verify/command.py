@@ -1,4 +1,4 @@
-"""`verify`: whether indices and tables agree."""
+"""The command `verify`: compare tables with their indices."""
 
 from __future__ import annotations
 
