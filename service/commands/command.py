@@ -22,9 +22,9 @@ class Output:
 class Command:
     """A subcommand: the function that runs it and its help text.
 
-    `run` returns the exit code. `operands` are the names of the positional arguments: a name that ends in S takes
-    several values, a name that ends in ? is optional. `options` returns the classes that declare options of this
-    command alone. `example` is the arguments that help shows after the command's name.
+    `run` returns the exit code. `operands` names the positional arguments; one that ends in S takes several
+    values, one that ends in ? is optional. `options` returns the classes that declare this command's own options.
+    `example` is the arguments that help shows after the command's name.
     """
 
     run: Callable[[Chosen], int]
@@ -40,7 +40,7 @@ def tell(chosen: Chosen, value: Mapping[str, Any], words: str) -> None:
 
 
 def quietly(chosen: Chosen) -> Settings:
-    """Return the settings with log level WARNING, unless a level is set: the command shows progress instead."""
+    """Return the settings with log level WARNING unless one is set: progress is shown instead."""
     shown = {row.name: row.origin for row in chosen.configuration.shown()}
     return chosen.settings if shown["log_level"] != "default" else replace(chosen.settings, log_level="WARNING")
 

@@ -1,4 +1,4 @@
-"""The confirmation that a command requires before it deletes something."""
+"""The confirmation before a command deletes something."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Consent:
     )
 
     def given(self, deletes: str, answer: str = "yes") -> bool:
-        """True if the operator agrees to the deletion of `deletes` (a text that names the things to delete).
+        """True if the operator agrees to delete `deletes`, a text that names things and numbers.
 
         Without --yes, the operator must type `answer`. Raises SettingsError if standard input is not a terminal.
         """

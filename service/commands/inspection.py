@@ -1,4 +1,4 @@
-"""Compare the writes that a route returns for one record with the documents in the index."""
+"""Compare a route's writes for one record with the documents in the index."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ..routing import BoundRoute, Index
 from ..sinks.opensearch.bulk_responses import reason_of
 
 ABSENT: Final = object()
-"""Stands for a missing value; None is a JSON value."""
+"""The marker for a missing value. None is a value: null in JSON."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Difference:
 
 
 def ask(bound: BoundRoute, record: Change, context: Context) -> Asked:
-    """Return the writes of a route for a record. Carries out none of them; an exception becomes `problem`."""
+    """Return the writes of a route for a record, without executing them. An exception becomes `problem`."""
     if record.event not in bound.implemented:
         return Asked(problem=f"{bound.name} has no method for {record.event}")
     try:

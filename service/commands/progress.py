@@ -17,7 +17,7 @@ EVERY: Final = 10.0
 def progress(
     what: str, unit: str, total: int | None = None, silent: bool = False
 ) -> Iterator[Callable[[int], None]]:
-    """Show progress within the block; yields a thread-safe function that adds a number to the count.
+    """Show progress; yields a thread-safe function that adds to the count.
 
     `what` names the work, `unit` the things that are counted (plural). `total` is their number, None if it is not
     known. With `silent`, nothing is shown.

@@ -1,4 +1,4 @@
-"""Shared by commands on whole tables: the selection of tables and routes, and what they need from the service."""
+"""For commands on whole tables: the selection of tables and routes, and what they need from the service."""
 
 from __future__ import annotations
 

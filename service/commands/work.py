@@ -9,7 +9,7 @@ from ..pipeline import Batch, Report, Source
 
 
 def work_off(source: Source, work: Callable[[Batch], Report], stopping: Event) -> None:
-    """Process each batch of a source with `work` and settle it, in `source.workers` threads.
+    """Process each batch with `work` and settle it, in `source.workers` threads.
 
     An exception in one thread sets `stopping`. The other threads finish their current batch, then the exception is
     raised. `stopping` is always set when this returns.

@@ -17,7 +17,7 @@ from .findings import WARNING, Finding
 from .patient import Patient
 
 Aliases = Mapping[str, Mapping[str, Any]]
-"""The answer to GET NAME*/_alias."""
+"""The answer to GET NAME*/_alias, the request that the service sends too."""
 
 BACKFILL: Final = f"{PROGRAM} backfill"
 

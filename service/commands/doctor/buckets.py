@@ -13,7 +13,7 @@ from .patient import Patient
 from .queues import attributes_of
 
 ELSEWHERE: Final = ("EventBridgeConfiguration", "LambdaFunctionConfigurations", "TopicConfigurations")
-"""Notification targets whose final consumer the bucket's configuration does not show."""
+"""Notification targets whose final consumer the bucket does not show."""
 
 CREATED_EVENTS: Final = "s3:ObjectCreated:"
 REMOVED_EVENTS: Final = "s3:ObjectRemoved:"

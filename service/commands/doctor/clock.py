@@ -24,7 +24,7 @@ class Clock:
         self._ahead: dict[str, float] = {}
 
     def hear(self, who: str, date: str | None) -> None:
-        """Record the `Date` header of an answer that was just received; None or an invalid date is ignored."""
+        """Record the `Date` header of an answer just received. Ignores None and invalid dates."""
         try:
             said = parsedate_to_datetime(date or "").timestamp()
         except ValueError:

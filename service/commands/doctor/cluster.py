@@ -41,7 +41,7 @@ def _cluster(patient: Patient) -> Iterator[Finding]:
 def _see(server: SearchServer) -> None:
     """Raise Trouble if this is no search server, or if it hides its state or refuses the service's requests."""
     status, body = server.request("GET", "/")
-    # An empty bulk request fails with 400 where writing is allowed: then only reading the state is denied.
+    # If writing is allowed, an empty bulk request fails with 400: only reading the state is denied.
     if status == 403 and server.request("POST", "/_bulk")[0] not in (401, 403):
         raise Trouble(server.hidden(status))
     if status in (401, 403):
@@ -65,8 +65,8 @@ def _blocks(patient: Patient, settings: Mapping[str, Any]) -> Iterator[Finding]:
 def _auto_create(patient: Patient, settings: Mapping[str, Any]) -> Iterator[Finding]:
     """Check that writes cannot create an index.
 
-    Only the write of a document can set `require_alias`. Deletions cannot, nor can any write while an index has
-    copies.
+    Only the write of a document can set `require_alias`. Deletions, and all writes while an index has copies,
+    would create a missing index.
     """
     value = str(settings.get("action.auto_create_index", "false"))
     made = sorted(name for name in patient.indices() if creates(value, name) or creates(value, f"{name}-000001"))

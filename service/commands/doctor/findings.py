@@ -30,7 +30,7 @@ class Finding:
 
 
 class Trouble(Exception):
-    """Ends the check of one subject; carries the finding that says why."""
+    """The end of the check of one subject, with the finding that says why."""
 
     def __init__(self, finding: Finding):
         super().__init__(finding.problem)

@@ -12,7 +12,7 @@ from .tables import described
 
 
 def owner_of(patient: Patient) -> Owner:
-    """Return the partition, region and account of the first existing table or queue; `*` for unknown parts."""
+    """Return the owner of the first existing table or queue; `*` for unknown parts."""
     for arn in _arns(patient):
         _, partition, _, region, account, _ = arn.split(":", 5)
         return Owner(partition, region or "*", account or "*")

@@ -54,7 +54,7 @@ def _listened(patient: Patient, table: str) -> Iterator[Finding]:
 
 
 def _read_stream(patient: Patient, table: str, arn: str) -> None:
-    """Read one record of a stream; each request needs the previous answer. Raises Trouble."""
+    """Read a stream, each request with the previous answer. Raises Trouble."""
     subject = f"stream of table {table}"
     answer = patient.aws.ask("dynamodb_streams", "describe_stream", subject, StreamArn=arn, Limit=1) or {}
     for shard in answer.get("StreamDescription", {}).get("Shards", [])[:1]:

@@ -23,7 +23,7 @@ REMEDY: Final = (
 def check_senders(queue: str, policy: str, carries_tasks: bool) -> Iterator[Finding]:
     """Yield a finding for each statement of a queue's policy that allows too many senders.
 
-    `carries_tasks` marks the task queue: no AWS service may send to it.
+    `carries_tasks` marks the task queue: only operators and workers may send to it.
     """
     for statement in _statements(policy):
         who = _who(statement)
@@ -79,5 +79,5 @@ def _narrowed(statement: Mapping[str, Any]) -> bool:
 
 
 def _texts(values: Any) -> Iterable[str]:
-    """Return the texts of a policy element, which is one text or a list."""
+    """Return a policy element, one text or a list, as a list."""
     return [value for value in (values if isinstance(values, list) else [values]) if isinstance(value, str)]

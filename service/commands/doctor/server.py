@@ -43,7 +43,7 @@ class SearchServer:
         return body
 
     def over(self, finding: Finding) -> Trouble:
-        """Return the Trouble for a finding, and make every later request fail with the same finding."""
+        """Return the Trouble for a finding; later requests fail with it, too."""
         self._silent = finding
         return Trouble(finding)
 
@@ -104,7 +104,6 @@ class SearchServer:
         )
 
     def _insecure(self, words: str) -> Finding:
-        """Return the finding for a failed TLS handshake."""
         if is_plain(words):
             problem, remedy = "it speaks plain HTTP, and SEARCH_URL says https://", "write http:// in SEARCH_URL"
             return Finding("endpoints", self.name, problem, f"{remedy}, or set up TLS on the server")

@@ -53,7 +53,7 @@ def _letters(patient: Patient) -> Iterator[Finding]:
 
 
 def _bucket(patient: Patient, place: str) -> Iterator[Finding]:
-    """Upload an object with a wrong digest. If writing is allowed, S3 answers BadDigest and stores nothing."""
+    """Upload an object with a wrong digest: S3 answers BadDigest if writing is allowed, and stores nothing."""
     bucket, _, prefix = place.partition("/")
     key = f"{prefix.strip('/')}/{PROBE}".lstrip("/")
     subject = f"bucket {bucket}"

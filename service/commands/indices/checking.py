@@ -89,7 +89,6 @@ def _feeds(router: Router, table: str, index: str) -> bool:
 
 
 def _pages(context: Context, name: str, sample: int) -> Iterator[list[TableRecord]]:
-    """Yield up to `sample` items of a table as records, one page at a time."""
     table = describe(context, name)
     left = sample
     start: dict[str, Any] = {}
@@ -104,7 +103,6 @@ def _pages(context: Context, name: str, sample: int) -> Iterator[list[TableRecor
 
 
 def _tasks(page: Sequence[TableRecord], router: Router, index: str) -> list[Task]:
-    """Return a task for each item and each route of the index that takes it."""
     return [task for task in route(page, router) if task.bound is not None and task.bound.index == index]
 
 
@@ -140,7 +138,7 @@ def _id_of(task: Task) -> str:
 
 @contextmanager
 def _scratch(context: Context, declared: IndexDeclaration) -> Iterator[str]:
-    """Create a scratch index like the declared one, under a unique name. It is deleted after the block."""
+    """Create a scratch index like the declared one. It is deleted after the block."""
     now = datetime.now(UTC)
     _tidy(context, now)
     name = f"{SCRATCH}{now:%Y%m%d%H%M%S}-{uuid.uuid4().hex[:8]}"

@@ -117,7 +117,7 @@ def check_all(chosen: Chosen, app: App, declared: Sequence[IndexDeclaration], sa
 
 
 def confirmed(chosen: Chosen, app: App, planned: Plan) -> bool:
-    """True if the operator agrees to the deletion. Raises SettingsError without a terminal and without --yes."""
+    """True if the operator agrees to the deletion. Raises SettingsError without a terminal or --yes."""
     from .applying import documents_in
 
     assert planned.there is not None

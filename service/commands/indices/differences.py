@@ -26,11 +26,11 @@ class Cure(StrEnum):
     """How a difference is repaired."""
 
     PUT = "put"
-    """Changed in place."""
+    """A change in place."""
     REBUILD = "rebuild"
-    """Needs a rebuild: the server refuses the change to an existing index."""
+    """A rebuild: the server refuses the change to an existing index."""
     NONE = "none"
-    """Cannot be repaired, only reported."""
+    """None: the difference is only reported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ def _can_change(parameter: str, wanted: Any) -> bool:
 
 
 def _lowered(parameter: str, value: Any) -> Any:
-    """Return the value in the form to compare: OpenSearch returns `right` as `RIGHT`."""
+    """Lower an orientation: OpenSearch returns `right` as `RIGHT`."""
     return value.lower() if parameter == "orientation" and isinstance(value, str) else value
 
 

@@ -127,7 +127,7 @@ def _compare_template(context: Context, declared: IndexDeclaration) -> Differenc
 
 
 def _compared(body: Mapping[str, Any]) -> list[Any]:
-    """Return the parts of a template to compare, normalized; the server returns them almost as they were put."""
+    """Return the parts of a template to compare, normalized: the server may return another form."""
     inner = body.get("template", {})
     settings, mapping = flat(inner.get("settings", {})), expanded(inner.get("mappings", {}))
     return [body.get("index_patterns"), body.get("priority"), settings, mapping, inner.get("aliases", {})]

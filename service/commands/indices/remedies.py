@@ -9,7 +9,7 @@ from ..tables import fills_index
 
 
 def renewal(router: Router, target: Target) -> str:
-    """Return the command that rebuilds an index. If a scan cannot restore all documents, it recreates it empty."""
+    """Return the command that rebuilds an index. If a scan cannot restore all documents, it makes an empty one."""
     owners = [bound for bound in router.bound if bound.index == target.name]
     if not all(map(fills_index, owners)):
         return f"{PROGRAM} indices apply --index={target.name} --recreate"

@@ -23,7 +23,7 @@ _DOMAIN: Final = re.compile(
 _COLLECTION: Final = re.compile(r"(?P<name>[a-z0-9]+)\.(?P<region>[a-z0-9-]+)\.aoss\.amazonaws\.com(?:\.cn)?")
 
 NUMBER: Final = "-??????"
-"""Matches the suffix of an index name after the alias name: a hyphen and six digits."""
+"""The pattern for the end of an index name after the alias name: a hyphen and six digits."""
 
 
 def search(work: Work) -> Iterator[Grant]:
@@ -42,7 +42,7 @@ def search(work: Work) -> Iterator[Grant]:
 
 
 def _requests(work: Work, indices: Sequence[str]) -> Iterator[tuple[str, str, Sequence[str]]]:
-    """Yield purpose, HTTP method and paths of the requests to a domain."""
+    """Yield purpose, method and paths of the requests."""
     made = [f"{index}{NUMBER}" for index in indices]
     yield "SeeAliasesOf", "Get", below(indices, "*/_alias")  # * also matches further names of the same request
     # A writer removes the alias of a copy that it cannot write to.

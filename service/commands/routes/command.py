@@ -67,7 +67,7 @@ def show_routes(chosen: Chosen) -> int:
 
 
 def cells_of(one: Listed) -> tuple[str, ...]:
-    """Return the cells of a route's line."""
+    """Return a route's line as cells."""
     chosen = [f"{attribute}={pattern}" for attribute, pattern in one.where.items()]
     chosen += [f"{one.prefix}…{one.suffix}"] if one.prefix or one.suffix else []
     chosen += ["wants()"] if one.wants else []
@@ -128,7 +128,7 @@ def in_words(explanation: Explanation, record: Record) -> str:
 
 
 def headline(about: Mapping[str, Any]) -> list[str]:
-    """Return the lines that describe a record and its order."""
+    """Describe a record and its order."""
     if "undecodable" in about:
         return [f"undecodable: {about['undecodable']}"]
     place = f"table {about['table']}" if "table" in about else f"bucket {about['bucket']}"

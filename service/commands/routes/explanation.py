@@ -49,7 +49,7 @@ class Explanation:
 
     @property
     def arrives(self) -> bool:
-        """True if at least one route takes the record and none rejects it."""
+        """True if a route takes the record and none rejects it."""
         return self.result is None or (self.result.outcome is not Outcome.REJECTED and not self.result.unrouted)
 
 
@@ -71,7 +71,7 @@ def explain(record: Record, router: Router, hints: Hints, context: Context) -> E
 
 
 def version_in_words(version: int | None, record: Record) -> str:
-    """Return a version and the parts it is made of as a text."""
+    """Return a version and its parts as a text."""
     if version is None:
         return "none: the index keeps no versions"
     if version == UNORDERED:
@@ -134,7 +134,7 @@ def _plain(value: Any) -> Any:
 
 
 def _refusal(task: Task | None, bound: BoundRoute, record: Change, router: Router) -> str:
-    """Return the first reason why a route does not take a record."""
+    """Return the first reason against the route."""
     if task is not None:  # the route raised in `wants`
         return task.result.reason
     return next(_misfits(bound, record, router))

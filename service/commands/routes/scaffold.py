@@ -106,7 +106,7 @@ def index_name(table: str) -> str:
 
 
 def parsed_key(parts: Sequence[str]) -> dict[str, str]:
-    """Return the key in `PK:S,SK:N`, given as its parts. Raises SettingsError if it is invalid."""
+    """Return the key from parts such as PK:S and SK:N. Raises SettingsError."""
     pairs = [part.rpartition(":") for part in parts]
     if not 1 <= len(pairs) <= 2 or not all(name and kind in KEY_TYPES for name, _, kind in pairs):
         raise SettingsError("--key must be the table's key with its types, such as id:S or PK:S,SK:N")
@@ -164,7 +164,7 @@ def add(new: Draft, package: str, registered: Sequence[Route]) -> list[Path]:
 
 
 def module_text(new: Draft) -> str:
-    """Return the source text of the route's module."""
+    """Return the source of the route's module."""
     title = f"Items of the {new.table} table, searchable in the {new.index} index."
     fits = len(title) <= 100 and not set(title) & set('"\\')
     key = ", ".join(f"{quoted(name)}: {quoted(kind)}" for name, kind in new.key.items())
@@ -179,7 +179,7 @@ def module_text(new: Draft) -> str:
 
 
 def text_of_test(new: Draft, package: str) -> str:
-    """Return the source text of the route's test."""
+    """Return the source of the route's test."""
     attribute = quoted("title" if "title" not in new.key else "text")
     key = "".join(f"{quoted(name)}: {_VALUES[kind]}, " for name, kind in new.key.items())
     imports = [
@@ -198,7 +198,6 @@ def text_of_test(new: Draft, package: str) -> str:
 
 
 def _route(new: Draft) -> TableRoute:
-    """Return the route as its module defines it."""
     members = {"table": new.table, "key": new.key, "index": new.index, "document": lambda self, item: item}
     made: TableRoute = type(new.name, (TableRoute,), members)()
     return made
