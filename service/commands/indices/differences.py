@@ -23,7 +23,7 @@ _NARROW: Final = ("long", "float")
 
 
 class Cure(StrEnum):
-    """How a difference is repaired."""
+    """The repair that a difference needs."""
 
     PUT = "put"
     """A change in place."""
