@@ -1,4 +1,4 @@
-"""`settings`: every setting as it is."""
+"""`settings`: list every setting with its current value."""
 
 from __future__ import annotations
 

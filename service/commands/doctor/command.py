@@ -1,4 +1,4 @@
-"""`doctor`: what would hurt later, before the first record comes."""
+"""`doctor`: find problems of a deployment before the first record arrives."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..command import Command, Output, tell
 
 @dataclass(frozen=True)
 class Asked:
-    """What the doctor is asked for."""
+    """Options of `doctor`."""
 
     policy: bool = setting(
         False, "only the least-privilege IAM policy for the routes and settings, as JSON", env="STREAMDEX_POLICY"

@@ -1,4 +1,4 @@
-"""`routes`: which there are, why a record goes where it goes, and a new one."""
+"""`routes`: list routes, explain how a record is routed, and write a new route."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options:
-    """What `explain` looks at, and what `new` makes."""
+    """Options of `routes explain` and `routes new`."""
 
     record: str = setting(
         "", "`explain`: a file of records, as replay reads it; - for standard input", env="STREAMDEX_RECORD"
@@ -67,7 +67,7 @@ def show_routes(chosen: Chosen) -> int:
 
 
 def cells_of(one: Listed) -> tuple[str, ...]:
-    """A route's line, cell by cell."""
+    """Return a route's line as cells."""
     chosen = [f"{attribute}={pattern}" for attribute, pattern in one.where.items()]
     chosen += [f"{one.prefix}…{one.suffix}"] if one.prefix or one.suffix else []
     chosen += ["wants()"] if one.wants else []
@@ -100,7 +100,7 @@ def explain_record(chosen: Chosen, options: Options) -> int:
 
 
 def record_of(app: App, where: str, number: int) -> Record:
-    """A record of a recording, counted from 1. Raises SettingsError where there are fewer."""
+    """Return the record with this number (from 1) in a recording. Raises SettingsError if it has fewer."""
     records = chain.from_iterable(recording.records() for recording in app.recordings([where]).read())
     found = next(islice(records, number - 1, None), None)
     if found is None:
@@ -128,7 +128,7 @@ def in_words(explanation: Explanation, record: Record) -> str:
 
 
 def headline(about: Mapping[str, Any]) -> list[str]:
-    """What the record is, and what orders it."""
+    """Describe a record and its order."""
     if "undecodable" in about:
         return [f"undecodable: {about['undecodable']}"]
     place = f"table {about['table']}" if "table" in about else f"bucket {about['bucket']}"
@@ -167,7 +167,7 @@ def new_route(chosen: Chosen, name: str, options: Options) -> int:
     from .scaffold import add, draft, key_of, parsed_key
 
     names = Names(chosen.settings.names)
-    draft(name, options.table, {})  # a wrong name is told before a table is looked up
+    draft(name, options.table, {})  # report a wrong name before a table is looked up
     if options.key:
         key = parsed_key(options.key)
     else:
