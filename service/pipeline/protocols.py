@@ -100,7 +100,7 @@ class Batch(Protocol):
         ...
 
     def time_left(self) -> float:
-        """Return the seconds until the source redelivers the batch to another consumer; infinite if it never does."""
+        """Return the seconds until the source redelivers the batch to another consumer, or infinity if never."""
         ...
 
     def check(self) -> None:

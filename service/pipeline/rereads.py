@@ -51,7 +51,7 @@ from .error_outcomes import result_of
 from .route_calls import Task
 
 PROMPT: Final = 30.0
-"""Age in seconds up to which an unordered record is trusted not to restore a document whose deletion was forgotten.
+"""Age in seconds up to which an unordered record is trusted not to restore a document with a forgotten deletion.
 
 A queue without a backlog delivers faster, and a restart, by which a server forgets deletions, takes about as long.
 With a lower value, more documents would disappear and reappear in searches while a queue has a backlog.
@@ -88,7 +88,7 @@ class Hints:
     now: Callable[[], float] = time.time
 
     def look(self, tasks: Sequence[Task]) -> None:
-        """Set the current state on tasks that need it. If the re-read fails, set the task's result. Raises Halt."""
+        """Set the current state on tasks that need it, or a result if the re-read fails. Raises Halt."""
         tasks = [task for task in tasks if self.always or not _taken_at_its_word(task)]
         for task in tasks:
             record = task.record
