@@ -16,8 +16,11 @@ The current state is then written instead of the record's images. A record is re
 
 A record is re-read after a version conflict if:
 
+- it has no usable time or sequencer;
 - it is ordered, and the stored version is at most RUNS_BACK seconds newer. Within a shard the sequence number
   orders the changes of an item, and their times may go back;
+- it is unordered, its version is not trusted (unknown format, or already re-read), and the stored version is of
+  the same second;
 - its route writes DynamoDB items. An item may be written for records of several items and tables, whose
   versions do not order each other;
 - it is an object record with the same version. A version has only the first digits of a sequencer, so it may come
@@ -28,9 +31,9 @@ with the current state follows in the shard. Otherwise a document could change a
 
 A record is re-read after a successful write if:
 
-- versions do not decide which write is newer: after an earlier re-read because of a conflict, or in an index
-  without versions. If two processes read and write at the same time, the later one detects the change that it
-  missed;
+- versions do not decide which write is newer: a re-read settled the order within a second, the record has no
+  usable time or sequencer, the index has no versions, or the route writes DynamoDB items for an object or
+  unordered record. If two processes read and write at the same time, the later one detects the change it missed;
 - it is unordered and older than PROMPT, and it created the document. The index may have forgotten the deletion, so
   the document is deleted again if the item or object does not exist.
 """
