@@ -32,7 +32,7 @@ def is_task(payload: Mapping[str, Any]) -> bool:
 class BackfillTask:
     """A partition of a table or an export, and its routes. Reading continues after the position `after`.
 
-    Validate every field before use: anyone who may send to the queue can write a task.
+    Validate every field: anyone who may send to the queue can write a task.
 
     `table` is the table's actual name in DynamoDB. A task is one of:
 
@@ -56,10 +56,7 @@ class BackfillTask:
 
     @classmethod
     def read(cls, payload: Mapping[str, Any]) -> Self:
-        """Return the task in a message, without validating its values.
-
-        Raises DecodeError if the format number is unknown, or the table or the routes are missing.
-        """
+        """Return the unvalidated task. Raises DecodeError for an unknown format or without table and routes."""
         written = payload.get(MARK, payload.get(OLD_MARK))
         if type(written) is not int or written != FORMAT:
             raise DecodeError(f"a backfill task of another format: this release knows format {FORMAT}")
@@ -79,8 +76,7 @@ class BackfillTask:
 class TaskRecord(Refused):
     """A backfill task in a batch of records.
 
-    `queue` is the task queue that delivered it, or "" for any other source. A task without a queue is not run and
-    becomes a dead letter.
+    `queue` is the task queue that delivered it. A task from any other source ("") becomes a dead letter.
     """
 
     queue: str = ""

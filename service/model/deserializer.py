@@ -1,7 +1,7 @@
-"""A faster replacement for boto3's TypeDeserializer that also reads values on which boto3's fails.
+"""A faster TypeDeserializer that also reads values on which boto3's fails.
 
 boto3's deserializer raises `Rounded` on numbers with more than 38 digits that end in zeros, and rejects base64
-text. Importing this module imports all of boto3. To read values only, use `dynamodb_json`.
+text. This module imports all of boto3. To read values only, use `dynamodb_json`.
 """
 
 from __future__ import annotations

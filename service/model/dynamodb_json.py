@@ -9,8 +9,8 @@
 | M, L       | dict, list                                                                   |
 | BOOL, NULL | bool, None                                                                   |
 
-This code runs for every value of every record, so speed matters. Most values are strings: they are read inline.
-Other types need one dictionary lookup by type tag.
+This code runs for every value of every record. Strings, the most frequent type, are read inline; other types need
+one dictionary lookup.
 """
 
 from __future__ import annotations

@@ -37,10 +37,7 @@ class Revision:
     modified: float | None = None
 
     def __str__(self) -> str:
-        """Return the version id, or the ETag if there is no unique version id.
-
-        Every object written while versioning is suspended has the version id `null`.
-        """
+        """Return the version id, or the ETag if it is missing or `null` (not unique: versioning is suspended)."""
         return self.etag if self.version_id in ("", "null") else self.version_id
 
 

@@ -50,8 +50,7 @@ class Result:
     - `told` replaces the reason in logs. It is None if the reason quotes no item.
     - `conflict` is the stored version of the document that was in conflict with the write.
     - `lasting` is the consequence of a RETRY in every try. If it is None, the source redelivers the record.
-    - `shared` is True if the failure does not identify a record: a request for several records failed, or a
-      resource that all of them need.
+    - `shared` is True if a request or a resource for several records failed, so that no record is to blame.
     - `created` is True if an unordered record created a document that the index did not have.
     """
 

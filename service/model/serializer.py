@@ -26,7 +26,7 @@ def _serialise() -> Any:
 
 
 def _exact(value: Any) -> Any:
-    """Replace floats by Decimal: boto3 rejects floats."""
+    """Replace floats, which boto3 rejects, by Decimal."""
     if isinstance(value, float):
         return Decimal(repr(value))
     if isinstance(value, Mapping):

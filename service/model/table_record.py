@@ -139,8 +139,8 @@ class TableRecord:
     def expired(self) -> bool:
         """True if DynamoDB deleted the item because of its time to live.
 
-        Source: "DynamoDB Streams and Time to Live": the principal in userIdentity is dynamodb.amazonaws.com. The
-        field names start with a capital letter in boto3 and with a lower-case letter in Lambda events.
+        Source: "DynamoDB Streams and Time to Live": the principal in userIdentity is dynamodb.amazonaws.com. boto3
+        capitalizes the field names, Lambda does not.
         """
         identity = self.raw.get("userIdentity")
         if not isinstance(identity, Mapping):
@@ -169,7 +169,7 @@ class TableRecord:
 
 
 def scanned(item: Mapping[str, Any], keys: Iterable[str], stream: str, read_at: float) -> TableRecord:
-    """Return a record for a typed item from a consistent scan, for a backfill while the stream is live.
+    """Return a record for a typed item from a consistent scan, to load it while the stream is live.
 
     `keys` names the key attributes, `stream` is the stream's ARN, and `read_at` is the server's time in Unix
     seconds before the page was read. The version is that time minus MARGIN. Every later change has a higher
@@ -199,10 +199,7 @@ def to_sequence(text: str) -> int | None:
 
 
 def to_seconds(time: Any) -> float | None:
-    """Return ApproximateCreationDateTime, a number (Lambda) or a datetime (boto3), in Unix seconds.
-
-    Return None if it is neither.
-    """
+    """Return Unix seconds for a number (Lambda) or a datetime (boto3), or None for anything else."""
     if type(time) is float or (type(time) is int and abs(time) < _EXACT):
         return float(time)
     if isinstance(time, datetime):

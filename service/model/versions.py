@@ -15,9 +15,9 @@ MARGIN: Final = 120.0
 """Seconds subtracted from the time of a scan: more than the clocks of DynamoDB and its streams can differ."""
 
 RUNS_BACK: Final = 5
-"""Seconds by which a change can have an earlier time than the previous change of the item in the same shard.
+"""Seconds by which the time of a change can precede that of the item's previous change in the shard.
 
-AWS calls these times approximate and names no bound. In its own sample stream they go back by one second.
+AWS calls these times approximate and names no bound. In its sample stream they go back by one second.
 """
 
 EPOCH: Final = 1_325_376_000  # 2012-01-01T00:00:00Z in Unix seconds, the month of DynamoDB's release
@@ -63,12 +63,12 @@ def is_ranked(created: float | None, sequence: int | None) -> bool:
 
 
 def second_of(version: int) -> int:
-    """Return the second in the version of a stream record, counted from EPOCH."""
+    """Return the second of a stream record's version, counted from EPOCH."""
     return version >> 32
 
 
 def time_of(version: int) -> float:
-    """Return the time in the version of a stream record, in Unix seconds."""
+    """Return the time of a stream record's version in Unix seconds."""
     return float(EPOCH + second_of(version))
 
 

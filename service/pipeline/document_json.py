@@ -88,7 +88,7 @@ def dump(document: Any) -> bytes:
 def holds_nulls(document: dict[str, Any], nulls: int) -> bool:
     """True if the document has exactly `nulls` top-level attributes that are None.
 
-    This is a fast check: it does not read nested values, of which a document may have thousands.
+    This check is fast, because it skips nested values.
     """
     return list(document.values()).count(None) == nulls
 
@@ -106,7 +106,6 @@ def _plain(value: Any) -> Any:
 
 
 def _within_long(value: Any) -> Any:
-    """Return the value with every integer outside of `LONG` replaced by a string."""
     if isinstance(value, int):
         return value if LONG[0] <= value <= LONG[1] else str(int(value))
     if isinstance(value, set | frozenset):

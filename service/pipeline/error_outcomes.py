@@ -1,7 +1,7 @@
 """Classify errors that routes raise into outcomes of their records.
 
-Errors of libraries are recognized by class name, so that no library is imported for the check. A transient error
-does not become a dead letter, and a bug in a route does not block the stream.
+Library errors are recognized by class name, to avoid imports. A transient error does not become a dead letter,
+and a bug in a route does not block the stream.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def result_of(error: Exception, doing: str, about: str = "") -> Result:
 
 
 def _outcome_of(error: Exception, reason: str) -> tuple[Outcome, int | None]:
-    """Return the outcome and the HTTP status of an error. Raises Halt with `reason` if every record would fail."""
+    """Return the outcome and the HTTP status. Raises Halt(reason) if every record would fail."""
     if isinstance(error, SettingsError):
         raise Halt(reason) from error
     if isinstance(error, StreamdexError):
@@ -193,7 +193,7 @@ def _of_status(status: Any, reason: str, error: Exception) -> tuple[Outcome, int
 
 
 def place_of(error: Exception) -> str:
-    """Return the file and line of the route's own code in the traceback of an error, or "" if there is none."""
+    """Return the file and line in the route's code that raised an error, or "" if there is none."""
     own = [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_foreign(frame.filename)]
     return f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
 

@@ -21,8 +21,8 @@ def write_newest(writes: Sequence[Write], sink: DocumentSink, meanwhile: Meanwhi
     - If the newest write is accepted, the older ones are STALE.
     - If it is rejected, the next older one is sent.
     - If it is retried, the older ones are retried too.
-    - Writes without a version (UNORDERED) carry a current state that was read. They are sent after the others, so
-      that they conflict with the versions just written. The others never supersede them.
+    - Writes without a version (UNORDERED) carry a re-read state. They are sent last, to conflict with the versions
+      just written, and are not superseded by those writes.
 
     `meanwhile` is work that may overlap with the request.
     """

@@ -21,10 +21,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Dispatched:
-    """The results of a batch: one per record in `report`, and one per record and route in `tasks`.
-
-    `seconds` is the duration of the dispatch.
-    """
+    """The results of a batch: per record in `report`, and per record and route in `tasks`."""
 
     source: str
     report: Report
@@ -34,10 +31,7 @@ class Dispatched:
 
     @cached_property
     def tally(self) -> Counter[tuple[str, Outcome, float | None]]:
-        """The number of records by route ("" if none), outcome and time of the change in Unix seconds.
-
-        It is counted once for all observers.
-        """
+        """The number of records by route ("" if none), outcome and time, counted once for all observers."""
         return Counter(
             [
                 (bound.name if (bound := task.bound) else "", task.result.outcome, task.record.created)
@@ -90,7 +84,7 @@ class Watch:
 
 
 class Observer:
-    """A base class whose methods do nothing. Subclasses override the events that they need."""
+    """An observer that ignores all events. Subclasses override methods."""
 
     def dispatched(self, done: Dispatched) -> None:
         """Handle the end of a batch."""
@@ -129,8 +123,8 @@ class Observer:
     ) -> Iterator[Watch]:
         """Observe a write request in a `with` block, and call `requested` at its end.
 
-        `status_of` returns the HTTP status of an error. `size` is in bytes. If the block also does other work, use
-        the yielded watch around the request to measure the request only.
+        `status_of` returns the HTTP status of an error, `size` is in bytes. If the block also does other work, put
+        the request into the yielded watch to time it alone.
         """
         watch, status = Watch(), NO_ANSWER
         with self.step("request", sink):

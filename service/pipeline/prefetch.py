@@ -41,10 +41,7 @@ class Ahead(Generic[T]):
 
 
 class Sent(Thread, Generic[T]):
-    """A request in a thread of its own. The calling thread does other work until the response.
-
-    Routes run in the calling thread only.
-    """
+    """A request in a separate thread. The calling thread, in which routes run, does other work meanwhile."""
 
     def __init__(self, request: Callable[[], T], meanwhile: Meanwhile):
         super().__init__(name="request", daemon=True)

@@ -27,7 +27,7 @@ A record is re-read after a version conflict if:
   from another event.
 
 An ordered record that meets a newer version and differs from the current state writes nothing, because the record
-with the current state follows in the shard. Otherwise a document could change ahead of time and then back.
+with the current state follows in the shard. So a document never changes early and then back.
 
 A record is re-read after a successful write if:
 
@@ -56,8 +56,8 @@ from .route_calls import Task
 PROMPT: Final = 30.0
 """Age in seconds up to which an unordered record is trusted not to restore a document with a forgotten deletion.
 
-A queue without a backlog delivers faster, and a restart, by which a server forgets deletions, takes about as long.
-With a lower value, more documents would disappear and reappear in searches while a queue has a backlog.
+A queue without a backlog delivers faster. A server restart, which forgets deletions, takes about as long. With
+a lower value, more documents would disappear and reappear while a queue has a backlog.
 """
 
 ROUNDS: Final = 4
@@ -152,8 +152,7 @@ class Hints:
     def _overtaken(self, tasks: Sequence[Task]) -> list[Task]:
         """Reopen the tasks whose item differs from the written state, and return them.
 
-        If a late record created the document, only a missing item counts: the record of any other change will be
-        delivered.
+        For late records only a missing item counts: the record of any other change is still to be delivered.
         """
         overtaken = []
         for task, now in self._read(tasks) if tasks else ():
@@ -206,12 +205,12 @@ class Hints:
         return _may_be_overtaken(task) or self._may_be_gone(task)
 
     def _may_be_gone(self, task: Task) -> bool:
-        """True if a late record created the document, and so may have restored a deleted one."""
+        """True if a late record may have restored a deleted document."""
         created = task.seen is task.record and any(result.created for result in task.results)
         return created and self.age(task.record) > PROMPT
 
     def _changed_meanwhile(self, task: Task) -> bool:
-        """Re-read the object after it was written, and reopen the task if the object has changed since."""
+        """Re-read a written object, and reopen the task if it has changed since."""
         before = task.seen
         if self.trusting or not isinstance(before, ObjectRecord) or not isinstance(task.record, ObjectRecord):
             return False
@@ -228,7 +227,7 @@ class Hints:
 
 
 def _taken_at_its_word(task: Task) -> bool:
-    """True for the common case, an ordered record that is trusted. This check is fast and may miss some."""
+    """True for the common case of a trusted record. A fast check that may miss some."""
     record, bound = task.record, task.bound
     return (
         type(record) is TableRecord
@@ -242,7 +241,7 @@ def _taken_at_its_word(task: Task) -> bool:
 
 
 def _surely_settled(task: Task) -> bool:
-    """True for the common case, a versioned write without a conflict. This check is fast and may miss some."""
+    """True for the common case of a versioned write without a conflict. A fast check that may miss some."""
     bound, results = task.bound, task.results
     return (
         task.at is None
@@ -257,7 +256,7 @@ def _surely_settled(task: Task) -> bool:
 
 
 def _may_be_overtaken(task: Task) -> bool:
-    """True if versions do not order this write against writes of other processes that read at another time."""
+    """True if versions do not order this write and concurrent writes of re-read state."""
     record, bound = task.record, task.bound
     if bound is None or isinstance(record, Undecodable):
         return False
@@ -289,8 +288,8 @@ def _may_be_newer(task: Task, conflict: int) -> bool:
 def _is_past(task: Task, now: TableRecord) -> bool:
     """True if an ordered record met a newer version and differs from the current state.
 
-    The record with the current state follows in the shard. If the current state were written now, at the stored
-    version, the records in between would visibly revert it.
+    The record with the current state follows in the shard. Records before it would visibly revert a write of the
+    current state.
     """
     record, bound = task.record, task.bound
     if task.at is None or bound is None or bound.fetch or not isinstance(record, TableRecord):

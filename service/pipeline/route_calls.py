@@ -138,7 +138,7 @@ def writes_of(bound: BoundRoute, record: Change, actions: Iterable[Action], stri
 
 
 def _routes_of(position: int, record: Change, router: Router) -> list[Task]:
-    """Return a task for each route with a method for the record, or one task with the reason why there is none."""
+    """Return a task for each route with a method for the record, or one with the reason why there is none."""
     tasks, matched = [], []
     for bound, test in router.candidates(record):
         try:

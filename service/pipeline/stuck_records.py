@@ -76,7 +76,7 @@ class StuckRecords:
 
 
 def note_failures(tasks: Sequence[Task]) -> None:
-    """Record failures of one try that are specific to a task (not shared)."""
+    """Record the failures of one try that are not shared."""
     for task in tasks:
         result = task.result
         if result.outcome is Outcome.RETRY and not result.shared:
@@ -143,7 +143,6 @@ class _Others:
 
 
 def _key_of(task: Task) -> int:
-    """Return a hash of one record on one route."""
     record = task.record
     if isinstance(record, Undecodable):
         return hash((task.route, record.identifier))

@@ -83,7 +83,7 @@ class Worker(Thread):
         self._pause.reset()
 
     def _persist(self, work: Callable[[], None]) -> None:
-        """Do the work, and restart it from the beginning after each failure until `stopping` is set."""
+        """Do the work, and restart it after each failure."""
         while not self._stopping.is_set():
             try:
                 work()
