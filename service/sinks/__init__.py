@@ -1,1 +1,1 @@
-"""Sinks: where the actions of routes, dead letters and recordings are written."""
+"""Sinks write the actions of routes, dead letters and recordings."""
