@@ -52,7 +52,7 @@ class Held:
         return late
 
     def extend(self, sqs: Any, url: str) -> None:
-        """Extend the visibility timeout of all messages after a third of it has passed. Raises what boto3 raises."""
+        """Extend the visibility timeout of all messages once a third of it is over. Raises what boto3 raises."""
         if self._monotonic() - self._extended > LOOK / 3:
             self._extended = self._monotonic()
             change_visibility(sqs, url, self._all(), LOOK)

@@ -69,8 +69,7 @@ class Series:
 
 
 class Recorder(Observer):
-    """Record acknowledged records, in the order of each shard. A retried record is recorded once it is
-    acknowledged.
+    """Record each acknowledged record, in the order of its shard; a retried one once it is acknowledged.
 
     A failure to write stops nothing. It is logged once, and the number of missing records is logged at the end.
     """
