@@ -17,7 +17,7 @@ from .bulk_size import Pace
 
 @dataclass(slots=True)
 class Chunk:
-    """A bulk request: the batch positions of its actions and their lines. `more` is true if another one follows."""
+    """A bulk request: the batch positions of its actions and their lines. `more` is true if another follows."""
 
     positions: list[int] = field(default_factory=list)
     lines: list[bytes] = field(default_factory=list)

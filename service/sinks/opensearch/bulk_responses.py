@@ -165,9 +165,7 @@ def result_of_error(error: Exception) -> Result:
 
 def current_version(reason: str) -> int | None:
     """Return the version of the document from the reason of a conflict; None if it is not given."""
-    found = re.findall(
-        r"current version \[(\d+)\]", reason
-    )  # the last match: the document id before it may contain the same text
+    found = re.findall(r"current version \[(\d+)\]", reason)  # the last match: the id before it may match too
     return int(found[-1]) if found else None
 
 
