@@ -1,1 +1,1 @@
-"""Sinks write the actions of routes, dead letters and recordings."""
+"""Sinks for the actions of routes, for dead letters and for recordings."""

@@ -36,7 +36,7 @@ Numbered: TypeAlias = tuple[int, Row]
 
 @dataclass
 class Loading:
-    """Loads the rows of one action in a transaction of `connection`.
+    """Load the rows of one action in a transaction of `connection`.
 
     `only` are the numbers of the rows to load; None loads all of them.
     """
@@ -70,7 +70,7 @@ class Loading:
                 logger.info("loading rows", extra={"route": self.route, "rows": self.added})
 
     def _batches(self) -> Iterator[tuple[list[Numbered], int]]:
-        """Yield the rows in batches, each with its approximate size in bytes."""
+        """Yield batches with their approximate size in bytes."""
         batch: list[Numbered] = []
         size, most = 0, min(self.context.settings.db_batch, self.statement.most)
         for number, row in self._good():

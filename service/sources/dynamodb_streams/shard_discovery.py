@@ -81,7 +81,7 @@ class Stream:
         return worst_lag(reader.lag() for reader in list(self._readers.values()))
 
     def status(self) -> list[ShardStatus]:
-        """Return the state of each shard, ordered by id. Other threads may read meanwhile."""
+        """Return the state of each shard, ordered by id. Other threads may read shards at the same time."""
         at, readers = dict(self._at or {}), dict(self._readers)
         return [self._status(shard, at, readers.get(shard)) for shard in sorted(at)]
 
@@ -90,7 +90,7 @@ class Stream:
         self._finished.setdefault(reader.shard, self.now())
 
     def discover(self) -> list[ShardReader] | None:
-        """List one page of shards. After the last page, return the newly readable shards; before, None.
+        """List one page of shards. Return the newly readable shards after the last page, None before it.
 
         Not safe for concurrent calls. Raises Halt, LeaseLost, Retry, and what boto3 raises.
         """

@@ -18,11 +18,11 @@ logger = logging.getLogger(__name__)
 
 
 class ShardReader:
-    """Reads one shard from its checkpoint.
+    """Read one shard from its checkpoint. Times are in Unix seconds.
 
     `finished` is true once GetRecords returns no next iterator and all records are acknowledged, or once it
     answers that the shard does not exist (`missing`). Neither answer is final: the list of shards confirms it, or
-    `resume` continues reading. `doubts` counts how often in a row that happened. Times are in Unix seconds.
+    `resume` continues reading. `doubts` counts how often in a row that happened.
     """
 
     def __init__(
@@ -127,8 +127,7 @@ class ShardReader:
     def settle(self, records: Sequence[Record], report: Report) -> bool:
         """Move the checkpoint past the acknowledged records. Return true if all are acknowledged.
 
-        Reading continues at the first unfinished record, because a shard is read in order. Raises Halt and
-        LeaseLost.
+        Reading continues at the first unfinished record: a shard is read in order. Raises Halt and LeaseLost.
         """
         undone = report.undone
         done = undone[0] if undone else len(records)

@@ -75,7 +75,7 @@ class ShardLister:
         self._page: dict[str, str] = {}
 
     def next(self) -> Listing | None:
-        """Request the next page. After the last page, return all shards and start again; before, return None.
+        """Request the next page. Return None, or all shards after the last page; the listing then starts again.
 
         After throttling or another transient error, the next call requests the same page. Raises what boto3
         raises.

@@ -112,7 +112,7 @@ class StreamSource:
             del batch  # free the records while there is nothing to read
 
     def _is_valid(self, turn: Turn) -> bool:
-        """True if this process still holds the lease of the job. Otherwise another process has taken over."""
+        """True if this process holds the lease of the job, and the stream of the job is not retired."""
         token = self.lease.token()
         if turn.token == token != 0:
             return turn.stream is None or not turn.stream.retired
@@ -267,7 +267,7 @@ class StreamSource:
             self._schedule.put(turn)
 
     def _missing(self, turn: Turn, stream: Stream) -> None:
-        """Retry a stream that AWS does not find. The list of streams shows if it is gone."""
+        """Retry a stream that AWS does not find. The list of streams shows whether it is gone."""
         reason = f"{self.name}: AWS answers that the stream {stream.arn} does not exist"
         self._retries.trouble(turn, reason)
         self._hasten(self._root, SOON)

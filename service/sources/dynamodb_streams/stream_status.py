@@ -13,15 +13,15 @@ CLOSED: Final = "read to its end"
 """It becomes `ended` once its children are listed."""
 WAITING: Final = "waiting for its parent"
 UNLISTED: Final = "not listed"
-"""The next listings show if it is gone."""
+"""The next listings show whether it is gone."""
 ENDED: Final = "ended"
 
 
 @dataclass(frozen=True, slots=True)
 class ShardStatus:
-    """A shard: its id, its parent's id ("" without one), one of the states above, and its checkpoint.
+    """A shard: its id, its parent's id ("" without one), and one of the states above.
 
-    `position` and `time` (Unix seconds) are the checkpoint. `lag` is None if no reader has the shard.
+    `position` and `time` (Unix seconds) are its checkpoint. `lag` is None if nothing reads the shard.
     """
 
     id: str

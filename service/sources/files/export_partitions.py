@@ -48,11 +48,10 @@ class ExportFile:
         return Page(records, position, self.export.time or 0.0)
 
     def _checked(self, record: Record) -> Record:
-        """Return the record of a line. If it is no item of the export's table, return a reference to the line
-        only.
+        """Return the record of a line, or only a reference to a line that is no item of the export's table.
 
-        The content of such a line may not belong to the table, so it must not reach a dead letter. The file still
-        has it.
+        The content of such a line may be of another table, so it must not reach a dead letter. The file still has
+        it.
         """
         table = table_of(self.export.table)
         if isinstance(record, TableRecord) and record.table == table:

@@ -144,9 +144,7 @@ class Bucket:
             return next(pages, None)
 
     def _place(self, key: str, size: int, etag: str) -> Place:
-        """Return a file that is read in separate range requests: S3 closes a connection that is idle during
-        processing.
-        """
+        """Return a file read by range requests: a connection that stays idle during processing would be closed."""
 
         def part(begin: int) -> bytes:
             end = min(begin + PART, size)

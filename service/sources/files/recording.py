@@ -121,7 +121,7 @@ class Recording:
 
 @dataclass(frozen=True)
 class Recordings:
-    """The recordings at some addresses: files, folders, `s3://BUCKET/KEY`, `s3://BUCKET/PREFIX/`, `-`.
+    """The recordings at some paths: files, folders, `s3://BUCKET/KEY`, `s3://BUCKET/PREFIX/`, `-`.
 
     Files are listed on demand. Raises SettingsError if there are none.
     """
@@ -146,7 +146,7 @@ class Recordings:
 
 
 def files_of(where: str, context: Context) -> Iterator[tuple[Place, Export | None]]:
-    """Yield the files at an address; for an export, the data files of its manifest."""
+    """Yield the files at a path; for an export, the data files of its manifest."""
     if where == STANDARD_INPUT:
         yield standard_input(), None
         return

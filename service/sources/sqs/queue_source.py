@@ -80,8 +80,8 @@ class QueueBatch:
     ):
         """`since` is the time of the receive request, by the clock of `visibility`.
 
-        `carried` declares the contents of the queue; None for a queue whose records are all re-read, so none is
-        checked.
+        `carried` declares the contents of the queue. None accepts everything, for a queue whose records are all
+        re-read.
         """
         self.source = source
         self._queue = queue
@@ -121,7 +121,7 @@ class QueueBatch:
             self._observer.given_up(self.source, spent)
 
     def _delete(self, entries: list[dict[str, str]]) -> str:
-        """Delete messages and return the failures as text. Raises Halt for an error that is permanent."""
+        """Delete messages and return the failures as text. Raises Halt if a retry cannot succeed."""
         try:
             answer = self._queue.sqs.delete_message_batch(QueueUrl=self._queue.url, Entries=entries)
         except Exception as error:
@@ -180,7 +180,7 @@ class QueueSource:
         self.trouble = ""
 
     def lag(self) -> Lag:
-        """Return the lag by the oldest of the latest messages: SQS does not report more."""
+        """Return the lag of the oldest message that was received last: SQS does not report more."""
         oldest, opened = self._oldest, self._opened
         if oldest is None or opened is None:
             return Lag()
