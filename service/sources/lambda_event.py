@@ -31,8 +31,7 @@ class LambdaBatch:
     """The records of one event. Raises UnknownEvent for an event without any known payload."""
 
     def __init__(self, event: Any, events: Collection[str] = (), queues: Queues | None = None):
-        """With `events`, such as {"ObjectCreated"}, records of other events are ignored: they count as
-        acknowledged.
+        """With `events`, such as {"ObjectCreated"}, records of other events count as acknowledged.
 
         `queues` declares the contents of queues and topics: anything else in their messages becomes a dead letter.
         """
@@ -57,9 +56,7 @@ class LambdaBatch:
         return not self._from_stream and any(isinstance(one, TaskRecord) and one.queue for one in self.records)
 
     def lag(self, now: float) -> Lag:
-        """Return the age of the oldest record and, for a stream, its remaining retention; `now` is in Unix
-        seconds.
-        """
+        """Return the age of the oldest record and, for a stream, its time left; `now` is in Unix seconds."""
         made = [record.created for record in self.records if record.created is not None]
         unread = max(now - min(made), 0.0) if made else 0.0
         streamed = any(entry.get("eventSource") == STREAM for entry in self._entries)
@@ -127,7 +124,7 @@ def judged(event: Any, queues: Queues) -> Iterator[Record]:
 
 
 def is_streamed(entries: Sequence[Mapping[str, Any]]) -> bool:
-    """True if an event comes from a stream. Event source mappings never mix sources; others are trusted."""
+    """True if an event comes from a stream. Mappings never mix sources, and other callers are trusted."""
     return bool(entries) and entries[0].get("eventSource") == STREAM
 
 

@@ -59,7 +59,6 @@ class PartBatch:
         self._token = token
 
     def read_ahead(self) -> None:
-        """Prefetch the next page of the partition."""
         self._state.read_ahead()
 
     def time_left(self) -> float:
@@ -94,7 +93,7 @@ class State:
         return ahead[1] if ahead is not None and ahead[0] == self.after else self.part.read(self.after)
 
     def read_ahead(self) -> None:
-        """Prefetch the page after the current one. An error is ignored here: the next `read` meets it again."""
+        """Prefetch the page after the current one. An error is ignored: the next `read` meets it again."""
         if self.page is None or self.page.after == ENDED or self._ahead is not None:
             return
         try:

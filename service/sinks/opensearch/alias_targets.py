@@ -83,9 +83,8 @@ class Target:
     def meta(self) -> dict[str, Any]:
         """The index fields of a bulk action.
 
-        A write to an alias requires that the alias exists, so that the server creates no index with its name.
-        While there are copies, the action names the index itself, so that no copy misses a write when the alias
-        moves.
+        An alias must exist (`require_alias`), so that the server creates no index in its place. While there are
+        copies, the action names the index itself, so that no copy misses a write when the alias moves.
         """
         if self.is_alias and not self.also:
             return {"_index": self.name, "require_alias": True}

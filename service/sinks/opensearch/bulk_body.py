@@ -66,10 +66,10 @@ def chunks(lines: Iterable[tuple[int, bytes]], pace: Pace) -> Iterator[Chunk]:
 def serialise(
     writes: Sequence[Write], metas: Mapping[str, Mapping[str, Any]], results: dict[int, Result], most_bytes: int
 ) -> Iterator[tuple[int, bytes]]:
-    """Yield the position and the lines of each write. A write that the server would refuse gets its result
-    instead.
+    """Yield the position and the lines of each write.
 
-    `metas` are the index fields of a bulk action, by target.
+    A write that the server would refuse gets its result instead. `metas` are the index fields of an action, by
+    target.
     """
     heads = {name: orjson.dumps(meta)[:-1] for name, meta in metas.items()}
     for position, write in enumerate(writes):
@@ -87,11 +87,11 @@ def serialise(
 
 
 def line_of(write: Write, head: bytes) -> bytes:
-    """Return the lines of an action. Deletes carry versions too, so that an older write cannot restore the
-    document.
+    """Return the lines of an action.
 
-    `head` is the beginning of a JSON object with the index fields. `external_gte` accepts an equal version, so
-    that a redelivered record is no conflict. A strict write uses `external`, which does not.
+    Deletes carry versions too, so that an older write cannot restore the document. `head` is the beginning of a
+    JSON object with the index fields. `external_gte` accepts an equal version, so that a redelivered record is no
+    conflict. A strict write uses `external`, which does not.
     """
     kind = b"external" if write.strict else b"external_gte"
     version = b"" if write.version is None else b',"version":%d,"version_type":"%b"' % (write.version, kind)

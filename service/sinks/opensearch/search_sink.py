@@ -99,10 +99,7 @@ class SearchSink:
         writes: Sequence[Write],
         results: dict[int, Result],
     ) -> None:
-        """Send requests, and stop after PATIENCE of them in a row without progress.
-
-        Each of them could last until its time-out.
-        """
+        """Send requests, until PATIENCE of them in a row fail: each could take its whole time-out."""
         silent = 0
         for chunk, beside in requests:
             if silent == PATIENCE:
@@ -200,8 +197,9 @@ class SearchSink:
     def _request(
         self, chunk: Chunk, writes: Sequence[Write], results: dict[int, Result], beside: Meanwhile | None = None
     ) -> Result | None:
-        """Send one request and record the result of each action. Return the common result if it was refused as a
-        whole.
+        """Send one request and record the result of each action.
+
+        Return the common result if the request was refused as a whole.
         """
         self._context.check()
         if self._context.out_of_time():

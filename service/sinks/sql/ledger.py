@@ -56,7 +56,6 @@ def entry_of(write: Write) -> Entry:
 
 @cache
 def table() -> Any:
-    """Return the ledger's SQLAlchemy table."""
     from sqlalchemy import BigInteger, Column, MetaData, String, Table, Text
     from sqlalchemy.dialects.mysql import MEDIUMTEXT
 

@@ -96,7 +96,6 @@ class RowSink:
         return left_out(added, loading.left_out) if loading.left_out else APPLIED
 
     def _make_ledger(self) -> None:
-        """Create the ledger's table if it is missing; checked once."""
         with self._lock:
             if not self._has_ledger:
                 ledger.make_table(self._context.sql)

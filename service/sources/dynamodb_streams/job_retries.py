@@ -37,9 +37,7 @@ class Retries:
         self._troubles.pop(turn.name, None)
 
     def keep(self, names: Collection[str], stream: str | None = None) -> None:
-        """Remove the errors of streams that are not in `names` (ARNs) or, with `stream`, of its shards that are
-        not.
-        """
+        """Keep only the errors of these streams (ARNs) or, with `stream`, of these shards of it."""
         for arn, shard in list(self._troubles):
             if (arn if stream is None else shard) not in names and stream in (None, arn):
                 self._troubles.pop((arn, shard), None)

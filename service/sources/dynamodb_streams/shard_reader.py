@@ -108,7 +108,7 @@ class ShardReader:
         return self._ahead is not None
 
     def read_ahead(self) -> None:
-        """Prefetch the next page. An error is ignored here: the next read repeats the request."""
+        """Prefetch the next page. An error is ignored: the next read repeats the request."""
         iterator = self._iterator
         if iterator is not None and self._ahead is None:
             try:

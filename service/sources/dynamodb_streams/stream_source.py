@@ -167,7 +167,6 @@ class StreamSource:
         return after_records(size, settings.stream_batch_size, reader.lag().unread, settings.poll_interval)
 
     def _take(self, turn: Turn) -> StreamBatch | None:
-        """Run the job: read its shard, or list shards or streams."""
         if turn.reader is not None:
             return self._read(turn, turn.reader)
         if turn.stream is not None:
@@ -203,7 +202,6 @@ class StreamSource:
             self._hasten(discovery, self._chance() * SOON)
 
     def _look(self, turn: Turn) -> None:
-        """List the table's streams, and begin the next one."""
         assert self._streams is not None
         absent = self._look_for_absences(self._streams)
         new = sorted(name for name, times in absent.items() if times > self._absent.get(name, 0))

@@ -61,16 +61,16 @@ def describe(context: Context, name: str) -> Table:
 
 
 def unstreamed(table: Mapping[str, Any]) -> float:
-    """Return when the stream of a table was enabled, in Unix seconds, from its label: a time in UTC.
+    """Return when the table's stream was enabled, in Unix seconds; minus infinity if both were created together.
 
-    Minus infinity if the table was created with its stream.
+    The label of a stream is a time in UTC.
     """
     enabled = enabled_at(table["LatestStreamLabel"])
     return -math.inf if enabled - table["CreationDateTime"].timestamp() < AT_ONCE else enabled
 
 
 def server_time(answer: Mapping[str, Any]) -> float:
-    """Return the server time of an AWS answer, in Unix seconds. Raises Halt if it has no Date header."""
+    """Return the server time of an AWS answer, in Unix seconds. Raises Halt without a valid Date header."""
     date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
     try:
         return parsedate_to_datetime(date).timestamp()
