@@ -34,7 +34,7 @@ class Command:
     options: Callable[[], Sequence[type]] = tuple
 
 
-def tell(chosen: Chosen, value: Mapping[str, Any], words: str) -> None:
+def print_result(chosen: Chosen, value: Mapping[str, Any], words: str) -> None:
     """Print one result: `value` as JSON with --json, otherwise the text `words`."""
     print(json.dumps(value) if chosen.configuration.build(Output).json else words)
 

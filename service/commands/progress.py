@@ -50,14 +50,14 @@ class Lines:
         self._clock = clock
         self._lock = Lock()
         self._done = 0
-        self._began = self._told = clock()
+        self._began = self._reported_at = clock()
 
     def advance(self, more: int) -> None:
         with self._lock:
             self._done += more
             now = self._clock()
-            if now - self._told >= EVERY:
-                self._told = now
+            if now - self._reported_at >= EVERY:
+                self._reported_at = now
                 self._write(self._line(now))
 
     def end(self) -> None:

@@ -47,7 +47,7 @@ class Result:
     """An outcome with its reason and, if a server returned one, its HTTP status.
 
     - `reason` is for the dead letter. It may quote an item.
-    - `told` replaces the reason in logs. It is None if the reason quotes no item.
+    - `log_text` replaces the reason in logs. It is None if the reason quotes no item.
     - `conflict` is the stored version of the document that was in conflict with the write.
     - `lasting` is the consequence of a RETRY in every try. If it is None, the source redelivers the record.
     - `shared` is True if a request or a resource for several records failed, so that no record is to blame.
@@ -58,7 +58,7 @@ class Result:
     reason: str = ""
     status: int | None = None
     conflict: int | None = None
-    told: str | None = None
+    log_text: str | None = None
     lasting: Lasting | None = None
     shared: bool = False
     created: bool = False
@@ -66,12 +66,14 @@ class Result:
     @property
     def summary(self) -> str:
         """The reason for logs, without values of the item (its key included)."""
-        return self.reason if self.told is None else self.told
+        return self.reason if self.log_text is None else self.log_text
 
     def given_up(self, why: str) -> Result:
         """Return this result as REJECTED, with `why` in front of the reason."""
-        reason, told = f"{why}: {self.reason}", f"{why}: {self.summary}"
-        return replace(self, outcome=Outcome.REJECTED, reason=reason, told=told, conflict=None, lasting=None)
+        reason, log_text = f"{why}: {self.reason}", f"{why}: {self.summary}"
+        return replace(
+            self, outcome=Outcome.REJECTED, reason=reason, log_text=log_text, conflict=None, lasting=None
+        )
 
     @property
     def unrouted(self) -> bool:

@@ -113,8 +113,8 @@ def result_of(error: Exception, doing: str, about: str = "") -> Result:
     outcome, status = _outcome_of(error, f"{doing}: {describe(error)}")
     unforeseen = outcome is Outcome.REJECTED and status is None and not isinstance(error, StreamdexError)
     place = place_of(error) if unforeseen else ""
-    reason, told = f"{doing}{about}: {describe(error)}{place}", f"{doing}: {name_of(error)}{place}"
-    return Result(outcome, reason, status, told=told)
+    reason, log_text = f"{doing}{about}: {describe(error)}{place}", f"{doing}: {name_of(error)}{place}"
+    return Result(outcome, reason, status, log_text=log_text)
 
 
 def _outcome_of(error: Exception, reason: str) -> tuple[Outcome, int | None]:

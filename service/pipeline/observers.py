@@ -160,32 +160,32 @@ class Observers(Observer):
                 self._steps.append(observer.step)
 
     def dispatched(self, done: Dispatched) -> None:
-        self._tell(lambda observer: observer.dispatched(done))
+        self._notify(lambda observer: observer.dispatched(done))
 
     def retrying(self, tasks: Sequence[Task], pause: float) -> None:
-        self._tell(lambda observer: observer.retrying(tasks, pause))
+        self._notify(lambda observer: observer.retrying(tasks, pause))
 
     def requested(self, request: Request) -> None:
-        self._tell(lambda observer: observer.requested(request))
+        self._notify(lambda observer: observer.requested(request))
 
     def lost(self, source: str, shard: str, since: float, until: float) -> None:
-        self._tell(lambda observer: observer.lost(source, shard, since, until))
+        self._notify(lambda observer: observer.lost(source, shard, since, until))
 
     def index_missing(self, source: str, indices: Sequence[str]) -> None:
         for observer in self._observers:
             observer.index_missing(source, indices)
 
     def redelivered(self, source: str, messages: int) -> None:
-        self._tell(lambda observer: observer.redelivered(source, messages))
+        self._notify(lambda observer: observer.redelivered(source, messages))
 
     def given_up(self, source: str, messages: int) -> None:
-        self._tell(lambda observer: observer.given_up(source, messages))
+        self._notify(lambda observer: observer.given_up(source, messages))
 
-    def _tell(self, tell: Callable[[Observer], None]) -> None:
+    def _notify(self, notify: Callable[[Observer], None]) -> None:
         """Call each observer. A failure is logged and affects neither the pipeline nor other observers."""
         for observer in self._observers:
             try:
-                tell(observer)
+                notify(observer)
             except Exception as error:
                 extra = {"observer": type(observer).__name__, "reason": f"unexpected {trail_of(error)}"}
                 logger.error("an observer failed", extra=extra)

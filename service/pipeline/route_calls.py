@@ -162,7 +162,7 @@ def _without_route(record: Change, matched: Sequence[BoundRoute]) -> Result:
         return Result(Outcome.SKIPPED, f"{record.event} is ignored")
     names = ", ".join(bound.name for bound in matched)
     what = f"eventName={record.event} (no method for it in {names})"
-    return Result(Outcome.REJECTED, f"Unimplemented: id={_key(record)} {what}", told=f"Unimplemented: {what}")
+    return Result(Outcome.REJECTED, f"Unimplemented: id={_key(record)} {what}", log_text=f"Unimplemented: {what}")
 
 
 def _ask_one(bound: BoundRoute, tasks: Sequence[Task], context: Context) -> None:

@@ -46,7 +46,7 @@ class EmbeddedMetrics:
         self._now = now
 
     @contextmanager
-    def told(self) -> Iterator[None]:
+    def reporting(self) -> Iterator[None]:
         """Writes what was counted by the end of the block, also where it raises."""
         try:
             yield

@@ -187,13 +187,13 @@ class TracingObserver(Observer):
 class Once(logging.Filter):
     """Tells of traces that cannot be sent the first time alone, in a line of the service's own."""
 
-    told = False
+    reported = False
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.levelno < logging.ERROR:
             return True
-        if not self.told:
-            self.told = True
+        if not self.reported:
+            self.reported = True
             reason = str(record.exc_info[1]) if record.exc_info else record.getMessage()
             logger.warning("traces are not sent; this is told once", extra={"reason": reason})
         return False

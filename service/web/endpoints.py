@@ -59,7 +59,7 @@ class Pages:
         report: dict[str, Any] = {"ok": good, "sources": self._health.states()}
         if not self._guard.refusal(environ) and self._guard.knows(environ):
             report["reasons"] = self._health.reasons()
-        return _tell(environ, start, HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE, report)
+        return _respond(environ, start, HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE, report)
 
     def _tell_metrics(self, environ: Environ, start: StartResponse) -> Iterable[bytes]:
         if not self._guard.knows(environ):
@@ -70,7 +70,7 @@ class Pages:
     def _without_page(self, environ: Environ, start: StartResponse) -> Iterable[bytes]:
         if environ.get("PATH_INFO") in ("", "/"):
             return _answer(environ, start, HTTPStatus.OK, INSTALL.encode(), TEXT)
-        return _tell(environ, start, HTTPStatus.NOT_FOUND, {"pages": [*self._checks, "/metrics"]})
+        return _respond(environ, start, HTTPStatus.NOT_FOUND, {"pages": [*self._checks, "/metrics"]})
 
 
 def make_pages(app: App, health: Health) -> Pages:
@@ -88,7 +88,9 @@ def make_pages(app: App, health: Health) -> Pages:
     return Pages(health, app.metrics, guard, make_page(state))
 
 
-def _tell(environ: Environ, start: StartResponse, status: HTTPStatus, body: Mapping[str, Any]) -> Iterable[bytes]:
+def _respond(
+    environ: Environ, start: StartResponse, status: HTTPStatus, body: Mapping[str, Any]
+) -> Iterable[bytes]:
     return _answer(environ, start, status, json.dumps(body).encode() + b"\n", "application/json")
 
 

@@ -108,7 +108,7 @@ def load_tables(
     is an index and the new index that the enqueued tasks fill instead of it.
     """
 
-    def told(report: Report) -> None:
+    def on_progress(report: Report) -> None:
         found.add(report)
         advance(sum(1 for result in report.results if result.outcome.done))
 
@@ -135,7 +135,7 @@ def load_tables(
                 f"{job_of(routes)}|{what}",
                 stopping,
             )
-            load(service, source, service.loader_of(routes, hints=bool(files)), manner, stopping, told)
+            load(service, source, service.loader_of(routes, hints=bool(files)), manner, stopping, on_progress)
 
 
 def files_by_table(
@@ -157,7 +157,7 @@ def load(
     dispatcher: Dispatcher,
     manner: Manner,
     stopping: Event,
-    told: Callable[[Report], None],
+    on_progress: Callable[[Report], None],
 ) -> None:
     """Read all partitions, from the checkpoints of an interrupted backfill unless `restart` is set."""
     if source.resumed and manner.restart:
@@ -168,7 +168,7 @@ def load(
     def work(batch: Batch) -> Report:
         with service.context.guarded(batch.check):
             report = dispatcher.dispatch(batch.records, batch.source, meanwhile=batch.read_ahead)
-        told(report)
+        on_progress(report)
         return report
 
     work_off(source, work, stopping)

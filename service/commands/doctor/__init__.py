@@ -43,11 +43,11 @@ CHECKS: Final[Sequence[Callable[[Patient], Iterator[Finding]]]] = (
 
 def diagnose(patient: Patient) -> Iterator[Finding]:
     """Run all checks and yield each distinct finding once, as soon as it is found."""
-    told: set[Finding] = set()
+    reported: set[Finding] = set()
     for check in CHECKS:
         for finding in _of(check, patient):
-            if finding not in told:
-                told.add(finding)
+            if finding not in reported:
+                reported.add(finding)
                 yield finding
 
 

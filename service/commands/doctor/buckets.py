@@ -47,8 +47,8 @@ def _bucket(
         return
     answer = patient.aws.ask("s3", "get_bucket_notification_configuration", subject, extra=True, Bucket=bucket)
     configured: Mapping[str, Any] = answer or {}
-    told = [entry for entry in configured.get("QueueConfigurations", []) if entry["QueueArn"] in queues]
-    if not told and not any(name in configured for name in ELSEWHERE):
+    notified = [entry for entry in configured.get("QueueConfigurations", []) if entry["QueueArn"] in queues]
+    if not notified and not any(name in configured for name in ELSEWHERE):
         yield Finding(
             "bucket",
             subject,
@@ -56,8 +56,8 @@ def _bucket(
             "add a notification of s3:ObjectCreated:* and s3:ObjectRemoved:* to a queue of READ_QUEUE",
             WARNING,
         )
-    elif told and not any(name in configured for name in ELSEWHERE):
-        yield from _events(subject, routes, [event for entry in told for event in entry["Events"]])
+    elif notified and not any(name in configured for name in ELSEWHERE):
+        yield from _events(subject, routes, [event for entry in notified for event in entry["Events"]])
 
 
 def _events(subject: str, routes: Sequence[BucketRoute], events: Sequence[str]) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ...bootstrap.application import App
 from ...bootstrap.selection import Chosen
 from ...settings import setting
-from ..command import Command, Output, tell
+from ..command import Command, Output, print_result
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def doctor(chosen: Chosen) -> int:
         worst = 0
         for finding in diagnose(patient):
             words = f"{finding.severity:8} {finding.subject}: {finding.problem}\n{'':8} -> {finding.remedy}"
-            tell(chosen, vars(finding), words)
+            print_result(chosen, vars(finding), words)
             worst = worst or int(finding.severity != NOTE)
     return worst
 

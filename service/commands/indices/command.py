@@ -12,7 +12,7 @@ from ...bootstrap.selection import Chosen
 from ...errors import SettingsError
 from ...routing import IndexDeclaration
 from ...settings import setting
-from ..command import Command, Output, counted, quietly, tell
+from ..command import Command, Output, counted, print_result, quietly
 from ..confirmation import Consent
 from ..progress import progress
 
@@ -76,7 +76,7 @@ def show_plans(chosen: Chosen, app: App, declared: Sequence[IndexDeclaration]) -
     for one in declared:
         planned = plan(app.context, one)
         remedy = remedy_of(app, planned)
-        tell(chosen, as_json(planned, remedy), in_words(planned, remedy))
+        print_result(chosen, as_json(planned, remedy), in_words(planned, remedy))
         done = done and planned.done
     return 0 if done else 1
 
@@ -100,7 +100,7 @@ def apply_all(chosen: Chosen, app: App, declared: Sequence[IndexDeclaration], op
             "refused": applied.refused,
             "left": applied.left,
         }
-        tell(chosen, value, what_was_done(applied, remedy))
+        print_result(chosen, value, what_was_done(applied, remedy))
         done = done and applied.done
     return 0 if done else 1
 
@@ -112,7 +112,7 @@ def check_all(chosen: Chosen, app: App, declared: Sequence[IndexDeclaration], sa
     with progress("check", "items", silent=chosen.configuration.build(Output).json) as advance:
         found = [check(app.context, app.router, one, tables, sample, advance) for one in declared]
     for checked in found:
-        tell(chosen, asdict(checked), what_was_seen(checked))
+        print_result(chosen, asdict(checked), what_was_seen(checked))
     return 1 if any(checked.conflicts for checked in found) else 0
 
 

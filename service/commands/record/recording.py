@@ -39,12 +39,12 @@ def record(
     masks: Masks,
     stopping: Event,
     most: int = 0,
-    told: Callable[[int], None] = lambda more: None,
+    on_progress: Callable[[int], None] = lambda more: None,
 ) -> int:
     """Append the records of a source to a file until it ends, `stopping` is set, or `most` records are written.
 
-    `most` = 0 means no limit. `told` is called with the number of records after each batch. Return the number
-    of recorded records. Raises Halt if the file cannot be written.
+    `most` = 0 means no limit. `on_progress` is called with the number of records after each batch. Return how many
+    records were recorded. Raises Halt if the file cannot be written.
     """
     count = 0
     for batch in source:
@@ -56,7 +56,7 @@ def record(
         except OSError as error:
             raise Halt(f"the recording {file.path} cannot be written: {error.strerror or error}") from error
         count += len(lines)
-        told(len(lines))
+        on_progress(len(lines))
         if most and count >= most:
             stopping.set()
         batch.settle(Report([APPLIED] * len(batch.records)))

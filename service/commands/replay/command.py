@@ -11,7 +11,7 @@ from ...bootstrap.application import App
 from ...bootstrap.selection import Chosen
 from ...errors import SettingsError
 from ...program import PROGRAM
-from ..command import Command, Output, counted, quietly, tell
+from ..command import Command, Output, counted, print_result, quietly
 from ..progress import progress
 
 if TYPE_CHECKING:
@@ -34,9 +34,9 @@ def replay_recording(chosen: Chosen) -> int:
         table = app.router.names.existing("table", which.table) if which.table else ""
         recordings = app.recordings(chosen.configuration.operands, table)
         silent = chosen.configuration.build(Output).json or (rehearsal is not None and sys.stdout.isatty())
-        with progress("replay", "bytes", None if silent else recordings.size(), silent) as told:
+        with progress("replay", "bytes", None if silent else recordings.size(), silent) as on_progress:
             replayed = replay(
-                recordings.read(told),
+                recordings.read(on_progress),
                 dispatcher,
                 takes=takes,
                 one_route=bool(mode.route),
@@ -83,7 +83,7 @@ def summarise(chosen: Chosen, replayed: Replayed, rehearsal: Rehearsal | None) -
     counts |= {"filtered out": replayed.filtered}
     counts = {name: count for name, count in sorted(counts.items()) if count}
     words = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-    tell(chosen, counts, f"{counted(replayed.records)}: {words}" if words else "no records")
+    print_result(chosen, counts, f"{counted(replayed.records)}: {words}" if words else "no records")
     for reason, count in replayed.unrouted.items():
         print(f"{counted(count)}: {reason}", file=sys.stderr)
     if replayed.unreadable:

@@ -14,7 +14,7 @@ from ...context import Context
 from ...errors import SettingsError
 from ...routing import Names, Router
 from ...settings import setting
-from ..command import Command, Output, quietly, tell
+from ..command import Command, Output, print_result, quietly
 
 if TYPE_CHECKING:
     from ...model import Record
@@ -62,7 +62,7 @@ def show_routes(chosen: Chosen) -> int:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for one, row in zip(found, rows, strict=True):
         words = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        tell(chosen, asdict(one), words.rstrip())
+        print_result(chosen, asdict(one), words.rstrip())
     return 0
 
 
@@ -95,7 +95,7 @@ def explain_record(chosen: Chosen, options: Options) -> int:
     with App(quietly(chosen), chosen.routes) as app:
         record = record_of(app, options.record, options.number)
         explanation = explain(record, app.router, app.hints, app.context)
-    tell(chosen, as_json(explanation), in_words(explanation, record))
+    print_result(chosen, as_json(explanation), in_words(explanation, record))
     return 0 if explanation.arrives else 1
 
 
@@ -176,7 +176,7 @@ def new_route(chosen: Chosen, name: str, options: Options) -> int:
     new = draft(name, options.table, key, options.index)
     written = [str(path) for path in add(new, chosen.settings.routes, chosen.routes)]
     lines = [f"wrote {path}" for path in written] or [f"{new.entry} is there already"]
-    tell(chosen, {"route": new.entry, "written": written}, "\n".join(lines))
+    print_result(chosen, {"route": new.entry, "written": written}, "\n".join(lines))
     return 0
 
 

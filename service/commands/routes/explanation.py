@@ -108,21 +108,21 @@ def _id(bound: BoundRoute, record: Change) -> str:
 def _action(write: Write, router: Router) -> dict[str, Any]:
     """Return an action for the output. `read_by` are the routes that get this write to a table as a record."""
     action = write.action
-    told: dict[str, Any] = {"action": write.kind, "target": write.target}
+    described: dict[str, Any] = {"action": write.kind, "target": write.target}
     if isinstance(action, Index):
-        told["document"] = _plain(action.document)
+        described["document"] = _plain(action.document)
     elif isinstance(action, DeleteItem):
-        told["key"] = _plain(action.key)
+        described["key"] = _plain(action.key)
     elif isinstance(action, InsertRows):
-        told["statement"] = action.statement
+        described["statement"] = action.statement
     elif not isinstance(action, Delete):
-        told["item"] = _plain(action.item)
+        described["item"] = _plain(action.item)
         if isinstance(action, UpdateItem):
-            told["create"] = action.create
+            described["create"] = action.create
     readers = [bound.name for bound in router.listening_to("table", write.target)]
     if readers and isinstance(action, PutItem | UpdateItem | DeleteItem):
-        told["read_by"] = readers
-    return told
+        described["read_by"] = readers
+    return described
 
 
 def _plain(value: Any) -> Any:

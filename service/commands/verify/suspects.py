@@ -51,7 +51,7 @@ class Suspects:
     """Suspects to re-read. Those that differ for `patience` seconds while their item does not change are reported.
 
     A document that becomes correct in that time was only waiting for its record. An item that changes
-    CHANGES times is not reported either. `told` is called with each group of reported documents.
+    CHANGES times is not reported either. `on_finding` is called with each group of reported documents.
     """
 
     def __init__(
@@ -59,14 +59,14 @@ class Suspects:
         context: Context,
         router: Router,
         patience: float,
-        told: Callable[[Sequence[tuple[Finding, Suspect]]], None],
+        on_finding: Callable[[Sequence[tuple[Finding, Suspect]]], None],
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ):
         self._context = context
         self._router = router
         self._patience = patience
-        self._told = told
+        self._on_finding = on_finding
         self._clock = clock
         self._sleep = sleep
         self._lookups = Lookups(context)
@@ -120,7 +120,7 @@ class Suspects:
             found = Finding(kind, bound.index, suspect.id, bound.name, suspect.record.keys, fields, state.version)
             faults.append((found, suspect))
         if faults:
-            self._told(faults)
+            self._on_finding(faults)
         return rest
 
     def _see(self, group: Sequence[Suspect]) -> list[State]:

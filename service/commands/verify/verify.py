@@ -60,16 +60,16 @@ def verify(
     scan: Scan,
     manner: Manner,
     patience: float,
-    told: Callable[[Finding, str], None],
+    on_finding: Callable[[Finding, str], None],
     advance: Callable[[int], None],
 ) -> Verified:
     """Compare the selected tables with their indices.
 
-    `patience` is in seconds. `told` is called with each finding and its repair: "" if none was tried, "mended", or
+    `patience` is in seconds. `on_finding` is called with each finding and its repair: "" if none was tried, "mended", or
     the reason why it failed. `advance` is called with the number of items and documents checked since the last
     call. Raises SettingsError, Halt and Unreachable.
     """
-    return Verification(service, scan, manner, patience, told, advance).run(chosen(service, which))
+    return Verification(service, scan, manner, patience, on_finding, advance).run(chosen(service, which))
 
 
 class Verification:
@@ -81,7 +81,7 @@ class Verification:
         scan: Scan,
         manner: Manner,
         patience: float,
-        told: Callable[[Finding, str], None],
+        on_finding: Callable[[Finding, str], None],
         advance: Callable[[int], None],
     ):
         self.found = Verified()
@@ -90,7 +90,7 @@ class Verification:
         self._manner = manner
         self._share = manner.share
         self._patience = patience
-        self._told = told
+        self._on_finding = on_finding
         self._advance = advance
         self._lock = Lock()
 
@@ -221,7 +221,7 @@ class Verification:
 
     def _fault(self, fault: Finding, became: str) -> None:
         (self.found.mended if became == MENDED else self.found.left)[fault.kind.value] += 1
-        self._told(fault, became)
+        self._on_finding(fault, became)
 
 
 def check_aliases(service: Service, indices: Iterable[str]) -> None:

@@ -60,17 +60,17 @@ def result_of_item(entry: Any, index: str, may_create: bool = False) -> Result:
     if status < 300:
         return _unclear(index)
     kind, words = type_of(error), f"index {index}"
-    told = f"{words}: {kind or f'status {status}'}"
-    reason = f"{told}: {reason_of(error)}"
+    log_text = f"{words}: {kind or f'status {status}'}"
+    reason = f"{log_text}: {reason_of(error)}"
     row = known_error(kind, first_reason_of(error))
     if row is None:
         if status in (401, 403):
-            raise Halt(f"{told}: the service's user may not write to this index")
-        return Result(Outcome.RETRY, reason, status, told=told)
+            raise Halt(f"{log_text}: the service's user may not write to this index")
+        return Result(Outcome.RETRY, reason, status, log_text=log_text)
     gone = _gone(kind, first_reason_of(error), index, may_create)
     if gone:
         return Result(Outcome.RETRY, gone, GONE)
-    return _result_of_row(row, words, status, reason, told, first_reason_of(error))
+    return _result_of_row(row, words, status, reason, log_text, first_reason_of(error))
 
 
 def is_creation(entry: Any) -> bool:
@@ -84,7 +84,7 @@ def _unclear(index: str) -> Result:
     return Result(Outcome.RETRY, reason, lasting=Lasting.HALT)
 
 
-def _result_of_row(row: KnownError, words: str, status: int, reason: str, told: str, said: str) -> Result:
+def _result_of_row(row: KnownError, words: str, status: int, reason: str, log_text: str, said: str) -> Result:
     """Return the result for a row of the table. Raises Halt."""
     advice = row.advice(said)
     if row.meaning is Meaning.EVERYBODY:
@@ -92,8 +92,8 @@ def _result_of_row(row: KnownError, words: str, status: int, reason: str, told: 
     conflict = current_version(reason) if row.meaning is Meaning.STALE else None
     lasting = Lasting.REJECT if row.meaning is Meaning.RACE else None
     if advice:
-        reason, told = f"{reason}: {advice}", f"{told}: {advice}"
-    return Result(OUTCOMES[row.meaning], reason, status, conflict, told, lasting)
+        reason, log_text = f"{reason}: {advice}", f"{log_text}: {advice}"
+    return Result(OUTCOMES[row.meaning], reason, status, conflict, log_text, lasting)
 
 
 def _gone(kind: str, said: str, index: str, may_create: bool) -> str:
@@ -114,21 +114,21 @@ def result_of_request(status: int, body: str) -> Result:
     """
     error = _error_in(body)
     kind, answered = type_of(error), f"the search server answered {status}"
-    told = f"{answered}: {kind}" if kind else answered
-    reason = f"{told}: {reason_of(error if kind else body)}"
+    log_text = f"{answered}: {kind}" if kind else answered
+    reason = f"{log_text}: {reason_of(error if kind else body)}"
     row = known_error(kind, first_reason_of(error))
     if row is not None:
-        return _result_of_row(row, answered, status, reason, told, first_reason_of(error))
+        return _result_of_row(row, answered, status, reason, log_text, first_reason_of(error))
     if status in (401, 403):
         raise Halt(f"{reason}: set SEARCH_AUTH, SEARCH_USER and SEARCH_PASSWORD, or the role's permissions")
     if status == 404:
-        raise Halt(f"{told}: SEARCH_URL does not lead to an OpenSearch or Elasticsearch server")
+        raise Halt(f"{log_text}: SEARCH_URL does not lead to an OpenSearch or Elasticsearch server")
     if status == TOO_LARGE:
-        return Result(Outcome.REJECTED, reason, status, told=told)
+        return Result(Outcome.REJECTED, reason, status, log_text=log_text)
     if status == BUSY or status >= BROKEN:
-        return Result(Outcome.RETRY, reason, status, told=told)
-    told = f"{told}, as no search server does here: check the proxy in front of it, or correct SEARCH_URL"
-    return Result(Outcome.RETRY, reason, status, told=told, lasting=Lasting.HALT)
+        return Result(Outcome.RETRY, reason, status, log_text=log_text)
+    log_text = f"{log_text}, as no search server does here: check the proxy in front of it, or correct SEARCH_URL"
+    return Result(Outcome.RETRY, reason, status, log_text=log_text, lasting=Lasting.HALT)
 
 
 def _error_in(body: str) -> Any:

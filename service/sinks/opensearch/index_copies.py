@@ -119,4 +119,4 @@ class Copies:
 def _retried(copy: Copy, end: Result) -> Result:
     """Return the result of a record that a copy did not accept. It has no status: no document is to blame."""
     words = f"the copy {copy[1]} of {copy[0]} has not taken it"
-    return Result(Outcome.RETRY, f"{words}: {end.reason}", told=f"{words}: {end.summary}")
+    return Result(Outcome.RETRY, f"{words}: {end.reason}", log_text=f"{words}: {end.summary}")

@@ -267,7 +267,7 @@ def explained(result: Result, write: Write) -> Result:
     if result.outcome is not Outcome.REJECTED or not isinstance(write.action, Index):
         return result
     words = mapping_conflict(result.reason, write.action.document)
-    return replace(result, reason=f"index {write.target}: {words}", told=None) if words else result
+    return replace(result, reason=f"index {write.target}: {words}", log_text=None) if words else result
 
 
 def _status_of(error: Exception) -> int | None:

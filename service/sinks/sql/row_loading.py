@@ -58,15 +58,15 @@ class Loading:
         Raises Reject for a rejected row (with `keep_bad`, for too many), Retry if no time is left, and what the
         rows and SQLAlchemy raise.
         """
-        told = self.clock()
+        reported_at = self.clock()
         for batch, size in self._batches():
             self.context.check()
             if self.context.out_of_time():
                 raise Retry(OUT_OF_TIME.reason)
             with self.observer.request("sql", len(batch), size, status_of):
                 self._insert(batch)
-            if self.clock() - told > TELL_EVERY:
-                told = self.clock()
+            if self.clock() - reported_at > TELL_EVERY:
+                reported_at = self.clock()
                 logger.info("loading rows", extra={"route": self.route, "rows": self.added})
 
     def _batches(self) -> Iterator[tuple[list[Numbered], int]]:

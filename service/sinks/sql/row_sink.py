@@ -113,7 +113,7 @@ class RowSink:
             self._has_ledger = False  # the table may have been removed
             raise Halt(f"the database {shown(self._context.sql.url)}: {said}: {remedy_of(said)}") from error
         outcome = Outcome.RETRY if verdict is Verdict.RETRY else Outcome.REJECTED
-        return Result(outcome, f"{doing}: {said}", told=f"{doing}: {kind_of(error)}")
+        return Result(outcome, f"{doing}: {said}", log_text=f"{doing}: {kind_of(error)}")
 
 
 def route_of(write: Write) -> str:
@@ -123,10 +123,10 @@ def route_of(write: Write) -> str:
 
 def left_out(added: int, rows: Mapping[int, str]) -> Result:
     """Return the result of an action with rejected rows; its dead letter lists them."""
-    told = f"{added} rows were added, and {len(rows)} left out"
+    log_text = f"{added} rows were added, and {len(rows)} left out"
     some = [f"row {number}: {reason}" for number, reason in list(rows.items())[:TOLD]]
     more = [f"… and {len(rows) - TOLD} more, see left_out in {ledger.NAME}"] if len(rows) > TOLD else []
-    return Result(Outcome.REJECTED, f"{told}: {'; '.join([*some, *more])}", told=told)
+    return Result(Outcome.REJECTED, f"{log_text}: {'; '.join([*some, *more])}", log_text=log_text)
 
 
 def remedy_of(said: str) -> str:

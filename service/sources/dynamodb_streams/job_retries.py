@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from ...errors import Halt
 from ...model.outcomes import Outcome
 from ...pipeline.error_outcomes import result_of
-from ...retry_pause import pause_after, tell
+from ...retry_pause import log_pause, pause_after
 from .idle_delay import SHORTEST
 from .schedule import Schedule
 from .stream_batch import Turn
@@ -67,5 +67,5 @@ class Retries:
         """Retry a job after a backoff, and log the reason."""
         turn.failures += 1
         pause = pause_after(turn.failures, SHORTEST, self._chance)
-        tell(self._source, reason, pause, halted)
+        log_pause(self._source, reason, pause, halted)
         self._schedule.put(turn, pause)

@@ -36,12 +36,12 @@ class Bytes(Protocol):
 class _Raw(io.RawIOBase):
     """A raw stream for `Content`. `error` stays empty: read errors are raised."""
 
-    def __init__(self, found: Bytes, where: str, told: Callable[[int], None]):
+    def __init__(self, found: Bytes, where: str, on_progress: Callable[[int], None]):
         self.error = ""
         self.taken = 0
         self._found = found
         self._where = where
-        self._told = told
+        self._on_progress = on_progress
 
     def readable(self) -> bool:
         return True
@@ -51,7 +51,7 @@ class _Raw(io.RawIOBase):
             found = self._found.read(len(buffer))
         buffer[: len(found)] = found
         self.taken += len(found)
-        self._told(len(found))
+        self._on_progress(len(found))
         return len(found)
 
     def close(self) -> None:
@@ -91,9 +91,9 @@ class _Unpacked(io.RawIOBase):
         super().close()
 
 
-def open_content(found: Bytes, where: str, told: Callable[[int], None]) -> Content:
-    """Return the content of a file, decompressed if it is gzip. `told` receives the raw size of each read."""
-    raw = _Raw(found, where, told)
+def open_content(found: Bytes, where: str, on_progress: Callable[[int], None]) -> Content:
+    """Return the content of a file, decompressed if it is gzip. `on_progress` receives the raw size of each read."""
+    raw = _Raw(found, where, on_progress)
     content = Content(raw)
     return Content(_Unpacked(content, raw)) if content.peek(2)[:2] == b"\x1f\x8b" else content
 

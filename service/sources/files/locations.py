@@ -33,14 +33,14 @@ class Place:
     def name(self) -> str:
         return posixpath.basename(self.path)
 
-    def open(self, told: Callable[[int], None] = lambda more: None) -> Content:
-        """Open the file, and decompress it if it is gzip. `told` receives the number of raw bytes of each read.
+    def open(self, on_progress: Callable[[int], None] = lambda more: None) -> Content:
+        """Open the file, and decompress it if it is gzip. `on_progress` receives the number of raw bytes of each read.
 
         Raises SettingsError if the file cannot be read, Unreachable and Halt. So does reading from it.
         """
         with reading(self.where):
             found = self.reader()
-        return open_content(found, self.where, told)
+        return open_content(found, self.where, on_progress)
 
 
 class Store(Protocol):

@@ -47,14 +47,14 @@ class Recording:
         place: Place,
         export: Export | None = None,
         keys_of: KeysOf = lambda table: (),
-        told: Callable[[int], None] = lambda more: None,
+        on_progress: Callable[[int], None] = lambda more: None,
         size: int = 1000,
     ):
-        """`export` is the export of the file, if any; `told` receives the number of raw bytes of each read."""
+        """`export` is the export of the file, if any; `on_progress` receives the number of raw bytes of each read."""
         self._place = place
         self._export = export
         self._keys_of = keys_of
-        self._told = told
+        self._on_progress = on_progress
         self._size = size
         self.name = f"recording {place.name}"
 
@@ -76,7 +76,7 @@ class Recording:
 
     def _weighed(self) -> Iterator[tuple[Record, int]]:
         """Yield each record with the bytes read for it."""
-        with self._place.open(self._told) as file:
+        with self._place.open(self._on_progress) as file:
             for document in documents(file):
                 size = len(document.text)
                 for record in self._read(document):
@@ -132,11 +132,11 @@ class Recordings:
     """The existing table name for export lines without a manifest; "" if unknown."""
     keys_of: KeysOf = lambda table: ()
 
-    def read(self, told: Callable[[int], None] = lambda more: None) -> Iterator[Recording]:
-        """Yield the recordings; `told` receives the number of raw bytes of each read."""
+    def read(self, on_progress: Callable[[int], None] = lambda more: None) -> Iterator[Recording]:
+        """Yield the recordings; `on_progress` receives the number of raw bytes of each read."""
         named = of_table(self.table) if self.table else None
         for place, export in chain.from_iterable(files_of(where, self.context) for where in self.wheres):
-            yield Recording(place, export or named, self.keys_of, told)
+            yield Recording(place, export or named, self.keys_of, on_progress)
 
     def size(self) -> int | None:
         """Return the total size in bytes; None if it is unknown."""

@@ -53,7 +53,7 @@ def make_page(state: State) -> WSGIApplication:
         page.add_template_filter(name)
     for topic in (sign_in, overview, record_pages, shard_page, dead_letter_pages, search_page):
         page.register_blueprint(topic.views(state))
-    page.register_error_handler(HTTPException, _told)
+    page.register_error_handler(HTTPException, _error_page)
     page.register_error_handler(StreamdexError, _not_there)
     page.after_request(_guarded)
 
@@ -80,7 +80,7 @@ def _guarded(answer: Response) -> Response:
     return answer
 
 
-def _told(error: HTTPException) -> tuple[str, int]:
+def _error_page(error: HTTPException) -> tuple[str, int]:
     return render_template("message.html", title=error.name, words=error.description or ""), error.code or 500
 
 
