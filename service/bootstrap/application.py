@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Self
 
 from ..context import Context
 from ..errors import SettingsError
-from ..pipeline import Dispatcher, LetterStore, Observer, Observers, Sinks, Source
+from ..pipeline import DeadLetterStore, Dispatcher, Observer, Observers, Sinks, Source
 from ..pipeline.error_outcomes import reaching
-from ..pipeline.rereads import Hints
+from ..pipeline.rereads import Rereads
 from ..routing import BoundRoute, BucketRoute, Names, Route, Router
 from ..routing.patterns import is_plain
 from ..routing.queue_declarations import Queues
@@ -48,7 +48,7 @@ class App:
         routes: Sequence[Route],
         context: Context | None = None,
         *,
-        letters: LetterStore | None = None,
+        letters: DeadLetterStore | None = None,
         recording: bool = False,
     ):
         """`letters` keep what cannot succeed. With `recording` what is dispatched is recorded where `record_to`
@@ -65,7 +65,7 @@ class App:
         self.observer = Observers(LoggingObserver(), self.metrics, *_tracing(settings), *self._recorders)
         self.search_sink = SearchSink(self.context, self.router.indices, self.observer)
         self._checkpoints: Checkpoints | None = None
-        self.hints = Hints(Lookups(self.context), settings.hint_after)
+        self.hints = Rereads(Lookups(self.context), settings.hint_after)
         self.dispatcher = self._dispatcher(self.router, self.hints)
 
     def dispatcher_of(self, route: str) -> Dispatcher | None:
@@ -79,7 +79,7 @@ class App:
         current: bool = False,
         sinks: Sinks | None = None,
         observer: Observer | None = None,
-        letters: LetterStore | None = None,
+        letters: DeadLetterStore | None = None,
     ) -> Dispatcher:
         """Return the dispatcher of a recording: of all routes, or of one.
 
@@ -110,10 +110,10 @@ class App:
 
     def tap(self, table: str, stopping: Event) -> StreamSource:
         """The stream of a table, as that exists; where it is read to is not kept."""
-        from ..checkpoints.stores import Unkept
+        from ..checkpoints.stores import NoCheckpoints
         from ..sources.dynamodb_streams import StreamSource
 
-        return StreamSource(self.context, table, Unkept(), stopping, observer=LoggingObserver())
+        return StreamSource(self.context, table, NoCheckpoints(), stopping, observer=LoggingObserver())
 
     @property
     def masks(self) -> Masks:
@@ -143,7 +143,7 @@ class App:
         router = Router([bound.route for bound in routes], self.router.names)
         return self._dispatcher(router, replace(self.hints, always=hints))
 
-    def into(self, index: str, other: str, letters: LetterStore) -> App:
+    def into(self, index: str, other: str, letters: DeadLetterStore) -> App:
         """The same in the same world, with another index in place of one, and letters of what is refused.
 
         That index is there already, and has no aliases of the route's: while it is being filled it must not be
@@ -180,7 +180,7 @@ class App:
         function = settings.lambda_function or settings.group
         return EmbeddedMetrics(self.metrics, settings.metrics_namespace, function).reporting()
 
-    def _dispatcher(self, router: Router, hints: Hints) -> Dispatcher:
+    def _dispatcher(self, router: Router, hints: Rereads) -> Dispatcher:
         return Dispatcher(
             router,
             sinks=Sinks(

@@ -37,7 +37,7 @@ class Lease(Protocol):
         ...
 
 
-class Unshared:
+class LocalLease:
     """The lease of checkpoints that only one process can reach."""
 
     def token(self) -> int:
