@@ -13,9 +13,7 @@ from ..settings import setting
 class Consent:
     """The operator's consent, given with --yes or typed on the terminal."""
 
-    yes: bool = setting(
-        False, "delete without a question; needed where no terminal can answer", env="STREAMDEX_YES"
-    )
+    yes: bool = setting(False, "delete without a question; needed where no terminal can answer")
 
     def given(self, deletes: str, answer: str = "yes") -> bool:
         """True if the operator agrees to delete `deletes`, a text that names things and numbers.

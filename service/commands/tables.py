@@ -40,8 +40,8 @@ class Service(Protocol):
 class TableFilter:
     """The selection of tables and routes. Without an option, all of them are selected."""
 
-    table: str = setting("", "only this table (its name in routes, or as it exists)", env="STREAMDEX_TABLE")
-    route: str = setting("", "only this route (module:Class)", env="STREAMDEX_ROUTE")
+    table: str = setting("", "only this table (its name in routes, or as it exists)")
+    route: str = setting("", "only this route (module:Class)")
 
 
 def chosen(service: Service, which: TableFilter) -> Mapping[str, Sequence[BoundRoute]]:

@@ -81,6 +81,7 @@ def nested_yaml(options: Mapping[str, Option], strict: bool, narrowed: bool) -> 
 
     An unknown key is an error if `strict`; but where FUNC has `narrowed` the routes it may be a setting of others.
     """
-    names = {name: option.name for option in options.values() for name in (option.name, *option.declared.aliases)}
+    settings = [option for option in options.values() if option.env]
+    names = {name: option.name for option in settings for name in (option.name, *option.declared.aliases)}
     members = {"_options": options, "_names": names, "_strict": strict, "_narrowed": narrowed}
     return type("NestedYaml", (NestedYaml,), members)

@@ -7,7 +7,7 @@ import dataclasses
 import math
 import re
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,10 +32,13 @@ class Option:
     default: Any
     declared: Declared
     owner: str
+    command: bool = False
+    """True for an option of one command: it is given on the command line alone."""
 
     @property
     def env(self) -> str:
-        return self.declared.env or self.name.upper()
+        """The variable of the environment; "" for an option of one command."""
+        return "" if self.command else self.declared.env or self.name.upper()
 
     def __str__(self) -> str:
         return f"{self.owner} ({kind_of(self.type)}, default {masked(self, self.default)!r})"
@@ -52,7 +55,7 @@ class Option:
         return list(dict.fromkeys(spellings))
 
 
-def options_of(declaring: type) -> list[Option]:
+def options_of(declaring: type, command: bool = False) -> list[Option]:
     """The settings that a class declares; DeclarationError for a field that is not one."""
     if not dataclasses.is_dataclass(declaring):
         return []
@@ -67,16 +70,16 @@ def options_of(declaring: type) -> list[Option]:
             )
         factory = field.default_factory
         default = field.default if factory is dataclasses.MISSING else factory()
-        found.append(Option(field.name, types[field.name], default, declared, declaring.__name__))
+        found.append(Option(field.name, types[field.name], default, declared, declaring.__name__, command))
     return found
 
 
-def collect(declaring: Iterable[type]) -> dict[str, Option]:
+def collect(declaring: Iterable[type], own: Sequence[type] = ()) -> dict[str, Option]:
     """All settings by name; DeclarationError where two share a name and are not declared alike."""
     options: dict[str, Option] = {}
     names: dict[str, Option | None] = dict.fromkeys(RESERVED)
     for owner in declaring:
-        for option in options_of(owner):
+        for option in options_of(owner, owner in own):
             twin = options.setdefault(option.name, option)
             if not twin.is_like(option):
                 raise DeclarationError(

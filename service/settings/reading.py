@@ -72,7 +72,7 @@ class Configuration:
         return {
             option.env: shown_value(self._values[name])
             for name, option in self._options.items()
-            if self._values[name] != option.default and (secrets or not option.declared.secret)
+            if option.env and self._values[name] != option.default and (secrets or not option.declared.secret)
         }
 
     def shown(self) -> list[Shown]:
@@ -80,6 +80,7 @@ class Configuration:
         return [
             Shown(name, masked(option, self._values[name]), self._origins[name], option.env, option.declared.help)
             for name, option in self._options.items()
+            if option.env
         ]
 
 
@@ -104,12 +105,12 @@ def read_configuration(
     key that they do not have is only told.
     Raises SettingsError for an unknown option or key and for a bad value, naming it.
     """
-    options = collect(declaring)
+    options = collect(declaring, own)
     arguments = list(spelled_out(arguments, options))
     environ = {**(parameters or {}), **without_empty(os.environ if environment is None else environment)}
     aliases: dict[str, str] = {}
     for option in options.values():
-        for alias in option.declared.aliases:
+        for alias in option.declared.aliases if option.env else ():
             if alias.upper() in environ and option.env not in environ:
                 environ[option.env], aliases[option.env] = environ[alias.upper()], alias.upper()
     parser = make_parser(options, nested_yaml(options, strict, narrowed), own, operands, usage)
@@ -186,22 +187,22 @@ def make_parser(
     )
     narrow = parser.add_argument_group("options of this command") if own else parser
     wide = parser.add_argument_group("settings of the service and its routes")
-    owners = {kind.__name__ for kind in own}
     parser.add_argument("--help", action="help", help="show this list")
     parser.add_argument(
         "--config", "--const-path", "--const_path", is_config_file=True, help="a configuration file (YAML)"
     )
     for option in options.values():
-        default = f", default {masked(option, option.default)}" if masked(option, option.default) else ""
-        (narrow if option.owner in owners else wide).add_argument(
+        default = f"default {masked(option, option.default)}" if masked(option, option.default) else ""
+        known = ", ".join(filter(None, [option.env, default]))
+        (narrow if option.command else wide).add_argument(
             *option.flags,
             dest=option.name,
-            env_var=option.env,
+            env_var=option.env or None,
             type=converter(option),
             default=option.default,
             metavar=option.name.upper(),
             **({"nargs": "?", "const": True} if option.type is bool else {}),  # --json is --json=true
-            help=f"{option.declared.help} [{option.env}{default}]".replace("%", "%%"),
+            help=(f"{option.declared.help} [{known}]" if known else option.declared.help).replace("%", "%%"),
         )
     return parser
 

@@ -32,13 +32,10 @@ logger = logging.getLogger(__name__)
 class Scan:
     """The options of a table scan."""
 
-    segments: int = setting(
-        4, "parts of a table that are read at the same time", env="STREAMDEX_SEGMENTS", least=1, most=SEGMENTS
-    )
+    segments: int = setting(4, "parts of a table that are read at the same time", least=1, most=SEGMENTS)
     read_units: float = setting(
         0.0,
         "read capacity units a second at the most; 0 for as many as the table gives",
-        env="STREAMDEX_READ_UNITS",
     )
 
 
@@ -46,19 +43,15 @@ class Scan:
 class BackfillOptions:
     """The options of `backfill` apart from the scan and the selection of tables."""
 
-    restart: bool = setting(False, "begin anew where an earlier one was interrupted", env="STREAMDEX_RESTART")
-    without_stream: bool = setting(
-        False, "also a table without a stream: nothing may change it meanwhile", env="STREAMDEX_WITHOUT_STREAM"
-    )
+    restart: bool = setting(False, "begin anew where an earlier one was interrupted")
+    without_stream: bool = setting(False, "also a table without a stream: nothing may change it meanwhile")
     export: str = setting(
         "",
         "an export of the table in place of a scan: s3://BUCKET/PREFIX/AWSDynamoDB/ID/, or a folder",
-        env="STREAMDEX_EXPORT",
     )
     enqueue: str = setting(
         "",
         "the task queue, which gets a task for each segment or file: any number of workers share them",
-        env="STREAMDEX_ENQUEUE",
     )
 
 

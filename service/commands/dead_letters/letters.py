@@ -17,11 +17,11 @@ from ...sources.envelopes import unwrap
 class Filter:
     """The options that select dead letters. Without any of them, all dead letters are selected."""
 
-    letter: str = setting("", "the letter whose id begins so", env="STREAMDEX_LETTER")
-    route: str = setting("", "the letters of this route (module:Class)", env="STREAMDEX_LETTER_ROUTE")
-    reason: str = setting("", "the letters whose reason holds this text", env="STREAMDEX_LETTER_REASON")
-    since: str = setting("", "the letters from this time on (ISO 8601)", env="STREAMDEX_LETTER_SINCE")
-    until: str = setting("", "the letters before this time (ISO 8601)", env="STREAMDEX_LETTER_UNTIL")
+    letter: str = setting("", "the letter whose id begins so")
+    route: str = setting("", "the letters of this route (module:Class)")
+    reason: str = setting("", "the letters whose reason holds this text")
+    since: str = setting("", "the letters from this time on (ISO 8601)")
+    until: str = setting("", "the letters before this time (ISO 8601)")
 
     def takes(self, kept: StoredDeadLetter) -> bool:
         return (
@@ -37,9 +37,7 @@ class Filter:
 class Elsewhere:
     """The option to redrive the dead-letter queue of an SQS queue instead of the store."""
 
-    queue: str = setting(
-        "", "redrive the messages in the dead-letter queue of this SQS queue instead", env="STREAMDEX_LETTER_QUEUE"
-    )
+    queue: str = setting("", "redrive the messages in the dead-letter queue of this SQS queue instead")
 
 
 def chosen(box: LetterBox, which: Filter) -> Iterator[StoredDeadLetter]:

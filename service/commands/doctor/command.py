@@ -17,17 +17,12 @@ from ..command import Command, Output, print_result
 class Asked:
     """Options of `doctor`."""
 
-    policy: bool = setting(
-        False, "only the least-privilege IAM policy for the routes and settings, as JSON", env="STREAMDEX_POLICY"
-    )
+    policy: bool = setting(False, "only the least-privilege IAM policy for the routes and settings, as JSON")
     operator: bool = setting(
         False,
         "with --policy: that of who runs backfill, verify, replay and dead-letters instead of the container's",
-        env="STREAMDEX_OPERATOR",
     )
-    as_lambda: bool = setting(
-        False, "with --policy: that of a Lambda function instead of the container's", env="STREAMDEX_AS_LAMBDA"
-    )
+    as_lambda: bool = setting(False, "with --policy: that of a Lambda function instead of the container's")
 
 
 def doctor(chosen: Chosen) -> int:

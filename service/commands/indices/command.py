@@ -29,12 +29,11 @@ _SOME = 5
 class Options:
     """Options of `indices`."""
 
-    index: tuple[str, ...] = setting((), "only these indices (commas between them)", env="STREAMDEX_INDEX")
-    sample: int = setting(1000, "items of each table that `check` reads, at most", env="STREAMDEX_SAMPLE", least=1)
+    index: tuple[str, ...] = setting((), "only these indices (commas between them)")
+    sample: int = setting(1000, "items of each table that `check` reads, at most", least=1)
     recreate: bool = setting(
         False,
         "`apply` deletes an index of --index that needs a rebuild, with all its documents, and creates it empty",
-        env="STREAMDEX_RECREATE",
     )
 
 

@@ -40,27 +40,19 @@ def longest_request(settings: Settings) -> float:
 class Change:
     """The options of `backfill` that rebuild an index, roll back or clean up."""
 
-    rebuild: bool = setting(False, "into a new index, which then replaces the old one", env="STREAMDEX_REBUILD")
-    rollback: bool = setting(False, "put the index that was replaced back in its place", env="STREAMDEX_ROLLBACK")
-    accept_stale: bool = setting(
-        False, "--rollback to an index that has missed writes, too", env="STREAMDEX_ACCEPT_STALE"
-    )
-    drop_old: bool = setting(False, "delete the index that was replaced (asks first)", env="STREAMDEX_DROP_OLD")
-    abandon: bool = setting(
-        False, "delete the new index of a rebuild that is not in place (asks first)", env="STREAMDEX_ABANDON"
-    )
+    rebuild: bool = setting(False, "into a new index, which then replaces the old one")
+    rollback: bool = setting(False, "put the index that was replaced back in its place")
+    accept_stale: bool = setting(False, "--rollback to an index that has missed writes, too")
+    drop_old: bool = setting(False, "delete the index that was replaced (asks first)")
+    abandon: bool = setting(False, "delete the new index of a rebuild that is not in place (asks first)")
     loaded: bool = setting(
         False,
         "--rebuild goes on: the tasks that --enqueue has put on a queue are done",
-        env="STREAMDEX_LOADED",
     )
-    accept_refused: bool = setting(
-        False, "replace the index even where items are refused by the new one", env="STREAMDEX_ACCEPT_REFUSED"
-    )
+    accept_refused: bool = setting(False, "replace the index even where items are refused by the new one")
     replace_index: bool = setting(
         False,
         "replace an index that is no alias: it is deleted in the same moment, with no way back (asks first)",
-        env="STREAMDEX_REPLACE_INDEX",
     )
 
 

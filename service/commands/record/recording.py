@@ -17,20 +17,15 @@ from ...sinks.recordings import Masks, RecordingFile, lines_of
 class RecordOptions:
     """The options of `record`: the table, the file, and the limits."""
 
-    table: str = setting("", "the table whose stream is recorded", env="STREAMDEX_RECORD_TABLE")
-    out: str = setting(
-        "", "the file that records are added to; compressed if its name ends in .gz", env="STREAMDEX_RECORD_OUT"
-    )
+    table: str = setting("", "the table whose stream is recorded")
+    out: str = setting("", "the file that records are added to; compressed if its name ends in .gz")
     seconds: float = setting(
         0.0,
         "seconds after which it ends; it does not by itself without",
-        env="STREAMDEX_RECORD_FOR",
         aliases=("for",),
         least=0,
     )
-    records: int = setting(
-        0, "records after which it ends; it does not by itself without", env="STREAMDEX_RECORD_COUNT", least=0
-    )
+    records: int = setting(0, "records after which it ends; it does not by itself without", least=0)
 
 
 def record(

@@ -30,21 +30,17 @@ Takes: TypeAlias = Callable[[Change], bool]
 class ReplayOptions:
     """The options of `replay`."""
 
-    route: str = setting("", "only this route runs (module:Class)", env="STREAMDEX_REPLAY_ROUTE")
+    route: str = setting("", "only this route runs (module:Class)")
     current: bool = setting(
         False,
         "each record is only a hint: what is there now is read, and that is written",
-        env="STREAMDEX_REPLAY_CURRENT",
     )
-    dry_run: bool = setting(False, "show what would be written, and write nothing", env="STREAMDEX_REPLAY_DRY_RUN")
+    dry_run: bool = setting(False, "show what would be written, and write nothing")
     diff: bool = setting(
         False,
         "show what would change in the index, field by field, and write nothing",
-        env="STREAMDEX_REPLAY_DIFF",
     )
-    speed: str = setting(
-        "max", "max, or how many times faster than recorded: 1x, 10x", env="STREAMDEX_REPLAY_SPEED"
-    )
+    speed: str = setting("max", "max, or how many times faster than recorded: 1x, 10x")
 
 
 class DatedNow:

@@ -20,16 +20,14 @@ class Selection:
     table: str = setting(
         "",
         "the records of this table or bucket; also of which table a lone data file of an export is",
-        env="STREAMDEX_REPLAY_TABLE",
     )
     key: str = setting(
         "",
         "the records of this key: its value, NAME=VALUE, or those of both key attributes with a comma between;"
         " * stands for any text",
-        env="STREAMDEX_REPLAY_KEY",
     )
-    since: str = setting("", "the records from this time on (ISO 8601)", env="STREAMDEX_REPLAY_SINCE")
-    until: str = setting("", "the records before this time (ISO 8601)", env="STREAMDEX_REPLAY_UNTIL")
+    since: str = setting("", "the records from this time on (ISO 8601)")
+    until: str = setting("", "the records before this time (ISO 8601)")
 
     def test(self, names: Names) -> Callable[[Change], bool] | None:
         """Return a function that is True for selected records; None if all are selected.

@@ -26,15 +26,11 @@ if TYPE_CHECKING:
 class Options:
     """Options of `routes explain` and `routes new`."""
 
-    record: str = setting(
-        "", "`explain`: a file of records, as replay reads it; - for standard input", env="STREAMDEX_RECORD"
-    )
-    number: int = setting(1, "`explain`: which record of the file", env="STREAMDEX_NUMBER", least=1)
-    table: str = setting("", "`new`: the table (logical name)", env="STREAMDEX_TABLE")
-    index: str = setting("", "`new`: the index; the table's name without it", env="STREAMDEX_INDEX")
-    key: tuple[str, ...] = setting(
-        (), "`new`: the table's key with its types, PK:S,SK:N; looked up without it", env="STREAMDEX_KEY"
-    )
+    record: str = setting("", "`explain`: a file of records, as replay reads it; - for standard input")
+    number: int = setting(1, "`explain`: which record of the file", least=1)
+    table: str = setting("", "`new`: the table (logical name)")
+    index: str = setting("", "`new`: the index; the table's name without it")
+    key: tuple[str, ...] = setting((), "`new`: the table's key with its types, PK:S,SK:N; looked up without it")
 
 
 def routes(chosen: Chosen) -> int:

@@ -16,7 +16,6 @@ class VerifyPatience:
     patience: float = setting(
         30.0,
         "seconds that a document may differ while its item does not change: the most that the service is behind",
-        env="STREAMDEX_PATIENCE",
         least=0,
     )
 
@@ -25,8 +24,8 @@ class VerifyPatience:
 class VerifyOptions:
     """The options of `verify` apart from the selection of tables."""
 
-    repair: bool = setting(False, "mend what is found, and verify that", env="STREAMDEX_REPAIR")
-    sample: str = setting("100%", "how much of table and index is looked at, such as 1%", env="STREAMDEX_SAMPLE")
+    repair: bool = setting(False, "mend what is found, and verify that")
+    sample: str = setting("100%", "how much of table and index is looked at, such as 1%")
 
     @property
     def share(self) -> float:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from service.errors import DeclarationError
+from service.errors import DeclarationError, SettingsError
 from service.settings import Settings, setting
 from service.settings.reading import read_configuration
 
@@ -258,3 +258,19 @@ def test_a_setting_that_is_on_or_off_needs_no_value_to_be_on(arguments, environm
 def test_the_word_behind_a_switch_is_its_value_only_if_it_can_be(read, words, ready):
     found = read(*words, classes=(Sample,), operands=("FILES",))
     assert (found.build(Sample).ready, found.operands) == (ready, ["recording.jsonl"])
+
+
+@dataclass(frozen=True)
+class CommandOptions:
+    share: str = setting("", "a part of the rows")
+
+
+def test_an_option_of_a_command_is_read_from_the_command_line_alone(read):
+    given = {"classes": (CommandOptions,), "own": [CommandOptions], "env": {"SHARE": "1%"}}
+    silent = read(**given)
+    assert silent.build(CommandOptions).share == ""
+    assert silent.shown() == []
+    assert silent.environment() == {}
+    with pytest.raises(SettingsError, match="share"):
+        read(file="share: 1%", **given)
+    assert read("--share=2%", **given).build(CommandOptions).share == "2%"
