@@ -97,7 +97,7 @@ class Context:
             self._here.check = before
 
     def check(self) -> None:
-        """Run the check of this thread's `guarded` block. Raises LeaseLost if this process may have lost the lease."""
+        """Run the check of this thread's `guarded` block. Raises LeaseLost if the lease may be lost."""
         guard = getattr(self._here, "check", None)
         if guard is not None:
             guard()

@@ -1,4 +1,4 @@
-"""Which settings and routes a run is of, from the command line, the environment, files and AWS."""
+"""Read the settings from the command line, the environment, files and AWS, and select the routes of a run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..settings.reading import Configuration, Usage, read_configuration
 
 @dataclass(frozen=True)
 class Chosen:
-    """The settings that were read, and the routes they chose."""
+    """The settings that were read, and the selected routes."""
 
     configuration: Configuration
     settings: Settings
@@ -30,10 +30,10 @@ def choose(
     routes: Sequence[type[Route]] | None = None,
     usage: Usage = Usage(),  # noqa: B008  # it cannot change
 ) -> Chosen:
-    """Reads the settings of the service, of the classes `also`, and of the routes chosen or given.
+    """Read the settings of the service, of the classes `also`, and of the routes given or selected by FUNC.
 
-    More than once: to know which routes, with the settings that those declare, and again with the secrets that are
-    kept elsewhere. Raises SettingsError.
+    The settings are read up to three times: first to select the routes, then with the settings that these routes
+    declare, and again with the secrets from AWS Systems Manager. Raises SettingsError.
     """
     narrowed = routes is not None
     if routes is None:
