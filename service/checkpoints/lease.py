@@ -1,9 +1,9 @@
 """The lease of a group in the checkpoint table. One poller of the group holds it; the others stand by.
 
 This follows "Building Distributed Locks with the DynamoDB Lock Client" (AWS Database Blog). The holder increments
-a heartbeat counter. A stand-by takes over if the counter does not change for the whole lease time on its own clock,
-so clocks of different machines are never compared. The holder measures its lease time from before the request, so
-it stops before another process starts.
+a heartbeat counter. A stand-by takes over if the counter does not change for the whole lease time. Each process uses
+its own clock; clocks are never compared. The holder measures its lease time from before the request, so it stops
+before another process starts.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class TableLease(Thread):
     def __init__(
         self, dynamodb: Any, table: str, group: str, seconds: float, timing: Timing = REAL, owner: str = ""
     ):
-        """`seconds` is the lease time. If the holder does not renew for so long, another process takes over."""
+        """`seconds` is the lease time: if the holder does not renew for so long, another process takes over."""
         super().__init__(name=f"lease of {group}", daemon=True)
         self.owner = owner or uuid.uuid4().hex
         self.key = {"stream": {"S": group}, "shard": {"S": LEASE}}

@@ -1,8 +1,8 @@
 """Checkpoints in a DynamoDB table, which the processes of a group share.
 
 A fencing token locks out a process that was paused and lost its lease meanwhile. Each row has the token of the
-lease under which it was written, and writes with a lower token are rejected. A new holder claims the rows before it
-uses them: it writes its token into each row and continues from the returned position.
+lease under which it was written, and writes with a lower token are rejected. A new holder first claims the rows:
+it writes its token into each row and continues from the returned position.
 """
 
 from __future__ import annotations
