@@ -1,9 +1,9 @@
 """The lease of a group in the checkpoint table. One poller of the group holds it; the others stand by.
 
 This follows "Building Distributed Locks with the DynamoDB Lock Client" (AWS Database Blog). The holder increments
-a heartbeat counter. A stand-by takes over if the counter does not change for the whole lease time. Each process uses
-its own clock; clocks are never compared. The holder measures its lease time from before the request, so it stops
-before another process starts.
+a heartbeat counter. A stand-by takes over if the counter does not change for the whole lease time. Each process
+uses its own clock; clocks are never compared. The holder measures its lease time from before the request, so it
+stops before another process starts.
 """
 
 from __future__ import annotations
@@ -98,8 +98,8 @@ class TableLease(Thread):
     def beat(self) -> None:
         """Renew the lease, or try to take it over.
 
-        A failed renewal is retried with a short backoff until the next heartbeat is due, because the holder's lease
-        time is running out.
+        A failed renewal is retried with a short backoff until the next heartbeat is due, because the lease time is
+        running out.
         """
         due = self._clock() + self._seconds / 3
         failures = 0
@@ -148,7 +148,7 @@ class TableLease(Thread):
         return None
 
     def _renew(self) -> None:
-        """Renew the lease, with a new token if it had expired: work under the old token must not be saved."""
+        """Renew the lease. If it had expired, use a new token, so that earlier work cannot be saved."""
         began = self._clock()
         token = self.token() or self._token + 1
         self._write(token, self.owner, HELD)

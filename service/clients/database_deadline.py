@@ -20,7 +20,7 @@ _LEAST: Final = 1
 
 
 def end_at_deadline(engine: Any, kind: str, seconds: float) -> None:
-    """Limit the engine's connections: connect within `seconds`, ping on checkout, and cut at the thread's deadline.
+    """Limit the engine's connections: connect in `seconds`, ping on checkout, and cut at the thread's deadline.
 
     `kind` is the name of the database's dialect.
     """

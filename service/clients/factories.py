@@ -212,9 +212,9 @@ def make_opensearch(settings: Settings) -> Any:
 def make_signer(settings: Settings) -> Any:
     """Return the SigV4 signer of requests to a domain (`es`) or a serverless collection (`aoss`).
 
-    Credentials in the settings are used without botocore; those of a Lambda are valid for its whole life. Otherwise
-    botocore finds the credentials, and renews temporary ones before they expire. Raises SettingsError if there are
-    no credentials or no region.
+    Credentials in the settings are used without botocore; those of a Lambda are valid for its whole life.
+    Otherwise botocore finds the credentials, and renews temporary ones before they expire. Raises SettingsError if
+    there are no credentials or no region.
     """
     from requests_aws4auth import AWS4Auth
 

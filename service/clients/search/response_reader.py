@@ -34,8 +34,8 @@ _GOOD: Final = re.compile(r'\s*\{"took":\d+,(?:"ingest_took":\d+,)?"errors":fals
 def read_answer(text: str) -> Any:
     """Parse JSON. Raises UnexpectedAnswer if the text is not JSON.
 
-    The response to a bulk request has about 200 bytes per action. Without errors it is not parsed, because only the
-    number of its actions is needed.
+    The response to a bulk request has about 200 bytes per action. Without errors it is not parsed, because only
+    the number of its actions is needed.
     """
     if _GOOD.match(text) and text.rstrip().endswith("]}"):
         return {"errors": False, "items": Done(text)}
