@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 MOST_DOUBLINGS: Final = 64
-"""The limit of the exponent. More doublings would exceed any cap, and a float overflows after 1,023."""
+"""More doublings exceed any cap, and a float overflows after 1,023."""
 
 
 def backoff(attempt: int, base: float, cap: float) -> float:

@@ -15,13 +15,13 @@ from .deadline import NO_DEADLINE, Deadline, time_left, until
 from .settings import Settings
 
 RESERVE: Final = 3.0
-"""The most seconds of an invocation that are reserved for the response and the dead letters."""
+"""Seconds of an invocation reserved for the response and the dead letters, at most."""
 
 SHARE: Final = 5
-"""At most 1/SHARE of the time left is reserved, because a function's timeout may be only three seconds."""
+"""At most 1/SHARE of the time left is reserved, because the timeout may be only three seconds."""
 
 TRIES: Final = 3
-"""The number of consecutive requests to the search server that may time out within one invocation."""
+"""Consecutive requests to the search server that may time out within one invocation."""
 
 
 class Context:
@@ -62,7 +62,7 @@ class Context:
 
     @property
     def opensearchserverless(self) -> Any:
-        """The boto3 client of the OpenSearch Serverless control plane. It manages collections, not documents."""
+        """The boto3 client of OpenSearch Serverless. It manages collections, not documents."""
         return self._aws("opensearchserverless")
 
     @property
@@ -115,7 +115,7 @@ class Context:
             yield
 
     def out_of_time(self) -> bool:
-        """True if this thread must not start more work: the remaining time is reserved for the response."""
+        """True if this thread must not start more work, because only the reserved time is left."""
         return time_left() < 0
 
     def remaining_time(self) -> float:

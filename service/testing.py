@@ -53,8 +53,7 @@ def remove(old: Mapping[str, Any]) -> Change:
 def upload(key: str, event: str = CREATED, **details: Any) -> Change:
     """Return the change of an object that was created or, with event="ObjectDeleted", deleted.
 
-    `details` are size, eTag, versionId and sequencer. Raises ValueError for an event that is not an S3 event, and
-    for unknown details.
+    `details` are size, eTag, versionId and sequencer. Raises ValueError for other events and details.
     """
     if object_event(event) not in OBJECT_FAMILIES:
         raise ValueError(f"{event!r} is no event of a bucket; there are {', '.join(sorted(OBJECT_FAMILIES))}")
@@ -67,11 +66,9 @@ def upload(key: str, event: str = CREATED, **details: Any) -> Change:
 def run(route: Route, change: Change, context: Context | None = None) -> list[Action]:
     """Return the actions of the route, checked as in production; [] if the route does not match the change.
 
-    The rows of InsertRows are read into a list.
-
-    `context` is the context that the route gets, such as `Context(s3=…)` with your own client, moto's or a fake.
-    Raises Reject if the record would become a dead letter, DeclarationError if the route is declared incorrectly,
-    ValueError if the route cannot get such a change, and every error that the route raises.
+    The rows of InsertRows are read into a list. `context` is passed to the route: `Context(s3=…)` with your own
+    client, moto's or a fake. Raises Reject if the record would become a dead letter, DeclarationError for an
+    invalid route, ValueError for a change that the route cannot get, and every error of the route.
     """
     from .pipeline.route_calls import actions_of, writes_of
 
@@ -90,7 +87,6 @@ def run(route: Route, change: Change, context: Context | None = None) -> list[Ac
 
 
 def _read(action: Action) -> Action:
-    """Return the action with its rows read into a list."""
     return replace(action, rows=list(action.rows)) if isinstance(action, InsertRows) else action
 
 
@@ -114,7 +110,7 @@ def record_of(route: Route, change: Change) -> TableRecord | ObjectRecord:
 
 
 def _keys_of(route: TableRoute, item: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the item's key in DynamoDB JSON. Raises ValueError if it is not the key that the route declares."""
+    """Return the item's key in DynamoDB JSON. Raises ValueError if it does not match the declared key."""
     name = type(route).__name__
     missing = [attribute for attribute in route.key if attribute not in item]
     if missing:

@@ -19,11 +19,7 @@ def wait_for(condition: Condition, seconds: float) -> None:
 
 @dataclass(frozen=True)
 class Timing:
-    """Sources of time and randomness.
-
-    `clock` is a monotonic clock in seconds, `now` the time in Unix seconds. `wait` waits on a condition for some
-    seconds. `chance` returns a random number from 0 to 1.
-    """
+    """A monotonic clock in seconds, the time in Unix seconds, a wait on a condition, and random numbers."""
 
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], float] = time.time

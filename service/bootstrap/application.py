@@ -51,10 +51,9 @@ class App:
         letters: LetterStore | None = None,
         recording: bool = False,
     ):
-        """Create the parts.
+        """`letters` replaces the dead-letter store of the settings.
 
-        `letters` replaces the dead-letter store of the settings. With `recording`, dispatched records are recorded
-        to the setting `record_to`. Raises SettingsError, and DeclarationError for invalid routes.
+        With `recording`, dispatched records are recorded to the setting `record_to`. Raises SettingsError.
         """
         set_up_logs(settings)
         self.settings = settings
@@ -132,7 +131,6 @@ class App:
         return masks
 
     def _recording(self) -> list[Recorder]:
-        """Return the recorder of dispatched records. Raises SettingsError."""
         from ..sinks.recordings import Recorder
 
         return [Recorder(self.settings, self.masks)]
@@ -152,8 +150,8 @@ class App:
     def into(self, index: str, other: str, letters: LetterStore) -> App:
         """Return an App with the same context that writes to the index `other` in place of `index`.
 
-        `letters` stores the dead letters of that App. The index `other` must exist. The aliases of the routes are
-        not added to it, because searches must not find it while it is being filled.
+        `letters` stores its dead letters. The index `other` must exist. It does not get the routes' aliases: searches
+        must not find it while it is being filled.
         """
         logical = self.router.names.logical("index", index) or index
         settings = replace(

@@ -28,7 +28,7 @@ def choose(
     environment: Mapping[str, str] | None = None,
     operands: Sequence[str] = (),
     routes: Sequence[type[Route]] | None = None,
-    usage: Usage = Usage(),  # noqa: B008  # it cannot change
+    usage: Usage = Usage(),  # noqa: B008  # immutable
 ) -> Chosen:
     """Read the settings of the service, of the classes `also`, and of the routes given or selected by FUNC.
 

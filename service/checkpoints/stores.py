@@ -75,9 +75,9 @@ class Checkpoints(Protocol):
 
 
 def make_checkpoints(context: Context, group: str, competes: bool = True) -> Checkpoints:
-    """Return the store of the setting `checkpoints`. Pass `competes=False` to read without taking the lease.
+    """Return the store of the setting `checkpoints`; with `competes=False` it never takes the lease.
 
-    Raises SettingsError for an invalid setting, and Halt if the store cannot be opened.
+    Raises SettingsError, and Halt if the store cannot be opened.
     """
     where = context.settings.checkpoints
     kind, separator, name = where.partition("://")
@@ -144,7 +144,7 @@ class SqliteCheckpoints:
     def write(self, stream: str, shard: str, checkpoint: Checkpoint, token: int) -> bool:
         row = (self._group, stream, shard, checkpoint.position, checkpoint.time, FORMAT)
         self._execute("INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?, ?, ?)", *row)
-        if checkpoint.position == LATEST:  # if it were lost, LATEST would skip the records since the first start
+        if checkpoint.position == LATEST:  # if it were lost, the next start would skip the records until then
             self._execute("PRAGMA wal_checkpoint(FULL)")
         return True
 

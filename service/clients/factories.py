@@ -181,7 +181,7 @@ def make_pool(settings: Settings) -> Any:
 
 
 def make_opensearch(settings: Settings) -> Any:
-    """Return an opensearch-py client that does not retry and whose requests end at the current deadline."""
+    """Return an opensearch-py client that does not retry."""
     from opensearchpy import OpenSearch
 
     from .search.bounded_connections import BoundedConnection, BoundedSignedConnection
@@ -212,9 +212,9 @@ def make_opensearch(settings: Settings) -> Any:
 def make_signer(settings: Settings) -> Any:
     """Return the SigV4 signer of requests to a domain (`es`) or a serverless collection (`aoss`).
 
-    Credentials in the settings are used without botocore; those of a Lambda are valid for its whole life.
-    Otherwise botocore finds the credentials, and renews temporary ones before they expire. Raises SettingsError if
-    there are no credentials or no region.
+    Credentials and a region in the settings are used without botocore; those of a Lambda are valid for its whole
+    life. Otherwise botocore finds them, and renews temporary credentials before they expire. Raises SettingsError
+    without credentials or region.
     """
     from requests_aws4auth import AWS4Auth
 

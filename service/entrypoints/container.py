@@ -62,7 +62,7 @@ def run(app: App, stopping: Event | None = None, started: Callable[[Sequence[Sou
 
 
 def _pages(health: Health, app: App) -> AbstractContextManager[object]:
-    """Return the server of the service's page; a null context if page_port is 0. Raises SettingsError."""
+    """Return the server of the service's page, or a null context if page_port is 0. Raises SettingsError."""
     settings = app.settings
     if not settings.page_port:
         return nullcontext()
@@ -70,10 +70,7 @@ def _pages(health: Health, app: App) -> AbstractContextManager[object]:
 
 
 def _finish(workers: Sequence[Worker], timeout: float) -> int:
-    """Wait at most `timeout` seconds for all current batches. Abandoned batches are redelivered.
-
-    Return the exit code.
-    """
+    """Wait at most `timeout` seconds for all current batches and return the exit code."""
     deadline = time.monotonic() + timeout
     for worker in workers:
         worker.join(max(0.0, deadline - time.monotonic()))

@@ -47,9 +47,9 @@ def document_id(parts: Sequence[object], scope: str = "") -> str:
 
 
 def plain_id(typed_keys: Mapping[str, Any], attribute: str) -> str:
-    """Return the id of a key that consists of one plain string; "" for any other key.
+    """Return the id of a key of one plain string in DynamoDB JSON; "" for other keys.
 
-    This is the fast path of `document_id`. `typed_keys` are in DynamoDB JSON, as in the record.
+    This is the fast path of `document_id`.
     """
     typed = typed_keys.get(attribute)
     if type(typed) is not dict or len(typed) != 1 or len(typed_keys) != 1:

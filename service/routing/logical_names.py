@@ -45,7 +45,7 @@ class Names:
         return name if self.logical(kind, name) not in (None, name) else self.actual(kind, name)
 
     def logical(self, kind: str, actual: str) -> str | None:
-        """Return the logical name of a physical name; None if that name is mapped to something else."""
+        """Return the logical name of a physical name; None if it is the logical name of something else."""
         found = self._logical.get((kind, actual))
         if found is not None:
             return found

@@ -49,10 +49,9 @@ def declared_queues(entries: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
 @dataclass(frozen=True)
 class Carried:
-    """The accepted contents of a queue or topic.
+    """The accepted contents of a queue or topic: KIND/NAME, with a physical name or a pattern of logical names.
 
-    `where` names the queue or topic in error texts. `contents` are KIND/NAME, with a physical name or a pattern of
-    logical names.
+    `where` names the queue or topic in error texts.
     """
 
     where: str

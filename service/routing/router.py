@@ -152,7 +152,7 @@ def route_name(kind: type[Route]) -> str:
 
 
 def record_test(route: Route) -> RecordTest | None:
-    """Return the test of a record after its table or bucket has matched; None if there is nothing to test.
+    """Return the test that remains after table or bucket have matched, or None.
 
     The test can raise any error, because it may call the route's `wants`.
     """

@@ -1,4 +1,4 @@
-"""Cycles of routes that write tables which they read. In a cycle each write can cause another write forever."""
+"""Detection of cycles: routes whose writes lead back to a table that they read, so that writes never end."""
 
 from __future__ import annotations
 

@@ -79,8 +79,8 @@ class NestedYaml(configargparse.ConfigFileParser):  # type: ignore[misc]  # the 
 def nested_yaml(options: Mapping[str, Option], strict: bool, narrowed: bool) -> type[NestedYaml]:
     """Return a parser class for these options. ConfigArgParse creates the instance.
 
-    With `strict`, an unknown key is an error. With `narrowed`, it is only logged, because FUNC selects some of the
-    routes and the key may be a setting of another route.
+    With `strict`, an unknown key is an error. With `narrowed`, it is only logged, because FUNC selects some routes
+    and another route may declare it.
     """
     names = {name: option.name for option in options.values() for name in (option.name, *option.declared.aliases)}
     members = {"_options": options, "_names": names, "_strict": strict, "_narrowed": narrowed}

@@ -101,11 +101,9 @@ def read_configuration(
 
     - `arguments` are the command line options. A Lambda passes none, so `sys.argv` is never read for it.
     - `parameters` replace environment variables that are not set.
-    - `operands` are the names of the positional arguments. A name that ends in S takes one or more words, a name
-      that ends in ? takes one or none.
-    - With `strict=False`, unknown options and keys are ignored. They are checked in a second call, once the routes
-      are known.
-    - `narrowed` says that FUNC selects the routes. Unknown keys of the file are then only logged.
+    - `operands` are the names of the positional arguments. NAMES takes one or more, NAME? takes one or none.
+    - `strict=False` ignores unknown options and keys, for a first call before the routes are known.
+    - `narrowed` only logs unknown keys of the file, because FUNC selects some of the routes.
     - `own` are the classes whose options the help lists first.
 
     Raises SettingsError, naming the option or key, if it is unknown or its value is invalid.
@@ -134,10 +132,7 @@ def read_configuration(
 
 
 def spelled_out(arguments: Sequence[str], options: Mapping[str, Option]) -> Iterator[str]:
-    """Yield the arguments, with `=true` added to each switch without a value.
-
-    So argparse does not read the next argument as the value of the switch, as in `--json FILE`.
-    """
+    """Yield the arguments with `=true` after each switch without a value, so that `--json FILE` works."""
     switches = {flag for option in options.values() if option.type is bool for flag in option.flags}
     for word, following in zip_longest(arguments, arguments[1:], fillvalue=""):
         yield f"{word}=true" if word in switches and not is_bool(following) else word
@@ -218,10 +213,7 @@ def make_parser(
 def find_origins(
     parser: Parser, options: Mapping[str, Option], arguments: Sequence[str], aliases: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return the origin of each setting's value as text.
-
-    `aliases` maps a variable to the alias that was set in its place.
-    """
+    """Return the origin of each setting's value. `aliases` maps a variable to the alias that was set instead."""
     origins = dict.fromkeys(options, "default")
     for source, entries in reversed(parser.get_source_to_settings_dict().items()):
         label = {"environment_variables": "environment"}.get(source, source.partition("|")[2])

@@ -22,10 +22,7 @@ UNITS: Final = {"seconds": "Seconds", "bytes": "Bytes", "minutes": "None"}
 
 FUNCTION: Final = "FunctionName"
 NO_VALUE: Final = "none"
-"""The dimension value of an empty label, such as the route of a record without a route.
-
-CloudWatch rejects empty dimension values ("Dimension").
-"""
+"""The dimension value of an empty label, because CloudWatch rejects empty values ("Dimension")."""
 
 Document: TypeAlias = dict[str, Any]
 

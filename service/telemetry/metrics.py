@@ -77,7 +77,7 @@ METRICS: Final = (
 
 
 BY_SOURCE: Final = (GAPS, GAP_TIME, REDELIVERED, POISON)
-"""Counters that start at zero for each source. Prometheus does not see the first increase of a missing counter."""
+"""Counters that start at zero for each source. Otherwise Prometheus misses their first increase."""
 
 
 @dataclass

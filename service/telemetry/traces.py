@@ -173,7 +173,7 @@ class TracingObserver(Observer):
 
     @contextmanager
     def _part(self, name: str, namespace: str = "local") -> Iterator[Any]:
-        """Begin and end a subsegment. Yield None if it cannot begin, because a route has changed the trace."""
+        """Begin and end a subsegment. Yield None if it fails, because a route has changed the trace."""
         entity = None
         with harmless():
             entity = self._recorder.begin_subsegment(name_from(name), namespace)

@@ -87,7 +87,7 @@ class SearchClient:
     def _send(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
     ) -> tuple[int, str, str]:
-        """Return the status, text and content type of the response. Raises the errors of urllib3."""
+        """Return the status, text and content type. Raises the errors of urllib3."""
         from urllib3 import Timeout
 
         with until(after(request_time(self._timeout))):
