@@ -37,8 +37,8 @@ def opener(path: str, flags: int) -> int:
 def make_database(path: str | Path) -> None:
     """Create the file of a SQLite database with mode 0600, and its folder. Raises OSError.
 
-    SQLite creates its journal and WAL files with the mode of the database file. An existing database is not
-    opened, because closing it would release the locks that SQLite holds in this process.
+    SQLite gives its journal and WAL files the same mode. An existing database is not opened, because closing it
+    would release the locks that SQLite holds in this process.
     """
     make_folder(Path(path).parent)
     try:

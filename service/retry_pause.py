@@ -17,15 +17,12 @@ LONGEST: Final = 30.0
 
 
 def pause_after(failures: int, shortest: float, chance: Callable[[], float]) -> float:
-    """Return the seconds to wait after `failures` consecutive failures, with full jitter.
-
-    `shortest` is the minimum in seconds. `chance` returns a random number from 0 to 1.
-    """
+    """Return the seconds to wait after so many consecutive failures, at least `shortest`, with full jitter."""
     return shortest + chance() * (backoff(failures, shortest, LONGEST) - shortest)
 
 
 def tell(source: str, reason: str, seconds: float, halted: bool = False) -> None:
-    """Log why a source waits `seconds` seconds. `halted` logs an error: the operator has to fix the cause."""
+    """Log why a source waits. `halted` logs an error, because the operator must act."""
     level, event = (logging.ERROR, "halted") if halted else (logging.WARNING, "trying again")
     logger.log(level, event, extra={"source": source, "reason": reason, "after": f"{seconds:.1f} s"})
 
@@ -43,7 +40,7 @@ class Pause:
         self._failures = 0
 
     def longer(self, reason: str, halted: bool = False) -> None:
-        """Count one more failure, log its reason, and wait."""
+        """Count a failure, log its reason, and wait."""
         self._failures += 1
         seconds = pause_after(self._failures, self._shortest, self._chance)
         if not self._stopping.is_set():

@@ -36,22 +36,22 @@ class Change:
 
 
 def insert(new: Mapping[str, Any]) -> Change:
-    """Return the change of an item that was created."""
+    """Return the change of a new item."""
     return Change(INSERT, new=new)
 
 
 def modify(old: Mapping[str, Any], new: Mapping[str, Any]) -> Change:
-    """Return the change of an item that was modified."""
+    """Return the change of a modified item."""
     return Change(MODIFY, old=old, new=new)
 
 
 def remove(old: Mapping[str, Any]) -> Change:
-    """Return the change of an item that was deleted."""
+    """Return the change of a deleted item."""
     return Change(REMOVE, old=old)
 
 
 def upload(key: str, event: str = CREATED, **details: Any) -> Change:
-    """Return the change of an object that was created or, with event="ObjectDeleted", deleted.
+    """Return the change of a created or, with event="ObjectDeleted", a deleted object.
 
     `details` are size, eTag, versionId and sequencer. Raises ValueError for other events and details.
     """

@@ -105,10 +105,7 @@ class App:
         )
 
     def recordings(self, wheres: Sequence[str], table: str = "") -> Recordings:
-        """Return the recordings in these files, folders or URIs.
-
-        `table` is the physical name of the table of a single export file, which does not contain it.
-        """
+        """Return the recordings in these files, folders or URIs. `table` is the table of a single export file."""
         from ..sources.files.recording import Recordings
 
         return Recordings(wheres, self.context, table, self.router.key_of)
@@ -150,8 +147,8 @@ class App:
     def into(self, index: str, other: str, letters: LetterStore) -> App:
         """Return an App with the same context that writes to the index `other` in place of `index`.
 
-        `letters` stores its dead letters. The index `other` must exist. It does not get the routes' aliases: searches
-        must not find it while it is being filled.
+        `letters` stores its dead letters. The index `other` must exist. It does not get the routes' aliases,
+        because searches must not find it while it is being filled.
         """
         logical = self.router.names.logical("index", index) or index
         settings = replace(
@@ -199,7 +196,7 @@ class App:
         )
 
     def sources(self, stopping: Event) -> list[Source]:
-        """Return the sources of the container: the streams of the routes' tables, and the queues of the settings.
+        """Return the streams of the routes' tables and the queues of the settings.
 
         Raises SettingsError if a route has an index and SEARCH_URL is not set.
         """

@@ -32,8 +32,8 @@ def choose(
 ) -> Chosen:
     """Read the settings of the service, of the classes `also`, and of the routes given or selected by FUNC.
 
-    The settings are read up to three times: first to select the routes, then with the settings that these routes
-    declare, and again with the secrets from AWS Systems Manager. Raises SettingsError.
+    The settings are read up to three times: to select the routes, with the settings that these routes declare, and
+    with the secrets from AWS Systems Manager. Raises SettingsError.
     """
     narrowed = routes is not None
     if routes is None:

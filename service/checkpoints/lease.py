@@ -1,9 +1,9 @@
 """The lease of a group in the checkpoint table. One poller of the group holds it; the others stand by.
 
 This follows "Building Distributed Locks with the DynamoDB Lock Client" (AWS Database Blog). The holder increments
-a heartbeat counter. A stand-by takes over if the counter does not change for the whole lease time. Each process
-uses its own clock; clocks are never compared. The holder measures its lease time from before the request, so it
-stops before another process starts.
+a heartbeat counter. A stand-by takes over if the counter does not change for the lease time. Each process uses its
+own clock; clocks are never compared. The holder measures its lease time from before the request, so it stops
+before another process starts.
 """
 
 from __future__ import annotations
@@ -24,10 +24,7 @@ LEASE: Final = "lease"
 """The sort key of a group's lease. No shard has this name."""
 
 HELD: Final = "#owner = :me AND #token <= :token"
-"""The condition of a renewal. It accepts a repeated renewal, whose first response may be lost.
-
-It rejects a delayed renewal with an outdated token.
-"""
+"""The condition of a renewal. It accepts a repeated renewal (the response may be lost) but not an outdated one."""
 
 SHORTEST: Final = 0.05
 """The shortest backoff of a failed renewal, in seconds."""
@@ -37,10 +34,7 @@ class Lease(Protocol):
     """The right to read the streams of a group."""
 
     def token(self) -> int:
-        """Return the fencing token, or 0 if this process does not hold the lease.
-
-        The token grows each time the lease changes hands.
-        """
+        """Return the fencing token, which grows with each new holder; 0 if this process is not the holder."""
         ...
 
 
@@ -63,7 +57,7 @@ class TableLease(Thread):
     def __init__(
         self, dynamodb: Any, table: str, group: str, seconds: float, timing: Timing = REAL, owner: str = ""
     ):
-        """`seconds` is the lease time: if the holder does not renew for so long, another process takes over."""
+        """`seconds` is the lease time: another process takes over if the holder does not renew within it."""
         super().__init__(name=f"lease of {group}", daemon=True)
         self.owner = owner or uuid.uuid4().hex
         self.key = {"stream": {"S": group}, "shard": {"S": LEASE}}
@@ -133,7 +127,7 @@ class TableLease(Thread):
                 self._timing.wait(self._wake, seconds)
 
     def _try(self) -> Exception | None:
-        """Try once to renew the lease or to take it over. Return the error of a failed request, else None."""
+        """Try once to renew or take the lease. Return the error of a failed request."""
         try:
             if self._token:
                 self._renew()
@@ -156,10 +150,7 @@ class TableLease(Thread):
             self._renew()
 
     def _hold(self, token: int, until: float) -> bool:
-        """Record the lease until `until`. Return False if the token expired during the request.
-
-        Such a token is not reused, because other threads may have seen that it expired.
-        """
+        """Hold the lease until `until`. Return False if the token has expired: others may have seen that."""
         with self._lock:
             if token == self._token and self._clock() >= self._until:
                 return False

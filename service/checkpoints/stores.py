@@ -63,10 +63,7 @@ class Checkpoints(Protocol):
         ...
 
     def remove(self, stream: str, shard: str, token: int) -> None:
-        """Delete the checkpoint of a shard. A transient error is only logged.
-
-        Raises LeaseLost, and Halt for any other error.
-        """
+        """Delete the checkpoint of a shard. Errors are handled as in `write`."""
         ...
 
     def close(self) -> None:

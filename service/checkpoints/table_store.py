@@ -36,10 +36,7 @@ Row = Mapping[str, Any]
 
 
 class TableCheckpoints:
-    """A DynamoDB table with the string keys `stream` (GROUP|STREAM) and `shard`. It is created if it is missing.
-
-    `lease_time` is in seconds. With `competes=False` the store never takes the lease.
-    """
+    """A DynamoDB table with the string keys `stream` (GROUP|STREAM) and `shard`; it is created if missing."""
 
     def __init__(self, context: Context, table: str, group: str, lease_time: float, competes: bool = True):
         self._dynamodb = context.dynamodb

@@ -26,10 +26,7 @@ EXTRA: Final = "install streamdex[sql] (SQLAlchemy and the drivers of MySQL and 
 
 
 def address_of(settings: Settings) -> Any:
-    """Return the database's address as an SQLAlchemy URL.
-
-    Raises SettingsError for an invalid DB_URL, and Halt if SQLAlchemy is not installed.
-    """
+    """Return the database's SQLAlchemy URL. Raises SettingsError, and Halt if SQLAlchemy is not installed."""
     try:
         from sqlalchemy.engine import URL, make_url
         from sqlalchemy.exc import ArgumentError
@@ -90,10 +87,9 @@ def make_engine(settings: Settings) -> Any:
 
 
 def _sqlite(engine: Any, seconds: float) -> None:
-    """Let SQLAlchemy begin the transactions, and begin each one as a write transaction (BEGIN IMMEDIATE).
+    """Begin each transaction as a write transaction: two that read first and then write would fail on each other.
 
-    Two transactions that read first and then write would fail on each other. sqlite3 would begin a transaction
-    later, and not for a savepoint ("Pysqlite", SQLAlchemy documentation).
+    sqlite3 itself would begin it later, and not for a savepoint ("Pysqlite", SQLAlchemy documentation).
     """
     from sqlalchemy import event
 

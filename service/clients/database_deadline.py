@@ -16,7 +16,7 @@ from ..deadline import time_left
 
 _TIMER: Final = "streamdex_deadline"
 _LEAST: Final = 1
-"""The shortest connection timeout in seconds. The drivers accept only whole seconds."""
+"""Seconds; the drivers accept only whole ones."""
 
 
 def end_at_deadline(engine: Any, kind: str, seconds: float) -> None:

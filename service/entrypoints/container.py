@@ -26,9 +26,9 @@ logger = logging.getLogger(__name__)
 def run(app: App, stopping: Event | None = None, started: Callable[[Sequence[Source]], None] | None = None) -> int:
     """Run until SIGTERM, SIGINT or `stopping`, then finish the current batches. Return the exit code.
 
-    The exit code is 0 after a stop. It is the error's code after an unexpected error, or after a halt with
-    `on_halt=exit`. `started` is called with the sources once they are being read. Raises SettingsError if there is
-    nothing to read, if the port of the page cannot be used, and for an invalid time setting.
+    The exit code is 0 after a stop, else the code of an unexpected error, or of a halt with `on_halt=exit`.
+    `started` is called with the sources. Raises SettingsError if there is nothing to read, if the port of the page
+    cannot be used, and for an invalid time setting.
     """
     stopping = stopping or Event()
     check_times(app.settings, FOR_CONTAINERS)

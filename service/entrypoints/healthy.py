@@ -12,14 +12,11 @@ from ..settings import Settings
 from ..settings.reading import read_configuration
 
 TIMEOUT = 4.0
-"""The timeout in seconds. It is shorter than the timeout of the image's health check."""
+"""Seconds; shorter than the timeout of the image's health check."""
 
 
 def main() -> int:
-    """Check the health and return the exit code.
-
-    Only the service's settings are read, so that the frequent check does not import the routes.
-    """
+    """Check the health. Only the service's settings are read, so that the frequent check imports no routes."""
     settings = read_configuration(Settings, strict=False).build(Settings)
     everywhere = settings.page_host in ("0.0.0.0", "::")  # noqa: S104  # compared, not bound
     host = "127.0.0.1" if everywhere else settings.page_host

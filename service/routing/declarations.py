@@ -112,11 +112,7 @@ def _check_table(name: str, route: Any) -> None:
 
 
 def check_clashes(routes: Sequence[Route]) -> None:
-    """Check all routes together.
-
-    Raises DeclarationError if a route is registered twice, or if two routes could write the same document. The
-    message names both routes.
-    """
+    """Raise DeclarationError, naming both routes, if two are equal or could write the same document."""
     alike: dict[type[Route], list[Route]] = {}
     for route in routes:
         twins = alike.setdefault(type(route), [])

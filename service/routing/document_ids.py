@@ -26,8 +26,7 @@ from ..errors import DecodeError
 from ..model.dynamodb_json import read_value
 
 LONGEST: Final = 512
-"""The maximum length of an id in bytes. OpenSearch rejects the whole bulk request of a longer id with status 400
-(observed on 3.6.0)."""
+"""The maximum bytes of an id. OpenSearch 3.6.0 rejects the whole bulk request of a longer id with status 400."""
 
 _PIECES: Final = re.compile(r"((?:~.|[^~|])*)\|", re.DOTALL)
 
@@ -35,7 +34,7 @@ _PIECES: Final = re.compile(r"((?:~.|[^~|])*)\|", re.DOTALL)
 def document_id(parts: Sequence[object], scope: str = "") -> str:
     """Return the id of key values, given in the declared order. `scope` is a table or bucket name to prepend.
 
-    Raises DecodeError for a value whose type no key can have, or that is not valid Unicode.
+    Raises DecodeError for an invalid key value.
     """
     if len(parts) == 1 and not scope:
         (part,) = parts
@@ -63,9 +62,8 @@ def plain_id(typed_keys: Mapping[str, Any], attribute: str) -> str:
 def parts_of(text: str, kinds: Sequence[str], scoped: bool = False) -> tuple[str, list[dict[str, str]]] | None:
     """Return the scope ("" without one) and the key values of an id, in DynamoDB JSON.
 
-    `kinds` are the types of the key attributes ("S", "N", "B"). `scoped` is True if the id starts with a scope.
-    Return None if the id does not belong to such a key. Raises DecodeError for a digest, which does not contain
-    the key.
+    `kinds` are the types of the key attributes ("S", "N", "B"). Return None if the id does not match them. Raises
+    DecodeError for a digest, which does not contain the key.
     """
     if text.startswith("~h"):
         raise DecodeError("the id is a digest: the key was too long to be in it")

@@ -58,7 +58,7 @@ class Carried:
     names: Names
     contents: Sequence[str] = ()
     tasks: str = ""
-    """The name of the task queue if this is the task queue, else ""."""
+    """The queue's name if it is the task queue, else ""."""
 
     def judged(self, record: Record) -> Record:
         """Return the record if this queue accepts it, else a record that becomes a dead letter with the reason."""
@@ -113,7 +113,7 @@ class Queues:
         """The physical names of the queues that the container reads."""
 
     def carried(self, queue: str) -> Carried:
-        """Return the contents of a queue by its physical name; by default notifications of the routes' buckets."""
+        """Return the contents of a queue (physical name); by default notifications of the routes' buckets."""
         where = f"queue {queue}"
         if self.tasks and queue == self.tasks:
             return Carried(where, self._names, tasks=queue)

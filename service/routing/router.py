@@ -74,10 +74,7 @@ Candidate: TypeAlias = tuple[BoundRoute, RecordTest | None]
 
 
 class Router:
-    """The registered routes.
-
-    Raises DeclarationError for an invalid route, for two routes that conflict, and for an undeclared cycle.
-    """
+    """The registered routes. Raises DeclarationError for invalid or conflicting routes and undeclared cycles."""
 
     def __init__(self, routes: Sequence[Route], names: Names | None = None):
         self.names = names or Names()
@@ -91,10 +88,7 @@ class Router:
         self._by_bucket: dict[str, Sequence[Candidate]] = {}
 
     def candidates(self, record: Change) -> Sequence[Candidate]:
-        """Return the routes of the record's table or bucket in registration order, each with its remaining test.
-
-        The test is None if the route takes every record of the table or bucket.
-        """
+        """Return the routes of the record's table or bucket in registration order, each with its `record_test`."""
         if isinstance(record, TableRecord):
             found = self._by_table.get(record.table)
             if found is None:
@@ -171,7 +165,7 @@ def record_test(route: Route) -> RecordTest | None:
 
 
 def where_test(attribute: str, pattern: str) -> Callable[[TableRecord], bool]:
-    """Return a test that is True if a key attribute matches the pattern. A number is matched as DynamoDB text."""
+    """Return a test of a key attribute. Numbers are matched as DynamoDB writes them."""
     expression = compiled(pattern)
 
     def fits(record: TableRecord) -> bool:
@@ -191,5 +185,5 @@ def has_place(route: Route, record: TableRecord) -> bool:
 
 
 def affix_test(prefix: str, suffix: str) -> Callable[[ObjectRecord], bool]:
-    """Return a test that is True if the object's key starts with `prefix` and ends with `suffix`."""
+    """Return a test of the object's key."""
     return lambda upload: upload.key.startswith(prefix) and upload.key.endswith(suffix)

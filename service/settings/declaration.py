@@ -34,9 +34,8 @@ def setting(
 ) -> Any:
     """Return a dataclass field that is also a command line option, a variable and a key of the configuration file.
 
-    `env` is the variable's name; the default is the field's name in upper case. Each of `aliases` is an additional
-    option and, in upper case, an additional variable. `least` and `most` are the bounds of a number. The value of
-    a `secret` is masked in all output.
+    `env` is the variable's name, by default the field's name in upper case. `aliases` are further options and, in
+    upper case, variables. `least` and `most` bound a number. A `secret` is masked in all output.
     """
     declared = Declared(help, env, aliases, choices, least, most, secret)
     metadata = {"declared": declared}

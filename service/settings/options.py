@@ -90,10 +90,7 @@ def collect(declaring: Iterable[type]) -> dict[str, Option]:
 
 
 def converter(option: Option) -> Callable[[str], Any]:
-    """Return the function that converts the text of a setting to its type.
-
-    The function raises argparse.ArgumentTypeError for an invalid value.
-    """
+    """Return a function from text to the setting's type. It raises ArgumentTypeError for an invalid value."""
     declared = option.declared
 
     def convert(text: str) -> Any:

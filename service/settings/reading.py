@@ -161,7 +161,7 @@ def names_of(unknown: Sequence[str]) -> list[str]:
 
 
 def like(name: str, options: Mapping[str, Option]) -> str:
-    """Return a suggestion of the closest option as text; "" if there is none."""
+    """Return a suggestion of the closest option, or ""."""
     flags = [flag for option in options.values() for flag in option.flags]
     close = difflib.get_close_matches(name, flags, n=1)
     return f" (did you mean {close[0]}?)" if close else ""

@@ -38,7 +38,7 @@ class EmbeddedMetrics:
         write: Callable[[str], object] | None = None,
         now: Callable[[], float] = time.time,
     ):
-        """`function` is the name of the Lambda function. `write` gets each line. `now` returns Unix seconds."""
+        """`function` is the name of the Lambda function. `now` returns Unix seconds."""
         self._metrics = metrics
         self._namespace = namespace
         self._function = function

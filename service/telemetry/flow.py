@@ -22,8 +22,8 @@ RECENT: Final = 10
 class Strand:
     """The counts of one source and route ("" for records without a route).
 
-    `counts` are the records since the start by outcome; `letters` are the dead letters among them. `seconds` are
-    the records of each whole second of the last minute, oldest first. `rate` is in records per second.
+    `counts` are the records since the start by outcome, `letters` the dead letters among them. `seconds` are the
+    records of each second of the last minute, oldest first. `rate` is in records per second.
     """
 
     source: str

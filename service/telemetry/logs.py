@@ -31,7 +31,7 @@ _ROOT: Final = logging.getLogger(__package__.rpartition(".")[0])
 _OWN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _REQUEST: Final = ContextVar("request_id", default="")
 _MOST_REASONS: Final = 3
-"""The maximum number of reasons that are logged per batch. The counts include the other failures."""
+"""Reasons that are logged per batch, at most. The counts include all failures."""
 
 logger = logging.getLogger(__name__)
 
@@ -158,10 +158,7 @@ def reason_of(result: Result) -> str:
 
 
 def failures_of(tasks: Sequence[Task]) -> list[dict[str, str]]:
-    """Return the log fields of the first failed task of each reason: its route, its record and the reason.
-
-    At most _MOST_REASONS reasons are returned.
-    """
+    """Return the log fields of the first failed task of each reason, for at most _MOST_REASONS reasons."""
     first = {reason_of(task.result): task for task in reversed(tasks)}
     return [
         {"route": task.route, **subject_of(task.record), "reason": reason}

@@ -82,7 +82,7 @@ BY_SOURCE: Final = (GAPS, GAP_TIME, REDELIVERED, POISON)
 
 @dataclass
 class Histogram:
-    """The number of values in each bucket, and their sums. The last bucket is for values above the last bound."""
+    """The number and sum of the values in each bucket. The last bucket has no upper bound."""
 
     counts: list[int]
     sums: list[float]

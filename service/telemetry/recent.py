@@ -16,13 +16,13 @@ from ..pipeline import Dispatched, Observer, Outcome, Result
 from ..pipeline.route_calls import Task
 
 LARGEST: Final = 64 * 1024
-"""The approximate size limit in bytes of a record that is kept in full. Larger records keep only metadata."""
+"""Approximate bytes of the largest record that is kept in full. Of larger ones only metadata is kept."""
 
 BYTES: Final = 8 * 1024 * 1024
-"""The approximate limit in bytes of all records that are kept."""
+"""Approximate bytes of all kept records, at most."""
 
 LONGEST: Final = 512
-"""The maximum length of a key in characters. Longer keys are truncated."""
+"""The maximum characters of a key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Recent(Observer):
     """
 
     def __init__(self, most: int, now: Callable[[], float] = time.time):
-        """`most` is the maximum number of records of each kind. `now` returns Unix seconds."""
+        """`most` limits the number of records of each kind."""
         self._most = most
         self._now = now
         self._lock = Lock()
@@ -138,8 +138,8 @@ class Ring(deque[Seen]):
 def size_of(record: Record) -> int:
     """Return the approximate size of a record in bytes.
 
-    For a stream record this is its `SizeBytes` ("StreamRecord", DynamoDB Streams API Reference). Other records are
-    measured, because the sender of a queue message could set any size.
+    Stream records contain it ("StreamRecord", DynamoDB Streams API Reference). Others are measured, because the
+    sender of a queue message can set any size.
     """
     if isinstance(record, TableRecord) and record.ordered:
         said = record.raw["dynamodb"].get("SizeBytes")

@@ -1,12 +1,11 @@
 """Traces with AWS X-Ray: a segment for each batch, with subsegments for decoding, each route and each request.
 
-In a Lambda the batch is a subsegment of the invocation's segment, in the trace that AWS created. Elsewhere, if all
-messages of a batch have the same trace, the batch continues it. If they have several, the batch starts its own
-trace and lists theirs in the annotation `traces`, as in a Lambda. Traces contain no values of items and no error
-messages, because these may quote values.
+In a Lambda the batch is a subsegment of the invocation's segment. Elsewhere, if all messages of a batch have the
+same trace, the batch continues it. If they have several, the batch starts its own trace and lists theirs in the
+annotation `traces`, as in a Lambda. Traces contain no values of items and no error messages, as these may quote
+values.
 
-If a route is called while a request is in progress, its subsegment is inside that request's subsegment. The
-request's subsegment ends when both have ended.
+If a route is called during a request, its subsegment is inside the request's, which ends when both have ended.
 
 The SDK sends by UDP and does not wait for a response. By default it asks the daemon which batches to sample. Here
 the setting `trace_rate` decides, unless the sampling of a message's trace is already decided.
@@ -48,10 +47,7 @@ NAMESPACE: Final = "streamdex"
 """The namespace of metadata."""
 
 MOST: Final = 20
-"""The maximum number of tables, routes and traces listed for a batch.
-
-X-Ray limits a segment to 64 kB and an annotation to 1,000 characters.
-"""
+"""Tables, routes and traces listed per batch. X-Ray limits a segment to 64 kB, an annotation to 1,000 chars."""
 
 _NOT_IN_NAMES: Final = re.compile(r"[^\w .:/%&#=+\-@]")
 

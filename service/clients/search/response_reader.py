@@ -71,7 +71,7 @@ def json_type(kind: type[Any]) -> str:
 
 
 def aliases_in(answer: Any) -> Aliases:
-    """Return the response to a request for aliases after checking its structure. Raises UnexpectedAnswer."""
+    """Return a checked response to a request for aliases. Raises UnexpectedAnswer."""
     for of in part(answer, dict).values():
         for properties in part(of, dict, "aliases").values():
             part(properties, dict)

@@ -28,10 +28,10 @@ Sign: TypeAlias = Callable[[str, str, bytes | None, Mapping[str, str]], Mapping[
 class SearchClient:
     """A client with the interface of opensearch-py's.
 
-    `pool` is the urllib3 pool of the server. `path` is the prefix of each request path. `make` creates
-    opensearch-py's client on first use. A request takes at most `timeout` seconds, from its first byte to the last
-    byte of the response, and ends at the current deadline. With `compress`, bodies are gzipped. `sign` returns the
-    headers of a signed request.
+    `pool` is the server's urllib3 pool, `path` the prefix of each request path. `make` creates opensearch-py's
+    client on first use. A request takes at most `timeout` seconds, from its first byte to the last byte of the
+    response, and ends at the current deadline. `compress` gzips bodies. `sign` returns the headers of a signed
+    request.
     """
 
     def __init__(
