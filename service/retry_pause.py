@@ -21,7 +21,7 @@ def pause_after(failures: int, shortest: float, chance: Callable[[], float]) -> 
     return shortest + chance() * (backoff(failures, shortest, LONGEST) - shortest)
 
 
-def tell(source: str, reason: str, seconds: float, halted: bool = False) -> None:
+def log_pause(source: str, reason: str, seconds: float, halted: bool = False) -> None:
     """Log why a source waits. `halted` logs an error, because the operator must act."""
     level, event = (logging.ERROR, "halted") if halted else (logging.WARNING, "trying again")
     logger.log(level, event, extra={"source": source, "reason": reason, "after": f"{seconds:.1f} s"})
@@ -44,7 +44,7 @@ class Pause:
         self._failures += 1
         seconds = pause_after(self._failures, self._shortest, self._chance)
         if not self._stopping.is_set():
-            tell(self._source, reason, seconds, halted)
+            log_pause(self._source, reason, seconds, halted)
         self._stopping.wait(seconds)
 
     def reset(self) -> None:

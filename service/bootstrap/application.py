@@ -179,7 +179,7 @@ class App:
         if settings.metrics == "none" or (settings.metrics == "auto" and not settings.lambda_function):
             return nullcontext()
         function = settings.lambda_function or settings.group
-        return EmbeddedMetrics(self.metrics, settings.metrics_namespace, function).told()
+        return EmbeddedMetrics(self.metrics, settings.metrics_namespace, function).reporting()
 
     def _dispatcher(self, router: Router, hints: Hints) -> Dispatcher:
         return Dispatcher(

@@ -1,1 +1,1 @@
-"""The commands of `python -m service`: a folder each, or a module. `entrypoints/command_list.py` lists them."""
+"""The commands of `python -m service`, one folder or module each. `entrypoints/command_list.py` lists them."""

@@ -1,4 +1,4 @@
-"""What a subcommand says of itself, and how it tells what it found."""
+"""The declaration of a subcommand, and the functions that print its results."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from ..settings import Settings, setting
 
 @dataclass(frozen=True)
 class Output:
-    """How a command tells what it found."""
+    """The output format of a command."""
 
     json: bool = setting(False, "JSON, one value on each line, for scripts", env="STREAMDEX_JSON")
 
 
 @dataclass(frozen=True)
 class Command:
-    """What a command does and returns as exit code, and what help says of it.
+    """A subcommand: the function that runs it and its help text.
 
-    `operands` are the names of its words: one that ends in S takes several, one that ends in ? may be left out.
-    `options` gives the classes that declare options for it alone; `example` is what stands behind its name.
+    `run` returns the exit code. `operands` names the positional arguments; one that ends in S takes several
+    values, one that ends in ? is optional. `options` returns the classes that declare this command's own options.
+    `example` is the arguments that help shows after the command's name.
     """
 
     run: Callable[[Chosen], int]
@@ -33,13 +34,13 @@ class Command:
     options: Callable[[], Sequence[type]] = tuple
 
 
-def tell(chosen: Chosen, value: Mapping[str, Any], words: str) -> None:
-    """Prints what was found: the value with --json, else the words."""
+def print_result(chosen: Chosen, value: Mapping[str, Any], words: str) -> None:
+    """Print one result: `value` as JSON with --json, otherwise the text `words`."""
     print(json.dumps(value) if chosen.configuration.build(Output).json else words)
 
 
 def quietly(chosen: Chosen) -> Settings:
-    """The settings with warnings alone logged, unless somebody has set a level: progress is shown instead."""
+    """Return the settings with log level WARNING unless one is set: progress is shown instead."""
     shown = {row.name: row.origin for row in chosen.configuration.shown()}
     return chosen.settings if shown["log_level"] != "default" else replace(chosen.settings, log_level="WARNING")
 

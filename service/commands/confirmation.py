@@ -1,4 +1,4 @@
-"""The question that a command asks before it deletes something."""
+"""The confirmation before a command deletes something."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from ..settings import setting
 
 @dataclass(frozen=True)
 class Consent:
-    """The operator's answer, given on the command line."""
+    """The operator's consent, given with --yes or typed on the terminal."""
 
     yes: bool = setting(
         False, "delete without a question; needed where no terminal can answer", env="STREAMDEX_YES"
     )
 
     def given(self, deletes: str, answer: str = "yes") -> bool:
-        """True if the operator agrees that `deletes` (the things and their number, in words) are deleted.
+        """True if the operator agrees to delete `deletes`, a text that names things and numbers.
 
-        On a terminal the operator has to type `answer`. Raises SettingsError where there is no terminal.
+        Without --yes, the operator must type `answer`. Raises SettingsError if standard input is not a terminal.
         """
         if self.yes:
             return True

@@ -1,4 +1,4 @@
-"""The documents that indices hold, many at once."""
+"""Read stored documents from indices in batches."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from ..sinks.opensearch.bulk_responses import reason_of, type_of
 from .inspection import words_of_search
 
 AT_ONCE: Final = 500
-"""Documents that are asked for in one request."""
+"""Documents in one request."""
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A document as the index has it; `source` is None where there is none, `version` where it has none."""
+    """A document in an index. `source` is None if the document does not exist, `version` if it has no version."""
 
     version: int | None = None
     source: Mapping[str, Any] | None = None
 
 
 def stored(context: Context, places: Sequence[tuple[str, str]], missing: bool = False) -> list[Stored]:
-    """The documents at (index, id), as they are now.
+    """Return the stored document of each (index, id) in `places`, in the same order.
 
-    Raises Halt for an index that cannot be read, also for one that is missing unless `missing` says that it holds
-    nothing then; and Unreachable.
+    With `missing`, a missing index counts as empty. Raises Halt if an index cannot be read or, without `missing`,
+    does not exist. Raises Unreachable if the search server does not answer.
     """
     found: list[Stored] = []
     for begin in range(0, len(places), AT_ONCE):
@@ -39,7 +39,7 @@ def stored(context: Context, places: Sequence[tuple[str, str]], missing: bool = 
 
 
 def _read(context: Context, page: Sequence[Mapping[str, str]]) -> Sequence[Any]:
-    """Return the answer for each document. Raises Halt and Unreachable."""
+    """Return the answer for each document. Raises Halt, Unreachable and UnexpectedAnswer."""
     from opensearchpy.exceptions import TransportError
 
     try:

@@ -1,4 +1,4 @@
-"""One record looked at closely: what its route asks for today, what the index holds, and how these differ."""
+"""Compare a route's writes for one record with the documents in the index."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from ..routing import BoundRoute, Index
 from ..sinks.opensearch.bulk_responses import reason_of
 
 ABSENT: Final = object()
-"""The value of what is not there."""
+"""The marker for a missing value. None is a value: null in JSON."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What a route asks for; without writes, `problem` says why it cannot, or that it does not."""
+    """The writes of a route for one record. If there are none, `problem` may say why."""
 
     writes: Sequence[Write] = ()
     problem: str = ""
@@ -33,8 +33,10 @@ class Asked:
 
 @dataclass(frozen=True)
 class Held:
-    """What an index holds of a document now, with its version; `document` is None where it holds none. `problem`
-    is why nobody knows."""
+    """A document in an index with its version; `document` is None if it does not exist.
+
+    `problem` says why it could not be read, "" if it could.
+    """
 
     index: str
     id: str
@@ -45,7 +47,7 @@ class Held:
 
 @dataclass(frozen=True)
 class Difference:
-    """A value that is not the same; ABSENT where there is none."""
+    """One value that differs between two documents; ABSENT on the side that lacks it."""
 
     path: str
     wanted: Any
@@ -53,7 +55,7 @@ class Difference:
 
 
 def ask(bound: BoundRoute, record: Change, context: Context) -> Asked:
-    """What a route asks for a record as the route is now. Nothing is written; raises nothing."""
+    """Return the writes of a route for a record, without executing them. An exception becomes `problem`."""
     if record.event not in bound.implemented:
         return Asked(problem=f"{bound.name} has no method for {record.event}")
     try:
@@ -63,10 +65,10 @@ def ask(bound: BoundRoute, record: Change, context: Context) -> Asked:
 
 
 def look_up(context: Context, index: str, id: str) -> Held:
-    """Return what an index holds, read in real time; raises nothing."""
+    """Read a document in real time (before a refresh makes it searchable). An exception becomes `problem`."""
     try:
         found = part(context.search.get(index=index, id=id, realtime=True, ignore=[404]), dict)
-        if "error" in found:  # a 404 of the index itself
+        if "error" in found:  # the 404 is for the index, not for the document
             return Held(index, id, problem=f"there is no index {index}")
         source = part(found, dict, "_source") if "_source" in found else None
     except Exception as error:
@@ -75,7 +77,7 @@ def look_up(context: Context, index: str, id: str) -> Held:
 
 
 def document_of(write: Write) -> Any:
-    """The document as the index would be given it; None for a delete. Raises ValueError for what is no JSON."""
+    """Return the document as it is sent to the index; None for a delete. Raises ValueError if it is not JSON."""
     if not isinstance(write.action, Index):
         return None
     try:
@@ -85,7 +87,7 @@ def document_of(write: Write) -> Any:
 
 
 def differences(wanted: Any, held: Any, path: str = "") -> Iterator[Difference]:
-    """Where two documents differ, by path."""
+    """Yield the differences between two documents, each with its dotted path."""
     if isinstance(wanted, Mapping) and isinstance(held, Mapping):
         for name in dict.fromkeys([*wanted, *held]):
             inner = f"{path}.{name}" if path else str(name)
@@ -95,7 +97,7 @@ def differences(wanted: Any, held: Any, path: str = "") -> Iterator[Difference]:
 
 
 def _alike(one: Any, other: Any) -> bool:
-    """Whether two values are the same JSON: in Python True is 1."""
+    """True if two values are the same JSON. Needed because True == 1 in Python."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         return one.keys() == other.keys() and all(_alike(value, other[name]) for name, value in one.items())
     if isinstance(one, list) and isinstance(other, list):
@@ -104,20 +106,20 @@ def _alike(one: Any, other: Any) -> bool:
 
 
 def words_of_search(error: Any) -> str:
-    """What went wrong, from what opensearch-py raised, in words."""
+    """Return an error of opensearch-py as a text for the operator."""
     status = getattr(error, "status_code", None)
     if isinstance(status, int):
         said = error.info.get("error", error.info) if isinstance(error.info, Mapping) else error.info
         causes = said.get("root_cause") if isinstance(said, Mapping) else None
         cause = causes[0] if isinstance(causes, list) and causes else said
         return f"the search server answered {status}: {reason_of(cause)}"
-    if status is not None:  # a connection error's is the text N/A or TIMEOUT
+    if status is not None:  # for a connection error it is the text "N/A" or "TIMEOUT"
         return f"the search server does not answer: {error.error}"
     return words_of(error, "the search server")
 
 
 def words_of(error: Exception, doing: str) -> str:
-    """What went wrong, in words."""
+    """Return an error as a text for the operator; `doing` names the operation that failed."""
     try:
         return result_of(error, doing).reason
     except StreamdexError as halt:

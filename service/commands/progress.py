@@ -1,4 +1,4 @@
-"""How far a long command is: a bar on a terminal, plain lines elsewhere; both on standard error."""
+"""Progress of a long command on standard error: a bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ EVERY: Final = 10.0
 def progress(
     what: str, unit: str, total: int | None = None, silent: bool = False
 ) -> Iterator[Callable[[int], None]]:
-    """Gives a function that is told how many more are done; several threads may call it.
+    """Show progress; yields a thread-safe function that adds to the count.
 
-    `unit` is what is counted, in the plural; `total` how many there are, as far as that is known. Nothing is shown
-    where it is `silent`.
+    `what` names the work, `unit` the things that are counted (plural). `total` is their number, None if it is not
+    known. With `silent`, nothing is shown.
     """
     if silent:
         yield lambda more: None
@@ -35,7 +35,7 @@ def progress(
 
 
 class Lines:
-    """Progress in lines, one every ten seconds and one at the end."""
+    """Progress as lines of text: one every ten seconds, and one at the end."""
 
     def __init__(
         self,
@@ -50,14 +50,14 @@ class Lines:
         self._clock = clock
         self._lock = Lock()
         self._done = 0
-        self._began = self._told = clock()
+        self._began = self._reported_at = clock()
 
     def advance(self, more: int) -> None:
         with self._lock:
             self._done += more
             now = self._clock()
-            if now - self._told >= EVERY:
-                self._told = now
+            if now - self._reported_at >= EVERY:
+                self._reported_at = now
                 self._write(self._line(now))
 
     def end(self) -> None:
@@ -73,7 +73,7 @@ class Lines:
 
 
 def _bar() -> Any:
-    """A bar of rich; None where that is not installed (pip install streamdex[operations])."""
+    """Return a progress bar of rich; None if rich is not installed (pip install streamdex[operations])."""
     try:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn

@@ -1,11 +1,11 @@
-"""`settings`: every setting as it is."""
+"""`settings`: list every setting with its current value."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from ..bootstrap.selection import Chosen
-from .command import Command, Output, tell
+from .command import Command, Output, print_result
 
 
 def show_settings(chosen: Chosen) -> int:
@@ -15,7 +15,7 @@ def show_settings(chosen: Chosen) -> int:
     origin_width = max(len(row.origin) for row in rows)
     for row in rows:
         line = f"{row.name:{name_width}}  {row.value:{value_width}}  {row.origin:{origin_width}}  {row.variable}"
-        tell(chosen, vars(row), line)
+        print_result(chosen, vars(row), line)
     return 0
 
 

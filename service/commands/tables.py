@@ -1,4 +1,4 @@
-"""Operations on whole tables: what they are about, and what they ask of the service."""
+"""For commands on whole tables: the selection of tables and routes, and what they need from the service."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..sources.route_tables import tables_of
 
 
 class Service(Protocol):
-    """The service as operations know it."""
+    """The parts of the service that these commands use."""
 
     settings: Settings
     context: Context
@@ -24,30 +24,30 @@ class Service(Protocol):
 
     @property
     def letters(self) -> LetterStore:
-        """Where what can never succeed is kept."""
+        """The dead-letter store."""
         ...
 
     def into(self, index: str, other: str, letters: LetterStore) -> Service:
-        """The same with another index in place of one, and what is refused kept elsewhere."""
+        """Return this service with `other` in place of `index`, and with `letters` as its dead-letter store."""
         ...
 
     def loader_of(self, routes: Sequence[BoundRoute], hints: bool = False) -> Dispatcher:
-        """What dispatches to some of the routes; with `hints` each record is only a hint."""
+        """Return a dispatcher for these routes; with `hints`, it re-reads the current state of each record."""
         ...
 
 
 @dataclass(frozen=True)
 class Which:
-    """Which items an operation on whole tables is about; all of them without any of these."""
+    """The selection of tables and routes. Without an option, all of them are selected."""
 
     table: str = setting("", "only this table (its name in routes, or as it exists)", env="STREAMDEX_TABLE")
     route: str = setting("", "only this route (module:Class)", env="STREAMDEX_ROUTE")
 
 
 def chosen(service: Service, which: Which) -> Mapping[str, Sequence[BoundRoute]]:
-    """The tables as they exist, each with its routes that make documents.
+    """Return the selected tables by their actual names, each with the routes that make documents from its items.
 
-    Raises SettingsError where there are none, Halt and Unreachable.
+    Raises SettingsError if no route matches the selection; Halt or Unreachable if the tables cannot be listed.
     """
     names = service.router.names
     filling = [bound for bound in service.router.bound if fills_index(bound)]
@@ -64,5 +64,5 @@ def chosen(service: Service, which: Which) -> Mapping[str, Sequence[BoundRoute]]
 
 
 def fills_index(bound: BoundRoute) -> bool:
-    """Whether a route makes documents of a table's items."""
+    """True if a route makes documents from the items of a table."""
     return isinstance(bound.route, TableRoute) and bool(bound.index) and INSERT in bound.implemented

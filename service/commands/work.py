@@ -1,4 +1,4 @@
-"""Works a source off: several threads, until it has no more."""
+"""Process a source in several threads until it has no more batches."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from ..pipeline import Batch, Report, Source
 
 
 def work_off(source: Source, work: Callable[[Batch], Report], stopping: Event) -> None:
-    """Does the work on each batch that a source gives, in as many threads as it has workers, and settles it.
+    """Process each batch with `work` and settle it, in `source.workers` threads.
 
-    What fails in one thread stops them all after their batch in hand, and is raised.
+    An exception in one thread sets `stopping`. The other threads finish their current batch, then the exception is
+    raised. `stopping` is always set when this returns.
     """
     errors: list[BaseException] = []
 
@@ -29,7 +30,7 @@ def work_off(source: Source, work: Callable[[Batch], Report], stopping: Event) -
     try:
         for thread in threads:
             while thread.is_alive():
-                thread.join(0.5)  # in steps, so that an interrupt is noticed on every platform
+                thread.join(0.5)  # a timeout, because not every platform interrupts an endless join
     finally:
         stopping.set()
     for thread in threads:

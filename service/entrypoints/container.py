@@ -79,12 +79,12 @@ def _finish(workers: Sequence[Worker], timeout: float) -> int:
         if worker.is_alive() and worker.busy_for():
             logger.warning("abandoned the batch in hand: it comes again", extra={"source": worker.name})
         if worker.error is not None:
-            code = code or _tell(worker.name, worker.error)
+            code = code or _log_failure(worker.name, worker.error)
     logger.info("stopped")
     return code
 
 
-def _tell(source: str, error: BaseException) -> int:
+def _log_failure(source: str, error: BaseException) -> int:
     if isinstance(error, StreamdexError):
         logger.error("stopped reading", extra={"source": source, "reason": str(error)})
         return error.exit_code

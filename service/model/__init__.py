@@ -10,10 +10,10 @@ from .table_record import Item, TableRecord
 from .undecodable import Undecodable
 
 Change: TypeAlias = TableRecord | ObjectRecord
-"""A record that could be read."""
+"""A decoded record."""
 
 Record: TypeAlias = TableRecord | ObjectRecord | Undecodable
-"""Whatever a source delivers: each gets exactly one outcome."""
+"""Any record of a source, decoded or not. Each one gets exactly one outcome."""
 
 __all__ = [
     "CREATED",

@@ -1,4 +1,4 @@
-"""What a route asks for. Target, id and version come from the route's declaration and the record."""
+"""The actions that a route returns. Target, id and version come from the route's declaration and the record."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ Row: TypeAlias = Sequence[Any]
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """Make this the document of the record's item or object, in the route's `index`."""
+    """Write the document of the record's item or object to the route's `index`."""
 
     document: Document
 
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Remove the document of the record's item or object from the route's `index`."""
+    """Delete the document of the record's item or object from the route's `index`."""
 
 
 @dataclass(frozen=True, slots=True)
 class PutItem:
-    """Make this the whole item, in the table of the route's `writes`."""
+    """Replace the whole item in the table of the route's `writes`."""
 
     item: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateItem:
-    """Set these attributes, the key's among them, and leave what other programs put beside them.
+    """Set these attributes and keep all others. `item` includes the key attributes.
 
-    An item that does not exist is created only with `create`: else a late record would bring a deleted one back.
+    A missing item is created only if `create` is True. Otherwise a late record could restore a deleted item.
     """
 
     item: Mapping[str, Any]
@@ -42,25 +42,25 @@ class UpdateItem:
 
 @dataclass(frozen=True, slots=True)
 class DeleteItem:
-    """Remove the item with this key from the table of the route's `writes`."""
+    """Delete the item with this key from the table of the route's `writes`."""
 
     key: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """What stands in the place of a row that cannot be read, and why."""
+    """A row that cannot be read, with the reason."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class InsertRows:
-    """Add rows to the SQL database of the route's `writes`: all of them, or none.
+    """Insert rows into the SQL database of the route's `writes`: all of them or none.
 
-    `statement` has a `%s` for each column of a row, whatever the database is; `%%` is a percent sign. `rows` are
-    read one by one while they are written, and may be many. A bad one refuses all of them; with `keep_bad` the
-    others are added, and those that are bad are told in the record's dead letter.
+    `statement` has one `%s` per column for every database; `%%` is a percent sign. `rows` are read one at a time
+    while they are written, so they need not fit in memory. One bad row rejects all rows. If `keep_bad` is True,
+    the good rows are inserted and the record's dead letter lists the bad rows.
     """
 
     statement: str

@@ -1,4 +1,4 @@
-"""A backfill task, as a message of the task queue: what one worker reads, and how far it was read."""
+"""A backfill task: a task queue message with the data that one worker reads and its progress."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from .undecodable import Refused
 
 FORMAT: Final = 1
 MARK: Final = "streamdex-task"
-"""The member that holds a task's format number."""
+"""The key of a task's format number."""
 
 OLD_MARK: Final = "streamdex-part"
-"""The tag of earlier releases."""
+"""The key that earlier releases used."""
 
 ONLY_ITS_QUEUE: Final = (
     "backfill tasks are accepted only from the queue that STREAMDEX_TASK_QUEUE names. If an operator sent it here,"
@@ -30,11 +30,16 @@ def is_task(payload: Mapping[str, Any]) -> bool:
 
 @dataclass(frozen=True)
 class BackfillTask:
-    """A part of a table or an export, from `after` on, and its routes. Check every member: anybody can write one.
+    """A partition of a table or an export, and its routes. Reading continues after the position `after`.
 
-    `table` is the existing name. A task is either `segment` of `segments` of a scan with at most `units` read
-    capacity units a second (0: no limit), or the data file `file` of an export of the table with the ARN `export`,
-    made at `time` (Unix seconds). `into` is an index that is filled in place of `index`, "" for none.
+    Validate every field: anyone who may send to the queue can write a task.
+
+    `table` is the table's actual name in DynamoDB. A task is one of:
+
+    - `segment` of `segments` of a scan, with at most `units` read capacity units per second (0: no limit)
+    - the data file `file` of the export with the ARN `export`, taken at `time` (Unix seconds)
+
+    `into` is the index to fill instead of `index`, or "".
     """
 
     table: str
@@ -51,7 +56,7 @@ class BackfillTask:
 
     @classmethod
     def read(cls, payload: Mapping[str, Any]) -> Self:
-        """Return the task that a message holds, unchecked. Raises DecodeError for another format."""
+        """Return the unvalidated task. Raises DecodeError for an unknown format or without table and routes."""
         written = payload.get(MARK, payload.get(OLD_MARK))
         if type(written) is not int or written != FORMAT:
             raise DecodeError(f"a backfill task of another format: this release knows format {FORMAT}")
@@ -69,12 +74,14 @@ class BackfillTask:
 
 @dataclass(frozen=True, slots=True)
 class TaskRecord(Refused):
-    """A backfill task among records. `queue` is the task queue that delivered it, "" for any other way: then it is
-    not worked on, and becomes a dead letter."""
+    """A backfill task in a batch of records.
+
+    `queue` is the task queue that delivered it. A task from any other source ("") becomes a dead letter.
+    """
 
     queue: str = ""
 
     @property
     def task(self) -> BackfillTask:
-        """Raises DecodeError."""
+        """The decoded task. Raises DecodeError."""
         return BackfillTask.read(self.raw)

@@ -1,7 +1,7 @@
-"""boto3's deserializer, faster, and right where it is not.
+"""A faster TypeDeserializer that also reads values on which boto3's fails.
 
-boto3's own raises `Rounded` on numbers with more than 38 digits of which the last are zeros, and takes base64 text
-for an error. Importing this module imports all of boto3: what only wants to read values takes `typed`.
+boto3's deserializer raises `Rounded` on numbers with more than 38 digits that end in zeros, and rejects base64
+text. This module imports all of boto3. To read values only, use `dynamodb_json`.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from .dynamodb_json import read_item, read_value
 
 
 class Deserializer(TypeDeserializer):  # type: ignore[misc]  # boto3 has no types
-    """Stands in wherever a TypeDeserializer is wanted."""
+    """A TypeDeserializer for code that requires that class."""
 
     def deserialize(self, value: Any) -> Any:
-        """One typed value: `deserialize({"N": "1"})` is 1. Raises DecodeError."""
+        """Return the Python value of one typed value: {"N": "1"} is 1. Raises DecodeError."""
         return read_value(value)
 
     def item(self, image: Any) -> dict[str, Any]:
-        """A whole item. Raises DecodeError with the path of the attribute that cannot be read."""
+        """Return a whole item as Python values. Raises DecodeError with the path of the invalid attribute."""
         return read_item(image)

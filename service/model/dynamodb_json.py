@@ -1,16 +1,16 @@
-"""DynamoDB's typed JSON to Python values.
+"""Convert DynamoDB's typed JSON to Python values.
 
 | DynamoDB   | Python                                                                       |
 |------------|------------------------------------------------------------------------------|
 | S          | str                                                                          |
-| N          | int; float where a double written back is the same number; else Decimal      |
-| B          | bytes, from bytes (boto3) and from base64 text (a Lambda event) alike        |
+| N          | int; float if a double holds it without loss; otherwise Decimal              |
+| B          | bytes, from bytes (boto3) or base64 text (Lambda event)                      |
 | SS, NS, BS | sorted list                                                                  |
 | M, L       | dict, list                                                                   |
 | BOOL, NULL | bool, None                                                                   |
 
-Each value of each record comes through here: most are text, so that is read where it stands, and every other type
-by one look at its tag.
+This code runs for every value of every record. Strings, the most frequent type, are read inline; other types need
+one dictionary lookup.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from typing import Any, Final
 
 from ..errors import DecodeError
 
-# DynamoDB numbers reach from 1E-130 to 9.99…E+125 ("Supported data types", Developer Guide).
+# DynamoDB numbers range from 1E-130 to 9.99…E+125 ("Supported data types", Developer Guide).
 LARGEST_EXPONENT: Final = 126
-SMALLEST_EXPONENT: Final = -170  # 1E-130 with 38 significant digits, and some
+SMALLEST_EXPONENT: Final = -170  # 1E-130 with 38 significant digits, plus a margin
 
 SHORT: Final = 15
-"""Characters of a number that a double certainly holds: any 15 significant digits come back when it is written."""
+"""Maximum characters of a number that a double holds without loss: 15 significant digits survive a round trip."""
 
 PLAIN: Final = (1e-100, 1e15)
-"""Between these a double that is whole is the same integer, and no text is out of DynamoDB's bounds."""
+"""Between these bounds a whole double equals the integer, and every number is within DynamoDB's range."""
 
 
 def read_item(image: Any) -> dict[str, Any]:
-    """A whole item. Raises DecodeError with the path of the attribute that cannot be read."""
+    """Return a whole item as Python values. Raises DecodeError with the path of the invalid attribute."""
     try:
         return _map(image)
     except RecursionError:
@@ -43,7 +43,7 @@ def read_item(image: Any) -> dict[str, Any]:
 
 
 def read_value(typed: Any) -> Any:
-    """One typed value: {"N": "1"} is 1. Raises DecodeError."""
+    """Return the Python value of one typed value: {"N": "1"} is 1. Raises DecodeError."""
     try:
         return _value(typed)
     except RecursionError:
@@ -88,7 +88,7 @@ def _each(value: Any, read: Callable[[Any], Any]) -> list[Any]:
 
 
 def _list(value: Any) -> list[Any]:
-    """As _map: not by way of _each, for lists hold most of what large items hold."""
+    """Inline strings as _map does, instead of calling _each: large items hold most of their values in lists."""
     if type(value) is not list and not isinstance(value, tuple | list | set | frozenset):
         raise DecodeError(f": {shorten(value)} is not a list of values")
     found: list[Any] = []
@@ -123,7 +123,7 @@ def _text(value: Any) -> str:
 
 
 def _number(value: Any) -> int | float | Decimal:
-    """The number that a text says: int, float where a double is exactly that when written, else Decimal."""
+    """Convert a number: int, float if a double holds it without loss, otherwise Decimal."""
     if type(value) is not str:
         raise DecodeError(f": {shorten(value)} is not the text of a number (N)")
     if len(value) > SHORT:
@@ -140,7 +140,7 @@ def _number(value: Any) -> int | float | Decimal:
 
 
 def to_number(text: str) -> int | float | Decimal:
-    """The same for a text of any length, by way of its exact value. Raises DecodeError."""
+    """Convert a number of any length through its exact decimal value. Raises DecodeError."""
     if text.isascii() and (text.isdigit() or (text[:1] == "-" and text[1:].isdigit())) and len(text) < 200:
         return int(text)
     try:
@@ -203,7 +203,7 @@ def _untyped(value: Any) -> DecodeError:
 
 
 def shorten(value: Any) -> str:
-    """A value's kind and size, never its content: messages go to logs."""
+    """Describe a value by type and size, never by content: the text goes to logs."""
     if isinstance(value, str):
         return f"a text of {len(value)} characters"
     return f"a value of type {type(value).__name__}"

@@ -1,4 +1,4 @@
-"""The names of events, as AWS, its emulators and other object stores with the API of S3 write them.
+"""Event names of AWS, its emulators and other S3-compatible object stores.
 
 Sources: "Event notification types and destinations" and "Using EventBridge" in the S3 User Guide; "GetRecords"
 in the DynamoDB Streams API Reference; "S3 Bucket Notifications Compatibility" (Ceph); "Bucket Notifications"
@@ -33,14 +33,14 @@ OBJECT_FAMILIES: Final = frozenset(
         "Replication",
     }
 )
-"""The event families of a bucket. Only the first two have a method in a route; a route can ignore the others."""
+"""The event families of a bucket. Routes have methods for CREATED and DELETED; they can ignore others."""
 
 _FAMILY_OF: Final = {
     "objectcreated": CREATED,
     "objectremoved": DELETED,
     "objectdeleted": DELETED,
     "lifecycleexpiration": DELETED,
-    # EventBridge has a detail type of its own for each event.
+    # EventBridge has a separate detail type for each event.
     "objecttagsadded": "ObjectTagging",
     "objecttagsdeleted": "ObjectTagging",
     "objectaclupdated": "ObjectAcl",
@@ -62,10 +62,10 @@ _FAMILY_OF: Final = {
 
 @lru_cache(maxsize=256)
 def object_event(name: str) -> str:
-    """Return `CREATED`, `DELETED`, or the family of any other event of a bucket, such as `ObjectTagging`.
+    """Return `CREATED`, `DELETED`, or the family of any other bucket event, such as `ObjectTagging`.
 
-    Understands `ObjectCreated:Put`, `s3:ObjectRemoved:DeleteMarkerCreated`, `ObjectDeleted`,
-    `LifecycleExpiration:Delete`, and the detail types of EventBridge, such as `Object Tags Added`.
+    Accepts `ObjectCreated:Put`, `s3:ObjectRemoved:DeleteMarkerCreated`, `ObjectDeleted`,
+    `LifecycleExpiration:Delete`, and EventBridge detail types such as `Object Tags Added`.
     """
     family, _, action = name.removeprefix("s3:").replace(" ", "").partition(":")
     first = action.partition(":")[0]

@@ -16,17 +16,20 @@ from .versions import UNORDERED, normal_sequencer, object_version, sequencer_tim
 CEPH: Final = "ceph:s3"
 MINIO: Final = "minio:s3"
 OTHER_STORES: Final = (CEPH, MINIO)
-"""The `eventSource` of stores whose sequencer has no order to rely on, so that each of their objects is re-read.
+"""The `eventSource` of stores whose sequencer does not order events. Their objects are always re-read.
 
-MinIO writes the object's modification time, which a deletion can share with the creation before it. Ceph writes
-the time of the gateway, byte by byte as its memory holds it (`rgw_notify.cc`): such text has no order at all.
+MinIO's sequencer is the object's modification time. A deletion can have the same time as the creation before it.
+Ceph's sequencer is the gateway's time in the byte order of its memory (`rgw_notify.cc`), which does not sort.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One content of an object: its version in a bucket with versions, its ETag, its size in bytes, and the Unix
-    time of its last change. "" or None stand for what is not known."""
+    """One content of an object.
+
+    `version_id` is its version in a versioned bucket, `size` is in bytes, `modified` is the time of its last
+    change in Unix seconds. Unknown values are "" or None.
+    """
 
     version_id: str = ""
     etag: str = ""
@@ -34,18 +37,19 @@ class Revision:
     modified: float | None = None
 
     def __str__(self) -> str:
-        """The name of the content. What was put while versions were suspended is `null`, again and again."""
+        """Return the version id, or the ETag if it is missing or `null` (not unique: versioning is suspended)."""
         return self.etag if self.version_id in ("", "null") else self.version_id
 
 
 class ObjectRecord:
-    """A creation or a deletion in a bucket, whichever way S3 told of it.
+    """An event of one object, in any notification format.
 
-    `event` is CREATED, DELETED, or the family of any other event. `key` is the object's key as S3 has it, no
-    longer url-encoded. `size` (bytes), `etag`, `version_id` and `sequencer` are None or "" where the
-    notification leaves them out. `sequencer` is also "" for a store other than S3: only AWS defines its order.
-    `created` is the time of the event in Unix seconds. `identifier` is what the
-    source calls the record when it has to come again; `raw` is the record as it came.
+    - `event` is CREATED, DELETED, or the family of any other event.
+    - `key` is the object's key, URL-decoded.
+    - `size` (bytes), `etag`, `version_id` and `sequencer` are None or "" if the notification omits them.
+      `sequencer` is also "" for MinIO and Ceph: only AWS defines its order.
+    - `created` is the time of the event in Unix seconds.
+    - `identifier` is the source's id of the record, used to request redelivery. `raw` is the record as received.
     """
 
     __slots__ = (
@@ -92,16 +96,16 @@ class ObjectRecord:
 
     @property
     def ordered(self) -> bool:
-        """S3 promises no order ("Event ordering and duplicate events", S3 User Guide)."""
+        """Always False: S3 does not guarantee order ("Event ordering and duplicate events", S3 User Guide)."""
         return False
 
     @property
     def revision(self) -> Revision:
-        """The content that the record is about."""
+        """The content of the object that the record names."""
         return Revision(self.version_id, self.etag, self.size, self.created)
 
     def as_now(self, event: str, version: int, revision: Revision) -> ObjectRecord:
-        """Return the record with another event, version and content. It keeps its time if `modified` is None."""
+        """Return a copy with this event, version and content. It keeps its time if `modified` is None."""
         found = copy(self)
         found.event, found.version = event, version
         found.version_id, found.etag, found.size = revision.version_id, revision.etag, revision.size
@@ -109,9 +113,10 @@ class ObjectRecord:
         return found
 
     def drop_times_after(self, latest: float) -> bool:
-        """Take time, sequencer and version from a record where they are after `latest` (Unix seconds).
+        """Clear the time, and the sequencer with the version, if they are after `latest` (Unix seconds).
 
-        Return True if any was taken. A record without a time counts as old, one without a sequencer as unordered.
+        Return True if anything was cleared. A record without a time counts as old, and a record without a
+        sequencer as unordered.
         """
         dropped = False
         if self.created is not None and self.created > latest:
@@ -122,7 +127,7 @@ class ObjectRecord:
 
     @property
     def subject(self) -> tuple[str, str]:
-        """What changed: the same for two records of one object."""
+        """The bucket and key: equal for all records of one object."""
         return self.bucket, self.key
 
     def __repr__(self) -> str:
@@ -130,10 +135,10 @@ class ObjectRecord:
 
 
 def from_notification(raw: Mapping[str, Any], identifier: str = "") -> ObjectRecord:
-    """Read an entry of `Records` in the notification of S3, MinIO or Ceph. Only Ceph does not url-encode the key.
+    """Return the record of one entry of `Records` in an S3, MinIO or Ceph notification.
 
-    Raises:
-        DecodeError: the entry lacks a part, or its key is not encoded as it should be.
+    Only Ceph does not URL-encode the key. Raises DecodeError if a member is missing or the key's encoding is
+    invalid.
     """
     try:
         name, detail = raw["eventName"], raw["s3"]
@@ -147,7 +152,7 @@ def from_notification(raw: Mapping[str, Any], identifier: str = "") -> ObjectRec
 
 
 def from_eventbridge(raw: Mapping[str, Any], identifier: str = "") -> ObjectRecord:
-    """An S3 event as EventBridge delivers it; AWS leaves its key unencoded. Raises DecodeError."""
+    """Return the record of an S3 event from EventBridge, whose key is not URL-encoded. Raises DecodeError."""
     try:
         name, detail = raw["detail-type"], raw["detail"]
         bucket, entry = detail["bucket"]["name"], detail["object"]
@@ -158,7 +163,7 @@ def from_eventbridge(raw: Mapping[str, Any], identifier: str = "") -> ObjectReco
 
 
 def from_pointer(raw: Mapping[str, Any], identifier: str = "") -> ObjectRecord:
-    """The simplified message `{"bucket": …, "key": …}`: this object is there, work on it."""
+    """Return a CREATED record for the simplified message `{"bucket": …, "key": …}`. Raises DecodeError."""
     return _object(raw, CREATED, raw["bucket"], raw["key"], {}, identifier)
 
 
@@ -174,7 +179,7 @@ def _object(
 
 
 def to_unix(time: Any) -> float | None:
-    """Unix seconds of a time such as 2026-11-22T00:00:00.000Z; None for what is none."""
+    """Return a time such as 2026-11-22T00:00:00.000Z in Unix seconds, or None if it is invalid."""
     try:
         return datetime.fromisoformat(time).timestamp()
     except (OverflowError, TypeError, ValueError):

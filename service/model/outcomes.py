@@ -1,4 +1,4 @@
-"""How a record ends. Each record of a batch ends as exactly one of these."""
+"""Outcomes, results and reports. Each record of a batch has exactly one outcome."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from typing import Final
 
 
 class Outcome(IntEnum):
-    """Of several routes or actions of one record, the first of these that any of them has."""
+    """The outcome of a record. With several routes or actions, the lowest of their outcomes counts."""
 
     RETRY = 1
-    """May succeed later: it is delivered again."""
+    """May succeed later. The source redelivers the record."""
     BLOCKED = 2
-    """Behind a RETRY of the same item or object on the same route: it is delivered again."""
+    """Waits for a RETRY of the same item or object on the same route. The source redelivers the record."""
     REJECTED = 3
-    """Can never succeed: done, once its dead letter is stored."""
+    """Can never succeed. Acknowledged once its dead letter is stored."""
     APPLIED = 4
-    """Written, or already as it should be: done."""
+    """Written, or already up to date. Acknowledged."""
     STALE = 5
-    """Something newer is there: done."""
+    """The target has a newer version. Acknowledged."""
     SKIPPED = 6
-    """No route, ignored, or nothing to write: done, and counted."""
+    """No route, ignored, or nothing to write. Acknowledged and counted."""
 
     @property
     def done(self) -> bool:
-        """Whether the source may forget the record."""
+        """True if the record can be acknowledged."""
         return self > Outcome.BLOCKED
 
 
 SUCCEEDED: Final = (Outcome.APPLIED, Outcome.STALE)
-"""The outcomes of a write that its target took."""
+"""The outcomes of a write that its target accepted."""
 
 
 class Lasting(Enum):
-    """The consequence of a RETRY in every try of a delivery."""
+    """The consequence of a RETRY that remains after every try of a delivery."""
 
     REJECT = "a dead letter"
     HALT = "a halt, unless other writes succeed"
@@ -44,37 +44,40 @@ class Lasting(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """An outcome with its reason in words and, where a server gave one, its HTTP status.
+    """An outcome with its reason and, if a server returned one, its HTTP status.
 
-    The reason may quote an item: it is for the dead letter. `told` is what logs say in its place, None where it
-    quotes nothing. `conflict` is the version that a document was found to have instead of an older one. `lasting`
-    says what becomes of a RETRY that lasts; without it the source delivers the record again. A failure is `shared`
-    if it is that of a request for several records, or of what all of them need: it blames none of them.
-    `created` is True if a record that came unordered made a document that the index did not have.
+    - `reason` is for the dead letter. It may quote an item.
+    - `log_text` replaces the reason in logs. It is None if the reason quotes no item.
+    - `conflict` is the stored version of the document that was in conflict with the write.
+    - `lasting` is the consequence of a RETRY in every try. If it is None, the source redelivers the record.
+    - `shared` is True if a request or a resource for several records failed, so that no record is to blame.
+    - `created` is True if an unordered record created a document that the index did not have.
     """
 
     outcome: Outcome
     reason: str = ""
     status: int | None = None
     conflict: int | None = None
-    told: str | None = None
+    log_text: str | None = None
     lasting: Lasting | None = None
     shared: bool = False
     created: bool = False
 
     @property
     def summary(self) -> str:
-        """The reason as logs have it: without the values of an item, its key among them."""
-        return self.reason if self.told is None else self.told
+        """The reason for logs, without values of the item (its key included)."""
+        return self.reason if self.log_text is None else self.log_text
 
     def given_up(self, why: str) -> Result:
-        """What becomes of it once it is no longer tried; `why` stands before its reason."""
-        reason, told = f"{why}: {self.reason}", f"{why}: {self.summary}"
-        return replace(self, outcome=Outcome.REJECTED, reason=reason, told=told, conflict=None, lasting=None)
+        """Return this result as REJECTED, with `why` in front of the reason."""
+        reason, log_text = f"{why}: {self.reason}", f"{why}: {self.summary}"
+        return replace(
+            self, outcome=Outcome.REJECTED, reason=reason, log_text=log_text, conflict=None, lasting=None
+        )
 
     @property
     def unrouted(self) -> bool:
-        """Whether there was no route for the record."""
+        """True if no route matched the record."""
         return self.outcome is Outcome.SKIPPED and self.reason.startswith(_NO_ROUTE)
 
 
@@ -87,7 +90,7 @@ SUPERSEDED: Final = Result(Outcome.STALE, "superseded in its batch")
 NOTHING_TO_WRITE: Final = Result(Outcome.SKIPPED, "nothing to write")
 UNSETTLED: Final = Result(Outcome.RETRY, "it changes faster than it can be read")
 PATIENCE: Final = 3
-"""Requests in a row that bring nothing, after which the rest of a batch waits for the next try."""
+"""Consecutive requests without a success after which the rest of a batch waits for the next try."""
 
 NOT_SENT: Final = Result(Outcome.RETRY, "not sent: the search server does not cope", shared=True)
 OUT_OF_TIME: Final = Result(Outcome.RETRY, "no time was left for it", shared=True)
@@ -95,12 +98,12 @@ BLOCKED: Final = Result(Outcome.BLOCKED, "behind a record of the same item that 
 
 
 def no_route(source: str) -> Result:
-    """The result of a record that no route matches; `source` names its table or bucket."""
+    """Return the result of a record that no route matches. `source` names its table or bucket."""
     return Result(Outcome.SKIPPED, _NO_ROUTE + source)
 
 
 def worst(results: Sequence[Result]) -> Result:
-    """The result that stands for several; NOTHING_TO_WRITE for none."""
+    """Return the result with the lowest outcome, or NOTHING_TO_WRITE if there are no results."""
     if len(results) == 1:
         return results[0]
     return min(results, key=lambda result: result.outcome, default=NOTHING_TO_WRITE)
@@ -114,10 +117,10 @@ class Report:
 
     @property
     def undone(self) -> list[int]:
-        """The positions of the records that the source must deliver again."""
+        """The positions of the records that the source must redeliver."""
         return [position for position, result in enumerate(self.results) if not result.outcome.done]
 
     def counts(self) -> dict[str, int]:
-        """How many records had each outcome, by its name in lower case."""
+        """Return the number of records by outcome name in lower case."""
         tally = Counter(result.outcome for result in self.results)
         return {outcome.name.lower(): tally[outcome] for outcome in Outcome if tally[outcome]}

@@ -1,4 +1,4 @@
-"""Python values to DynamoDB's typed JSON: boto3's serializer, and floats."""
+"""Convert Python values to DynamoDB's typed JSON: boto3's serializer with support for floats."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 
 def typed(item: Mapping[str, Any]) -> dict[str, Any]:
-    """An item as DynamoDB writes it: {"id": "a"} is {"id": {"S": "a"}}.
+    """Return an item as typed JSON: {"id": "a"} becomes {"id": {"S": "a"}}.
 
-    Floats become the numbers that they are written as. Raises TypeError for what DynamoDB has no type for.
+    A float becomes the decimal number of its shortest text. Raises TypeError if DynamoDB has no type for a value.
     """
     serialise = _serialise()
     return {name: serialise(_exact(value)) for name, value in item.items()}
@@ -19,14 +19,14 @@ def typed(item: Mapping[str, Any]) -> dict[str, Any]:
 
 @cache
 def _serialise() -> Any:
-    """Made when first used, for it imports boto3."""
+    """Create the serializer on first use, because it imports boto3."""
     from boto3.dynamodb.types import TypeSerializer
 
     return TypeSerializer().serialize
 
 
 def _exact(value: Any) -> Any:
-    """boto3 takes no float."""
+    """Replace floats, which boto3 rejects, by Decimal."""
     if isinstance(value, float):
         return Decimal(repr(value))
     if isinstance(value, Mapping):

@@ -18,13 +18,15 @@ _EXACT: Final = 2**53
 
 
 class TableRecord:
-    """A stream record, as boto3's `get_records` or a Lambda event has it.
+    """A stream record from boto3's `get_records` or from a Lambda event.
 
-    `event` is INSERT, MODIFY or REMOVE. `keys`, `new` and `old` are the item's key and its images as Python
-    values (an image that the stream's view leaves out is None), read when first asked for: each raises
-    DecodeError when a value cannot be read. `identifier` is what the source calls the record when
-    it has to come again; `raw` is the record as it came, never changed. `ordered` says whether it came in the
-    order of its stream, and not through a queue; `shard` is the one that it was read from, "" where nobody says.
+    - `event` is INSERT, MODIFY or REMOVE.
+    - `keys`, `new` and `old` are the item's key and images as Python values. An image that the stream view
+      omits is None. They are decoded on first use, and each raises DecodeError if a value is invalid.
+    - `identifier` is the source's id of the record, used to request redelivery.
+    - `raw` is the record as received. It is never changed.
+    - `ordered` is True if the record was delivered in stream order, and False if through a queue.
+    - `shard` is the shard that the record was read from, or "" if unknown.
     """
 
     __slots__ = (
@@ -45,9 +47,9 @@ class TableRecord:
     def __init__(
         self, raw: Mapping[str, Any], *, source: str = "", identifier: str | None = None, shard: str = ""
     ):
-        """Reads the frame of a record. `source` is the stream's ARN where the record does not say.
+        """Read a record without its images. `source` is the stream's ARN for a record that does not contain it.
 
-        Raises DecodeError for a record without event name, table or keys.
+        Raises DecodeError if the event name, the table or the keys are missing.
         """
         try:
             change = raw["dynamodb"]
@@ -73,30 +75,30 @@ class TableRecord:
 
     @property
     def sequence(self) -> int | None:
-        """The sequence number as a number; None where the record has none."""
+        """The sequence number as an integer, or None if the record has none."""
         return to_sequence(self.sequence_number)
 
     @property
     def ranked(self) -> bool:
-        """Whether its version alone orders it among the changes of its second."""
+        """True if the version alone orders this record among the changes of the same second."""
         return is_ranked(self.created, self.sequence)
 
     @property
     def subject(self) -> tuple[str, str]:
-        """What changed: the same for two records of one item."""
+        """The table and key: equal for all records of one item."""
         keys = self.typed_keys
         parts = []
         for name in keys if len(keys) == 1 else sorted(keys):
             typed = keys[name]
             text = typed.get("S") if type(typed) is dict else None
-            # Nearly all keys are text, and repr takes ten times as long.
+            # Nearly all keys are strings, and repr is ten times slower.
             parts.append(f"{len(text)}:{text}" if type(text) is str else repr(typed))
         return self.table, "".join(parts)
 
     @property
     def keys(self) -> Item:
         found = self._image("Keys")
-        assert found is not None  # __init__ saw that there are keys
+        assert found is not None  # __init__ checks that the keys exist
         return found
 
     @property
@@ -109,11 +111,11 @@ class TableRecord:
 
     @property
     def has_new(self) -> bool:
-        """Whether the record holds the item as it was after the change."""
+        """True if the record has a new image."""
         return self.raw["dynamodb"].get("NewImage") is not None
 
     def as_now(self, image: Mapping[str, Any] | None, version: int) -> TableRecord:
-        """The same record of the item as it is now: `image` is its typed attributes, None if it is gone."""
+        """Return a copy with the current item: `image` is its typed attributes, or None if it does not exist."""
         change = {
             name: part for name, part in self.raw["dynamodb"].items() if name not in ("NewImage", "OldImage")
         }
@@ -127,7 +129,7 @@ class TableRecord:
         return found
 
     def drop_times_after(self, latest: float) -> bool:
-        """Take time and version from a record that claims a time after `latest` (Unix seconds). True if it did."""
+        """Clear the time and the version if the time is after `latest` (Unix seconds). Return True if it was."""
         if self.created is None or self.created <= latest:
             return False
         self.created, self.version = None, UNORDERED
@@ -135,10 +137,10 @@ class TableRecord:
 
     @property
     def expired(self) -> bool:
-        """Whether DynamoDB removed the item by its time to live.
+        """True if DynamoDB deleted the item because of its time to live.
 
-        Source: "DynamoDB Streams and Time to Live": userIdentity says the principal dynamodb.amazonaws.com;
-        boto3 writes its fields in capitals, Lambda does not.
+        Source: "DynamoDB Streams and Time to Live": the principal in userIdentity is dynamodb.amazonaws.com. boto3
+        capitalizes the field names, Lambda does not.
         """
         identity = self.raw.get("userIdentity")
         if not isinstance(identity, Mapping):
@@ -147,7 +149,7 @@ class TableRecord:
         return self.event == "REMOVE" and principal == "dynamodb.amazonaws.com"
 
     def read_new(self) -> Item | None:
-        """The same as `new`, without keeping what is read: it has a hundred times the size of its text."""
+        """Return `new` without caching it: the decoded item is a hundred times the size of its text."""
         return self._images["NewImage"] if "NewImage" in self._images else self._read("NewImage")
 
     def _image(self, name: str) -> Item | None:
@@ -167,10 +169,11 @@ class TableRecord:
 
 
 def scanned(item: Mapping[str, Any], keys: Iterable[str], stream: str, read_at: float) -> TableRecord:
-    """The record of a typed item that a consistent scan found, to be loaded while its stream is live.
+    """Return a record for a typed item from a consistent scan, to load it while the stream is live.
 
-    `read_at` is the server's time in Unix seconds before the page was read. The version is that time less MARGIN:
-    whatever changed since has a higher one, and nothing that the scan could have missed has a lower one.
+    `keys` names the key attributes, `stream` is the stream's ARN, and `read_at` is the server's time in Unix
+    seconds before the page was read. The version is that time minus MARGIN. Every later change has a higher
+    version, and every change with a lower version is in the scan.
     """
     change = {
         "ApproximateCreationDateTime": int(read_at - MARGIN),
@@ -182,7 +185,7 @@ def scanned(item: Mapping[str, Any], keys: Iterable[str], stream: str, read_at: 
 
 @lru_cache(maxsize=1024)
 def table_of(stream: str) -> str:
-    """The table's name in the ARN of its stream, `arn:…:table/NAME/stream/LABEL`. Raises DecodeError."""
+    """Return the table name from a stream ARN, `arn:…:table/NAME/stream/LABEL`. Raises DecodeError."""
     _, found, rest = stream.partition(":table/")
     name = rest.partition("/")[0]
     if not found or not name:
@@ -191,12 +194,12 @@ def table_of(stream: str) -> str:
 
 
 def to_sequence(text: str) -> int | None:
-    """A sequence number as a number; None for what is none."""
+    """Return a sequence number as an integer, or None if it is invalid."""
     return int(text) if text.isdecimal() and text.isascii() and len(text) <= 40 else None
 
 
 def to_seconds(time: Any) -> float | None:
-    """Unix seconds of what ApproximateCreationDateTime holds: a number (Lambda) or a datetime (boto3)."""
+    """Return Unix seconds for a number (Lambda) or a datetime (boto3), or None for anything else."""
     if type(time) is float or (type(time) is int and abs(time) < _EXACT):
         return float(time)
     if isinstance(time, datetime):

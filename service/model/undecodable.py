@@ -1,4 +1,4 @@
-"""Records that no route can take: kept whole, so that nothing is lost."""
+"""Records that no route can process. They are kept complete for the dead letter."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 @dataclass(frozen=True, slots=True)
 class Undecodable:
-    """What came, why it cannot be read, and what its source calls it."""
+    """A record that cannot be decoded: the raw record, the reason, and its identifier at the source."""
 
     raw: Any
     reason: str
@@ -18,13 +18,13 @@ class Undecodable:
 
     @property
     def verdict(self) -> str:
-        """Why it becomes a dead letter."""
+        """The reason in the dead letter."""
         return f"undecodable: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
 class Refused(Undecodable):
-    """A message that could be read and is not accepted from where it came, or not as it is."""
+    """A message that is readable but not accepted, because of its source or its content."""
 
     @property
     def verdict(self) -> str:

@@ -1,4 +1,4 @@
-"""The pipeline: from records over routes to sinks and outcomes. It does no I/O of its own."""
+"""The pipeline: pass records to routes and actions to sinks, and report outcomes. It does no I/O itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A large batch in parts: routes are asked about one while the search server works on the one before."""
+"""Split a large batch, so that routes process one part while the search server writes the previous part."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from ..model import Undecodable
 from .route_calls import Task
 
 FIRST: Final = 5
-"""What part of a request's most actions the first one has: nothing is done beside the making of it."""
+"""The first part has 1/FIRST of a request's maximum actions, because no request overlaps with its preparation."""
 
 
 def parts_of(tasks: Sequence[Task], most: int) -> list[Sequence[Task]]:
-    """The tasks in parts of about `most` items or objects, where there are enough to be worth a request more.
+    """Split the tasks into parts of about `most` items or objects.
 
-    Those of one item or object stay together and in order, so that of the writes to one document only the newest
-    is sent, and nothing overtakes what has to come again.
+    A batch that is too small to justify a second request stays in one part. The tasks of one item or object
+    stay together and in order. So only the newest write to a document is sent, and no record overtakes an
+    earlier one that is retried.
     """
     if len(tasks) <= most // 2:
         return [tasks]

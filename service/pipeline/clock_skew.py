@@ -1,4 +1,4 @@
-"""Times from the future: a clock that is wrong, or a forged record. They never become versions."""
+"""Discard times in the future, from a wrong clock or a forged record, so that they never become versions."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ logger = logging.getLogger(__name__)
 
 
 def drop_future_times(batch: Sequence[Record], source: str, latest: float) -> None:
-    """Take the time from each record that claims one after `latest` (Unix seconds), with the version made of it.
+    """Clear each time after `latest` (Unix seconds), and the version made from it.
 
-    Such a record is then one without a usable time or sequencer: its item or object is read again, and nothing is
-    written at a version that later changes cannot reach. `raw` stays as it came.
+    The record then has no usable time or sequencer, so its item or object is re-read. Otherwise its write would
+    get a version that later changes cannot exceed. `raw` is not changed.
     """
     dropped = 0
     for record in batch:
-        if type(record) is TableRecord:  # nearly all are, and have a time: they cost no call
+        if type(record) is TableRecord:  # the common case: a record with a valid time costs no call
             if record.created is not None and record.created > latest:
                 dropped += record.drop_times_after(latest)
         elif isinstance(record, ObjectRecord):

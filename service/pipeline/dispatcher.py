@@ -1,4 +1,4 @@
-"""The straight line: a batch of records in, one outcome for each out."""
+"""Process a batch of records and return one outcome for each."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ from .stuck_records import StuckRecords, conclude, dead_letter_undelivered, note
 
 
 class Dispatcher:
-    """Hands records to their routes and what these ask for to the sinks.
+    """Pass records to their routes and the resulting actions to the sinks.
 
-    It keeps nothing between batches but how often old records have failed."""
+    The only state between batches is how often old records have failed.
+    """
 
     def __init__(
         self,
@@ -59,13 +60,14 @@ class Dispatcher:
         comes_again: bool = True,
         meanwhile: Meanwhile | None = None,
     ) -> Report:
-        """Carries a batch out. Every record has one result in the report, in the batch's order.
+        """Process a batch. The report has one result per record, in the order of the batch.
 
-        What may succeed later is tried again for as long as the setting `retry_time`, the context and `within`
-        (seconds) allow. Then it is left to its source or, where the source delivers nothing again (not
-        `comes_again`), kept as an exhausted dead letter. What there is to do `meanwhile` may be done, once, while
-        one waits for the search server. Raises Halt when every record would fail: then nothing may be
-        acknowledged.
+        - A failure that may succeed later is retried within the limits of the setting `retry_time`, the context
+          and `within` (seconds). After that the source redelivers the record.
+        - If the source does not redeliver (`comes_again` is False), the record becomes a dead letter instead.
+        - `meanwhile` is work that may overlap with a request to the search server. It is called at most once.
+
+        Raises Halt if every record would fail. Then no record may be acknowledged.
         """
         if not batch:
             return Report([])
@@ -89,7 +91,7 @@ class Dispatcher:
             with context.timed():
                 self._work_off(tasks, pauses, context, meanwhile)
         except Halt as halt:
-            if not comes_again:  # who calls does not wait until it is mended
+            if not comes_again:  # the source redelivers nothing: store dead letters now
                 for task in tasks:
                     task.results = task.results or [Result(Outcome.RETRY, str(halt))]
                 self._end(len(batch), source, tasks, context, began, comes_again)
@@ -99,7 +101,7 @@ class Dispatcher:
     def _end(
         self, size: int, source: str, tasks: Sequence[Task], context: Context, began: float, comes_again: bool
     ) -> Report:
-        """Keeps what can never succeed, or never comes again, and tells what became of the batch. Raises Halt."""
+        """Store dead letters, report the batch to the observer and return its report. Raises Halt."""
         if not comes_again:
             dead_letter_undelivered(tasks)
         with context.timed():
@@ -110,7 +112,7 @@ class Dispatcher:
         return report
 
     def _store_rejected(self, tasks: Sequence[Task]) -> list[Letter]:
-        """Keeps what can never succeed as dead letters, and gives these. Raises Halt, and LeaseLost."""
+        """Store rejected tasks as dead letters, and return these. Raises Halt and LeaseLost."""
         letters = [
             Letter(task.record, task.route, task.result)
             for task in tasks
@@ -124,7 +126,7 @@ class Dispatcher:
     def _work_off(
         self, tasks: Sequence[Task], pauses: Iterator[float], context: Context, meanwhile: Meanwhile | None
     ) -> None:
-        """Tries the tasks; what failed and may succeed later again, while there is time."""
+        """Process the tasks, and retry transient failures while there is time."""
         pending = [task for task in tasks if not task.results]
         for tries in count(1):
             self._try(pending, context, meanwhile if tries == 1 else None)
@@ -143,7 +145,7 @@ class Dispatcher:
                 task.forget()
 
     def _try(self, tasks: Sequence[Task], context: Context, meanwhile: Meanwhile | None) -> None:
-        """Looks where records are hints, asks the routes, and writes what they ask for, until it is settled."""
+        """Re-read, call the routes and write, and repeat for tasks that the write did not settle."""
         for _ in range(ROUNDS):
             self._hints.look(tasks)
             self._ask_and_write(tasks, context, meanwhile)
@@ -152,12 +154,12 @@ class Dispatcher:
             if not tasks:
                 return
         for task in tasks:
-            # Of a shard the change that overtook is still to come; of a queue it may have been and gone.
+            # A shard still delivers the newer change. A queue may have delivered it already.
             done = task.overtaken and isinstance(task.record, TableRecord) and task.record.ordered
             task.results = [APPLIED if done else UNSETTLED]
 
     def _ask_and_write(self, tasks: Sequence[Task], context: Context, meanwhile: Meanwhile | None) -> None:
-        """Asks routes about a part of the tasks while the search server works on the part before."""
+        """Call the routes for one part of the tasks while the search server writes the previous part."""
         parts = parts_of(tasks, self._context.settings.bulk_actions)
 
         def asked() -> Iterator[tuple[Sequence[Task], bool]]:
@@ -168,7 +170,7 @@ class Dispatcher:
         made = Ahead(asked())
         silent = 0
         for part, more in made:
-            if silent == PATIENCE:  # each further request could take its whole time-out
+            if silent == PATIENCE:  # each further request could take its full timeout
                 for task in part:
                     task.writes, task.results = (), task.results or [NOT_SENT]
                 continue
@@ -190,7 +192,7 @@ class Dispatcher:
 
 
 def sorted_out(writes: Iterable[Write]) -> tuple[list[Write], list[Write], list[Write]]:
-    """Writes by where they go: to the search server, to tables of DynamoDB, to the SQL database."""
+    """Return the writes to the search server, to DynamoDB tables and to the SQL database."""
     searches: list[Write] = []
     items: list[Write] = []
     rows: list[Write] = []

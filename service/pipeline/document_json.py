@@ -1,4 +1,4 @@
-"""Documents as the JSON that is sent."""
+"""Serialize documents to the JSON that is sent to the search server."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from ..errors import Reject
 from ..routing import Document, Index
 
 LONG: Final = (-(2**63), 2**63 - 1)
-"""The least and the greatest integer of OpenSearch's type `long` ("Numeric field types"); it refuses any other."""
+"""The range of OpenSearch's type `long` ("Numeric field types"). OpenSearch rejects integers outside of it."""
 
 _FINITE: Final = frozenset({str, int, bool, type(None), bytes, Decimal})
 
 
 class Serialised(Index):
-    """An Index whose document is JSON already: a hundredth of the objects that the document was of.
+    """An Index whose document is already JSON.
 
-    So little is kept of a batch that the processor finds what the next record needs where the last one left it.
+    It needs a hundredth of the Python objects of the document, so the working set of a batch stays in the CPU
+    cache.
     """
 
     __slots__ = ("text",)
@@ -33,7 +34,7 @@ class Serialised(Index):
         object.__setattr__(self, "text", text)
 
     @property
-    def document(self) -> Document:  # read again, which is seldom wanted
+    def document(self) -> Document:  # parsed on each access, which is rare
         found: Document = orjson.loads(self.text)
         return found
 
@@ -44,32 +45,33 @@ class Serialised(Index):
 
 
 def indexing(document: Document) -> Index:
-    """What makes a document one of an index: as JSON, unless it cannot be, which is for its sink to say.
+    """Return the action that indexes a document.
 
-    Raises Reject for what is no document.
+    A document that cannot be serialized is returned as a plain Index: the sink then reports the error. Raises
+    Reject if the document is not a mapping.
     """
     if type(document) is not dict and not isinstance(document, Mapping):
         raise Reject(f"a document of type {type(document).__name__}: return a mapping, or None")
     try:
-        # A copy: what orjson gives holds a buffer of many times its size.
+        # Copy the bytes: the result of orjson keeps a buffer of many times its size.
         return Serialised(b"%b" % dump(document))
     except (RecursionError, TypeError, ValueError):
         return Index(document)
 
 
 def text_of(action: Index) -> bytes:
-    """The document as JSON. Raises RecursionError, TypeError or ValueError for what is none."""
+    """Return the document as JSON. Raises RecursionError, TypeError or ValueError if it cannot be serialized."""
     return action.text if type(action) is Serialised else dump(action.document)
 
 
 def dump(document: Any) -> bytes:
-    """Return the JSON of a document: a Decimal and an integer outside of `LONG` are strings, bytes are base64.
+    """Return the JSON of a document. Decimals and integers outside of `LONG` become strings, bytes become base64.
 
-    orjson refuses integers beyond 53 bits here, so only a document that has one is searched for those outside of
-    `LONG`. It writes NaN and infinities as null, so a document with a null is searched for them.
+    With these options orjson rejects integers of more than 53 bits, so only documents that contain one are
+    searched for integers outside of `LONG`. orjson writes NaN and infinities as null, so documents with a null
+    are searched for them.
 
-    Raises:
-        TypeError, ValueError: a value that JSON cannot express.
+    Raises RecursionError, TypeError or ValueError if JSON cannot represent a value.
     """
     try:
         text = orjson.dumps(document, _plain, orjson.OPT_STRICT_INTEGER)
@@ -84,8 +86,10 @@ def dump(document: Any) -> bytes:
 
 
 def holds_nulls(document: dict[str, Any], nulls: int) -> bool:
-    """Whether so many nulls are all attributes of the document itself that are None: seen without a look at the
-    others, of which a document may have thousands."""
+    """True if the document has exactly `nulls` top-level attributes that are None.
+
+    This check is fast, because it skips nested values.
+    """
     return list(document.values()).count(None) == nulls
 
 
@@ -102,7 +106,6 @@ def _plain(value: Any) -> Any:
 
 
 def _within_long(value: Any) -> Any:
-    """Return the value with every integer outside of `LONG` as a string."""
     if isinstance(value, int):
         return value if LONG[0] <= value <= LONG[1] else str(int(value))
     if isinstance(value, set | frozenset):
@@ -117,9 +120,9 @@ def _within_long(value: Any) -> Any:
 
 
 def surely_finite(value: dict[str, Any] | list[Any]) -> bool:
-    """Whether there is no NaN and no infinity in a map or a list; False also where that takes a closer look.
+    """True if a map or list certainly contains no NaN or infinity. False if it may contain one.
 
-    Asked of each document with a null in it, so it looks at each value once and no further than its type.
+    This runs for each document with a null, so it reads each value once and checks its exact type only.
     """
     members: Iterable[Any] = value.values() if isinstance(value, dict) else value
     for member in members:
@@ -136,7 +139,7 @@ def surely_finite(value: dict[str, Any] | list[Any]) -> bool:
 
 
 def path_of_no_number(document: Any) -> str:
-    """The path of a NaN or an infinity, which JSON has no word for; "" where there is none."""
+    """Return the path of the first NaN or infinity, which JSON cannot represent, or "" if there is none."""
     return next(_no_numbers(document, ""), "")
 
 

@@ -1,7 +1,7 @@
-"""What an error that a route raised means for its record.
+"""Classify errors that routes raise into outcomes of their records.
 
-Libraries are told by the names of their classes, so that none is imported to find out. A transient error
-never becomes a dead letter; a route with a mistake in it never stalls the stream.
+Library errors are recognized by class name, to avoid imports. A transient error does not become a dead letter,
+and a bug in a route does not block the stream.
 """
 
 from __future__ import annotations
@@ -71,9 +71,9 @@ THROTTLED: Final = frozenset(
         "TransactionInProgressException",
     }
 )
-# A 403 about one object alone: it is archived.
+# A 403 for a single object, because it is archived.
 REFUSED: Final = frozenset({"InvalidObjectState"})
-# "TransactWriteItems" in the API reference: the reasons that another try will not meet.
+# "TransactWriteItems" in the API reference: the cancellation reasons that a retry does not resolve.
 FINAL_REASONS: Final = frozenset({"ConditionalCheckFailed", "ItemCollectionSizeLimitExceeded", "ValidationError"})
 FORBIDDEN: Final = frozenset(
     {
@@ -93,16 +93,18 @@ FORBIDDEN: Final = frozenset(
 
 
 PASSING: Final = frozenset({408, 425, 429})
-"""HTTP statuses that may pass, beside redirects and a server's own errors: time-out, too early, throttled."""
+"""HTTP statuses to retry besides 3xx and 5xx: request timeout, too early, too many requests."""
 
 DEEPEST: Final = 8
-"""Places of an unexpected error that are named, the innermost first."""
+"""Maximum number of stack frames that are logged for an unexpected error, innermost first."""
 
 
 def result_of(error: Exception, doing: str, about: str = "") -> Result:
-    """The result of a record whose route raised; `doing` names the route, `about` the item, for the reason alone.
+    """Return the result of a record for which `error` was raised.
 
-    Raises Halt for what would fail for every record: missing credentials or permission.
+    `doing` names the route or the operation. `about` names the item and appears in the reason only, not in logs.
+
+    Raises Halt if every record would fail: missing credentials, permission or settings.
     """
     if isinstance(error, Halt):
         raise error
@@ -111,12 +113,12 @@ def result_of(error: Exception, doing: str, about: str = "") -> Result:
     outcome, status = _outcome_of(error, f"{doing}: {describe(error)}")
     unforeseen = outcome is Outcome.REJECTED and status is None and not isinstance(error, StreamdexError)
     place = place_of(error) if unforeseen else ""
-    reason, told = f"{doing}{about}: {describe(error)}{place}", f"{doing}: {name_of(error)}{place}"
-    return Result(outcome, reason, status, told=told)
+    reason, log_text = f"{doing}{about}: {describe(error)}{place}", f"{doing}: {name_of(error)}{place}"
+    return Result(outcome, reason, status, log_text=log_text)
 
 
 def _outcome_of(error: Exception, reason: str) -> tuple[Outcome, int | None]:
-    """Return the outcome and the HTTP status of an error. Raises Halt for this reason."""
+    """Return the outcome and the HTTP status. Raises Halt(reason) if every record would fail."""
     if isinstance(error, SettingsError):
         raise Halt(reason) from error
     if isinstance(error, StreamdexError):
@@ -140,7 +142,7 @@ def _outcome_of(error: Exception, reason: str) -> tuple[Outcome, int | None]:
 
 
 def is_transient(error: Exception) -> bool:
-    """Whether what failed may succeed when it is tried again."""
+    """True if a retry may succeed."""
     try:
         return result_of(error, "").outcome is Outcome.RETRY
     except Halt:
@@ -149,7 +151,10 @@ def is_transient(error: Exception) -> bool:
 
 @contextmanager
 def reaching(what: str) -> Iterator[None]:
-    """Makes errors of the libraries in the block ours: Unreachable, or Halt. `what` is what was wanted."""
+    """Convert library errors in the `with` block. `what` names the attempted operation.
+
+    Raises Unreachable for transient errors and Halt if every record would fail. Other errors pass through.
+    """
     try:
         yield
     except StreamdexError:
@@ -173,7 +178,7 @@ def _of_aws(error: Any, reason: str) -> tuple[Outcome, int | None]:
 
 
 def _may_pass(error: Any) -> bool:
-    """Whether a transaction was cancelled for nothing but conflicts and throttling."""
+    """True if a transaction was cancelled only because of conflicts and throttling."""
     reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
     return not reasons & FINAL_REASONS
 
@@ -188,7 +193,7 @@ def _of_status(status: Any, reason: str, error: Exception) -> tuple[Outcome, int
 
 
 def place_of(error: Exception) -> str:
-    """Where a route raised: the last line of its own code, in words; "" where there is none."""
+    """Return the file and line in the route's code that raised an error, or "" if there is none."""
     own = [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_foreign(frame.filename)]
     return f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
 
@@ -198,17 +203,17 @@ def _is_foreign(filename: str) -> bool:
 
 
 def trail_of(error: BaseException) -> str:
-    """Return the class of an error and where it was raised, without its words: these may quote an item."""
+    """Return the class and the stack frames of an error, without its message, which may quote an item."""
     frames = traceback.extract_tb(error.__traceback__)[-DEEPEST:]
     places = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames)]
     return f"{type(error).__name__} at {' < '.join(places)}"
 
 
 def describe(error: Exception) -> str:
-    """Return an error in a few words: what it is, and for a KeyError which attribute is missing."""
+    """Return a short description of an error. For a KeyError, name the missing attribute."""
     try:
         words = str(error)
-    except Exception:  # opensearch-py's do not know what to say of an answer of another shape
+    except Exception:  # str() of an opensearch-py error raises if the response has an unexpected shape
         words = ""
     if isinstance(error, KeyError):
         return f"KeyError: there is no {words}"
@@ -218,12 +223,12 @@ def describe(error: Exception) -> str:
 
 
 def name_of(error: Exception) -> str:
-    """An error as logs have it: its class and, of AWS, its code. Its words may quote an item.
+    """Return an error for logs: its class and, for an AWS error, its code. Messages may quote an item.
 
-    Those of a DecodeError never do.
+    The message of a DecodeError never does, so it is returned.
     """
     if isinstance(error, DecodeError):
         return str(error)
-    answer = getattr(error, "response", None)  # botocore's connection errors have one that is None
+    answer = getattr(error, "response", None)  # None for botocore's connection errors
     code = answer.get("Error", {}).get("Code") if isinstance(answer, dict) else None
     return f"{type(error).__name__} {code}" if code else type(error).__name__

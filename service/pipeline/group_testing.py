@@ -1,8 +1,8 @@
-"""Finding the one record that makes a request for many fail, when no answer names it.
+"""Find the record that makes a request for many records fail, if the response does not identify it.
 
-Each record of such a request is a suspect. The next try sends the suspects apart from all others, in requests of a
-FAN-th of the size that failed: three tries find one record among a thousand, and three requests fail for it. What
-succeeds on the way is no suspect any longer.
+Each record of a failed request is a suspect. The next try sends suspects separately from all others, in
+requests of 1/FAN of the failed size. Three tries with three failing requests find one record among a thousand.
+A record that succeeds is no longer a suspect.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from typing import Final, TypeVar
 T = TypeVar("T")
 
 FAN: Final = 32
-"""Requests in place of one that failed: a request that hangs costs more than one that does not."""
+"""Number of requests that replace a failed one. It is high because a request that hangs is the most expensive."""
 
 MOST: Final = 20_000
-"""Suspects that are remembered: a few megabytes."""
+"""Maximum number of remembered suspects: a few megabytes."""
 
 
 class Suspects:
-    """Remembers from one delivery to the next in how large a request each suspect has failed. Thread-safe.
+    """The size of the failed request of each suspect, kept between deliveries. Thread-safe.
 
-    The oldest are forgotten beyond `most`: they are found again.
+    Beyond `most` suspects the oldest are dropped. Their next failure adds them again.
     """
 
     def __init__(self, most: int = MOST):
         self._most = most
-        self._failed: OrderedDict[int, tuple[int, int]] = OrderedDict()  # the size, and a number that grows
+        self._failed: OrderedDict[int, tuple[int, int]] = OrderedDict()  # (request size, failure number)
         self._failures = 0
         self._lock = Lock()
 
@@ -38,7 +38,7 @@ class Suspects:
         return bool(self._failed)
 
     def add(self, keys: Iterable[Hashable], size: int) -> None:
-        """Suspect the records of a request of `size` records."""
+        """Add the records of a failed request of `size` records."""
         with self._lock:
             self._failures += 1
             for key in map(hash, keys):
@@ -48,22 +48,22 @@ class Suspects:
                 self._failed.popitem(last=False)
 
     def clear(self, keys: Iterable[Hashable]) -> None:
-        """Suspect these records no longer: they are done."""
+        """Remove records that succeeded or were acknowledged."""
         with self._lock:
             for key in map(hash, keys):
                 self._failed.pop(key, None)
 
     def size_of(self, key: Hashable) -> int:
-        """Return the size of the smallest request that the record failed in; 0 for one that is no suspect."""
+        """Return the size of the last request that failed with this record, or 0 if it is not a suspect."""
         return self._failed.get(hash(key), (0, 0))[0]
 
     def turn_of(self, key: Hashable) -> int:
-        """Return a number that is higher for those that failed later: they let the others go first."""
+        """Return a sort key by which suspects that failed later come later; 0 if it is not a suspect."""
         return self._failed.get(hash(key), (0, 0))[1]
 
 
 def parts_of_suspects(suspects: Sequence[T], size_of: Callable[[T], int]) -> Iterator[list[T]]:
-    """Yield suspects in parts of a FAN-th of the size of the request that each failed in, the largest first."""
+    """Yield suspects in groups of 1/FAN of the size of their failed request, largest first."""
     for size, group in groupby(sorted(suspects, key=size_of, reverse=True), size_of):
         members, part = list(group), max(size // FAN, 1)
         for start in range(0, len(members), part):

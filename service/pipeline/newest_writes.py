@@ -1,4 +1,4 @@
-"""Of the writes to one document in a batch only the newest is sent."""
+"""Send only the newest write to each document of a batch."""
 
 from __future__ import annotations
 
@@ -12,16 +12,19 @@ from .prefetch import Meanwhile
 from .protocols import DocumentSink, Write
 
 Stack: TypeAlias = list[int]
-"""The positions of the writes to one document, oldest first."""
+"""The positions of all writes to one document, oldest first."""
 
 
 def write_newest(writes: Sequence[Write], sink: DocumentSink, meanwhile: Meanwhile | None = None) -> list[Result]:
-    """Writes the newest of each document and says how each of the writes ended.
+    """Send the newest write to each document and return the result of every write, in order.
 
-    What the newest supersedes is STALE, but only once the newest is done: if it is rejected the next older
-    one is sent, and if it has to come again they all have to. What has no version of its own is what was read: it
-    is sent after the others, whose versions it then meets, and none of them supersedes it. What there is to do
-    `meanwhile` may be done before there are answers.
+    - If the newest write is accepted, the older ones are STALE.
+    - If it is rejected, the next older one is sent.
+    - If it is retried, the older ones are retried too.
+    - Writes without a version (UNORDERED) carry a re-read state. They are sent last, to conflict with the versions
+      just written, and are not superseded by those writes.
+
+    `meanwhile` is work that may overlap with the request.
     """
     undated = [write for write in writes if write.version == UNORDERED]
     dated = [write for write in writes if write.version != UNORDERED] if undated else writes
@@ -58,10 +61,10 @@ def _write_stacks(
 
 
 def stack_by_document(writes: Sequence[Write]) -> list[Stack]:
-    """The writes of each document, oldest first.
+    """Return the positions of the writes to each document, oldest first.
 
-    Those of one shard by sequence number, those of an object by sequencer, all others by version and within a
-    second by sequence number.
+    Writes of one shard are sorted by sequence number, writes of an object by version and sequencer. Others of one
+    stream are sorted by second and sequence number, and those of several streams by version.
     """
     stacks: dict[tuple[str, str], Stack] = {}
     for position, write in enumerate(writes):
@@ -79,13 +82,13 @@ def stack_by_document(writes: Sequence[Write]) -> list[Stack]:
 def _sort(stack: Stack, writes: Sequence[Write]) -> None:
     records = [writes[position].record for position in stack]
     one_shard = _one_shard(records)
-    # Sequence numbers of two streams do not compare.
+    # Sequence numbers of different streams are not comparable.
     one_stream = len({record.source for record in records}) == 1 and isinstance(records[0], TableRecord)
 
     def age(position: int) -> tuple[int, int, int, str, int]:
         write = writes[position]
         record, version = write.record, write.version or 0
-        if isinstance(record, ObjectRecord):  # a version has only the first digits of a sequencer
+        if isinstance(record, ObjectRecord):  # a version holds only the first digits of a sequencer
             return version, 0, 0, record.sequencer, position
         if not one_stream:
             return version, 0, 0, "", position
@@ -95,9 +98,9 @@ def _sort(stack: Stack, writes: Sequence[Write]) -> None:
 
 
 def _one_shard(records: Sequence[Change]) -> bool:
-    """True if the sequence numbers alone order the records, whatever their times say.
+    """True if sequence numbers alone order the records, regardless of their times.
 
-    A batch that comes in order is of one shard. Scans make records without a sequence number.
+    An ordered batch comes from one shard. Records of scans have no sequence number.
     """
     return all(
         isinstance(record, TableRecord) and record.ordered and record.sequence is not None for record in records

@@ -1,4 +1,4 @@
-"""Who is told what happens: logs, metrics, traces, the page."""
+"""Observers of the pipeline: logs, metrics, traces and the page."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Dispatched:
-    """What became of a batch: of each record in `report`, of each record on each of its routes in `tasks`."""
+    """The results of a batch: per record in `report`, and per record and route in `tasks`."""
 
     source: str
     report: Report
@@ -31,8 +31,7 @@ class Dispatched:
 
     @cached_property
     def tally(self) -> Counter[tuple[str, Outcome, float | None]]:
-        """How many records ended how on which route ("" without one), by the time of their change; counted once
-        for all who are told."""
+        """The number of records by route ("" if none), outcome and time, counted once for all observers."""
         return Counter(
             [
                 (bound.name if (bound := task.bound) else "", task.result.outcome, task.record.created)
@@ -42,7 +41,7 @@ class Dispatched:
 
     @cached_property
     def ends(self) -> Counter[tuple[str, Outcome]]:
-        """How many records ended how on which route."""
+        """The number of records by route and outcome."""
         ends: Counter[tuple[str, Outcome]] = Counter()
         for (route, outcome, _), count in self.tally.items():
             ends[route, outcome] += count
@@ -52,12 +51,12 @@ class Dispatched:
 OK: Final = 200
 
 NO_ANSWER: Final = 504
-"""As a gateway says it."""
+"""The status of a request without a response: HTTP 504, gateway timeout."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request that wrote to a sink: "search" or "table"; `status` is 504 where there was no answer."""
+    """A write request to a sink, "search" or "table". `size` is in bytes. `status` is 504 without a response."""
 
     sink: str
     actions: int
@@ -67,7 +66,7 @@ class Request:
 
 
 class Watch:
-    """How long a `with` block took, or how long ago it was made where there was none."""
+    """A stopwatch for a `with` block. Without a block it runs from its creation."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
@@ -85,34 +84,36 @@ class Watch:
 
 
 class Observer:
-    """Is told of nothing; what derives from it overrides what it wants to know."""
+    """An observer that ignores all events. Subclasses override methods."""
 
     def dispatched(self, done: Dispatched) -> None:
-        """A batch is done."""
+        """Handle the end of a batch."""
 
     def retrying(self, tasks: Sequence[Task], pause: float) -> None:
-        """These tasks are tried again after a pause in seconds."""
+        """Handle a retry of tasks after `pause` seconds."""
 
     def requested(self, request: Request) -> None:
-        """A request to a sink was answered, or was not."""
+        """Handle the end of a request to a sink, with or without a response."""
 
     def lost(self, source: str, shard: str, since: float, until: float) -> None:
-        """A stream no longer has the records that a shard's position leads to; Unix seconds."""
+        """Handle lost records: `shard` no longer has the changes from `since` until `until` (Unix seconds)."""
 
     def index_missing(self, source: str, indices: Sequence[str]) -> None:
-        """Indices of a table were missing: the table's streams are read again from their oldest record."""
+        """Handle missing indices of a table, whose streams are then read again from their oldest records."""
 
     def redelivered(self, source: str, messages: int) -> None:
-        """So many messages of a queue came that had come before."""
+        """Handle the redelivery of this number of queue messages."""
 
     def given_up(self, source: str, messages: int) -> None:
-        """So many messages failed for the last time that their queue allows: its dead-letter queue has them."""
+        """Handle messages that reached the queue's maximum receive count and go to its dead-letter queue."""
 
     def step(self, kind: str, name: str, of: Sequence[Any] = ()) -> AbstractContextManager[None]:
-        """A part of the work, for as long as the `with` block lasts, and what it works on.
+        """Return a context manager around one step. `of` has the step's input:
 
-        "decode": the raw records or messages of a source. "batch": the records of a source, which this thread has
-        decoded before. Within it "route": the tasks of a route; "request": nothing, of a sink.
+        - kind "decode", name of the source: raw records or messages
+        - kind "batch", name of the source: records that this thread decoded before
+        - kind "route" in a batch, name of the route: its tasks
+        - kind "request" in a batch, name of the sink: empty
         """
         return NOTHING
 
@@ -120,9 +121,10 @@ class Observer:
     def request(
         self, sink: str, actions: int, size: int, status_of: Callable[[Exception], int | None]
     ) -> Iterator[Watch]:
-        """A request that writes, for as long as the `with` block lasts; told then, by the status of its error.
+        """Observe a write request in a `with` block, and call `requested` at its end.
 
-        It took as long as the watch ran, where that was used because something else is done in the block, too.
+        `status_of` returns the HTTP status of an error, `size` is in bytes. If the block also does other work, put
+        the request into the yielded watch to time it alone.
         """
         watch, status = Watch(), NO_ANSWER
         with self.step("request", sink):
@@ -137,13 +139,13 @@ class Observer:
 
 
 NOTHING: Final = nullcontext()
-"""What a step is where nobody wants to know of it."""
+"""The step if no observer overrides `step`."""
 
 SILENT: Final = Observer()
 
 
 class Observers(Observer):
-    """Several observers that are told the same."""
+    """Pass each event to several observers."""
 
     def __init__(self, *observers: Observer):
         self._observers: list[Observer] = []
@@ -151,39 +153,39 @@ class Observers(Observer):
         self.add(*observers)
 
     def add(self, *observers: Observer) -> None:
-        """Has others told too, from now on."""
+        """Add observers for all later events."""
         for observer in observers:
             self._observers.append(observer)
             if type(observer).step is not Observer.step:
                 self._steps.append(observer.step)
 
     def dispatched(self, done: Dispatched) -> None:
-        self._tell(lambda observer: observer.dispatched(done))
+        self._notify(lambda observer: observer.dispatched(done))
 
     def retrying(self, tasks: Sequence[Task], pause: float) -> None:
-        self._tell(lambda observer: observer.retrying(tasks, pause))
+        self._notify(lambda observer: observer.retrying(tasks, pause))
 
     def requested(self, request: Request) -> None:
-        self._tell(lambda observer: observer.requested(request))
+        self._notify(lambda observer: observer.requested(request))
 
     def lost(self, source: str, shard: str, since: float, until: float) -> None:
-        self._tell(lambda observer: observer.lost(source, shard, since, until))
+        self._notify(lambda observer: observer.lost(source, shard, since, until))
 
     def index_missing(self, source: str, indices: Sequence[str]) -> None:
         for observer in self._observers:
             observer.index_missing(source, indices)
 
     def redelivered(self, source: str, messages: int) -> None:
-        self._tell(lambda observer: observer.redelivered(source, messages))
+        self._notify(lambda observer: observer.redelivered(source, messages))
 
     def given_up(self, source: str, messages: int) -> None:
-        self._tell(lambda observer: observer.given_up(source, messages))
+        self._notify(lambda observer: observer.given_up(source, messages))
 
-    def _tell(self, tell: Callable[[Observer], None]) -> None:
-        """Call each observer. One that fails is logged: what it observes goes on, and so do the others."""
+    def _notify(self, notify: Callable[[Observer], None]) -> None:
+        """Call each observer. A failure is logged and affects neither the pipeline nor other observers."""
         for observer in self._observers:
             try:
-                tell(observer)
+                notify(observer)
             except Exception as error:
                 extra = {"observer": type(observer).__name__, "reason": f"unexpected {trail_of(error)}"}
                 logger.error("an observer failed", extra=extra)

@@ -1,4 +1,4 @@
-"""What comes next is made while a server works on what was sent."""
+"""Prepare the next item while a server processes the current request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Meanwhile: TypeAlias = Callable[[], object]
 
 
 class Ahead(Generic[T]):
-    """An iterator whose next can be made before it is asked for."""
+    """An iterator that can compute its next item in advance."""
 
     def __init__(self, source: Iterator[T]):
         self._source = source
@@ -21,7 +21,7 @@ class Ahead(Generic[T]):
         self._error: Exception | None = None
 
     def prepare(self) -> None:
-        """Makes the next now. What making it raises is raised where it is asked for."""
+        """Compute the next item now. An exception is kept and raised by the following next()."""
         if not self._made and self._error is None:
             try:
                 self._made += islice(self._source, 1)
@@ -41,7 +41,7 @@ class Ahead(Generic[T]):
 
 
 class Sent(Thread, Generic[T]):
-    """A request that is on its way while this thread, which is the one that routes are called in, goes on."""
+    """A request in a separate thread. The calling thread, in which routes run, does other work meanwhile."""
 
     def __init__(self, request: Callable[[], T], meanwhile: Meanwhile):
         super().__init__(name="request", daemon=True)
@@ -49,7 +49,7 @@ class Sent(Thread, Generic[T]):
         self._meanwhile = meanwhile
         self._answer: list[T] = []
         self._error: BaseException | None = None
-        self._surroundings = copy_context()  # the deadline among them
+        self._surroundings = copy_context()  # includes the deadline
 
     def run(self) -> None:
         try:
@@ -58,7 +58,7 @@ class Sent(Thread, Generic[T]):
             self._error = error
 
     def answer(self) -> T:
-        """The answer, once the other work is done too. Raises what the request raises."""
+        """Send the request, do the other work, and return the response. Raises the errors of the request."""
         self.start()
         try:
             self._meanwhile()

@@ -1,4 +1,4 @@
-"""What the dispatcher asks of the world around it."""
+"""Protocols of the pipeline: sinks, sources, batches and the dead-letter store."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ from .prefetch import Meanwhile
 
 @dataclass(slots=True, eq=False)
 class Write:
-    """One action with all that its route's declaration and its record say of it. It never changes; only that this
-    is checked, for each field of each record, would take as long as all else that is done with it.
+    """One action with its target, id and version. Treat it as immutable.
 
-    `target` is the index or table as it is named where it exists, or the database. `id` is the document's id, ""
-    for a table, whose items carry their keys, and for a database the route and the action's number: what was done
-    with a record is known by that. `version` is the external version, None where the index keeps none. A `strict`
-    write changes nothing where the document has the same version: that may be of another change.
+    It is not a frozen dataclass, because creating one takes as long as the rest of the processing of a write.
+
+    - `target` is the actual name of the index, table or database.
+    - `id` is the document's id. It is "" for a table, because items contain their keys. For a database it is the
+      route and the number of the action, which identify the rows of a record that are already written.
+    - `version` is the external version, or None if the index keeps no versions.
+    - A `strict` write is not applied if the document has the same version, which may be from another change.
     """
 
     record: Change
@@ -34,32 +36,32 @@ class Write:
 
     @property
     def kind(self) -> str:
-        """The action's name."""
+        """The class name of the action."""
         return "Index" if isinstance(self.action, Index) else type(self.action).__name__
 
 
 class Sink(Protocol):
-    """Where writes go."""
+    """A target of writes."""
 
     def write(self, writes: Sequence[Write]) -> list[Result]:
-        """Carries the writes out and says for each, in order, how it ended.
+        """Execute the writes and return one result for each, in order.
 
-        A failure of one is its result. Raises Halt when every write would fail until somebody mends something.
+        The failure of a single write is its result. Raises Halt if every write would fail until an operator acts.
         """
         ...
 
 
 class DocumentSink(Protocol):
-    """Where documents go: a server that takes its time for many at once."""
+    """A sink for documents. One request for many writes takes long enough to overlap with other work."""
 
     def write(self, writes: Sequence[Write], meanwhile: Meanwhile | None = None) -> list[Result]:
-        """The same. What there is to do meanwhile, which raises nothing, may be done before there are answers."""
+        """Write as in Sink. `meanwhile` is work that may overlap with the requests. It must not raise."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Sinks:
-    """Where actions go, by what they are of: documents, items of DynamoDB, rows of the SQL database."""
+    """The sinks for documents, DynamoDB items and SQL rows."""
 
     search: DocumentSink
     table: Sink
@@ -68,7 +70,7 @@ class Sinks:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A record that can never succeed, with the route that failed and why. `route` is "" if none was found."""
+    """A dead letter: a rejected record, its route ("" if none matched) and the result."""
 
     record: Record
     route: str
@@ -76,44 +78,47 @@ class Letter:
 
 
 class LetterStore(Protocol):
-    """Where dead letters are kept."""
+    """A store of dead letters."""
 
     def store(self, letters: Sequence[Letter]) -> None:
-        """Keeps the letters; the same record and route again is kept once. Raises Halt when it cannot."""
+        """Store dead letters, each record and route once. Raises Halt if that fails."""
         ...
 
 
 class Batch(Protocol):
-    """Records delivered together, and the way to tell their source what became of them."""
+    """Records delivered together, and the operations to acknowledge them."""
 
     source: str
     records: Sequence[Record]
 
     @property
     def read_ahead(self) -> Meanwhile | None:
-        """Reads what comes next from the source, and keeps it until it is asked for; raises nothing. None where
-        nothing is gained by it."""
+        """A function that prefetches the next records of the source and never raises, or None.
+
+        It is None if a prefetch saves no time.
+        """
         ...
 
     def time_left(self) -> float:
-        """Seconds until the source delivers the batch to somebody else; infinite where it never does."""
+        """Return the seconds until the source redelivers the batch to another consumer, or infinity if never."""
         ...
 
     def check(self) -> None:
-        """Raises LeaseLost where the batch is another process's by now: asked before each request to a sink."""
+        """Raises LeaseLost if another process now owns the batch. Called before each request to a sink."""
         ...
 
     def settle(self, report: Report) -> None:
-        """Tells the source which records are done, so that only the others come again."""
+        """Acknowledge the finished records, so that the source redelivers only the others."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """How far a source is behind, in seconds.
+    """The lag of a source, in seconds.
 
-    `unread` is the age of the oldest record that is not done, as far as it is known; 0 with nothing to read.
-    `left` is the time until that record is lost, `checkpoint` the age of the oldest position that is not renewed.
+    - `unread` is the known age of the oldest unfinished record, or 0 if there is nothing to read.
+    - `left` is the time until the source deletes that record.
+    - `checkpoint` is the time since the oldest checkpoint was last renewed.
     """
 
     unread: float = 0.0
@@ -122,10 +127,10 @@ class Lag:
 
 
 class Source(Protocol):
-    """Where batches come from.
+    """A source of batches.
 
-    As many as `workers` threads may iterate at the same time; each asks for its next batch only when its last is
-    settled.
+    Up to `workers` threads may iterate at the same time. Each thread settles its batch before it requests the
+    next.
     """
 
     name: str
@@ -133,18 +138,18 @@ class Source(Protocol):
 
     @property
     def trouble(self) -> str:
-        """Why some of it cannot be read until somebody mends it; "" while all can."""
+        """The reason why a part of the source is unreadable until an operator acts, or "" if there is none."""
         ...
 
     def lag(self) -> Lag:
-        """How far it is behind."""
+        """Return the current lag."""
         ...
 
     def __iter__(self) -> Iterator[Batch]: ...
 
 
 class Dispatches(Protocol):
-    """What takes batches: see Dispatcher.dispatch."""
+    """A dispatcher of batches. See Dispatcher.dispatch."""
 
     def dispatch(
         self,
@@ -156,5 +161,5 @@ class Dispatches(Protocol):
         comes_again: bool = True,
         meanwhile: Meanwhile | None = None,
     ) -> Report:
-        """Says of each record, in order, how it ended. Raises Halt when every record would fail."""
+        """Return one result per record, in order. Raises Halt if every record would fail."""
         ...

@@ -1,34 +1,41 @@
-"""Records that are only a hint that something changed: what is there now is read, and that is written.
+"""Re-read the current state of an item or object if the version of its record does not prove which state is newer.
 
-A record is a hint when its version cannot be trusted to settle what is newer:
+The current state is then written instead of the record's images. A record is re-read before the write if:
 
-- its route says `fetch` or `versions = None`, or its stream leaves out new images;
+- its route declares `fetch` or `versions = None`, or its stream has no new images;
 - it has no usable time or sequencer;
-- it came unordered (through a queue) and is older than `hint_after`: OpenSearch may have forgotten the version of
-  a deleted document by then (`index.gc_deletes`, and at once when a shard moves);
-- it came in the order of its shard, and its write met a version of the same second, or of a few seconds later
-  (RUNS_BACK): within a shard the sequence number orders the changes of an item, and their times may run back;
-- it came unordered, with a sequence number of a form that was never seen: the order of versions within a second
-  rests on that form, which AWS does not promise;
-- its route writes items, and one of them was written for a newer version: an item may be written for records of
-  several items and tables, whose versions do not order each other;
-- it tells of an object from which items are made, or it came unordered and its route writes items: DeleteItem
-  leaves no trace of what it was made from;
-- it tells that an object was deleted, of which other versions may be there;
-- it tells of an object, and its write met the same version: a version has only the first digits of a sequencer, so
-  it may be of another event;
-- rows are made of its object, and it does not say of which content. (One that does is taken at its word: each
-  content has rows of its own, which are added once.)
+- it is unordered (delivered through a queue) and older than `hint_after`. OpenSearch may have forgotten the
+  version of a deleted document by then (after `index.gc_deletes`, and at once if a shard moves);
+- it is unordered, and its sequence number has an unknown format. The order of versions within a second depends on
+  the format, which AWS does not guarantee;
+- its route writes DynamoDB items, and the record is an object record or unordered. DeleteItem leaves no version
+  behind that could stop a stale write;
+- it is the deletion of one version of an object, because other versions may exist;
+- its route writes SQL rows from an object, and the record does not identify the object's content. A record that
+  does is trusted, because each content has its own rows, which are inserted once.
 
-- it came unordered and late (PROMPT), its document was new to the index, and its item or object is gone: the index
-  may have forgotten its deletion. Only then it is read after it was written.
+A record is re-read after a version conflict if:
 
-A record of a shard that met a newer version, and tells of what is no longer there, writes nothing: the one that
-brings what is there is still to come. So nobody sees a document run ahead and go back.
+- it has no usable time or sequencer;
+- it is ordered, and the stored version is at most RUNS_BACK seconds newer. Within a shard the sequence number
+  orders the changes of an item, and their times may go back;
+- it is unordered, its version is not trusted (unknown format, or already re-read), and the stored version is of
+  the same second;
+- its route writes DynamoDB items. An item may be written for records of several items and tables, whose
+  versions do not order each other;
+- it is an object record with the same version. A version has only the first digits of a sequencer, so it may come
+  from another event.
 
-What is written where versions do not tell what is newer (within a second that was settled by reading, or in an
-index that keeps no versions) is looked at again afterwards: of two that read and write at the same time the last
-one sees what it missed.
+An ordered record that meets a newer version and differs from the current state writes nothing, because the record
+with the current state follows in the shard. So a document never changes early and then back.
+
+A record is re-read after a successful write if:
+
+- versions do not decide which write is newer: a re-read settled the order within a second, the record has no
+  usable time or sequencer, the index has no versions, or the route writes DynamoDB items for an object or
+  unordered record. If two processes read and write at the same time, the later one detects the change it missed;
+- it is unordered and older than PROMPT, and it created the document. The index may have forgotten the deletion, so
+  the document is deleted again if the item or object does not exist.
 """
 
 from __future__ import annotations
@@ -47,32 +54,34 @@ from .error_outcomes import result_of
 from .route_calls import Task
 
 PROMPT: Final = 30.0
-"""Seconds within which a record that came unordered is trusted not to be older than a deletion that was
-forgotten. A queue that keeps up delivers in less. A server that restarts, and forgets, takes about as long. To
-read sooner would show readers more documents go and come back while a queue is behind."""
+"""Age in seconds up to which an unordered record is trusted not to restore a document with a forgotten deletion.
+
+A queue without a backlog delivers faster. A server restart, which forgets deletions, takes about as long. With
+a lower value, more documents would disappear and reappear while a queue has a backlog.
+"""
 
 ROUNDS: Final = 4
-"""Looks at what is there, before a record that keeps meeting newer ones is left to its source."""
+"""Maximum rounds of re-read and write in one try, for records that keep meeting newer versions."""
 
 
 class Lookups(Protocol):
-    """Where what is there now is read."""
+    """Reads the current state of items and objects."""
 
     def items(self, records: Sequence[TableRecord]) -> list[Mapping[str, Any] | None]:
-        """The typed items that records are about, read consistently; None for one that is gone."""
+        """Return the typed item of each record, from a consistent read, or None if it does not exist."""
         ...
 
     def revision(self, upload: ObjectRecord) -> Revision | None:
-        """The current content of the object; None if it is gone."""
+        """Return the current content of the object, or None if it does not exist."""
         ...
 
 
 @dataclass(frozen=True)
 class Hints:
-    """Decides which records are hints, and looks. `hint_after` in seconds.
+    """Decide which records need a re-read, and perform it. `hint_after` is in seconds.
 
-    `trusting` is for a recording, whose records are taken at their word, and `always` for dead letters, of which
-    each is only a hint.
+    `trusting` is True for recordings, whose records are trusted. `always` is True for dead letters: every
+    record is re-read.
     """
 
     lookups: Lookups
@@ -82,7 +91,7 @@ class Hints:
     now: Callable[[], float] = time.time
 
     def look(self, tasks: Sequence[Task]) -> None:
-        """Replaces what hints say by what is there now; a task whose look fails has its result. Raises Halt."""
+        """Set the current state on tasks that need it, or a result if the re-read fails. Raises Halt."""
         tasks = [task for task in tasks if self.always or not _taken_at_its_word(task)]
         for task in tasks:
             record = task.record
@@ -99,14 +108,14 @@ class Hints:
                     task.strict = not self.trusting
 
     def reopen(self, tasks: Sequence[Task]) -> list[Task]:
-        """Those of the tasks whose write did not settle what is newer, ready to be tried again. Raises Halt."""
+        """Reopen the tasks that need a re-read after their write, and return them. Raises Halt."""
         tasks = [task for task in tasks if not _surely_settled(task)]
         unsettled = [task for task in tasks if self._unsettled(task)]
         items = [t for t in tasks if isinstance(t.seen, TableRecord) and self._may_be_past(t)]
         return unsettled if self.trusting else unsettled + self._overtaken(items)
 
     def why(self, record: Change, bound: BoundRoute) -> str:
-        """Why a record is only a hint to a route, in words; "" where it is taken at its word."""
+        """Return the reason why a record needs a re-read for a route, or "" if it is trusted."""
         asked = "it is delivered again by hand" if self.always else ""
         return asked or _why_of_route(record, bound) or self._why_of_itself(record, bound)
 
@@ -130,7 +139,7 @@ class Hints:
         return f"it came unordered, and is older than hint_after ({self.hint_after:g} s)" if old else ""
 
     def age(self, record: Record) -> float:
-        """Seconds since the change; endless for a record without a time."""
+        """Return the seconds since the change, or infinity for a record without a time."""
         return self.now() - record.created if record.created is not None else float("inf")
 
     def _look_at_items(self, tasks: Sequence[Task]) -> None:
@@ -141,9 +150,9 @@ class Hints:
                 _see(task, now)
 
     def _overtaken(self, tasks: Sequence[Task]) -> list[Task]:
-        """Those of the tasks whose item is no longer what was written, ready to be tried again.
+        """Reopen the tasks whose item differs from the written state, and return them.
 
-        What came late and changed since has a record that is still to come, unless it is gone.
+        For late records only a missing item counts: the record of any other change is still to be delivered.
         """
         overtaken = []
         for task, now in self._read(tasks) if tasks else ():
@@ -155,14 +164,14 @@ class Hints:
         return overtaken
 
     def _read(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, TableRecord]]:
-        """Tasks with their records as they are now; a task whose item cannot be read has its result."""
+        """Yield tasks with the current state of their records. If the read fails, set the results instead."""
         records = [task.record for task in tasks if isinstance(task.record, TableRecord)]
         try:
             images = self.lookups.items(records)
         except Exception as error:
             failed = result_of(error, "reading items as they are now")
             if len(tasks) > 1 and failed.outcome is not Outcome.RETRY:
-                for task in tasks:  # one key may be what sank them all
+                for task in tasks:  # a single invalid key can fail the whole request
                     yield from self._read([task])
                 return
             for task in tasks:
@@ -192,16 +201,16 @@ class Hints:
         return self._may_be_past(task) and self._changed_meanwhile(task)
 
     def _may_be_past(self, task: Task) -> bool:
-        """True if an item or object has to be read again after it was written."""
+        """True if an item or object must be re-read after the write."""
         return _may_be_overtaken(task) or self._may_be_gone(task)
 
     def _may_be_gone(self, task: Task) -> bool:
-        """True if a record may have brought back what was deleted: the index had neither document nor deletion."""
+        """True if a late record may have restored a deleted document."""
         created = task.seen is task.record and any(result.created for result in task.results)
         return created and self.age(task.record) > PROMPT
 
     def _changed_meanwhile(self, task: Task) -> bool:
-        """Re-read the object after it was written, and reopen the task if the object has changed since."""
+        """Re-read a written object, and reopen the task if it has changed since."""
         before = task.seen
         if self.trusting or not isinstance(before, ObjectRecord) or not isinstance(task.record, ObjectRecord):
             return False
@@ -218,7 +227,7 @@ class Hints:
 
 
 def _taken_at_its_word(task: Task) -> bool:
-    """Whether a task is what nearly all are, none of whose marks makes it a hint: told at one look."""
+    """True for the common case of a trusted record. A fast check that may miss some."""
     record, bound = task.record, task.bound
     return (
         type(record) is TableRecord
@@ -232,7 +241,7 @@ def _taken_at_its_word(task: Task) -> bool:
 
 
 def _surely_settled(task: Task) -> bool:
-    """Whether a task was written in the order of its versions and met no other one: told at one look."""
+    """True for the common case of a versioned write without a conflict. A fast check that may miss some."""
     bound, results = task.bound, task.results
     return (
         task.at is None
@@ -247,11 +256,11 @@ def _surely_settled(task: Task) -> bool:
 
 
 def _may_be_overtaken(task: Task) -> bool:
-    """Whether versions do not tell what was written from what others, who read at another moment, have written."""
+    """True if versions do not order this write and concurrent writes of re-read state."""
     record, bound = task.record, task.bound
     if bound is None or isinstance(record, Undecodable):
         return False
-    # All records without an order write at one version, so it does not tell which of them read last.
+    # All records without a usable time or sequencer share one version, so it does not show which was read last.
     undated = task.at is not None or not bound.versioned or (bound.index and record.version == UNORDERED)
     if undated or (bound.table and not (isinstance(record, TableRecord) and record.ordered)):
         return task.result.outcome is Outcome.APPLIED
@@ -259,9 +268,9 @@ def _may_be_overtaken(task: Task) -> bool:
 
 
 def _may_be_newer(task: Task, conflict: int) -> bool:
-    """Whether a record that met a higher version may tell of something newer all the same."""
+    """True if a record may be newer than the write with the version `conflict` that it met."""
     record = task.record
-    if record.version == UNORDERED:  # type: ignore[union-attr]  # what could not be decoded is never written
+    if record.version == UNORDERED:  # type: ignore[union-attr]  # undecodable records are never written
         return True
     if not isinstance(record, TableRecord):
         return task.strict and conflict == record.version  # type: ignore[union-attr]
@@ -271,16 +280,16 @@ def _may_be_newer(task: Task, conflict: int) -> bool:
     ahead = second_of(conflict) - second_of(version)
     if record.ordered:
         return ahead <= RUNS_BACK
-    # A queue's versions are relied on where they pass, and so they are where they do not.
+    # Versions of unordered records are trusted if a write succeeds, so also if it conflicts.
     relied_on = record.ranked and task.seen is record
     return ahead == 0 and not relied_on
 
 
 def _is_past(task: Task, now: TableRecord) -> bool:
-    """Whether a record of a shard met a newer version, and tells of what is no longer there.
+    """True if an ordered record met a newer version and differs from the current state.
 
-    Then one that is still to come brings what is there. Written now, at the version that was found, it would be
-    taken back by the records in between, for everybody to see.
+    The record with the current state follows in the shard. Records before it would visibly revert a write of the
+    current state.
     """
     record, bound = task.record, task.bound
     if task.at is None or bound is None or bound.fetch or not isinstance(record, TableRecord):
@@ -289,7 +298,7 @@ def _is_past(task: Task, now: TableRecord) -> bool:
         return False
     try:
         return record.new != now.new
-    except DecodeError:  # that is for its route to say
+    except DecodeError:  # the route call reports the error
         return False
 
 
@@ -323,9 +332,9 @@ def _lacks_image(record: TableRecord | ObjectRecord, bound: BoundRoute) -> bool:
 
 
 def _current(task: Task, record: ObjectRecord, found: Revision | None) -> ObjectRecord:
-    """Return the record with the event and the content of the object that was found.
+    """Return the record with the event and content of the current object.
 
-    A record that names its content keeps it if rows are made of it: each content has rows of its own.
+    For a route that writes SQL rows, a record that identifies its content keeps it: each content has its own rows.
     """
     version = record.version if task.at is None else max(record.version, task.at)
     keeps = task.bound is not None and bool(task.bound.database) and str(record.revision) != ""

@@ -1,4 +1,4 @@
-"""How long a batch tries again what may succeed later, before it is left to its source."""
+"""The retry policy of transient failures within a batch. After that the source redelivers the records."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ..context import RESERVE
 
 @dataclass(frozen=True)
 class Patience:
-    """Exponential pauses with full jitter ("Exponential Backoff And Jitter", AWS Architecture Blog).
+    """Exponential backoff with full jitter ("Exponential Backoff And Jitter", AWS Architecture Blog).
 
-    `most` is the time in seconds for all tries together, `shortest` and `longest` bound one pause.
+    `most` is the total time for all tries in seconds. `shortest` and `longest` are the limits of one delay.
     """
 
     most: float
@@ -27,9 +27,9 @@ class Patience:
     chance: Callable[[], float] = random.random
 
     def pauses(self, remaining: float) -> Iterator[float]:
-        """Return the seconds to wait before each further try; they end when the next would come too late.
+        """Return the delay in seconds before each further try, until no try fits into the time.
 
-        The time runs from this call. `remaining` is what the runtime leaves, in seconds.
+        The time starts with this call. `remaining` is the time limit of the runtime in seconds.
         """
         return self._until(self.clock() + min(self.most, remaining - RESERVE))
 

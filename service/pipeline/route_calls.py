@@ -1,4 +1,4 @@
-"""From records to writes: which routes a record goes to, and what they ask for."""
+"""Match records to routes, call the routes, and convert their actions to writes."""
 
 from __future__ import annotations
 
@@ -21,15 +21,14 @@ from .protocols import Write
 
 @dataclass(slots=True, eq=False)
 class Task:
-    """One record on one of its routes: the writes that are asked for, then how each ended.
+    """One record on one of its routes, with the writes that the route returned and their results.
 
-    `seen` is the record as its route is asked about it: the one that came, or what is there now. `at` is the
-    version that its document was found to have, once a write met it. `overtaken` says that it was written, and
-    then there was something else. `strict` says that its version does not tell it from all other changes, so that
-    its writes are (see Write).
-
-    `failed` is how it last failed by itself in this delivery, and `failing` has the writes that did. `crowd` is
-    the number of tasks that its route was asked about at once when that failed.
+    - `seen` is the record that the route is called with: the delivered one, or one with the current state.
+    - `at` is the version at which to write, once the task is reopened.
+    - `overtaken` is True if the item changed again after the write.
+    - `strict` makes its writes strict (see Write), because other changes can have the same version.
+    - `failed` is the last failure of this task alone in this delivery. `failing` has the writes that failed.
+    - `crowd` is the number of tasks in its last failed call of `documents()`, or 0.
     """
 
     position: int
@@ -49,11 +48,11 @@ class Task:
         self.seen = self.record
 
     def forget(self) -> None:
-        """Makes the task one that was never tried."""
+        """Reset the task for another try."""
         self.writes, self.results, self.seen, self.strict = (), (), self.record, False
 
     def reopen(self, at: int | None) -> None:
-        """Has the task tried again on what is there now, at a version that its document was found to have."""
+        """Reset the task for a re-read, and write the current state at the version `at`."""
         self.forget()
         self.at = at
 
@@ -78,7 +77,7 @@ Step: TypeAlias = Callable[[str, str, Sequence[Task]], AbstractContextManager[No
 
 
 def route(batch: Sequence[Record], router: Router) -> list[Task]:
-    """A task for each record and each of its routes; one without a route has its result."""
+    """Return a task for each record and each of its routes. A record without a route has its result already."""
     tasks: list[Task] = []
     for position, record in enumerate(batch):
         if isinstance(record, Undecodable):
@@ -89,7 +88,7 @@ def route(batch: Sequence[Record], router: Router) -> list[Task]:
 
 
 def ask(tasks: Sequence[Task], context: Context, step: Step) -> None:
-    """Asks the routes of tasks: each then has its writes, or its result. Raises Halt."""
+    """Call the routes of the tasks. Each task then has writes or a result. Raises Halt."""
     by_route: dict[BoundRoute, list[Task]] = {}
     for task in tasks:
         if task.bound is not None and not task.results:
@@ -101,7 +100,7 @@ def ask(tasks: Sequence[Task], context: Context, step: Step) -> None:
 
 
 def actions_of(bound: BoundRoute, record: Change, context: Context) -> list[Action]:
-    """What a route asks for a record; complete before anything is written. Raises whatever the route raises."""
+    """Return all actions of a route for a record, before any is written. Raises the errors of the route."""
     name = METHODS[record.event]
     answer = getattr(bound.route, name)(record, context)
     if isinstance(answer, Action):
@@ -110,13 +109,13 @@ def actions_of(bound: BoundRoute, record: Change, context: Context) -> list[Acti
 
 
 def search_write(bound: BoundRoute, record: Change, action: Index | Delete, strict: bool = False) -> Write:
-    """An action of the route's index, with id and version."""
+    """Return the write of an action to the route's index, with id and version."""
     version = record.version if bound.versioned else None
     return Write(record, action, bound.index, bound.document_id(record), version, strict)
 
 
 def writes_of(bound: BoundRoute, record: Change, actions: Iterable[Action], strict: bool = False) -> list[Write]:
-    """The actions with target, id and version. Raises Reject for a target that the route does not declare."""
+    """Return the writes of actions. Raises Reject if the route does not declare a target for an action."""
     writes = []
     for number, action in enumerate(actions):
         name = type(action).__name__
@@ -139,7 +138,7 @@ def writes_of(bound: BoundRoute, record: Change, actions: Iterable[Action], stri
 
 
 def _routes_of(position: int, record: Change, router: Router) -> list[Task]:
-    """A task for each route that has a method for the record, else one that says why there is none."""
+    """Return a task for each route with a method for the record, or one with the reason why there is none."""
     tasks, matched = [], []
     for bound, test in router.candidates(record):
         try:
@@ -163,7 +162,7 @@ def _without_route(record: Change, matched: Sequence[BoundRoute]) -> Result:
         return Result(Outcome.SKIPPED, f"{record.event} is ignored")
     names = ", ".join(bound.name for bound in matched)
     what = f"eventName={record.event} (no method for it in {names})"
-    return Result(Outcome.REJECTED, f"Unimplemented: id={_key(record)} {what}", told=f"Unimplemented: {what}")
+    return Result(Outcome.REJECTED, f"Unimplemented: id={_key(record)} {what}", log_text=f"Unimplemented: {what}")
 
 
 def _ask_one(bound: BoundRoute, tasks: Sequence[Task], context: Context) -> None:
@@ -195,7 +194,7 @@ def _call(task: Task, bound: BoundRoute, record: Change, context: Context) -> No
 
 
 def _call_document(bound: BoundRoute, group: Sequence[Gathered], context: Context) -> None:
-    """Asks for the document of one item after the other: each becomes its write, and is not kept."""
+    """Call `document` for one item after the other. Each document becomes a write at once, to save memory."""
     if context.out_of_time():
         for task, _ in group:
             task.results = [OUT_OF_TIME]
@@ -211,7 +210,7 @@ def _call_document(bound: BoundRoute, group: Sequence[Gathered], context: Contex
 
 
 def _call_documents(bound: BoundRoute, group: Sequence[Gathered], context: Context) -> None:
-    """Asks for the documents of many items at once; one that fails is found by asking for each alone."""
+    """Call `documents` for many items at once. If it fails, call it per item to find the one that fails."""
     if context.out_of_time():
         for task, _ in group:
             task.writes, task.results = [], [OUT_OF_TIME]
@@ -221,12 +220,12 @@ def _call_documents(bound: BoundRoute, group: Sequence[Gathered], context: Conte
             task.writes = [search_write(bound, record, DELETE if document is None else indexing(document))]
     except Exception as error:
         result = _failed(error, bound, group[0][1])
-        # One request for many items is not made many because it failed.
+        # After a transient failure, do not replace one request by many.
         if len(group) > 1 and result.outcome is not Outcome.RETRY:
             for one in group:
                 _call_documents(bound, [one], context)
             return
-        for task, _ in group:  # with the next try they are asked about in parts
+        for task, _ in group:  # the next try splits the group
             task.crowd = len(group)
             task.writes, task.results = (), [replace(result, shared=len(group) > 1)]
 
@@ -247,7 +246,7 @@ def _item(image: Item | None) -> Item:
 
 
 def _hold_back(tasks: Sequence[Task]) -> None:
-    """Lets nothing on the same route overtake a record of the same item or object that is tried again."""
+    """Block later records of an item or object while an earlier one on the same route is retried."""
     waiting: set[tuple[str, tuple[str, str]]] = set()
     for task in tasks:
         if isinstance(task.record, Undecodable):

@@ -1,4 +1,4 @@
-"""Giving up: on what would hold up the rest for ever, and on what nobody delivers again."""
+"""Reject records that would block others for ever, and records that are not redelivered."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from .protocols import DocumentSink, Write
 from .route_calls import SEARCHES, Task
 
 PROBE: Final = "~probe"
-"""The id of no document: what follows a `~` in an id is one of n, b, h, ~ and |."""
+"""An id that no document has: in ids, `~` is always followed by n, b, h, ~ or |."""
 
 TRIES: Final = 3
-"""Tries, or deliveries, in a row that have to fail before anything is given up."""
+"""Consecutive failed tries or deliveries before a record is rejected."""
 
 MOST: Final = 10_000
-"""Records whose failures are remembered."""
+"""Maximum number of records whose failures are remembered."""
 
 
 class StuckRecords:
-    """Finds the records that fail alone for `retry_for` seconds while others succeed. Thread-safe.
+    """Find records that fail for `retry_for` seconds while others succeed. Thread-safe.
 
-    It remembers their failures from one delivery to the next, of MOST records. `age` returns the seconds since a
-    record was made; one that does not say when is never old.
+    Failures are kept between deliveries, for at most MOST records. `age` returns the seconds since the change of a
+    record. A record without a time (infinite age) is never rejected here.
     """
 
     def __init__(self, age: Callable[[Record], float], retry_for: float):
@@ -40,10 +40,10 @@ class StuckRecords:
         self._lock = Lock()
 
     def give_up(self, tasks: Sequence[Task], search: DocumentSink) -> None:
-        """Reject the tasks of a delivery that are stuck, whatever keeps them from being done. Raises Halt.
+        """Reject the stuck tasks of a delivery, for any kind of failure. Raises Halt.
 
-        That takes TRIES deliveries in which others succeed; a search index has to take another write then. A
-        server that fails now and then fails at one record a few times in a row, but not for that long.
+        A task is stuck if it fails in TRIES deliveries in which others succeed; a search index must accept another
+        write as well. A server with occasional errors may fail a few times on one record, but not for `retry_for`.
         """
         if self._failures:
             self._forget([task for task in tasks if task.result.outcome.done])
@@ -76,7 +76,7 @@ class StuckRecords:
 
 
 def note_failures(tasks: Sequence[Task]) -> None:
-    """Note the failures of one try that are the tasks' own."""
+    """Record the failures of one try that are not shared."""
     for task in tasks:
         result = task.result
         if result.outcome is Outcome.RETRY and not result.shared:
@@ -85,10 +85,10 @@ def note_failures(tasks: Sequence[Task]) -> None:
 
 
 def conclude(tasks: Sequence[Task], tries: int) -> None:
-    """End what failed in every try of this delivery, where its result says what it then becomes.
+    """Apply the `lasting` consequence of tasks that failed in every try of this delivery.
 
-    What may be the document's own fault is rejected after TRIES failures. An answer that is not a search server's
-    is nobody's fault: it raises Halt, unless the server took other writes.
+    REJECT (the document may be the cause): the task is rejected after TRIES failures. HALT (the response is not
+    from a search server): raises Halt, unless the search server accepted other writes.
     """
     lasting = [task for task in tasks if task.result.lasting is not None]
     for task in lasting:
@@ -101,21 +101,21 @@ def conclude(tasks: Sequence[Task], tries: int) -> None:
 
 
 def dead_letter_undelivered(tasks: Sequence[Task]) -> None:
-    """Reject all that is not done: nobody delivers it again."""
+    """Reject all unfinished tasks, because their source does not redeliver."""
     for task in tasks:
         if not task.result.outcome.done:
             task.results = [task.result.given_up("exhausted")]
 
 
 def probe(write: Write, search: DocumentSink) -> Result:
-    """Return how another write to the index of this one ends: a delete of what is not there. Raises Halt."""
+    """Return the result of a test write to the same index: the delete of a missing document. Raises Halt."""
     lowest = None if write.version is None else 1
     (result,) = search.write([replace(write, action=Delete(), id=PROBE, version=lowest)])
     return result
 
 
 class _Others:
-    """The evidence that tasks other than the stuck ones succeed in a delivery."""
+    """Checks if other tasks than the stuck ones succeed in a delivery."""
 
     def __init__(self, tasks: Sequence[Task], search: DocumentSink):
         good = [task for task in tasks if task.result.outcome in SUCCEEDED]
@@ -125,7 +125,7 @@ class _Others:
         self._probes: dict[str, Result] = {}
 
     def succeed(self, task: Task) -> bool:
-        """True if others than this task succeed where it fails."""
+        """True if other tasks succeed on the target or route where this task fails."""
         if not task.failing:
             return task.route in self._routes
         return any(self._takes_another(write) for write in task.failing)
@@ -143,7 +143,6 @@ class _Others:
 
 
 def _key_of(task: Task) -> int:
-    """A number for one record on one route."""
     record = task.record
     if isinstance(record, Undecodable):
         return hash((task.route, record.identifier))

@@ -1,4 +1,4 @@
-"""A thread that reads a source and dispatches what it gives."""
+"""A thread that reads a source and dispatches its batches."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from .error_outcomes import trail_of
 logger = logging.getLogger(__name__)
 
 FIRST_PAUSE: Final = 1.0
-"""Seconds, about, after the first halt; later ones are longer."""
+"""Approximate delay in seconds after the first failure. Later delays are longer."""
 
 
 class Worker(Thread):
-    """Reads one source and dispatches what it gives, in a thread of its own.
+    """Read one source and dispatch its batches in a thread of its own.
 
-    If every record would fail, a server does not answer, or an unexpected error is raised, only this source stops:
-    the batch in hand is retried after growing pauses, and a queue is not asked for more. With `exits` it ends the
-    service.
+    If every record would fail, a server does not respond, or an unexpected error is raised, only this source
+    stops. The current batch is retried with backoff, and a queue is not asked for more messages. If `exits` is
+    True, such an error ends the service instead.
     """
 
     def __init__(
@@ -53,12 +53,12 @@ class Worker(Thread):
     def run(self) -> None:
         try:
             self._persist(self._read)
-        except BaseException as error:  # the main thread decides what it means
+        except BaseException as error:  # the main thread handles it
             self.error = error
             self._stopping.set()
 
     def busy_for(self) -> float:
-        """Seconds since the batch in hand was last tried; 0 without one."""
+        """Return the seconds since the last try of the current batch started, or 0 without a batch."""
         since = self._busy_since
         return 0.0 if since is None else self._clock() - since
 
@@ -67,7 +67,7 @@ class Worker(Thread):
         for batch in self.source:
             self._persist(partial(self._deliver, batch))
             self._busy_since, self.halted = None, ""
-            del batch  # its records are not kept while the source waits for more
+            del batch  # free its records while the source waits for more
 
     def _deliver(self, batch: Batch) -> None:
         self._busy_since = self._clock()
@@ -83,7 +83,7 @@ class Worker(Thread):
         self._pause.reset()
 
     def _persist(self, work: Callable[[], None]) -> None:
-        """Do the work, from its beginning again for as long as it fails."""
+        """Do the work, and restart it after each failure."""
         while not self._stopping.is_set():
             try:
                 work()
@@ -93,7 +93,7 @@ class Worker(Thread):
                     raise
                 foreseen = isinstance(error, Halt | Unreachable)
                 reason = str(error) if foreseen else f"unexpected {trail_of(error)}"
-                if self._busy_since is not None or not foreseen:  # else the source says what troubles it
+                if self._busy_since is not None or not foreseen:  # otherwise the source reports its own trouble
                     self.halted = reason
                 logger.debug("halted", exc_info=error)
                 self._pause.longer(reason, halted=True)

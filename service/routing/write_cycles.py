@@ -28,10 +28,10 @@ def undeclared_cycles(routes: Iterable[type[Route]]) -> Iterator[Cycle]:
     readers = {
         kind: [other for other in writing if matches(other.table, kind.writes["table"])] for kind in writing
     }
-    told: set[type[TableRoute]] = set()
+    reported: set[type[TableRoute]] = set()
     for kind in writing:
-        found = () if kind in told else _way_back(kind, readers)
-        told.update(found)
+        found = () if kind in reported else _way_back(kind, readers)
+        reported.update(found)
         if found:
             yield found
 

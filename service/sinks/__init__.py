@@ -1,1 +1,1 @@
-"""Sinks: where the actions of routes, dead letters and recordings are written."""
+"""Sinks for the actions of routes, for dead letters and for recordings."""

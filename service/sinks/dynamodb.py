@@ -1,4 +1,4 @@
-"""DynamoDB tables as a sink: the items that routes write."""
+"""Sink for DynamoDB tables: writes the items that routes return."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from ..pipeline.error_outcomes import result_of
 from ..routing import DeleteItem, PutItem, UpdateItem
 
 MARK: Final = "_streamdex"
-"""The attribute that holds the version of the record that an item was written for."""
+"""The attribute of an item that holds the version of the record it was written for."""
 
 _SEQUENCER_LENGTH: Final = 32
-"""Sequencers are padded to this, so that DynamoDB's order of text is theirs."""
+"""Sequencers are padded to this length, so that DynamoDB's text order is the sequencer order."""
 
 NO_ITEM: Final = Result(Outcome.SKIPPED, "there is no such item, and UpdateItem without create=True creates none")
 
 
 class ItemSink:
-    """Writes items one after the other, in the order of their records.
+    """Write items one by one, in the order of their records.
 
-    An item carries the version of the record that it was written for: the sequencer of an object as text, the
-    version of a stream record as a number. A write with an older one changes nothing: it is STALE. Versions of the
-    two kinds do not compare, so a mark of the other kind is overwritten. Where a bucket gives no sequencer the
-    write is unconditional. An UpdateItem without `create` whose item does not exist is SKIPPED.
+    Each item carries the version of the record it was written for: the sequencer of an object as text, or the
+    version of a stream record as a number. A write with an older version changes nothing and is STALE. Versions of
+    different kinds cannot be compared, so a version of the other kind is overwritten. If a bucket provides no
+    sequencer, the write is unconditional. An UpdateItem without `create` whose item does not exist is SKIPPED.
     """
 
     def __init__(self, context: Context, observer: Observer = SILENT):
@@ -63,12 +63,12 @@ class ItemSink:
         return APPLIED
 
     def _send(self, request: str, arguments: Mapping[str, Any]) -> None:
-        """Sends a request, and tells how it went. Raises what boto3 raises."""
+        """Send a request and report it to the observer. Raises what boto3 raises."""
         with self._observer.request("table", 1, 0, _status_of):
             getattr(self._context.dynamodb, request)(**arguments)
 
     def _request(self, write: Write) -> tuple[str, dict[str, Any]]:
-        """The name of boto3's method for a write, and its arguments. Raises Reject for a wrong item."""
+        """Return the name of boto3's method for a write, and its arguments. Raises Reject for an invalid item."""
         action = write.action
         version = version_of(write)
         mark = {MARK: version} if version else {}
@@ -98,7 +98,7 @@ class ItemSink:
         return result_of(error, f"table {write.target}")
 
     def _key_of(self, table: str) -> tuple[str, ...]:
-        """The key attributes of a table, asked for once."""
+        """Return the key attributes of a table. They are requested once and cached."""
         if table not in self._keys:
             schema = self._context.dynamodb.describe_table(TableName=table)["Table"]["KeySchema"]
             self._keys[table] = tuple(part["AttributeName"] for part in schema)
@@ -106,7 +106,7 @@ class ItemSink:
 
 
 def _answer_of(error: Exception) -> Mapping[str, Any]:
-    """What AWS has answered; botocore's connection errors have an answer that is None."""
+    """Return the AWS response of an error. The `response` of botocore's connection errors is None."""
     return getattr(error, "response", None) or {}
 
 
@@ -123,7 +123,7 @@ def _typed(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def version_of(write: Write) -> dict[str, str]:
-    """The typed version of the record that a write is for; {} where its bucket gives none."""
+    """Return the typed version of the record of a write; {} if its bucket provides no sequencer."""
     record = write.record
     if isinstance(record, ObjectRecord):
         return {"S": record.sequencer.ljust(_SEQUENCER_LENGTH, "0")} if record.sequencer else {}
@@ -131,23 +131,24 @@ def version_of(write: Write) -> dict[str, str]:
 
 
 def _refused(write: Write, there: Mapping[str, Any] | None) -> Result:
-    """The result of a write whose condition does not hold; `there` is the item, None where there is none.
+    """Return the result of a write whose condition failed; `there` is the existing item, or None.
 
-    The version that was found is in it, for a record that may be newer all the same.
+    The result carries the version found, because the record may still be newer.
     """
     if there is None and isinstance(write.action, UpdateItem) and not write.action.create:
         return NO_ITEM
     number = (there or {}).get(MARK, {}).get("N", "")
-    found = int(number) if number.isdecimal() else LARGEST + 1  # anybody may have written it
+    found = int(number) if number.isdecimal() else LARGEST + 1  # other programs may write this attribute
     return replace(STALE, conflict=found) if found <= LARGEST else STALE
 
 
 def _conditional(
     version: Mapping[str, str], changes: Mapping[str, Any] | None = None, existing: str = ""
 ) -> dict[str, Any]:
-    """The expressions of a request: what it sets, and the conditions under which it does.
+    """Return the update, condition and value expressions of a request.
 
-    The item was written for nothing newer than `version`; with `existing`, an attribute of its key, it exists.
+    The condition requires that the existing item has no newer version than `version`. With `existing`, the name of
+    a key attribute, it also requires that the item exists.
     """
     names: dict[str, str] = {}
     values: dict[str, Any] = {}

@@ -1,1 +1,1 @@
-"""Sources of records: Lambda events, streams, queues, files, scans."""
+"""Sources of records: Lambda events, streams, queues, files and scans."""

@@ -1,4 +1,4 @@
-"""Reads the current state: items, consistently and many at once, and the content of an object."""
+"""Read the current state: items, consistently and in batches, and the revision of an object."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from ..model.outcomes import OUT_OF_TIME
 from ..model.serializer import typed
 
 MOST: Final = 100
-"""Items of one request ("BatchGetItem", DynamoDB API Reference)."""
+"""Maximum items of one request ("BatchGetItem", DynamoDB API Reference)."""
 
 _Key: TypeAlias = tuple[Any, ...]
 
 
 class Lookups:
-    """What the dispatcher asks of the sources of truth."""
+    """Read the items and objects whose current state the dispatcher needs."""
 
     def __init__(self, context: Context):
         self._context = context
 
     def items(self, records: Sequence[TableRecord]) -> list[Mapping[str, Any] | None]:
-        """The typed items that records are about, as they are now; None for one that is gone.
+        """Return the current typed item of each record; None if it does not exist.
 
-        Raises Retry when a table is too busy to answer for all of them, or no time is left, and what boto3 raises.
+        Raises Retry if a table is too busy to answer for all of them or no time is left, and what boto3 raises.
         """
         wanted: dict[str, dict[_Key, dict[str, Any]]] = {}
         for record in records:
@@ -42,10 +42,9 @@ class Lookups:
         return [found.get((record.table, _key_of(record.keys))) for record in records]
 
     def revision(self, upload: ObjectRecord) -> Revision | None:
-        """Return the current content of the object; None if it is gone. A delete marker is no object.
+        """Return the current revision of the object; None if it does not exist or is a delete marker.
 
-        Raises:
-            Retry: no time is left. Also what boto3 raises.
+        Raises Retry if no time is left, and what boto3 raises.
         """
         from botocore.exceptions import ClientError
 
@@ -77,7 +76,7 @@ class Lookups:
                     raise Retry(f"table {table} is too busy to be read")
 
     def _take_time(self) -> None:
-        """Raises Retry when what is left of a Lambda's invocation is for its answer."""
+        """Raise OutOfTime if the rest of a Lambda invocation is reserved for its answer."""
         if self._context.out_of_time():
             raise OutOfTime(OUT_OF_TIME.reason)
 

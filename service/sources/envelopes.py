@@ -1,25 +1,25 @@
-"""Whatever a payload is wrapped in, down to the records in it.
+"""Remove the envelopes of a payload, and read the records in it.
 
 | payload                                                       | records                                     |
 |---------------------------------------------------------------|---------------------------------------------|
-| a Lambda event `{"Records": […]}`                             | each by its eventSource, mixed as they come |
+| a Lambda event `{"Records": […]}`                             | each by its eventSource, in any mix         |
 | `aws:dynamodb`, also bare (EventBridge Pipes, recordings)     | a TableRecord                               |
-| `aws:s3`, `minio:s3`, `ceph:s3`                               | an ObjectRecord; keys are url-encoded,      |
+| `aws:s3`, `minio:s3`, `ceph:s3`                               | an ObjectRecord; keys are URL-encoded,      |
 |                                                               | except Ceph's                               |
-| `aws:sqs`                                                     | what its body holds, named by the message   |
-| `aws:sns`, also as the text of a message (`Type`)             | what its message holds                      |
+| `aws:sqs`                                                     | those of its body, named by the message     |
+| `aws:sns`, also as the text of a message (`Type`)             | those of its message                        |
 | EventBridge, `source: aws.s3`                                 | an ObjectRecord; keys are not encoded       |
-| `{"bucket": …, "key": …}`                                     | an ObjectRecord: this object is there       |
+| `{"bucket": …, "key": …}`                                     | an ObjectRecord: the object exists          |
 | `s3:TestEvent`                                                | none: it is acknowledged and dropped        |
 | SNS `SubscriptionConfirmation`, `UnsubscribeConfirmation`     | none: it is acknowledged and logged         |
-| a dead letter                                                 | the record that it keeps                    |
-| what Lambda keeps in S3 of an event that it gave up           | what that event holds                       |
-| a backfill task (`streamdex-task`)                            | a TaskRecord: worked on from its queue only |
-| a list                                                        | what each of its members holds              |
+| a dead letter                                                 | the record that it contains                 |
+| a discarded event that Lambda stored in S3                    | those of that event                         |
+| a backfill task (`streamdex-task`)                            | a TaskRecord: runs only from its own queue  |
+| a list                                                        | those of each of its members                |
 
-Sources: "Using Lambda with DynamoDB / SQS / SNS / S3", "Event message structure" (S3 User Guide),
-"Amazon S3 event notification schema for EventBridge", "Lambda targets" (EventBridge Pipes), "Retain discarded
-records for a DynamoDB event source" and "Capturing records of Lambda asynchronous invocations".
+Sources: "Using Lambda with DynamoDB / SQS / SNS / S3", "Event message structure" (S3 User Guide), "Amazon S3 event
+notification schema for EventBridge", "Lambda targets" (EventBridge Pipes), "Retain discarded records for a
+DynamoDB event source" and "Capturing records of Lambda asynchronous invocations".
 """
 
 from __future__ import annotations
@@ -46,23 +46,23 @@ _CONFIRMATIONS: Final = {
     "UnsubscribeConfirmation": "The topic sends nothing more to the queue. If it should, subscribe the queue again"
     " with credentials of the queue's account.",
 }
-"""The messages that SNS sends if another account subscribes or unsubscribes a queue, with the remedy.
+"""The messages that SNS sends when another account subscribes or unsubscribes a queue, with the remedy.
 
 Sources: "HTTP/HTTPS subscription confirmation JSON format" and "Sending Amazon SNS messages to an Amazon SQS queue
 in a different account" (SNS Developer Guide).
 """
 
 _DEEPEST = 8
-"""Envelopes within envelopes; S3 to SNS to SQS to Lambda has four."""
+"""Maximum nesting of envelopes; S3 to SNS to SQS to Lambda has four."""
 
 Reader: TypeAlias = Callable[[Mapping[str, Any], str, int], Iterator[Record]]
 
 
 def unwrap(payload: Any, identifier: str = "") -> Iterator[Record]:
-    """The records in a payload. One that cannot be read is an Undecodable, and the others go on.
+    """Yield the records of a payload. An unreadable one becomes an Undecodable, and the others follow.
 
-    `identifier` is what the source calls the whole payload, such as a message id; it names all that is in it.
-    Raises UnknownEvent if the payload itself is nothing that is listed above.
+    `identifier` is the source's name for the whole payload, such as a message id; every record in it gets that
+    name. Raises UnknownEvent if the payload itself is not in the table above.
     """
     try:
         yield from _unwrap(payload, identifier, 0)
@@ -71,7 +71,7 @@ def unwrap(payload: Any, identifier: str = "") -> Iterator[Record]:
 
 
 def unwrap_text(text: Any, identifier: str = "", source: str = "", depth: int = 0) -> Iterator[Record]:
-    """The same for JSON text, as a message has it; never raises: what is not known is an Undecodable."""
+    """Yield the records of a message's JSON text. Never raises: an unknown payload becomes an Undecodable."""
     try:
         payload = json.loads(text)
     except (TypeError, ValueError, RecursionError) as error:
@@ -80,7 +80,7 @@ def unwrap_text(text: Any, identifier: str = "", source: str = "", depth: int = 
         return
     for record in _guarded(payload, identifier, depth):
         if isinstance(record, TableRecord):
-            record.ordered = False  # no message has a place in the order of a shard
+            record.ordered = False  # a queue does not keep the order of a shard
         if isinstance(record, Undecodable) and not record.source:
             yield dataclasses.replace(record, source=source)
         else:
@@ -126,7 +126,7 @@ def _reader_of(payload: Mapping[str, Any]) -> Reader | None:
 
 
 def _guarded(payload: Any, identifier: str, depth: int) -> Iterator[Record]:
-    """What a part of a payload holds; if that is nothing known, the part itself, undecodable."""
+    """Yield the records of a part of a payload; the part itself as an Undecodable if it is unknown."""
     try:
         yield from _unwrap(payload, identifier, depth)
     except (DecodeError, UnknownEvent) as error:
@@ -140,7 +140,7 @@ def _undecodable(payload: Any, error: Exception, identifier: str) -> Undecodable
 def _records(payload: Mapping[str, Any], identifier: str, depth: int) -> Iterator[Record]:
     for entry in payload["Records"]:
         if isinstance(entry, dict) and entry.get("eventSource") == TABLE and "Records" not in entry:
-            yield _change(entry, identifier)  # nearly all are: the way through the envelopes costs as much again
+            yield _change(entry, identifier)  # fast path for nearly all records; the other costs twice as much
         else:
             yield from _guarded(entry, identifier, depth + 1)
 
@@ -169,7 +169,7 @@ def _pointer(payload: Mapping[str, Any], identifier: str, depth: int) -> Iterato
 
 
 def _message(payload: Mapping[str, Any], identifier: str, depth: int) -> Iterator[Record]:
-    # A message within a message is named by the outer one, which is what the source knows.
+    # A nested message is named by the outer one, which the source knows.
     name = identifier or _name_of(payload)
     yield from unwrap_text(payload.get("body"), name, _source_of(payload), depth + 1)
 
@@ -187,7 +187,7 @@ def _notification(payload: Any, identifier: str, depth: int) -> Iterator[Record]
 
 
 def _confirmation(payload: Mapping[str, Any], identifier: str, depth: int) -> Iterator[Record]:
-    """Log what SNS asks, and how to answer it. The token and its URL are left out: who has them can subscribe."""
+    """Log the request of SNS and its remedy, without the token and its URL: they allow anybody to subscribe."""
     kind = payload["Type"]
     topic = payload.get("TopicArn")
     logger.warning(
@@ -198,7 +198,7 @@ def _confirmation(payload: Mapping[str, Any], identifier: str, depth: int) -> It
 
 
 def _letter(payload: Mapping[str, Any], identifier: str, depth: int) -> Iterator[Record]:
-    """A dead letter: the record that it keeps, with the source that it came from."""
+    """Yield the record of a dead letter, with its original source."""
     record, source = payload["record"], payload.get("source")
     if isinstance(record, Mapping) and "dynamodb" in record and isinstance(source, str):
         record = {"eventSourceARN": source, **record}
@@ -206,7 +206,7 @@ def _letter(payload: Mapping[str, Any], identifier: str, depth: int) -> Iterator
 
 
 def _given_up(payload: Mapping[str, Any], identifier: str, depth: int) -> Iterator[Record]:
-    """The whole event, of a mapping as text; it comes late, and in no order."""
+    """Yield the records of the whole event (text for an event source mapping). It is late and unordered."""
     event = _given_up_in(payload)
     yield from unwrap_text(event if isinstance(event, str) else json.dumps(event), identifier, "", depth + 1)
 
@@ -240,7 +240,7 @@ def _source_of(payload: Any) -> str:
 
 
 def _name_of(payload: Any) -> str:
-    """What the source calls a record that cannot be read: its sequence number or its message id."""
+    """Return the source's name for a record that cannot be read: its sequence number or message id."""
     if not isinstance(payload, Mapping):
         return ""
     change = payload.get("dynamodb")

@@ -1,7 +1,7 @@
-"""A Lambda event as a batch, and the answer that its event source reads.
+"""A Lambda event as a batch, and the answer to its event source.
 
 Sources: "Reporting batch item failures" for DynamoDB streams and for SQS (Lambda Developer Guide). S3, SNS and
-EventBridge call a function without reading its answer.
+EventBridge ignore the answer of a function.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .envelopes import unwrap
 
 Answer: TypeAlias = dict[str, list[dict[str, str]]]
 
-ENTRY: Final = (dict, Mapping)  # the first is what there is, and is seen four times as soon
+ENTRY: Final = (dict, Mapping)  # events contain dicts, which this order recognises four times faster
 
 STREAM = "aws:dynamodb"
 QUEUE = "aws:sqs"
@@ -28,12 +28,12 @@ TOPIC = "aws:sns"
 
 
 class LambdaBatch:
-    """The records of one event. Raises UnknownEvent for an event that holds nothing known."""
+    """The records of one event. Raises UnknownEvent for an event without any known payload."""
 
     def __init__(self, event: Any, events: Collection[str] = (), queues: Queues | None = None):
-        """With `events`, such as {"ObjectCreated"}, records of others are left alone: they count as done.
+        """With `events`, such as {"ObjectCreated"}, records of other events count as acknowledged.
 
-        `queues` say what a queue or topic carries: anything else in its messages becomes a dead letter.
+        `queues` declares the contents of queues and topics: anything else in their messages becomes a dead letter.
         """
         self._event = event
         self.records: Sequence[Record] = [
@@ -47,25 +47,25 @@ class LambdaBatch:
 
     @property
     def answers(self) -> bool:
-        """Whether what called the function reads its answer; else nobody delivers a record again."""
+        """True if the caller reads partial-batch responses (streams and SQS). Other callers never redeliver."""
         return any(entry.get("eventSource") in (STREAM, QUEUE) for entry in self._entries)
 
     @property
     def has_tasks(self) -> bool:
-        """True if backfill tasks that the task queue delivered are among its messages."""
+        """True if the event contains backfill tasks from the task queue."""
         return not self._from_stream and any(isinstance(one, TaskRecord) and one.queue for one in self.records)
 
     def lag(self, now: float) -> Lag:
-        """How old the oldest of its records is and, of a stream, how long it is kept; `now` in Unix seconds."""
+        """Return the age of the oldest record and, for a stream, its time left; `now` is in Unix seconds."""
         made = [record.created for record in self.records if record.created is not None]
         unread = max(now - min(made), 0.0) if made else 0.0
         streamed = any(entry.get("eventSource") == STREAM for entry in self._entries)
         return Lag(unread, max(RETENTION - unread, 0.0) if streamed else math.inf)
 
     def answer(self, report: Report) -> Answer:
-        """The partial-batch answer: what has to come again, by the identifiers of the event.
+        """Return the partial-batch response: the identifiers of the records to redeliver.
 
-        Raises StreamdexError, so that the whole batch comes again, where a record that must has no identifier.
+        Raises StreamdexError, so that the whole batch is redelivered, if one of these records has no identifier.
         """
         undone = report.undone
         if not undone:
@@ -102,15 +102,15 @@ class LambdaBatch:
 
 
 def entries_of(event: Any) -> list[Mapping[str, Any]]:
-    """What a source has put into an event: records or messages; none where it is laid out otherwise."""
+    """Return the records or messages of an event; an empty list if it has another shape."""
     entries = event.get("Records") if isinstance(event, Mapping) else event
     return [entry for entry in entries if isinstance(entry, ENTRY)] if isinstance(entries, list) else []
 
 
 def judged(event: Any, queues: Queues) -> Iterator[Record]:
-    """Yield the records of an event; what a queue or topic does not carry is a record that becomes a dead letter.
+    """Yield the records of an event. A record that its queue may not carry becomes a dead letter.
 
-    A queue is known by its ARN, which Lambda writes into each message. Whoever may invoke the function itself is
+    A queue is identified by its ARN, which Lambda writes into each message. Direct callers of the function are
     trusted. Raises UnknownEvent.
     """
     entries = entries_of(event) or ([event] if isinstance(event, Mapping) else [])
@@ -124,12 +124,12 @@ def judged(event: Any, queues: Queues) -> Iterator[Record]:
 
 
 def is_streamed(entries: Sequence[Mapping[str, Any]]) -> bool:
-    """True if an event comes from a stream: Lambda's mappings never mix sources, and other callers are trusted."""
+    """True if an event comes from a stream. Mappings never mix sources, and other callers are trusted."""
     return bool(entries) and entries[0].get("eventSource") == STREAM
 
 
 def carrier_of(entry: Mapping[str, Any], queues: Queues) -> Carried | None:
-    """Return what the queue or topic carries whose message an entry of an event is; None for anything else."""
+    """Return the declared contents of the queue or topic that an entry comes from; None for other entries."""
     if entry.get("eventSource") == QUEUE:
         return queues.carried(name_in(entry.get("eventSourceARN")))
     if entry.get("EventSource") == TOPIC or entry.get("eventSource") == TOPIC:
@@ -139,23 +139,26 @@ def carrier_of(entry: Mapping[str, Any], queues: Queues) -> Carried | None:
 
 
 def name_in(arn: Any) -> str:
-    """Return the name of a queue or topic from its ARN; "" for what is no ARN."""
+    """Return the name of a queue or topic from its ARN; "" if it is not an ARN."""
     return arn.rpartition(":")[2] if isinstance(arn, str) else ""
 
 
 def lowest(numbers: Sequence[str]) -> list[str]:
-    """Of a stream, the lowest sequence number: it and everything after it comes again."""
+    """Return the lowest sequence number. Lambda redelivers that record and all later ones."""
     return [min(numbers, key=lambda number: (len(number), number))] if numbers else []
 
 
 def group_of(attributes: Any) -> str | None:
-    """The group of a FIFO queue's message, from its attributes; None for a standard queue's."""
+    """Return the group of a FIFO message from its attributes; None for a standard queue."""
     group = attributes.get("MessageGroupId") if isinstance(attributes, Mapping) else None
     return group if isinstance(group, str) else None
 
 
 def messages_to_keep(messages: Sequence[tuple[str, str | None]], failed: set[str]) -> list[str]:
-    """Of a queue's messages, as (id, group), each that failed; of a FIFO queue also what follows in its group."""
+    """Return the ids of the messages to redeliver. `messages` are (id, group) pairs in order.
+
+    These are the failed messages and, in a FIFO queue, all later messages of their groups.
+    """
     keep, broken = [], set()
     for name, group in messages:
         if name in failed or (group is not None and group in broken):

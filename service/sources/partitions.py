@@ -1,4 +1,4 @@
-"""What is read in parts, page by page, as a source: the segments of a table, the files of an export."""
+"""A source that reads partitions page by page: the segments of a table, or the files of an export."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Page:
-    """Some records, and the position behind them: ENDED where there are no more.
+    """Some records, and the position after them: ENDED if there are no more.
 
-    `time` is when they were read, in Unix seconds, and `units` the read capacity that this took.
+    `time` is when they were read, in Unix seconds; `units` is the read capacity used.
     """
 
     records: Sequence[Record]
@@ -36,20 +36,20 @@ class Page:
 
 
 class Part(Protocol):
-    """A part, which one thread at a time reads."""
+    """A partition. One thread at a time reads it."""
 
     @property
     def name(self) -> str:
-        """What tells it from the other parts."""
+        """The name of the partition, unique within its source."""
         ...
 
     def read(self, after: str) -> Page:
-        """The page behind a position, "" for the first. Raises Halt, and what its client raises."""
+        """Return the page after a position; "" for the first page. Raises Halt, and what its client raises."""
         ...
 
 
 class PartBatch:
-    """A page of a part. What of it is not done comes again, before the next page."""
+    """A page of a partition. Its unfinished records are retried before the next page."""
 
     def __init__(self, source: PartSource, state: State, token: int, records: Sequence[Record]):
         self.source = source.name
@@ -59,7 +59,6 @@ class PartBatch:
         self._token = token
 
     def read_ahead(self) -> None:
-        """Has the part's next page there already when it is read."""
         self._state.read_ahead()
 
     def time_left(self) -> float:
@@ -69,14 +68,17 @@ class PartBatch:
         check(self._from.checkpoints.lease, self._token)
 
     def settle(self, report: Report) -> None:
-        """Raises Halt where the part's position cannot be kept, LeaseLost where it is another process's."""
+        """Keep the unfinished records for a retry; if there are none, advance the position.
+
+        Raises Halt if the position cannot be stored, and LeaseLost if another process holds the lease.
+        """
         self._state.rest = [self.records[position] for position in report.undone]
         if not self._state.rest:
             self._from.move_on(self._state)
 
 
 class State:
-    """Where a part stands: behind the position `after`, with `page` in hand."""
+    """The progress of a partition: the current `page` follows the position `after`."""
 
     def __init__(self, part: Part, at: Checkpoint | None):
         self.part = part
@@ -86,12 +88,12 @@ class State:
         self._ahead: tuple[str, Page] | None = None
 
     def read(self) -> Page:
-        """The next page. Raises Halt, and what the part's client raises."""
+        """Return the next page. Raises Halt, and what the partition's client raises."""
         ahead, self._ahead = self._ahead, None
         return ahead[1] if ahead is not None and ahead[0] == self.after else self.part.read(self.after)
 
     def read_ahead(self) -> None:
-        """Reads the page behind the one in hand; what keeps it from that is met again when it is asked for."""
+        """Prefetch the page after the current one. An error is ignored: the next `read` meets it again."""
         if self.page is None or self.page.after == ENDED or self._ahead is not None:
             return
         try:
@@ -105,10 +107,10 @@ class State:
 
 
 class PartSource:
-    """All records of some parts, until `stopping` is set.
+    """All records of some partitions, until `stopping` is set.
 
-    As many threads as there are `workers` may iterate; each reads one part after the other. `job` names what is
-    done with them: positions are kept under that name, so that what was killed goes on where it stood.
+    Up to `workers` threads may iterate; each reads one partition after the other. Positions are stored under the
+    name `job`, so that an interrupted job continues from them.
     """
 
     def __init__(
@@ -120,7 +122,7 @@ class PartSource:
         job: str,
         stopping: Event,
     ):
-        """Waits for the lease of the checkpoints. Raises Halt, LeaseLost, and what boto3 raises."""
+        """Wait for the lease of the checkpoints. Raises Halt, LeaseLost, and what boto3 raises."""
         self.name = name
         self.workers = workers
         self.trouble = ""
@@ -135,28 +137,28 @@ class PartSource:
 
     @property
     def resumed(self) -> bool:
-        """Whether this job was interrupted before."""
+        """True if this job was interrupted before."""
         return any(state.after for state in self._states)
 
     @property
     def complete(self) -> bool:
-        """Whether every part was read to its end."""
+        """True if every partition was read to its end."""
         return all(state.ended for state in self._states)
 
     def lag(self) -> Lag:
         return Lag()
 
     def restart(self) -> None:
-        """Begins anew, whatever was read before."""
+        """Read all partitions again from the beginning."""
         self._begin({})
 
     def forget(self) -> None:
-        """Has the next run of this job begin anew."""
+        """Remove the stored positions, so that the next run of this job starts from the beginning."""
         for state in self._states:
             self.checkpoints.remove(self._job, state.part.name, self._token)
 
     def move_on(self, state: State) -> None:
-        """The page in hand is done."""
+        """Store the position after the current page, which is finished."""
         page, state.page = state.page, None
         assert page is not None
         state.after = page.after
@@ -183,7 +185,7 @@ class PartSource:
         return 0
 
     def _read(self, state: State) -> Iterator[PartBatch]:
-        """The pages of a part, until its end. Raises Halt."""
+        """Yield the pages of a partition, until its end. Raises Halt."""
         pause = Pause(f"{self.name}, part {state.part.name}", self._stopping)
         while not self._stopping.is_set() and not state.ended:
             if not state.rest:
@@ -197,7 +199,7 @@ class PartSource:
                 self.move_on(state)
 
     def _page(self, state: State, pause: Pause) -> Page | None:
-        """The next page; None where it could not be read for now. Raises Halt."""
+        """Return the next page; None if the read failed and is to be retried. Raises Halt."""
         try:
             page = state.read()
         except Unreachable as error:

@@ -1,4 +1,4 @@
-"""Which tables routes listen to."""
+"""Find the tables that routes subscribe to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 def tables_of(routes: Iterable[BoundRoute], names: Names, context: Context) -> list[str]:
-    """The tables that routes listen to, as they exist; a pattern is looked up among all there are.
+    """Return the existing names of the routes' tables. A pattern is matched against all tables of the account.
 
     Raises Halt and Unreachable.
     """
@@ -28,7 +28,7 @@ def tables_of(routes: Iterable[BoundRoute], names: Names, context: Context) -> l
 
 
 def _fits(table: str, patterns: Sequence[str], names: Names, context: Context) -> bool:
-    """Whether a table that nobody named by its name is meant: it matches, and it has a stream."""
+    """True if a table matches a pattern and has a stream."""
     logical = names.logical("table", table)
     if logical is None or not any(matches(pattern, logical) for pattern in patterns):
         return False

@@ -46,7 +46,7 @@ class EmbeddedMetrics:
         self._now = now
 
     @contextmanager
-    def told(self) -> Iterator[None]:
+    def reporting(self) -> Iterator[None]:
         """Write the collected metrics at the end of the block, also if it raises."""
         try:
             yield

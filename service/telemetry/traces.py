@@ -186,13 +186,13 @@ class TracingObserver(Observer):
 class Once(logging.Filter):
     """A filter that logs only the first failure to send traces, as a line of the service."""
 
-    told = False
+    reported = False
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.levelno < logging.ERROR:
             return True
-        if not self.told:
-            self.told = True
+        if not self.reported:
+            self.reported = True
             reason = str(record.exc_info[1]) if record.exc_info else record.getMessage()
             logger.warning("traces are not sent; this is told once", extra={"reason": reason})
         return False

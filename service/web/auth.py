@@ -1,4 +1,7 @@
-"""Who may see the page and the metrics: nobody through another site, and beyond this machine who has a token."""
+"""Access control of the page and the metrics.
+
+Requests from other sites are refused. A page that other machines can reach requires a token.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from typing import Any, Final, TypeAlias
 from ..errors import SettingsError
 
 Environ: TypeAlias = dict[str, Any]
-"""A request, as WSGI has it (PEP 3333)."""
+"""The WSGI environment of a request (PEP 3333)."""
 
 HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -26,7 +29,7 @@ HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-"""What every answer says: no other site may frame it, load it or learn from it; no scripts run but ours."""
+"""The headers of every response: other sites cannot frame, load or read it, and only our own scripts run."""
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -37,13 +40,14 @@ _HOST: Final = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^\s:/@\[\]]+)(:[0-9]+)?")
 UNKNOWN_NAME: Final = "The page does not answer to this host name. Add the name to STREAMDEX_PAGE_HOSTS."
 
 SHORTEST: Final = 16
-"""Characters of a token: nobody guesses that many."""
+"""Minimum characters of a token, so that it cannot be guessed."""
 
 
 class Guard:
-    """Decides by a request's headers. Raises SettingsError for a token that could be guessed.
+    """The access control of requests, by their headers.
 
-    `host` is where the pages are bound, `hosts` the further names that lead there.
+    `host` is the address that the server binds, `hosts` are further names of it. Raises SettingsError if the token
+    is shorter than SHORTEST.
     """
 
     def __init__(self, host: str, hosts: Iterable[str] = (), token: str = ""):
@@ -53,18 +57,19 @@ class Guard:
         self._token = token
         self._local = is_loopback(host)
         self.cookie = hmac.new(token.encode(), b"streamdex page", hashlib.sha256).hexdigest()
-        """What a browser that has shown the token is given."""
+        """The value of the cookie that a browser receives after it has sent the token."""
 
     @property
     def asks(self) -> bool:
-        """Whether a token is needed."""
+        """True if requests need a token."""
         return bool(self._token) or not self._local
 
     def refusal(self, environ: Environ) -> str:
-        """Why a request is refused, in words; "" if it may go on.
+        """Return the reason why a request is refused; "" if it is accepted.
 
-        A name that is not ours leads here by DNS rebinding. What another site makes a browser ask for says so in
-        Sec-Fetch-Site and Origin ("Fetch Metadata Request Headers", W3C): it may have links to pages, and no more.
+        An unknown host name is a sign of DNS rebinding. A browser marks the requests that another site causes with
+        Sec-Fetch-Site and Origin ("Fetch Metadata Request Headers", W3C). Only links to pages are accepted from
+        other sites.
         """
         if self.asks and not self._token:
             return "beyond its own machine the page asks for a token: set STREAMDEX_PAGE_TOKEN"
@@ -81,10 +86,10 @@ class Guard:
         return ""
 
     def refusal_of_health(self, environ: Environ) -> str:
-        """Return why a health check is refused; "" if it is answered.
+        """Return the reason why a health check is refused; "" if it is accepted.
 
-        Load balancers and orchestrators send the address as the Host header, or none. An address cannot be used
-        for DNS rebinding, so only names have to be known.
+        Load balancers and orchestrators send an IP address as the Host header, or no Host header. DNS rebinding
+        needs a name, so addresses are accepted and names must be known.
         """
         host = environ.get("HTTP_HOST", "")
         if not host or self._bears(environ) or is_address(name_of(host)) or name_of(host) in self._names:
@@ -92,7 +97,7 @@ class Guard:
         return UNKNOWN_NAME
 
     def knows(self, environ: Environ) -> bool:
-        """Whether the request shows the token, or needs none."""
+        """True if the request carries the token or its cookie, or needs none."""
         if not self.asks or self._bears(environ):
             return True
         try:
@@ -105,13 +110,16 @@ class Guard:
         return bool(self._token) and same(text, self._token)
 
     def _bears(self, environ: Environ) -> bool:
-        """No other site can make a browser send this header, so nothing else needs to be looked at."""
+        """True if the request has the token as a bearer token.
+
+        Other sites cannot make a browser send this header, so such a request needs no further checks.
+        """
         kind, _, text = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
         return kind.lower() == "bearer" and self.is_token(text.strip())
 
 
 def is_link(environ: Environ) -> bool:
-    """Whether somebody follows a link, or types an address: nothing is embedded, and nothing sent along."""
+    """True if the request is a top-level navigation: a link or a typed address, no form or embedded page."""
     return (
         environ["REQUEST_METHOD"] in ("GET", "HEAD")
         and environ.get("HTTP_SEC_FETCH_MODE") == "navigate"
@@ -120,7 +128,7 @@ def is_link(environ: Environ) -> bool:
 
 
 def name_of(host: str) -> str:
-    """The name in a Host header; "" where there is none. A tunnel may well lead here from another port."""
+    """Return the name in a Host header; "" if it is invalid. The port is ignored: a tunnel may use another."""
     found = _HOST.fullmatch(host.lower())
     return found["name"].strip("[]") if found else ""
 
@@ -135,7 +143,7 @@ def is_address(name: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches what is bound there."""
+    """True if only this machine can reach a server that binds `host`."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -143,5 +151,5 @@ def is_loopback(host: str) -> bool:
 
 
 def same(one: str, other: str) -> bool:
-    """Compares in a time that tells nothing."""
+    """True if the texts are equal. Takes constant time, so that timing reveals nothing about the token."""
     return hmac.compare_digest(one.encode("utf-8", "surrogateescape"), other.encode())

@@ -1,4 +1,4 @@
-"""What the container serves: `/healthz`, `/readyz`, `/metrics`, and its page where Flask is installed."""
+"""The HTTP endpoints of the container: `/healthz`, `/readyz`, `/metrics`, and the page if Flask is installed."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ INSTALL: Final = (
 
 
 HEALTH: Final = ("/healthz", "/readyz")
-"""The paths of the health checks, which a load balancer or an orchestrator asks without a token."""
+"""The paths of the health checks. They need no token, because load balancers and orchestrators send none."""
 
 
 class Pages:
-    """The WSGI application: the states of the sources for everybody, all else for admitted callers."""
+    """The WSGI application. Health checks need no token; everything else passes the access control."""
 
     def __init__(self, health: Health, metrics: Metrics, guard: Guard, page: WSGIApplication | None = None):
-        """`page` is what answers everything else."""
+        """`page` answers all paths except health checks and metrics; None if Flask is not installed."""
         self._checks = dict(zip(HEALTH, (health.alive, health.ready), strict=True))
         self._health = health
         self._metrics = metrics
@@ -51,7 +51,7 @@ class Pages:
         return self._page(environ, start)
 
     def _report_health(self, environ: Environ, start: StartResponse, check: Callable[[], bool]) -> Iterable[bytes]:
-        """Answer a health check. Errors can name users and roles, so only callers of the page see reasons."""
+        """Answer a health check. Errors can name users and roles, so only authorised callers get the reasons."""
         refusal = self._guard.refusal_of_health(environ)
         if refusal:
             return _answer(environ, start, HTTPStatus.FORBIDDEN, f"{refusal}\n".encode(), TEXT)
@@ -59,7 +59,7 @@ class Pages:
         report: dict[str, Any] = {"ok": good, "sources": self._health.states()}
         if not self._guard.refusal(environ) and self._guard.knows(environ):
             report["reasons"] = self._health.reasons()
-        return _tell(environ, start, HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE, report)
+        return _respond(environ, start, HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE, report)
 
     def _tell_metrics(self, environ: Environ, start: StartResponse) -> Iterable[bytes]:
         if not self._guard.knows(environ):
@@ -70,11 +70,11 @@ class Pages:
     def _without_page(self, environ: Environ, start: StartResponse) -> Iterable[bytes]:
         if environ.get("PATH_INFO") in ("", "/"):
             return _answer(environ, start, HTTPStatus.OK, INSTALL.encode(), TEXT)
-        return _tell(environ, start, HTTPStatus.NOT_FOUND, {"pages": [*self._checks, "/metrics"]})
+        return _respond(environ, start, HTTPStatus.NOT_FOUND, {"pages": [*self._checks, "/metrics"]})
 
 
 def make_pages(app: App, health: Health) -> Pages:
-    """The pages of a container. Raises SettingsError for a token that could be guessed."""
+    """Return the endpoints of a container. Raises SettingsError if the token is too short."""
     settings = app.settings
     guard = Guard(settings.page_host, settings.page_hosts, settings.page_token)
     try:
@@ -88,7 +88,9 @@ def make_pages(app: App, health: Health) -> Pages:
     return Pages(health, app.metrics, guard, make_page(state))
 
 
-def _tell(environ: Environ, start: StartResponse, status: HTTPStatus, body: Mapping[str, Any]) -> Iterable[bytes]:
+def _respond(
+    environ: Environ, start: StartResponse, status: HTTPStatus, body: Mapping[str, Any]
+) -> Iterable[bytes]:
     return _answer(environ, start, status, json.dumps(body).encode() + b"\n", "application/json")
 
 

@@ -1,4 +1,4 @@
-"""Whether the container is alive and can do its work."""
+"""The health of the container: liveness and readiness."""
 
 from __future__ import annotations
 
@@ -10,43 +10,43 @@ from ..pipeline.workers import Worker
 
 OK: Final = "ok"
 WAITING: Final = "waiting"
-"""It retries until the operator has fixed something: no permission, no index, no server."""
+"""The source retries until the operator fixes the cause: a missing permission, index or server."""
 STUCK: Final = "stuck"
-"""One batch takes longer than `stall_after`: a restart helps."""
+"""One batch takes longer than `stall_after`. A restart helps."""
 STOPPED: Final = "stopped"
-"""Its thread has ended: a restart helps."""
+"""The thread has ended. A restart helps."""
 
 SEVERITY: Final = (OK, WAITING, STUCK, STOPPED)
 
 
 class Health:
-    """What the workers are at. A batch that is tried for longer than `stall_after` seconds is stuck."""
+    """The states of the workers. A batch that takes longer than `stall_after` seconds is stuck."""
 
     def __init__(self, workers: Sequence[Worker], stall_after: float):
         self._workers = workers
         self._stall_after = stall_after
 
     def alive(self) -> bool:
-        """True if every worker runs and none is stuck; otherwise a restart helps."""
+        """True if every worker runs and none is stuck. If False, a restart helps."""
         return not {STOPPED, STUCK} & set(self.states().values())
 
     def ready(self) -> bool:
-        """True if every source is read and written. If not, the operator has to fix something."""
+        """True if every source is OK. If False, the operator has to fix something."""
         return set(self.states().values()) <= {OK}
 
     def states(self) -> dict[str, str]:
-        """Return the state of each source by its name: one of OK, STOPPED, STUCK and WAITING.
+        """Return the state of each source by its name: OK, WAITING, STUCK or STOPPED.
 
-        If several threads read a source, the one that is worst off counts.
+        If several threads read a source, the most severe state counts.
         """
         return {name: state for name, (state, _) in self._worst().items()}
 
     def reasons(self) -> dict[str, str]:
-        """Return why each source is not OK, by its name; "" if it is."""
+        """Return the reason for the state of each source, by its name; "" if it is OK."""
         return {name: reason for name, (_, reason) in self._worst().items()}
 
     def read(self) -> list[Source]:
-        """The sources, each once."""
+        """Return the sources, each once."""
         return list({worker.source.name: worker.source for worker in self._workers}.values())
 
     def _worst(self) -> dict[str, tuple[str, str]]:

@@ -1,7 +1,7 @@
-"""Serves the page and the health checks with waitress, within bounds.
+"""Serve the page and the health checks with waitress, with bounded threads and connections.
 
-One thread reads all connections, so a slow client costs a file descriptor and no thread. Health checks have a
-thread of their own: a page that waits for the search server cannot delay them.
+One thread reads all connections, so a slow client occupies a file descriptor but no thread. Health checks have
+their own thread: a page that waits for the search server cannot delay them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PAGE_THREADS: Final = 4
 HEALTH_THREADS: Final = 1
 
 CONNECTIONS: Final = 128
-"""Open connections from which on each new one replaces the oldest that has not sent a whole request."""
+"""Open connections. Above that, a new one replaces the oldest that has not sent a complete request."""
 
 IDLE_TIMEOUT: Final = 10
 """Seconds after which a connection that sends nothing is closed."""
@@ -42,12 +42,12 @@ LIMITS: Final[dict[str, Any]] = {
 }
 """The settings of waitress ("Arguments to waitress.serve", waitress documentation)."""
 
-# Waitress warns whenever a request waits for a thread: a browser that loads a page does that.
+# Waitress warns whenever a request waits for a thread, which is normal while a browser loads a page.
 logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
 
 class Lanes:
-    """Runs requests: those for `paths` in threads of their own, all others in the threads of the page."""
+    """A task dispatcher: requests for `paths` run in the health threads, all others in the page threads."""
 
     def __init__(self, paths: Collection[str]):
         self._paths = paths
@@ -57,24 +57,24 @@ class Lanes:
         self._page.set_thread_count(PAGE_THREADS)
 
     def add_task(self, channel: Any) -> None:
-        """Run the first request of a connection. The interface of a waitress task dispatcher."""
+        """Run the first request of a connection. Waitress calls this on its task dispatcher."""
         lane = self._health if channel.requests[0].path in self._paths else self._page
         lane.add_task(channel)
 
     def shutdown(self) -> None:
-        """Stop the threads; requests that have not started are dropped."""
+        """Stop the threads. Requests that have not started are dropped."""
         self._health.shutdown()
         self._page.shutdown()
 
 
 class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
-    """Accepts every connection, at the cost of the oldest one that has not sent a whole request.
+    """A server that accepts every connection, and closes the oldest incomplete ones if there are too many.
 
-    Waitress by itself stops accepting at its limit, so that slow clients would lock out the health checks.
+    Plain waitress stops accepting at its limit, so slow clients could lock out the health checks.
     """
 
     def readable(self) -> bool:
-        """True if a connection can be accepted. Waitress asks before each round of its loop."""
+        """True if a connection can be accepted. Waitress calls this before each iteration of its loop."""
         surplus = len(self.active_channels) - CONNECTIONS + 1
         if surplus > 0:
             waiting = [channel for channel in self.active_channels.values() if not channel.requests]
@@ -84,10 +84,10 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
 
 
 class Serving:
-    """Serves an application until the `with` block ends. `health` are the paths of the health checks."""
+    """A context manager that serves an application. `health` holds the paths of the health checks."""
 
     def __init__(self, application: WSGIApplication, host: str, port: int, health: Collection[str] = ()):
-        """Bind the port; 0 for any. Raises SettingsError if it cannot be bound."""
+        """Bind the port; 0 selects any free port. Raises SettingsError if it cannot be bound."""
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._lanes = Lanes(health)
         self._sockets: dict[int, Any] = {}
@@ -119,7 +119,7 @@ class Serving:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        # The loop ends when it has no sockets left; only its own thread may close them.
+        # The loop ends when it has no sockets left. Only its own thread may close them.
         self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._sockets))
         self._thread.join()
         self._lanes.shutdown()

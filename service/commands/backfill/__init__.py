@@ -1,1 +1,1 @@
-"""Load all items of tables, or of exports, into their indices while their streams are live."""
+"""Load all items of tables, or of their exports, into the indices while the streams are live."""

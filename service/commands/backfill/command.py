@@ -1,4 +1,4 @@
-"""`backfill`: all items of tables into their indices, or into new ones that replace these."""
+"""The command `backfill`: load all items of tables into their indices, or into new indices (`--rebuild`)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ...bootstrap.application import App
 from ...bootstrap.selection import Chosen
 from ...errors import SettingsError
-from ..command import Command, Output, counted, quietly, tell
+from ..command import Command, Output, counted, print_result, quietly
 from ..confirmation import Consent
 from ..progress import progress
 
@@ -36,10 +36,10 @@ def backfill_tables(chosen: Chosen) -> int:
     if done.enqueued:
         queue = build(Manner).enqueue
         text = f"{counted(done.enqueued, 'task')} on queue {queue}, for workers with STREAMDEX_TASK_QUEUE={queue}"
-        tell(chosen, {"enqueued": done.enqueued}, text)
+        print_result(chosen, {"enqueued": done.enqueued}, text)
         return 0
     words = ", ".join(f"{count:,} {name}" for name, count in sorted(done.counts.items()))
-    tell(chosen, done.counts, f"{counted(done.counts.total(), 'item')}: {words}" if words else "no items")
+    print_result(chosen, done.counts, f"{counted(done.counts.total(), 'item')}: {words}" if words else "no items")
     return 1 if done.counts["rejected"] else 0
 
 
@@ -58,7 +58,7 @@ def change_indices(chosen: Chosen) -> int:
         patience = build(Patience).patience
         consents = build(Consent).given
         for one in change(app, build(Which), build(Change), build(Scan), build(Manner), patience, bar, consents):
-            tell(chosen, vars(one), f"{one.index}: {one.words}")
+            print_result(chosen, vars(one), f"{one.index}: {one.words}")
             good = good and one.done
     return 0 if good else 1
 

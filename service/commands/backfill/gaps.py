@@ -1,4 +1,4 @@
-"""Repair of a table's indices after its stream has lost records, or an index was missing."""
+"""Repair the indices of a table after its stream has lost records, or after an index was missing."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from .loading import Scan
 logger = logging.getLogger(__name__)
 
 AGAIN_AFTER = 60.0
-"""Seconds before a repair that failed is tried again."""
+"""Seconds before a failed repair is retried."""
 
 
 class GapRepair(Observer):
-    """Verifies and mends each table whose stream has lost records, one after the other, in a thread of its own.
+    """A thread that verifies and repairs each table whose stream has lost records, one table at a time.
 
-    A gap that is told while its table is being mended has it mended once more. What fails is tried again.
+    A gap reported during the repair of its table causes another repair. A failed repair is retried.
     """
 
     def __init__(self, service: Service, patience: float, sleep: Callable[[float], None] = time.sleep):

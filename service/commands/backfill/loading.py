@@ -1,4 +1,4 @@
-"""Loads all items of tables, or of exports of them, into their indices, while their streams are live."""
+"""Load all items of tables, or of their exports, into the indices while the streams are live."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Scan:
-    """How tables are read."""
+    """The options of a table scan."""
 
     segments: int = setting(
         4, "parts of a table that are read at the same time", env="STREAMDEX_SEGMENTS", least=1, most=SEGMENTS
@@ -44,7 +44,7 @@ class Scan:
 
 @dataclass(frozen=True)
 class Manner:
-    """How a backfill goes about it."""
+    """The options of `backfill` apart from the scan and the selection of tables."""
 
     restart: bool = setting(False, "begin anew where an earlier one was interrupted", env="STREAMDEX_RESTART")
     without_stream: bool = setting(
@@ -64,7 +64,7 @@ class Manner:
 
 @dataclass
 class Backfilled:
-    """The items by outcome, and the number of tasks that were enqueued instead."""
+    """The number of items by outcome, and the number of tasks that were enqueued instead. Thread-safe."""
 
     counts: Counter[str] = field(default_factory=Counter)
     enqueued: int = 0
@@ -82,9 +82,10 @@ def backfill(
     manner: Manner,
     advance: Callable[[int], None],
 ) -> Backfilled:
-    """Loads the items of the tables that are meant; `advance` is told how many more are done.
+    """Load the items of the selected tables. `advance` is called with the number of finished items of each batch.
 
-    Interrupted, it goes on where it stood the next time. Raises SettingsError, Halt and Unreachable.
+    The next run of an interrupted backfill continues from its checkpoints. Raises SettingsError, Halt and
+    Unreachable.
     """
     found = Backfilled()
     load_tables(service, chosen(service, which), scan, manner, job_of, found, advance)
@@ -101,12 +102,13 @@ def load_tables(
     advance: Callable[[int], None],
     into: tuple[str, str] = ("", ""),
 ) -> None:
-    """Loads the items of tables for some routes; `job_of` names the work of some, `found` is told of it.
+    """Load the items of tables for some routes, or enqueue the tasks that load them.
 
-    What is put on a queue instead goes to the second index of `into` in place of the first.
+    `job_of` returns the name of the job, under which checkpoints are stored. `found` collects the results. `into`
+    is an index and the new index that the enqueued tasks fill instead of it.
     """
 
-    def told(report: Report) -> None:
+    def on_progress(report: Report) -> None:
         found.add(report)
         advance(sum(1 for result in report.results if result.outcome.done))
 
@@ -133,13 +135,13 @@ def load_tables(
                 f"{job_of(routes)}|{what}",
                 stopping,
             )
-            load(service, source, service.loader_of(routes, hints=bool(files)), manner, stopping, told)
+            load(service, source, service.loader_of(routes, hints=bool(files)), manner, stopping, on_progress)
 
 
 def files_by_table(
     service: Service, tables: Mapping[str, Sequence[BoundRoute]], where: str
 ) -> dict[str, list[ExportFile]]:
-    """The files of an export, by the tables that they are of. Raises SettingsError for one that is not meant."""
+    """Return the files of an export by table. Raises SettingsError if a table is not selected."""
     found: dict[str, list[ExportFile]] = {}
     for file in export_files(service.context, where, service.router.key_of):
         found.setdefault(table_of(file.export.table), []).append(file)
@@ -155,9 +157,9 @@ def load(
     dispatcher: Dispatcher,
     manner: Manner,
     stopping: Event,
-    told: Callable[[Report], None],
+    on_progress: Callable[[Report], None],
 ) -> None:
-    """Works parts off, from where an earlier one stood."""
+    """Read all partitions, from the checkpoints of an interrupted backfill unless `restart` is set."""
     if source.resumed and manner.restart:
         source.restart()
     elif source.resumed:
@@ -166,7 +168,7 @@ def load(
     def work(batch: Batch) -> Report:
         with service.context.guarded(batch.check):
             report = dispatcher.dispatch(batch.records, batch.source, meanwhile=batch.read_ahead)
-        told(report)
+        on_progress(report)
         return report
 
     work_off(source, work, stopping)
@@ -175,15 +177,17 @@ def load(
 
 
 def job_of(routes: Sequence[BoundRoute]) -> str:
-    """What names the work of loading for some routes."""
+    """Return the name of the backfill job of some routes."""
     return "backfill " + ",".join(sorted(bound.name for bound in routes))
 
 
 def wait_for_margin(context: Context, table: Table, without_stream: bool, stopping: Event) -> None:
-    """Makes sure that whatever changes while the table is read comes through its stream, too.
+    """Wait until every change that a scan may overlap with also has a stream record.
 
-    An item is dated MARGIN back. A change of that time that no record tells of, as the stream was not there yet,
-    could lose against an older one. Raises SettingsError where the stream is not, or will not be, read.
+    A scanned item is dated MARGIN seconds back. If it was changed within that time but before the stream was
+    enabled, no record brings the change, and the scanned item could lose against an older one. Raises
+    SettingsError if the table has no stream (unless `without_stream`), or if its stream would be read from LATEST
+    and has no checkpoints yet.
     """
     if table.unstreamed is None:
         if without_stream:
@@ -205,7 +209,7 @@ def wait_for_margin(context: Context, table: Table, without_stream: bool, stoppi
 
 
 def is_read(context: Context, table: Table) -> bool:
-    """Whether the group has positions in the table's stream."""
+    """True if the group has checkpoints for the stream of the table."""
     positions: Checkpoints = make_checkpoints(context, context.settings.group, competes=False)
     try:
         return bool(positions.read(table.stream))

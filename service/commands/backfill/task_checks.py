@@ -1,8 +1,8 @@
-"""Everything that is checked of a backfill task, before anything that it names is opened.
+"""The checks of a backfill task, made before anything that it names is opened.
 
-A message is hostile until it is checked: whoever can write into the task queue may ask for a backfill, and for
-nothing else. A task names registered routes, a table that they listen to, their own index or a copy of it that is
-being built, and a segment of a scan or a file under the configured export prefix. It never names a local path.
+A message is untrusted until it is checked: a sender to the task queue may request a backfill and nothing else. A
+task names registered routes, a table that they listen to, their own index or a copy of it that is being built,
+and a segment of a scan or a file under the configured export prefix. It never names a local path.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from ...sinks.opensearch.alias_targets import look
 from ..tables import fills_index
 
 SEGMENTS: Final = 1000
-"""Segments of one table, at most."""
+"""Maximum segments of one table."""
 
 NAME: Final = 255
-"""Characters of the name of a table, route or index, at most (as DynamoDB and OpenSearch have it)."""
+"""Maximum characters of the name of a table, route or index (the limit of DynamoDB and OpenSearch)."""
 
 POSITION: Final = 20_000
-"""Characters of a key as JSON, at most: it has 3,072 bytes ("Constraints in Amazon DynamoDB")."""
+"""Maximum characters of a key as JSON. A key has at most 3,072 bytes ("Constraints in Amazon DynamoDB")."""
 
 KEY: Final = 1100
-"""Characters of an object's URI, at most: its key has 1,024 bytes."""
+"""Maximum characters of the URI of an object. Its key has at most 1,024 bytes."""
 
 LINES: Final = 12
-"""Digits of a line's number, at most."""
+"""Maximum digits of a line number."""
 
 
 def check_task(task: BackfillTask, router: Router, prefix: str) -> Sequence[BoundRoute]:
-    """Return the routes of a task. `prefix` is the URI under which files of exports may be. No I/O.
+    """Return the routes of a task. `prefix` is the URI under which the files of exports must be. No I/O.
 
-    Raises Reject for a task that names anything but what it may.
+    Raises Reject if the task is malformed or names anything that is not allowed.
     """
     _check_types(task)
     routes = _routes(task, router)
@@ -55,7 +55,7 @@ def check_task(task: BackfillTask, router: Router, prefix: str) -> Sequence[Boun
 
 
 def check_copy(task: BackfillTask, context: Context) -> None:
-    """Check that the index which a task fills is its routes' own, or a copy that gets the same writes.
+    """Check that a task fills the index of its routes, or a copy that gets the same writes.
 
     Raises Reject, and what opensearch-py raises.
     """
@@ -69,7 +69,7 @@ def check_copy(task: BackfillTask, context: Context) -> None:
 
 
 def prefix_of(setting: str) -> str:
-    """Return an export prefix with a slash at its end; "" without one."""
+    """Return the setting with one slash at its end; "" if it is empty."""
     return f"{setting.rstrip('/')}/" if setting else ""
 
 
@@ -88,7 +88,7 @@ def _check_types(task: BackfillTask) -> None:
 
 
 def _is_number(value: object) -> bool:
-    """True for a number that a computation may use: `float` of a longer integer overflows."""
+    """True if the value is a finite number below 1e15: `float` of a very long integer overflows."""
     return type(value) in (int, float) and abs(value) < 1e15 and math.isfinite(value)  # type: ignore[arg-type]
 
 
@@ -111,7 +111,6 @@ def _routes(task: BackfillTask, router: Router) -> Sequence[BoundRoute]:
 
 
 def _listed(names: Collection[str]) -> str:
-    """Some names, for a person."""
     return ", ".join(list(names)[:10])
 
 
@@ -133,7 +132,7 @@ def _check_file(task: BackfillTask, prefix: str) -> None:
 
 
 def _check_position(task: BackfillTask, key: Collection[str]) -> None:
-    """The position is a line's number in a file, or a key of the table in a segment."""
+    """Check the position: a line number in a file, or a key of the table in a segment."""
     if task.after in ("", ENDED):
         return
     if task.file:

@@ -1,8 +1,8 @@
-"""A backfill that many workers share: its tasks wait in a queue, and each worker reads some pages of one.
+"""A backfill shared by many workers: its tasks are in a queue, and each worker reads some pages of a task.
 
-The rest of a task goes back to the queue as a message of its own, before the one in hand is deleted. A task
-whose worker was killed is redelivered and starts where it was taken. A task that is delivered twice is read twice,
-which versions make safe.
+The worker sends the rest of a task to the queue as a new message before it deletes the current one. If a worker
+is killed, its task is redelivered with the same position. A task that is delivered twice is read twice, which
+versions make safe.
 """
 
 from __future__ import annotations
@@ -36,26 +36,28 @@ if TYPE_CHECKING:
     from .loading import Scan
 
 AT_ONCE: Final = 10
-"""Messages of one request ("SendMessageBatch", SQS API Reference)."""
+"""Maximum messages of one request ("SendMessageBatch", SQS API Reference)."""
 
 LONGEST_DELAY: Final = 900
-"""Seconds that a message can be delayed ("SendMessage", SQS API Reference)."""
+"""Maximum seconds that a message can be delayed ("SendMessage", SQS API Reference)."""
 
 ENOUGH: Final = 10.0
-"""Seconds that a page takes at the most, about: with less left of a Lambda's time it is not begun."""
+"""Approximate maximum seconds for a page. With less time before the Lambda timeout, no page is started."""
 
 AT_A_TIME: Final = 20.0
-"""Seconds after which the rest of a task goes back to the queue: others may have time for it."""
+"""Seconds after which the rest of a task goes back to the queue, so that other workers can take it."""
 
 READ: Final = Result(Outcome.APPLIED, "pages of a backfill task")
 
 
 class TaskQueue:
-    """Puts the tasks of a backfill on a queue."""
+    """The queue that gets the tasks of a backfill."""
 
     def __init__(self, service: Service, queue: str):
-        """Raises Halt for a missing queue, Unreachable, and SettingsError for a FIFO queue or another than
-        `task_queue`."""
+        """Look up the queue.
+
+        Raises Halt if it is missing, Unreachable, and SettingsError if it is a FIFO queue or not the `task_queue`.
+        """
         self._service = service
         self._context = service.context
         existing = service.router.names.existing
@@ -81,9 +83,9 @@ class TaskQueue:
         files: Sequence[ExportFile],
         into: tuple[str, str],
     ) -> int:
-        """Send a task for each segment of a table, or for each file of its export, and return how many.
+        """Send a task for each segment of a table, or for each file of its export. Return the number of tasks.
 
-        Raises Unreachable, and SettingsError for tasks that no worker would accept.
+        Raises Unreachable, and SettingsError if no worker would accept a task or the queue refuses it.
         """
         index, other = into
         task = BackfillTask(table.name, tuple(bound.name for bound in routes), index=index, into=other)
@@ -114,7 +116,7 @@ class TaskQueue:
 
 
 class TaskWorker:
-    """Dispatches what a queue delivered: backfill tasks after everything else, at least one page of each."""
+    """A dispatcher for a queue with tasks: other records first, then at least one page of each backfill task."""
 
     def __init__(self, service: Service, dispatcher: Dispatcher, clock: Callable[[], float] = time.monotonic):
         self._service = service
@@ -133,7 +135,7 @@ class TaskWorker:
         comes_again: bool = True,
         meanwhile: Meanwhile | None = None,
     ) -> Report:
-        """As Dispatcher.dispatch. A task that no task queue delivered becomes a dead letter."""
+        """Like Dispatcher.dispatch. A task that does not come from a task queue becomes a dead letter."""
         tasks = {n: record for n, record in enumerate(batch) if isinstance(record, TaskRecord) and record.queue}
         until = self._clock() + AT_A_TIME
         others = {n: record for n, record in enumerate(batch) if n not in tasks}
@@ -157,7 +159,7 @@ class TaskWorker:
         comes_again: bool,
         meanwhile: Meanwhile | None = None,
     ) -> dict[int, Result]:
-        """The results of records of a batch, by their positions in it."""
+        """Dispatch some records of a batch. Records and results are keyed by position in the batch."""
         if not records:
             return {}
         report = self._dispatcher.dispatch(
@@ -166,7 +168,7 @@ class TaskWorker:
         return dict(zip(records, report.results, strict=True))
 
     def _work(self, record: TaskRecord, context: Context, within: float, until: float) -> Result | Refused:
-        """The result of a task; one that no worker can do is a record that becomes a dead letter. Raises Halt."""
+        """Return the result of a task, or the dead-letter record of a task that cannot succeed. Raises Halt."""
         try:
             task = record.task
             routes = check_task(task, self._service.router, self._prefix)
@@ -182,7 +184,7 @@ class TaskWorker:
         except Exception as error:
             missing = isinstance(error, MissingTable) and any(bound.scoped for bound in routes)
             if missing or (task.file and isinstance(error, SettingsError)):
-                # A pattern fits tables that do not exist, and a file may be gone: that stops no other task.
+                # A table pattern can match missing tables, and a file may be deleted. Neither stops other tasks.
                 return _refused(record, str(error))
             result = result_of(error, f"a backfill task of table {task.table}")
             return _refused(record, result.reason) if result.outcome is Outcome.REJECTED else result
@@ -197,7 +199,10 @@ class TaskWorker:
         within: float,
         until: float,
     ) -> None:
-        """Read pages of a task, and send what is left of it back to its queue. Raises what comes of a page."""
+        """Read pages of a task, and send the rest of it to its queue.
+
+        Raises _Unfinished if a record of the first page is unfinished, and what a read or a dispatch raises.
+        """
         service, bound = self._target_of(task, routes)
         part, dispatcher = part_of(task, service), service.loader_of(bound, hints=bool(task.file))
         begun = task.after
@@ -215,7 +220,7 @@ class TaskWorker:
             self._send_rest(task, queue, page.units)
 
     def _target_of(self, task: BackfillTask, routes: Sequence[BoundRoute]) -> tuple[Service, Sequence[BoundRoute]]:
-        """The service and its routes that fill the index of a task."""
+        """Return the service that writes to the index of a task, and its routes."""
         if not task.into:
             return self._service, routes
         if task.into not in self._inside:
@@ -224,7 +229,7 @@ class TaskWorker:
         return inside, [one for one in inside.router.bound if one.name in names and one.index == task.into]
 
     def _send_rest(self, task: BackfillTask, queue: str, units: float) -> None:
-        """Send the rest of a task, delayed until the capacity that its page cost is paid for."""
+        """Send the rest of a task, delayed to keep its rate limit. `units` is the capacity of the last page."""
         delay = round(min(units / task.units, LONGEST_DELAY)) if task.units else 0
         sqs = self._service.context.sqs
         options: dict[str, Any] = {"DelaySeconds": delay} if delay else {}
@@ -232,7 +237,7 @@ class TaskWorker:
 
 
 class _Unfinished(Exception):
-    """A record of the first page is not done: the whole task is redelivered."""
+    """A record of the first page is unfinished, so the whole task is redelivered."""
 
     def __init__(self, result: Result):
         super().__init__(result.summary)
@@ -244,7 +249,7 @@ def _refused(record: TaskRecord, reason: str) -> Refused:
 
 
 def part_of(task: BackfillTask, service: Service) -> Part:
-    """The part that a checked task names. Raises Halt, Unreachable, and SettingsError for a missing file."""
+    """Return the partition of a checked task. Raises Halt, Unreachable, and SettingsError if a file is missing."""
     if task.file:
         export = Export(task.export, task.time)
         return export_file(service.context, task.file, export, service.router.key_of)

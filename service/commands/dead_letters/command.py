@@ -1,4 +1,4 @@
-"""`dead-letters`: what could not succeed."""
+"""The command `dead-letters`: list, show, redrive or purge dead letters."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ...bootstrap.application import App
 from ...bootstrap.selection import Chosen
 from ...errors import SettingsError
-from ..command import Command, Output, counted, tell
+from ..command import Command, Output, counted, print_result
 from ..confirmation import Consent
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def dead_letters(chosen: Chosen) -> int:
         if action == "list":
             for kept in letters.chosen(app.letters, which):
                 summary = {name: value for name, value in vars(kept).items() if name != "record"}
-                tell(chosen, summary, f"{kept.id}  {kept.time}  {kept.route or '-'}  {kept.reason}")
+                print_result(chosen, summary, f"{kept.id}  {kept.time}  {kept.route or '-'}  {kept.reason}")
         elif action == "show":
             for kept in letters.chosen(app.letters, which):
                 print(json.dumps(vars(kept), indent=None if as_json else 2))
@@ -41,7 +41,7 @@ def dead_letters(chosen: Chosen) -> int:
 
 
 def redrive(chosen: Chosen, app: App, which: Filter) -> int:
-    """Deliver the selected dead letters again and print how they ended; the exit code."""
+    """Deliver the selected dead letters again, print their outcomes, and return the exit code."""
     from . import letters, redrive
 
     queue = chosen.configuration.build(letters.Elsewhere).queue
@@ -51,7 +51,7 @@ def redrive(chosen: Chosen, app: App, which: Filter) -> int:
     else:
         redriven = redrive.redrive(app.letters, which, app.dispatcher_of)
     words = ", ".join(f"{count} {name}" for name, count in sorted(redriven.ends.items()))
-    tell(chosen, redriven.ends, words or ("no letter was delivered" if redriven.stopped else "no letters"))
+    print_result(chosen, redriven.ends, words or ("no letter was delivered" if redriven.stopped else "no letters"))
     place = f"the dead-letter queue of {queue}" if queue else chosen.settings.dead_letters
     if redriven.stopped is None:
         if redriven.staying and not queue:
@@ -64,17 +64,17 @@ def redrive(chosen: Chosen, app: App, which: Filter) -> int:
 
 
 def purge(chosen: Chosen, app: App, which: Filter) -> int:
-    """Delete the dead letters that the filter selects, once the operator has seen how many there are."""
+    """Delete the selected dead letters after the operator has confirmed their number. Return the exit code."""
     from . import letters
 
     found = letters.survey(app.letters, which)
     routes = ", ".join(f"{route or 'no route'} {count:,}" for route, count in sorted(found.routes.items()))
     deletes = f"{counted(found.count, 'dead letter')} from {found.first} to {found.last} ({routes})"
     if found.count and not chosen.configuration.build(Consent).given(deletes):
-        tell(chosen, {"removed": 0}, "not confirmed: no dead letter is deleted")
+        print_result(chosen, {"removed": 0}, "not confirmed: no dead letter is deleted")
         return 1
     removed = letters.purge(app.letters, which, found.last)
-    tell(chosen, {"removed": removed}, f"{removed} removed")
+    print_result(chosen, {"removed": removed}, f"{removed} removed")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Dead letters: looking through them, and throwing them away. `redrive.py` delivers them again."""
+"""Select, count and purge dead letters. `redrive.py` delivers them again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...sources.envelopes import unwrap
 
 @dataclass(frozen=True)
 class Filter:
-    """Which letters are meant; all of them without any of these."""
+    """The options that select dead letters. Without any of them, all dead letters are selected."""
 
     letter: str = setting("", "the letter whose id begins so", env="STREAMDEX_LETTER")
     route: str = setting("", "the letters of this route (module:Class)", env="STREAMDEX_LETTER_ROUTE")
@@ -35,7 +35,7 @@ class Filter:
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """Letters that are not in the store."""
+    """The option to redrive the dead-letter queue of an SQS queue instead of the store."""
 
     queue: str = setting(
         "", "redrive the messages in the dead-letter queue of this SQS queue instead", env="STREAMDEX_LETTER_QUEUE"
@@ -43,13 +43,13 @@ class Elsewhere:
 
 
 def chosen(box: LetterBox, which: Filter) -> Iterator[Kept]:
-    """The letters that are meant."""
+    """Return the selected dead letters."""
     return (kept for kept in box.letters(which.letter) if which.takes(kept))
 
 
 @dataclass
 class Survey:
-    """The number of selected letters, by route, and the times of the first and the last of them (ISO 8601)."""
+    """The number of selected dead letters by route, and the times of the first and the last (ISO 8601)."""
 
     routes: Counter[str] = field(default_factory=Counter)
     first: str = ""
@@ -61,7 +61,7 @@ class Survey:
 
 
 def survey(box: LetterBox, which: Filter) -> Survey:
-    """Count the letters that `purge` would delete. Raises SettingsError without any filter."""
+    """Count the dead letters that `purge` would delete. Raises SettingsError if there is no filter."""
     check_filter(which)
     found = Survey()
     for kept in chosen(box, which):
@@ -72,22 +72,22 @@ def survey(box: LetterBox, which: Filter) -> Survey:
 
 
 def purge(box: LetterBox, which: Filter, last: str) -> int:
-    """Delete the selected letters that are no newer than `last` (ISO 8601), and return their number.
+    """Delete the selected dead letters that are not newer than `last` (ISO 8601). Return their number.
 
-    Letters that were stored after the operator was shown a survey stay. Raises SettingsError without any filter.
+    Dead letters stored after the operator saw the survey stay. Raises SettingsError if there is no filter.
     """
     check_filter(which)
     return sum(1 for _ in map(box.remove, (kept for kept in chosen(box, which) if kept.time <= last)))
 
 
 def check_filter(which: Filter) -> None:
-    """Raises SettingsError without any filter: that would select all letters."""
+    """Check that there is a filter. Raises SettingsError if not: all dead letters would be selected."""
     if which == Filter():
         raise SettingsError("purge needs a filter: --letter, --route, --reason, --since or --until")
 
 
 def records_of(kept: Kept) -> Iterable[Record]:
-    """The record of a letter, read as it would be today."""
+    """Yield the record of a dead letter, decoded again by the current code."""
     letter = {"format": 1, "route": kept.route, "source": kept.source, "record": kept.record}
     try:
         yield from unwrap(letter, kept.identifier)

@@ -1,4 +1,4 @@
-"""Dead letters, and messages that a queue gave up, delivered to their routes again."""
+"""Redrive: deliver dead letters, or the messages of a dead-letter queue, to their routes again."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from ...sinks.dead_letters.dead_letter import portable
 from .letters import Filter, records_of
 
 REDRIVEN: Final = "dead letters"
-"""The source of what is delivered again: one name, for it becomes the label of metrics."""
+"""The source name of redriven records. It is a single name because metrics use it as a label."""
 
 AT_ONCE: Final = 100
 BYTES: Final = 8 * 1024 * 1024
-"""Letters, and bytes of JSON, after which a batch is delivered."""
+"""The limits of a batch: number of dead letters, and bytes of JSON."""
 
 
 _REMOVED: Final = ("applied", "stale", "skipped")
@@ -30,14 +30,14 @@ _REMOVED: Final = ("applied", "stale", "skipped")
 
 @dataclass
 class Redriven:
-    """The dead letters by outcome. `stopped` is why the others were not delivered; None if all were."""
+    """The number of dead letters by outcome. `stopped` is the error that ended the redrive early, or None."""
 
     ends: Counter[str] = field(default_factory=Counter)
     stopped: StreamdexError | None = None
 
     @property
     def complete(self) -> bool:
-        """True if every selected letter was delivered and removed."""
+        """True if every selected dead letter was delivered and removed."""
         return self.stopped is None and not self.staying
 
     @property
@@ -47,11 +47,11 @@ class Redriven:
 
 
 def redrive(box: LetterBox, which: Filter, dispatcher_of: Callable[[str], Dispatcher | None]) -> Redriven:
-    """Deliver letters to the route that failed, as it is today, and remove those that are done.
+    """Deliver dead letters to the current code of the route that failed, and remove those that succeed.
 
-    The current item of each is read, so that no letter, however old and however often, makes an index older. A
-    letter that is rejected again, or may succeed later, stays. If every letter of a batch fails, the redrive ends,
-    because the others would fail alike.
+    The current state of each item is read, so an old dead letter never overwrites newer data, however often it is
+    delivered. A dead letter that is rejected again, or may succeed later, stays. If every dead letter of a batch
+    fails, the redrive ends, because the others would probably fail too.
     """
     redriven = Redriven()
     dispatchers: dict[str, Dispatcher | None] = {}
@@ -82,7 +82,7 @@ def _batches(letters: Iterable[Kept]) -> Iterator[list[Kept]]:
 def _redrive(
     box: LetterBox, letters: Sequence[Kept], dispatchers: dict[str, Dispatcher | None], ends: Counter[str]
 ) -> None:
-    """Deliver a batch, one route after the other. Raises Halt, and Unreachable if no letter reached a server."""
+    """Deliver a batch, one route after the other. Raises Halt, and Unreachable if no record reached a server."""
     results: list[Result] = []
     for route in dict.fromkeys(kept.route for kept in letters):
         dispatcher = dispatchers[route]
@@ -100,9 +100,9 @@ def _redrive(
 
 
 def _settle(box: LetterBox, kept: Kept, results: Sequence[Result]) -> str:
-    """Remove a letter that is done. Returns how it ended."""
+    """Remove a dead letter that succeeded, and return its outcome as text."""
     lost = next((result.reason for result in results if result.unrouted), "")
-    if lost:  # names or patterns are not what they were: the letter is all that there is of the record
+    if lost:  # `names` or a pattern has changed; the dead letter is the only copy of the record
         return f"kept: {lost}"
     worst = min((result.outcome for result in results), default=Outcome.SKIPPED)
     if worst.done and worst is not Outcome.REJECTED:
@@ -111,10 +111,11 @@ def _settle(box: LetterBox, kept: Kept, results: Sequence[Result]) -> str:
 
 
 def redrive_queue(messages: Iterable[Batch], dispatcher: Dispatcher) -> Redriven:
-    """Deliver the messages of a dead-letter queue to their routes, as hints, and delete those that are done.
+    """Deliver the messages of a dead-letter queue to their routes, and delete those that are finished.
 
-    A rejected record is kept as a dead letter, and its message is deleted. What may succeed later stays; it is not
-    looked at again. The first batch of which every record fails ends the redrive.
+    `dispatcher` re-reads the current state of each record. A rejected record becomes a dead letter, and its
+    message is deleted. A message that may succeed later stays in the queue. The redrive ends when all records of a
+    batch fail, or when a batch has only messages that were delivered before.
     """
     redriven = Redriven()
     seen: set[str] = set()
@@ -138,7 +139,7 @@ def redrive_queue(messages: Iterable[Batch], dispatcher: Dispatcher) -> Redriven
 
 
 def _deliver(dispatcher: Dispatcher, records: Sequence[Record], source: str, within: float = inf) -> Report:
-    """Try each record once. Those that failed while others succeeded are retried, within so many seconds."""
+    """Try each record once. If at least one reached a server, retry the failed ones within `within` seconds."""
     report = dispatcher.dispatch(records, source, within=min(RESERVE, within))
     if not report.undone or not any(map(_reached, report.results)):
         return report
@@ -150,18 +151,21 @@ def _deliver(dispatcher: Dispatcher, records: Sequence[Record], source: str, wit
 
 
 def _stop_if_all_failed(results: Sequence[Result]) -> None:
-    """Raises Unreachable if records failed that may succeed later, and none was written or refused by a server."""
+    """End a redrive whose records all fail.
+
+    Raises Unreachable if a record may succeed later and no record was written or refused by a server.
+    """
     failed = [result for result in results if not result.outcome.done]
     if failed and not any(map(_reached, results)):
         raise Unreachable(f"every record of a batch failed and may succeed later: {failed[0].summary}")
 
 
 def _reached(result: Result) -> bool:
-    """True if a server has carried out, or refused, what the record asked for."""
+    """True if a server has executed or refused the write of the record."""
     refused = result.outcome is Outcome.REJECTED and result.status is not None
     return refused or result.outcome in (Outcome.APPLIED, Outcome.STALE)
 
 
 def _kept(result: Result) -> Result:
-    """Keep the letters that no route takes: there is no other copy of them."""
+    """Return a RETRY result for a record without a route, so that its message, the only copy, stays."""
     return Result(Outcome.RETRY, f"kept: {result.reason}")

@@ -1,4 +1,4 @@
-"""Check, before the first record comes, what would fail later, and name the remedy of each. Nothing is changed."""
+"""Find problems before the first record arrives, each with its remedy. Nothing is changed."""
 
 from __future__ import annotations
 
@@ -37,22 +37,22 @@ CHECKS: Final[Sequence[Callable[[Patient], Iterator[Finding]]]] = (
     stores.check,
     database.check,
     permissions.check,
-    lambda patient: patient.clock.findings(),  # by what all others were answered
+    lambda patient: patient.clock.findings(),  # last: it uses the answers to all other checks
 )
 
 
 def diagnose(patient: Patient) -> Iterator[Finding]:
-    """Everything that is found, each once, as it is found."""
-    told: set[Finding] = set()
+    """Run all checks and yield each distinct finding once, as soon as it is found."""
+    reported: set[Finding] = set()
     for check in CHECKS:
         for finding in _of(check, patient):
-            if finding not in told:
-                told.add(finding)
+            if finding not in reported:
+                reported.add(finding)
                 yield finding
 
 
 def _of(check: Callable[[Patient], Iterator[Finding]], patient: Patient) -> Iterator[Finding]:
-    """What a check finds; one that fails itself keeps no other from looking."""
+    """Run one check. An unexpected exception becomes a finding, so that the other checks still run."""
     try:
         yield from check(patient)
     except Trouble as trouble:

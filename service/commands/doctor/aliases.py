@@ -1,6 +1,6 @@
-"""The names that routes write: which index is behind each, and what rebuilds have left beside it.
+"""Check the index names that routes write to: the index behind each alias, and leftovers of rebuilds.
 
-What aliases mean is in `sinks/search/targets.py`.
+`sinks/opensearch/alias_targets.py` explains the aliases.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from .findings import WARNING, Finding
 from .patient import Patient
 
 Aliases = Mapping[str, Mapping[str, Any]]
-"""What GET NAME*/_alias answers."""
+"""The answer to GET NAME*/_alias, the request that the service sends too."""
 
 BACKFILL: Final = f"{PROGRAM} backfill"
 
 
 def listed(patient: Patient, name: str) -> Aliases:
-    """The indices that a name could lead to, asked for as the service does. Raises Trouble."""
+    """Return the indices whose names begin with `name`, with their aliases. Raises Trouble."""
     found: Aliases | None = patient.search.get(f"/{quote(name, safe='')}*/_alias", needed=True)
     return found or {}
 
 
 def check_alias(name: str, indices: Aliases) -> Iterator[Finding]:
-    """An alias through which nobody can write: it is on several indices, or on one that says it is not written."""
+    """Check that an alias has a write index: it is on one index, or exactly one is the write index."""
     behind = [index for index in sorted(indices) if name in indices[index].get("aliases", {})]
     says = [indices[index]["aliases"][name].get("is_write_index") for index in behind]
     if name in indices or not behind or says.count(True) == 1 or says == [None]:
@@ -39,7 +39,7 @@ def check_alias(name: str, indices: Aliases) -> Iterator[Finding]:
 
 
 def check_missing(patient: Patient, target: Target) -> Iterator[Finding]:
-    """A name that leads nowhere: the service makes an index behind it, where it may."""
+    """Yield a finding for a missing index, unless the service creates it at the first write (create_indices)."""
     if target.taken:
         problem = f"there is no such alias, though {', '.join(target.taken)} could be behind it"
         if patient.settings.create_indices:
@@ -52,13 +52,13 @@ def check_missing(patient: Patient, target: Target) -> Iterator[Finding]:
 
 
 def strays(target: Target, indices: Aliases) -> Sequence[str]:
-    """The indices that are named as those behind an alias are, and that no alias leads to."""
+    """Return the indices that are named like those behind the alias but have no alias."""
     known = (target.live, *target.also, *target.stale)
     return [index for index in target.taken if index not in known and not indices[index].get("aliases")]
 
 
 def check_rebuilds(target: Target, stray: Sequence[str], routes: Sequence[BoundRoute]) -> Iterator[Finding]:
-    """A name that is no alias, copies that get every write, and what failed rebuilds have left."""
+    """Report an index without an alias, copies that get every write, and leftovers of failed rebuilds."""
     name, command = target.name, f"{BACKFILL} --route={_loader(routes).name}"
     rebuild = f"{command} --rebuild{'' if target.is_alias else ' --replace-index'}"
     if not target.is_alias and not target.also:
@@ -91,7 +91,7 @@ def check_rebuilds(target: Target, stray: Sequence[str], routes: Sequence[BoundR
 
 
 def _plain(name: str, rebuild: str, routes: Sequence[BoundRoute]) -> Finding:
-    """Writes to it work; but only of an alias can they require that it is there."""
+    """Report an index without an alias. Writes work, but only a write to an alias can require that it exists."""
     remedy = f"`{rebuild}` puts an alias in its place, without a gap"
     if not all(map(fills_index, routes)):
         new = f"{name}-000001"

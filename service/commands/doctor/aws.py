@@ -1,4 +1,4 @@
-"""AWS, asked with the credentials of the service."""
+"""Send requests to AWS with the service's credentials, and turn errors into findings."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ ABSENT: Final = frozenset(
         "ResourceNotFoundException",
     }
 )
-"""Codes for what does not exist; an answer to S3's HEAD has no code but 404."""
+"""Error codes for a missing resource. A HEAD request to S3 has only the code 404."""
 
 DENIED: Final = frozenset({"403", "AccessDenied", "AccessDeniedException", "AuthorizationError", "Forbidden"})
-"""Codes for who is known and may not."""
+"""Error codes for valid credentials without the permission."""
 
 LATE: Final = frozenset({"RequestExpired", "RequestTimeTooSkewed"})
 
@@ -39,16 +39,13 @@ ACTIONS: Final = {
     "HeadObject": "s3:GetObject",
     "HeadObjectVersion": "s3:GetObjectVersion",
 }
-"""The permissions of requests that have another name (Service Authorization Reference)."""
+"""Permissions whose names differ from the request's (Service Authorization Reference)."""
 
 GIVE: Final = f"give the service this permission: `{PROGRAM} doctor --policy` prints all that it needs"
 
 
 class Aws:
-    """What is asked, and how it can go wrong.
-
-    An endpoint that does not answer once is not asked again.
-    """
+    """AWS clients for the checks. An endpoint that has not answered once gets no further requests."""
 
     def __init__(self, context: Context, clock: Clock):
         self._context = context
@@ -65,13 +62,13 @@ class Aws:
         extra: bool = False,
         **arguments: Any,
     ) -> dict[str, Any] | None:
-        """The answer to a request of boto3; None where `subject` does not exist.
+        """Send a boto3 request and return the answer; None if `subject` does not exist.
 
-        An error with one of the codes in `fine` is answered with nothing. `extra` is for what the service itself
-        never asks: to be refused that is only a note. Raises Trouble for all else.
+        An error whose code is in `fine` returns {}. `extra` marks a request that the service itself never sends: a
+        missing permission for it is only a note. Raises Trouble for every other error.
         """
         where = hide_password(endpoint_of(self._context.settings, service)) or "AWS"
-        place = service if where == "AWS" else where  # there each service has an endpoint of its own
+        place = service if where == "AWS" else where  # AWS has one endpoint for each service
         if place in self._silent:
             raise Trouble(self._silent[place])
         name = request
@@ -95,7 +92,7 @@ class Aws:
         return answer
 
     def tried(self, calls: Iterable[Callable[[], Any]]) -> Iterator[Finding]:
-        """What goes wrong with each of some requests; how they are answered does not matter."""
+        """Send requests and yield a finding for each that fails. The answers are ignored."""
         for call in calls:
             try:
                 call()
@@ -103,7 +100,7 @@ class Aws:
                 yield trouble.finding
 
     def asking(self, service: str, request: str, subject: str, **arguments: Any) -> Callable[[], Any]:
-        """A request that is still to be made, for `tried`."""
+        """Return a function that sends a request, for `tried`."""
         return partial(self.ask, service, request, subject, **arguments)
 
     def _hear(self, who: str, answer: dict[str, Any]) -> None:
@@ -144,5 +141,5 @@ def denied(action: str, subject: str, extra: bool) -> Finding:
 
 
 def prefix_of(endpoint: str) -> str:
-    """The prefix of a service's permissions: the streams' are those of DynamoDB."""
+    """Return the prefix of a service's permissions. DynamoDB Streams uses that of DynamoDB."""
     return endpoint.partition(" ")[0].partition("_")[0]

@@ -1,4 +1,4 @@
-"""The buckets that routes listen to, and whether somebody is told of their objects."""
+"""Check the buckets that routes listen to, and their event notifications."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .patient import Patient
 from .queues import attributes_of
 
 ELSEWHERE: Final = ("EventBridgeConfiguration", "LambdaFunctionConfigurations", "TopicConfigurations")
-"""Ways by which events can come that the bucket itself does not show to their end."""
+"""Notification targets whose final consumer the bucket does not show."""
 
 CREATED_EVENTS: Final = "s3:ObjectCreated:"
 REMOVED_EVENTS: Final = "s3:ObjectRemoved:"
@@ -29,7 +29,7 @@ def _arns(patient: Patient) -> Iterator[str]:
     for queue in patient.queues():
         try:
             attributes = attributes_of(patient, queue)
-        except Trouble:  # the check of queues says it
+        except Trouble:  # the check of queues reports it
             continue
         if attributes is not None:
             yield attributes.get("QueueArn", "")
@@ -47,8 +47,8 @@ def _bucket(
         return
     answer = patient.aws.ask("s3", "get_bucket_notification_configuration", subject, extra=True, Bucket=bucket)
     configured: Mapping[str, Any] = answer or {}
-    told = [entry for entry in configured.get("QueueConfigurations", []) if entry["QueueArn"] in queues]
-    if not told and not any(name in configured for name in ELSEWHERE):
+    notified = [entry for entry in configured.get("QueueConfigurations", []) if entry["QueueArn"] in queues]
+    if not notified and not any(name in configured for name in ELSEWHERE):
         yield Finding(
             "bucket",
             subject,
@@ -56,12 +56,12 @@ def _bucket(
             "add a notification of s3:ObjectCreated:* and s3:ObjectRemoved:* to a queue of READ_QUEUE",
             WARNING,
         )
-    elif told and not any(name in configured for name in ELSEWHERE):
-        yield from _events(subject, routes, [event for entry in told for event in entry["Events"]])
+    elif notified and not any(name in configured for name in ELSEWHERE):
+        yield from _events(subject, routes, [event for entry in notified for event in entry["Events"]])
 
 
 def _events(subject: str, routes: Sequence[BucketRoute], events: Sequence[str]) -> Iterator[Finding]:
-    """Whether the events that routes have methods for are among those that are told."""
+    """Check that the bucket notifies the events that routes have methods for."""
     needed = {REMOVED_EVENTS if event == DELETED else CREATED_EVENTS for r in routes for event in implemented(r)}
     for family in sorted(needed):
         if not any(event.startswith(family) for event in events):

@@ -1,4 +1,4 @@
-"""How far the clocks of servers are from this machine's."""
+"""Compare the clocks of servers with this machine's clock."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import Final
 from .findings import ERROR, WARNING, Finding
 
 CLOSE: Final = 60.0
-"""Seconds. The `Date` of an answer is whole seconds, and some more pass before it is read."""
+"""Tolerated difference in seconds. The `Date` header has whole seconds, and the answer takes time to arrive."""
 
 REFUSED: Final = 300.0
 """Seconds after which AWS refuses a signature ("Troubleshooting SigV4 signed requests", IAM User Guide)."""
 
 
 class Clock:
-    """What servers said of the time in the `Date` header of their answers."""
+    """The clock differences of servers, from the `Date` header of their answers."""
 
     def __init__(self, now: Callable[[], float] = time.time):
         self._now = now
         self._ahead: dict[str, float] = {}
 
     def hear(self, who: str, date: str | None) -> None:
-        """Takes note of an answer that was just received. One without a date says nothing."""
+        """Record the `Date` header of an answer just received. Ignores None and invalid dates."""
         try:
             said = parsedate_to_datetime(date or "").timestamp()
         except ValueError:

@@ -1,4 +1,4 @@
-"""The search server as a whole: whether it is one, takes requests, and has room."""
+"""Check the search server as a whole: its type, access, write blocks and shard limit."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from .patient import Patient
 from .server import SearchServer
 
 FULL: Final = 0.8
-"""The part of a limit from which on it is said to be near."""
+"""The share of a limit from which a warning is given."""
 
 
 def check(patient: Patient) -> Iterator[Finding]:
-    """A serverless collection has no cluster to look at ("Supported operations and plugins in Amazon OpenSearch
-    Serverless")."""
+    """Check the cluster. A serverless collection has no cluster API.
+
+    Source: "Supported operations and plugins in Amazon OpenSearch Serverless".
+    """
     if not patient.indices() or patient.serverless:
         return
     try:
@@ -37,9 +39,10 @@ def _cluster(patient: Patient) -> Iterator[Finding]:
 
 
 def _see(server: SearchServer) -> None:
-    """Raises Trouble for what is no search server, cannot be looked at, or takes no requests of the service."""
+    """Raise Trouble if this is no search server, or if it hides its state or refuses the service's requests."""
     status, body = server.request("GET", "/")
-    if status == 403 and server.request("POST", "/_bulk")[0] not in (401, 403):  # refused for having no body
+    # If writing is allowed, an empty bulk request fails with 400: only reading the state is denied.
+    if status == 403 and server.request("POST", "/_bulk")[0] not in (401, 403):
         raise Trouble(server.hidden(status))
     if status in (401, 403):
         raise server.over(server.refused(status))
@@ -60,7 +63,11 @@ def _blocks(patient: Patient, settings: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _auto_create(patient: Patient, settings: Mapping[str, Any]) -> Iterator[Finding]:
-    """Only documents can require an alias; deletions, and all writes while there are copies, make an index."""
+    """Check that writes cannot create an index.
+
+    Only the write of a document can set `require_alias`. Deletions, and all writes while an index has copies,
+    would create a missing index.
+    """
     value = str(settings.get("action.auto_create_index", "false"))
     made = sorted(name for name in patient.indices() if creates(value, name) or creates(value, f"{name}-000001"))
     if made:
@@ -77,9 +84,9 @@ def _auto_create(patient: Patient, settings: Mapping[str, Any]) -> Iterator[Find
 
 
 def creates(value: str, index: str) -> bool:
-    """Whether `action.auto_create_index` lets a write create an index.
+    """True if `value` of `action.auto_create_index` lets a write create an index of this name.
 
-    It is true, false, or patterns of which the first that matches decides, with - in front of what is forbidden
+    The value is true, false, or a list of patterns. The first pattern that matches decides; a leading - forbids
     ("Index settings", OpenSearch documentation).
     """
     if value.lower() in ("true", "false"):
@@ -91,7 +98,7 @@ def creates(value: str, index: str) -> bool:
 
 
 def _shards(patient: Patient, settings: Mapping[str, Any]) -> Iterator[Finding]:
-    """A server that has as many shards as it may refuses to create an index."""
+    """Check the number of shards. A server at its shard limit refuses to create an index."""
     health = patient.search.get("/_cluster/health") or {}
     most = int(settings.get("cluster.max_shards_per_node", 1000)) * int(health.get("number_of_data_nodes", 0))
     there = sum(int(health.get(f"{state}_shards", 0)) for state in ("active", "initializing", "unassigned"))

@@ -1,4 +1,4 @@
-"""`doctor`: what would hurt later, before the first record comes."""
+"""`doctor`: find problems of a deployment before the first record arrives."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from ...bootstrap.application import App
 from ...bootstrap.selection import Chosen
 from ...settings import setting
-from ..command import Command, Output, tell
+from ..command import Command, Output, print_result
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What the doctor is asked for."""
+    """Options of `doctor`."""
 
     policy: bool = setting(
         False, "only the least-privilege IAM policy for the routes and settings, as JSON", env="STREAMDEX_POLICY"
@@ -47,7 +47,7 @@ def doctor(chosen: Chosen) -> int:
         worst = 0
         for finding in diagnose(patient):
             words = f"{finding.severity:8} {finding.subject}: {finding.problem}\n{'':8} -> {finding.remedy}"
-            tell(chosen, vars(finding), words)
+            print_result(chosen, vars(finding), words)
             worst = worst or int(finding.severity != NOTE)
     return worst
 

@@ -1,4 +1,4 @@
-"""Cycles over routes that FUNC leaves out: another process runs these."""
+"""Check for write cycles that include routes which FUNC does not select: another process runs these."""
 
 from __future__ import annotations
 

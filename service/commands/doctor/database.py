@@ -1,4 +1,4 @@
-"""The SQL database that rows are added to: whether it answers, and whether the ledger is there or can be made."""
+"""Check the SQL database that routes write to: it answers, and the ledger table exists or can be created."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _look(engine: Any, place: str) -> Iterator[Finding]:
     except DBAPIError as error:
         yield Finding("database", place, words_of(error), "correct DB_URL, or start or create what it names")
         return
-    if engine.dialect.name in ("mysql", "mariadb"):  # there a table that is made stays
+    if engine.dialect.name in ("mysql", "mariadb"):  # CREATE TABLE cannot be rolled back there
         remedy = f"let its user create {ledger.NAME}, or create it ({LEDGER_PAGE})"
         yield Finding(
             "database", place, f"{ledger.NAME} is not there yet, and making it was not tried", remedy, NOTE

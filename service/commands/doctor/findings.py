@@ -1,4 +1,4 @@
-"""What the doctor finds, and how a check says so."""
+"""Findings of the doctor, and the exception that ends a check."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 ERROR: Final = "error"
-"""Records would fail, stand still, or make an index wrong."""
+"""Records would fail, block the stream, or make an index wrong."""
 
 WARNING: Final = "warning"
-"""It works, and hurts later."""
+"""It works now and may cause a problem later."""
 
 NOTE: Final = "note"
-"""Nothing that is known to be wrong: what could not be looked at, and why."""
+"""No known problem: something could not be checked, and why."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is wrong with `subject` (such as "table images"), and what to do about it."""
+    """A problem of `subject` (such as "table images") and its remedy."""
 
     topic: str
     subject: str
@@ -30,7 +30,7 @@ class Finding:
 
 
 class Trouble(Exception):
-    """Raised where what is looked at cannot be looked at any further; the argument is the Finding."""
+    """The end of the check of one subject, with the finding that says why."""
 
     def __init__(self, finding: Finding):
         super().__init__(finding.problem)
@@ -38,7 +38,7 @@ class Trouble(Exception):
 
 
 def each(check: Callable[[T], Iterable[Finding]], subjects: Iterable[T]) -> Iterator[Finding]:
-    """What a check finds in each of the subjects, whatever trouble it meets with one of them."""
+    """Run a check on each subject. A Trouble becomes a finding and does not stop the others."""
     for subject in subjects:
         try:
             yield from check(subject)

@@ -1,4 +1,4 @@
-"""The indices that routes write: whether they are there, take writes, and remember what was deleted."""
+"""Check the indices that routes write to: they exist, accept writes, and remember deleted documents."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .settings import seconds_of
 BLOCKS: Final = ("index.blocks.write", "index.blocks.read_only", "index.blocks.read_only_allow_delete")
 
 FORGETFUL: Final = "60s"
-"""`index.gc_deletes` where it is not set ("Index settings", OpenSearch documentation)."""
+"""The default of `index.gc_deletes` ("Index settings", OpenSearch documentation)."""
 
 
 def check(patient: Patient) -> Iterator[Finding]:
@@ -40,7 +40,7 @@ def _index(patient: Patient, name: str, routes: Sequence[BoundRoute]) -> Iterato
         yield Finding("alias", f"alias {name}", rollover.problem_of(target), rollover.remedy_of(target))
     stray = strays(target, indices)
     described = patient.search.get(f"/{quote(target.live, safe='')}")
-    if described is not None:  # else it has gone meanwhile
+    if described is not None:  # None if the index was deleted since the first request
         yield from check_rebuilds(target, stray, routes)
         yield from _written(patient, target, described[target.live], routes)
 
@@ -69,7 +69,7 @@ def _memory(patient: Patient, index: str, gc_deletes: str) -> Iterator[Finding]:
     try:
         remembered = seconds_of(gc_deletes)
     except SettingsError:
-        remembered = 0.0  # -1 and 0 have no unit: nothing is remembered
+        remembered = 0.0  # -1 and 0 have no unit: no deletion is remembered
     if remembered <= patient.settings.hint_after:
         yield Finding(
             "index",
@@ -82,7 +82,7 @@ def _memory(patient: Patient, index: str, gc_deletes: str) -> Iterator[Finding]:
 
 
 def flat(settings: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    """Nested settings by their full names."""
+    """Yield nested settings by their full dotted names."""
     for name, value in settings.items():
         if isinstance(value, Mapping):
             yield from flat(value, f"{path}{name}.")

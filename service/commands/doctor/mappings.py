@@ -1,4 +1,4 @@
-"""What an index says of its fields, against what its routes declare."""
+"""Compare the mapping of an index with the declarations of its routes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .patient import Patient
 
 
 def check_mapping(patient: Patient, target: Target, mapping: Mapping[str, Any]) -> Iterator[Finding]:
-    """What the routes declare of an index and it does not have, or has otherwise."""
+    """Report declared fields and parameters that the index lacks or has with other values."""
     declared = index_body(patient.router.indices[target.name], patient.settings)["mappings"]
     found = list(compare_mappings(declared, mapping))
     subject = f"index {target.live}"
@@ -36,7 +36,7 @@ def check_mapping(patient: Patient, target: Target, mapping: Mapping[str, Any]) 
 
 
 def check_fields(index: str, mapping: Mapping[str, Any], most: int) -> Iterator[Finding]:
-    """An index that has as many fields as it may refuses documents with others."""
+    """Check the number of fields against `most`: a full index rejects documents with new fields."""
     there = len(dict(types_of(mapping)))
     if there >= FULL * most:
         yield Finding(

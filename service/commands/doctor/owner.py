@@ -1,4 +1,4 @@
-"""Whose account the tables and queues are in, by what AWS says of them."""
+"""Find the AWS account, region and partition of the tables and queues."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from .tables import described
 
 
 def owner_of(patient: Patient) -> Owner:
-    """The partition, the region and the account of the first table or queue that is there; `*` for what is not
-    known."""
+    """Return the owner of the first existing table or queue; `*` for unknown parts."""
     for arn in _arns(patient):
         _, partition, _, region, account, _ = arn.split(":", 5)
         return Owner(partition, region or "*", account or "*")
@@ -24,7 +23,7 @@ def _arns(patient: Patient) -> Iterator[str]:
     for look in (_tables, _queues):
         try:
             yield from look(patient)
-        except Trouble:  # the policy says * for what is not known
+        except Trouble:  # the policy has * for unknown parts
             continue
 
 

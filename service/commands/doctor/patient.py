@@ -1,4 +1,4 @@
-"""What the doctor looks at: routes and settings, and the world that they name."""
+"""The deployment that the doctor checks: its routes, settings, and the resources that they name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .server import SearchServer
 
 
 class Patient:
-    """One deployment, as checks look at it."""
+    """One deployment, and the clients with which the checks read it."""
 
     def __init__(self, context: Context, router: Router, now: Callable[[], float] = time.time):
         self.context = context
@@ -30,9 +30,9 @@ class Patient:
         self._listed: list[str] | None = None
 
     def tables(self) -> dict[str, list[BoundRoute]]:
-        """The tables that routes listen to, as they exist, with their routes.
+        """Return the tables that routes listen to by their actual names, each with its routes.
 
-        A pattern stands for what it matches among all tables that there are, as far as they can be listed.
+        A pattern is replaced by the existing tables that it matches. If they cannot be listed, it is left out.
         """
         found: dict[str, list[BoundRoute]] = {}
         for bound in self.router.bound:
@@ -41,12 +41,12 @@ class Patient:
             try:
                 for table in self.matching(bound.route.table):
                     found.setdefault(table, []).append(bound)
-            except Trouble:  # the check of tables says it
+            except Trouble:  # the check of tables reports it
                 continue
         return found
 
     def matching(self, pattern: str) -> Sequence[str]:
-        """The tables that the name in a route stands for. Raises Trouble."""
+        """Return the actual tables for a name or pattern in a route. Raises Trouble if they cannot be listed."""
         names = self.router.names
         if is_plain(pattern):
             return [names.actual("table", pattern)]
@@ -54,7 +54,7 @@ class Patient:
         return [table for table, name in logical.items() if name is not None and matches(pattern, name)]
 
     def buckets(self) -> dict[str, list[BucketRoute]]:
-        """The buckets that routes listen to, as they exist, with their routes; patterns are left out."""
+        """Return the buckets that routes listen to by their actual names, each with its routes. Omits patterns."""
         found: dict[str, list[BucketRoute]] = {}
         for bound in self.router.bound:
             route = bound.route
@@ -63,7 +63,7 @@ class Patient:
         return found
 
     def indices(self) -> dict[str, list[BoundRoute]]:
-        """The indices that routes write, as they exist, with their routes."""
+        """Return the indices that routes write to by their actual names, each with its routes."""
         found: dict[str, list[BoundRoute]] = {}
         for bound in self.router.bound:
             if bound.index:
@@ -71,7 +71,7 @@ class Patient:
         return found
 
     def queues(self) -> list[str]:
-        """The queues that are read, by their existing names."""
+        """Return the actual names of the queues that the service reads."""
         return self.declared.read
 
     @property

@@ -1,6 +1,7 @@
-"""What the service asks of AWS for its routes, tried out: reads of what is not there, writes that cannot happen.
+"""Check the service's AWS permissions with requests that change nothing.
 
-Receiving from a queue and sending to one are not tried: each delivery of a message counts, and a message stays.
+They read missing items and objects, and write on conditions that never hold. Receiving and sending are not tried:
+each receive counts as a delivery of the message, and a message that is sent stays in the queue.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from .tables import described, key_of
 VALUES: Final[Mapping[str, Any]] = {"S": PROBE, "N": "0", "B": PROBE.encode()}
 
 REFUSED: Final = ("ConditionalCheckFailedException",)
-"""The code of a write whose condition does not hold: who may not write is told that before."""
+"""The error code of a write whose condition does not hold. A missing permission is reported before that."""
 
 NO_HANDLE: Final = ("InvalidAddress", "InvalidParameterValue", "MessageNotInflight", "ReceiptHandleIsInvalid")
-"""The codes for a receipt handle that is none."""
+"""The error codes for an invalid receipt handle."""
 
 TRIMMED: Final = "TrimmedDataAccessException"
 
@@ -44,7 +45,7 @@ def _listened(patient: Patient, table: str) -> Iterator[Finding]:
     asking, subject = patient.aws.asking, f"table {table}"
     wanted = {table: {"Keys": [probe_key(key_of(description))], "ConsistentRead": True}}
     requests = [asking("dynamodb", "batch_get_item", subject, RequestItems=wanted)]
-    if patient.settings.on_gap == "verify":  # else only operators scan
+    if patient.settings.on_gap == "verify":  # otherwise only operators' commands scan
         requests.append(asking("dynamodb", "scan", subject, TableName=table, Limit=1, Select="COUNT"))
     if (description.get("StreamSpecification") or {}).get("StreamEnabled"):
         requests.append(asking("dynamodb_streams", "list_streams", subject, TableName=table))
@@ -53,7 +54,7 @@ def _listened(patient: Patient, table: str) -> Iterator[Finding]:
 
 
 def _read_stream(patient: Patient, table: str, arn: str) -> None:
-    """Each request needs what the one before has answered. Raises Trouble."""
+    """Read a stream, each request with the previous answer. Raises Trouble."""
     subject = f"stream of table {table}"
     answer = patient.aws.ask("dynamodb_streams", "describe_stream", subject, StreamArn=arn, Limit=1) or {}
     for shard in answer.get("StreamDescription", {}).get("Shards", [])[:1]:
@@ -71,7 +72,7 @@ def _written(patient: Patient, table: str) -> Iterator[Finding]:
 
 
 def impossible_writes(patient: Patient, table: str, key: Mapping[str, str]) -> list[Callable[[], Any]]:
-    """A put, an update and a deletion of an item on a condition that nothing meets."""
+    """Return requests that put, update and delete an item on a condition that never holds."""
     asking, subject, probe = patient.aws.asking, f"table {table}", probe_key(key)
     never = {
         "TableName": table,
@@ -86,7 +87,7 @@ def impossible_writes(patient: Patient, table: str, key: Mapping[str, str]) -> l
 
 
 def probe_key(key: Mapping[str, str]) -> dict[str, Any]:
-    """A typed key that no item is expected to have."""
+    """Return a key in DynamoDB JSON that no item is expected to have."""
     return {name: {kind: VALUES[kind]} for name, kind in key.items()}
 
 
@@ -126,7 +127,7 @@ def _bucket(patient: Patient, bucket: str, routes: list[BucketRoute]) -> Iterato
                     subject,
                     Bucket=bucket,
                     Key=f"{route.prefix}{PROBE}{route.suffix}",
-                    VersionId="null",  # that of what was put without versions
+                    VersionId="null",  # the version id of objects that were stored without versioning
                     fine=["400"],
                 )
                 for route in of_rows

@@ -1,4 +1,4 @@
-"""The queues that are read: who may send, how long a message is hidden, how often it comes, and where it goes."""
+"""Check the queues that are read: senders, visibility timeout, maxReceiveCount and dead-letter queue."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from .patient import Patient
 from .senders import check_senders
 
 FEWEST: Final = 3
-"""Deliveries of a message, at least: a server that is busy for a minute uses up some."""
+"""The minimum for maxReceiveCount: a server that is busy for a minute uses up several deliveries."""
 
 LONGEST: Final = 1_209_600
-"""Seconds: no queue keeps messages for longer ("Amazon SQS message quotas")."""
+"""The longest retention period of a queue in seconds ("Amazon SQS message quotas")."""
 
 
 def check(patient: Patient) -> Iterator[Finding]:
@@ -23,7 +23,10 @@ def check(patient: Patient) -> Iterator[Finding]:
 
 
 def attributes_of(patient: Patient, queue: str, extra: bool = False) -> Mapping[str, str] | None:
-    """What SQS says of a queue; None for one that does not exist. Raises Trouble."""
+    """Return a queue's attributes and its QueueUrl; None if it does not exist. Raises Trouble.
+
+    `extra` marks a queue that the service itself never uses.
+    """
     subject = f"queue {queue}"
     found = patient.aws.ask("sqs", "get_queue_url", subject, extra=extra, QueueName=queue)
     if found is None:
@@ -66,8 +69,11 @@ def _queue(patient: Patient, queue: str) -> Iterator[Finding]:
 
 
 def _visibility(patient: Patient, subject: str, hidden: float) -> Iterator[Finding]:
-    """The service has messages hidden anew while it works, each time for as long; at the first delivery it tries
-    again what fails for no longer than that, less what it needs to end."""
+    """Check that the visibility timeout is at least `retry_time` + RESERVE seconds.
+
+    While the service works, it extends the visibility of messages by the same timeout. At the first delivery it
+    retries failures for no longer than this timeout, less RESERVE.
+    """
     wanted = patient.settings.retry_time + RESERVE
     if hidden < wanted:
         yield Finding(
@@ -82,7 +88,7 @@ def _visibility(patient: Patient, subject: str, hidden: float) -> Iterator[Findi
 
 
 def _failed(patient: Patient, queue: str, attributes: Mapping[str, str], failed: str) -> Iterator[Finding]:
-    """The dead-letter queue of a queue, which the service itself never asks."""
+    """Check the dead-letter queue of a queue; the service itself never uses it."""
     try:
         other = attributes_of(patient, failed, extra=True)
     except Trouble as trouble:
@@ -93,7 +99,7 @@ def _failed(patient: Patient, queue: str, attributes: Mapping[str, str], failed:
         yield Finding("queue", f"queue {queue}", problem, f"create {failed}, or correct the redrive policy", ERROR)
         return
     kept = float(attributes.get("MessageRetentionPeriod", 0))
-    if queue.endswith(".fifo"):  # there a message counts as new once it is moved
+    if queue.endswith(".fifo"):  # a FIFO queue counts the age from the move
         return
     if float(other.get("MessageRetentionPeriod", LONGEST)) <= kept:
         yield Finding(

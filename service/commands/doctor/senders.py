@@ -1,4 +1,4 @@
-"""Checks who may send to the queues that are read, by their policies: a sender may change the index."""
+"""Check the policies of the queues that are read: every sender can change the index."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NARROWING: Final = frozenset(
     f"aws:{key}"
     for key in ("sourcearn", "sourceaccount", "sourceorgid", "principalarn", "principalaccount", "principalorgid")
 )
-"""The condition keys that say whose requests are meant ("AWS global condition context keys", IAM User Guide)."""
+"""The condition keys that restrict the sender ("AWS global condition context keys", IAM User Guide)."""
 
 REMEDY: Final = (
     "name the bucket, topic or role in a condition on aws:SourceArn or aws:PrincipalArn (docs/security.md)"
@@ -21,7 +21,10 @@ REMEDY: Final = (
 
 
 def check_senders(queue: str, policy: str, carries_tasks: bool) -> Iterator[Finding]:
-    """Yield a finding for each statement of a queue's policy that lets more send than can be meant."""
+    """Yield a finding for each statement of a queue's policy that allows too many senders.
+
+    `carries_tasks` marks the task queue: only operators and workers may send to it.
+    """
     for statement in _statements(policy):
         who = _who(statement)
         if not who or not _allows_sending(statement):
@@ -44,7 +47,7 @@ def _statements(policy: str) -> list[Mapping[str, Any]]:
 
 
 def _who(statement: Mapping[str, Any]) -> str:
-    """Return the principals that are not named: everybody, or a service of AWS; "" if all are named."""
+    """Return "everybody" or the AWS services that a statement allows; "" if it names accounts or roles only."""
     if statement.get("Effect") != "Allow":
         return ""
     principal = statement.get("Principal")
@@ -65,7 +68,7 @@ def _allows_sending(statement: Mapping[str, Any]) -> bool:
 
 
 def _narrowed(statement: Mapping[str, Any]) -> bool:
-    """True if a condition says whose requests are meant."""
+    """True if a condition restricts the sender to an account, a resource or a role."""
     conditions = statement.get("Condition")
     return isinstance(conditions, Mapping) and any(
         key.lower() in NARROWING and "*" not in _texts(values) and "not" not in operator.lower()
@@ -76,5 +79,5 @@ def _narrowed(statement: Mapping[str, Any]) -> bool:
 
 
 def _texts(values: Any) -> Iterable[str]:
-    """The texts of a member of a policy, which is one or a list of them."""
+    """Return a policy element, one text or a list, as a list."""
     return [value for value in (values if isinstance(values, list) else [values]) if isinstance(value, str)]

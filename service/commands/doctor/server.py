@@ -1,4 +1,4 @@
-"""The search server, asked with the client of the service."""
+"""Send requests to the search server with the service's client, and turn errors into findings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LOGIN: Final = "set SEARCH_AUTH, SEARCH_USER and SEARCH_PASSWORD, or give the se
 
 
 class SearchServer:
-    """What is asked, and how it can go wrong."""
+    """The search server for the checks. After one request without an answer, no more are sent."""
 
     def __init__(self, context: Context, clock: Clock):
         self._context = context
@@ -28,9 +28,9 @@ class SearchServer:
         self.name = f"search server {hide_password(context.settings.search_url)}".rstrip()
 
     def get(self, path: str, needed: bool = False) -> Any:
-        """What GET answers, decoded; None for a 404. Raises Trouble for all else.
+        """Return the decoded answer to GET; None for a 404. Raises Trouble for every other error.
 
-        To be refused is only a note, unless the service itself `needed` it.
+        A missing permission is only a note, unless the service itself needs the request (`needed`).
         """
         status, body = self.request("GET", path)
         if status == 404:
@@ -43,7 +43,7 @@ class SearchServer:
         return body
 
     def over(self, finding: Finding) -> Trouble:
-        """What to raise where there is no use in asking anything else."""
+        """Return the Trouble for a finding; later requests fail with it, too."""
         self._silent = finding
         return Trouble(finding)
 
@@ -55,9 +55,9 @@ class SearchServer:
         return Finding("permissions", self.name, problem, "run doctor as somebody who may look at them", NOTE)
 
     def request(self, method: str, path: str) -> tuple[int, Any]:
-        """The status of an answer, and its body where that is JSON. Raises Trouble where there is none.
+        """Send a request; return the status and the decoded body, None if that is not JSON.
 
-        A server that does not answer once is not asked again.
+        Raises Trouble if the server does not answer now or has not answered before.
         """
         if self._silent is not None:
             raise Trouble(self._silent)
@@ -67,7 +67,7 @@ class SearchServer:
             self._silent = self._unreached(error)
             raise Trouble(self._silent) from error
         if status == 400 and self._address.startswith("http://") and speaks_tls(self._address):
-            raise self.over(self._only_tls())  # some proxies say so themselves, in words of their own
+            raise self.over(self._only_tls())  # some proxies answer plain HTTP with a 400
         self._clock.hear(self.name, {name.lower(): value for name, value in headers.items()}.get("date"))
         try:
             return status, json.loads(text)
@@ -75,10 +75,10 @@ class SearchServer:
             return status, None
 
     def _send(self, method: str, path: str) -> Any:
-        """A request past the client's own handling of errors, which keeps no headers."""
+        """Send a request below the client's error handling, which drops the headers."""
         talk = logging.getLogger("opensearch")
         before = talk.disabled
-        talk.disabled = True  # what it has to say is a finding
+        talk.disabled = True  # an error becomes a finding, so the client must not log it
         try:
             connection = self._context.search.transport.get_connection()
             return connection.perform_request(method, path, ignore=range(300, 600))
@@ -104,7 +104,6 @@ class SearchServer:
         )
 
     def _insecure(self, words: str) -> Finding:
-        """Return the finding for a failed TLS handshake."""
         if is_plain(words):
             problem, remedy = "it speaks plain HTTP, and SEARCH_URL says https://", "write http:// in SEARCH_URL"
             return Finding("endpoints", self.name, problem, f"{remedy}, or set up TLS on the server")

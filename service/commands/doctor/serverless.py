@@ -1,4 +1,4 @@
-"""The type of a serverless collection: some give documents ids of their own."""
+"""Check the type of a serverless collection: some types do not accept document ids."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ SEE: Final = (
 
 
 def check(patient: Patient) -> Iterator[Finding]:
-    """Source: "Collection types", AWS Solutions Library, Migration Assistant for Amazon OpenSearch Service."""
+    """Check that the collection has the type SEARCH.
+
+    Source: "Collection types", AWS Solutions Library, Migration Assistant for Amazon OpenSearch Service.
+    """
     if not patient.serverless or not patient.indices():
         return
     name, _ = place_of(patient.settings.search_url)

@@ -1,4 +1,4 @@
-"""Settings that contradict each other, or what is known of AWS and OpenSearch."""
+"""Check for settings that contradict each other or the limits of AWS and OpenSearch."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .findings import ERROR, NOTE, WARNING, Finding
 from .patient import Patient
 
 UNITS: Final = {"nanos": 1e-9, "micros": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-"""Seconds of the units of time ("Supported units", OpenSearch documentation)."""
+"""Units of time in seconds ("Supported units", OpenSearch documentation)."""
 
 
 def seconds_of(text: str) -> float:
-    """The seconds that a time of OpenSearch stands for, such as 1h or 90s. Raises SettingsError for none."""
+    """Return an OpenSearch time such as 1h or 90s in seconds. Raises SettingsError if it is not one."""
     found = re.fullmatch(r"(\d+)\s*([a-z]+)", text.strip().lower())
     if found is None or found[2] not in UNITS:
         raise SettingsError(f"{text!r} is no time such as 1h or 90s")
@@ -33,7 +33,7 @@ def check(patient: Patient) -> Iterator[Finding]:
 
 
 def _memory(patient: Patient) -> Iterator[Finding]:
-    """Deleted documents have to be remembered for longer than records are taken at their word."""
+    """Check that indices remember deleted documents for longer than the service trusts a record (hint_after)."""
     settings = patient.settings
     try:
         remembered = seconds_of(settings.gc_deletes)
@@ -81,7 +81,7 @@ def _login(patient: Patient) -> Iterator[Finding]:
 
 
 def _loops(patient: Patient) -> Iterator[Finding]:
-    """What is read, and what is not."""
+    """Check that dead letters do not go to a queue that is read, and that all sources are read."""
     settings = patient.settings
     kind, _, place = settings.dead_letters.partition("://")
     if kind == "sqs" and place in patient.queues():
@@ -104,7 +104,7 @@ def _loops(patient: Patient) -> Iterator[Finding]:
 
 
 def _unread(patient: Patient) -> Iterator[Finding]:
-    """Check that a queue carries the events of each route, and that a route takes what each queue carries."""
+    """Check that a queue carries the events of each route, and that a route takes the events of each queue."""
     carrying = patient.declared.carrying
     buckets = [bucket for bucket in patient.buckets() if not carrying("bucket", bucket)]
     if buckets:

@@ -1,4 +1,4 @@
-"""Whether a dead letter could be kept and a position written down, tried without a trace."""
+"""Check that dead letters and checkpoints can be written, without leaving anything behind."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from .tables import described, in_words, key_of
 PROBE: Final = "streamdex-doctor"
 
 WRONG: Final = "AAAAAAAAAAAAAAAAAAAAAA=="
-"""The digest of nothing that anybody has: an object that comes with it is not stored ("PutObject", S3)."""
+"""A Content-MD5 that matches no object: S3 rejects an upload that carries it ("PutObject", S3)."""
 
 POSITIONS: Final = {"stream": "S", "shard": "S"}
-"""The key of the table that holds positions and the lease."""
+"""The key of the table for checkpoints and the lease."""
 
 
 def check(patient: Patient) -> Iterator[Finding]:
@@ -53,7 +53,7 @@ def _letters(patient: Patient) -> Iterator[Finding]:
 
 
 def _bucket(patient: Patient, place: str) -> Iterator[Finding]:
-    """Sends an object with a digest that is not its own: whoever may write is told so, and nothing is stored."""
+    """Upload an object with a wrong digest: S3 answers BadDigest if writing is allowed, and stores nothing."""
     bucket, _, prefix = place.partition("/")
     key = f"{prefix.strip('/')}/{PROBE}".lstrip("/")
     subject = f"bucket {bucket}"
@@ -63,7 +63,7 @@ def _bucket(patient: Patient, place: str) -> Iterator[Finding]:
     if answer is None:
         remedy = "create it, or correct STREAMDEX_DEAD_LETTERS and STREAMDEX_DEAD_LETTERS_LARGE"
         yield Finding("dead letters", subject, "it does not exist", remedy)
-    elif answer:  # not every emulator looks at digests
+    elif answer:  # not every emulator checks digests
         try:
             patient.aws.ask("s3", "delete_object", subject, Bucket=bucket, Key=key)
         except Trouble:
@@ -99,7 +99,7 @@ def _exposed(topic: str, subject: str, path: Path) -> Iterator[Finding]:
 
 
 def _unusable(path: Path) -> str:
-    """Why positions cannot be kept in a file; "" if they can, or could once it is made."""
+    """Return why checkpoints cannot be stored in a file; "" if they can, or if the file can be created."""
     problem = unwritable(path.parent)
     if problem or not path.exists():
         return problem
@@ -114,9 +114,9 @@ def _unusable(path: Path) -> str:
 
 
 def unwritable(folder: Path) -> str:
-    """Why files cannot be made in a folder, which may have to be made itself; "" if they can.
+    """Return why files cannot be created in a folder, which need not exist; "" if they can.
 
-    Tried where something is there already, with a file that has no name.
+    Creates a temporary file in the nearest existing parent folder.
     """
     there = next(path for path in [folder.absolute(), *folder.absolute().parents] if path.exists())
     try:

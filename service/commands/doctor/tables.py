@@ -1,4 +1,4 @@
-"""The tables that routes listen to and write: keys, streams, and what their records hold."""
+"""Check the tables that routes listen to and write to: keys, streams and stream views."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .patient import Patient
 
 NEW: Final = frozenset({"NEW_IMAGE", "NEW_AND_OLD_IMAGES"})
 OLD: Final = frozenset({"OLD_IMAGE", "NEW_AND_OLD_IMAGES"})
-"""The views of a stream that hold an item as it was after a change, and before it."""
+"""The stream views that hold the new image, and those that hold the old image."""
 
 ENABLE: Final = (
     "aws dynamodb update-table --table-name {table}"
@@ -53,7 +53,7 @@ def _listened(patient: Patient, table: str, routes: Sequence[BoundRoute]) -> Ite
     if stream.get("StreamEnabled"):
         for bound in routes:
             yield from _view(table, stream.get("StreamViewType", ""), bound)
-    elif any(is_plain(getattr(bound.route, "table", "")) for bound in routes):  # else the service leaves it out
+    elif any(is_plain(getattr(bound.route, "table", "")) for bound in routes):  # a pattern skips such a table
         yield Finding("stream", f"table {table}", "its stream is not enabled", ENABLE.format(table=table))
 
 
@@ -63,13 +63,13 @@ def _written(patient: Patient, table: str) -> Iterator[Finding]:
 
 
 def described(patient: Patient, table: str) -> Mapping[str, Any] | None:
-    """What DescribeTable says of a table; None for one that does not exist. Raises Trouble."""
+    """Return the answer of DescribeTable; None if the table does not exist. Raises Trouble."""
     answer = patient.aws.ask("dynamodb", "describe_table", f"table {table}", TableName=table)
     return None if answer is None else answer["Table"]
 
 
 def key_of(description: Mapping[str, Any]) -> dict[str, str]:
-    """The key attributes of a table with their types, the partition key first."""
+    """Return the key attributes of a table with their types, the partition key first."""
     types = {part["AttributeName"]: part["AttributeType"] for part in description["AttributeDefinitions"]}
     schema = sorted(description["KeySchema"], key=lambda part: part["KeyType"])  # HASH, then RANGE
     return {part["AttributeName"]: types[part["AttributeName"]] for part in schema}
@@ -97,9 +97,9 @@ def in_words(key: Mapping[str, str]) -> str:
 
 
 def _view(table: str, view: str, bound: BoundRoute) -> Iterator[Finding]:
-    """What a route reads of its records and the stream does not hold.
+    """Report images that a route uses and the stream does not hold.
 
-    What is missing for documents is read from the table; a method of the route's own finds None.
+    For documents, a missing new image is read from the table. The route's own methods get None.
     """
     if view not in NEW and bound.batched and not bound.fetch:
         problem = f"its stream holds {view or 'no images'}: {bound.name} has each item read from the table"
@@ -113,14 +113,14 @@ def _view(table: str, view: str, bound: BoundRoute) -> Iterator[Finding]:
 
 
 def _methods(bound: BoundRoute, image: str) -> Sequence[str]:
-    """The methods that are called with records that could hold the image, or hold it because it was read."""
+    """Return the methods that may need the image. With `fetch`, insert and modify always get the new image."""
     if image == "old":
         return "modify", "remove", "wants"
     return ("wants",) if bound.fetch else ("insert", "modify", "wants")
 
 
 def _reads(bound: BoundRoute, method: str, attribute: str) -> bool:
-    """Whether a route's own method names an attribute of its record, as far as its code shows."""
+    """True if a method that the route overrides names the attribute in its code."""
     own = getattr(type(bound.route), method)
     code = getattr(own, "__code__", None)
     return own is not getattr(TableRoute, method) and code is not None and _names(code, attribute)

@@ -1,4 +1,4 @@
-"""Checks whether a server speaks TLS, as its address says."""
+"""Find out if a server speaks TLS."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 TIMEOUT: Final = 5.0
-"""Seconds that a handshake may take."""
+"""Timeout of a handshake in seconds."""
 
 PLAIN: Final = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNEXPECTED_EOF", "EOF occurred", "HTTP_REQUEST")
 """Parts of OpenSSL's error texts, by version, for a server that does not speak TLS."""
@@ -32,5 +32,5 @@ def speaks_tls(url: str) -> bool:
 
 
 def is_plain(error: str) -> bool:
-    """True if an error of OpenSSL says that the server does not speak TLS."""
+    """True if the text of an OpenSSL error means that the server does not speak TLS."""
     return UNTRUSTED not in error.lower() and any(word in error for word in PLAIN)

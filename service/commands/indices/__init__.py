@@ -1,1 +1,1 @@
-"""Indices as code: the declarations of routes, compared with the search server."""
+"""Indices as code: compare the declarations of routes with the search server, and apply them."""

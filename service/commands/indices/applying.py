@@ -1,4 +1,4 @@
-"""Makes indices as their routes declare them, where that can be done to an index that is there."""
+"""Create indices as their routes declare them, change existing ones in place, and recreate them empty."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from .server import Existing, Refused, asking, holders
 
 @dataclass
 class Applied:
-    """What became of a plan: what was made, why the rest was refused ("" if nothing was), and what is left.
+    """The result of applying a plan.
 
-    `left` are the copies of the index that were left as they are, with what the server said.
+    `plan` is the plan after the changes, `created` the name of a new index ("" if none), `made` the differences
+    that were applied. `refused` is the reason why the rest was refused ("" if nothing was). `left` maps each copy
+    of the index that refused the change to the server's reason.
     """
 
     plan: Plan
@@ -28,15 +30,15 @@ class Applied:
 
     @property
     def done(self) -> bool:
-        """Whether the index is as it is declared."""
+        """True if the index matches its declaration."""
         return not self.refused and self.plan.done
 
 
 def apply(context: Context, planned: Plan) -> Applied:
-    """Makes what can be made in place; an index that needs a rebuild is left as it is. Can be repeated.
+    """Apply a plan in place; an index that needs a rebuild is not changed. Idempotent.
 
-    Its template is put all the same, and first: one that is out of date would have its say in the index that the
-    rebuild creates. Raises Halt and Unreachable.
+    The template is always put, and put first: an outdated one would change the index that a rebuild creates.
+    Raises Halt and Unreachable; a refusal of the server is in the result.
     """
     applied = Applied(planned)
     try:
@@ -57,10 +59,10 @@ def apply(context: Context, planned: Plan) -> Applied:
 
 
 def recreate(context: Context, planned: Plan) -> Applied:
-    """Puts a new, empty index in the place of one, with its aliases; the old one is deleted in the same moment.
+    """Replace an index with a new, empty one that gets its aliases. The same request deletes the old index.
 
-    An index with a copy is left as it is: writers name it by its own name, and the server would make it again with
-    the next write. Raises Halt and Unreachable.
+    An index that has a copy is refused: writers use its own name, so the next write would create it again. Raises
+    Halt and Unreachable; a refusal is in the result.
     """
     there = planned.there
     if there is None:
@@ -86,7 +88,7 @@ def recreate(context: Context, planned: Plan) -> Applied:
 
 
 def documents_in(context: Context, there: Existing) -> int:
-    """How many documents an index has. Raises Halt and Unreachable."""
+    """Return the number of documents in an index. Raises Halt, Unreachable and Refused."""
     with asking():
         return int(context.search.count(index=there.index)["count"])
 
@@ -108,7 +110,7 @@ def _create(context: Context, planned: Plan, applied: Applied) -> None:
 
 
 def _put(context: Context, planned: Plan, there: Existing, applied: Applied) -> None:
-    """Changes the index that is searched, and then its copies: what one of these refuses is told, and stays."""
+    """Change the index that is searched, then its copies. A copy that refuses is added to `applied.left`."""
     _put_into(context, planned, there.index, applied.made)
     for difference in planned.to_put:
         if difference.kind == "alias":
@@ -122,7 +124,7 @@ def _put(context: Context, planned: Plan, there: Existing, applied: Applied) -> 
 
 
 def _put_into(context: Context, planned: Plan, index: str, made: list[Difference]) -> None:
-    """Settings first: a limit that they raise may be in the way of a field. `made` is told what was taken."""
+    """Put settings, then fields, which may need a raised limit. Appends the applied differences to `made`."""
     settings, fields, others = (
         [one for one in planned.to_put if one.kind == kind] for kind in ("setting", "field", "mapping")
     )
@@ -138,7 +140,7 @@ def _put_into(context: Context, planned: Plan, index: str, made: list[Difference
 
 
 def _move_alias(context: Context, there: Existing, alias: str) -> None:
-    """Leads an alias to the index, and away from others behind its name; what else it leads to stays."""
+    """Add an alias to the index and remove it from other indices behind its name. Unrelated indices keep it."""
     others = [index for index in holders(context, alias) if index in there.target.taken]
     with asking():
         change_aliases(context, *(remove(index, alias) for index in others), add(there.index, alias))

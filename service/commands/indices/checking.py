@@ -1,4 +1,4 @@
-"""Whether what a table holds fits the mapping that its routes declare, seen with a sample before a rebuild."""
+"""Check a sample of a table's documents against the declared mapping, before a rebuild."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from .server import asking
 
 SCRATCH: Final = "streamdex-check-"
 _LEFT_BEHIND: Final = timedelta(hours=1)
-"""After which a scratch index is one that a check could not delete."""
+"""The age after which a scratch index is a leftover of a check that could not delete it."""
 
 _PAGE: Final = 500
-"""Items of one request; a page of a scan has 1 MB at most ("Scan", DynamoDB API Reference)."""
+"""Items in one request. A page of a scan has at most 1 MB ("Scan", DynamoDB API Reference)."""
 
 
 @dataclass(frozen=True)
 class Conflict:
-    """An item whose document the index would refuse: its route, the document's id, and why."""
+    """An item whose document the index would reject: its route, the document's id, and the reason."""
 
     route: str
     id: str
@@ -42,7 +42,7 @@ class Conflict:
 
 @dataclass
 class Checked:
-    """What was seen of an index: items looked at, documents they make, and those that do not fit."""
+    """The result for one index: numbers of items read and of documents made from them, and the conflicts."""
 
     index: str
     items: int = 0
@@ -58,11 +58,11 @@ def check(
     sample: int,
     advance: Callable[[int], None],
 ) -> Checked:
-    """Writes the documents of a sample of each table to an index of their own, which is deleted again.
+    """Write the documents of a sample of each table to a scratch index, which is deleted afterwards.
 
-    `tables` are those that exist; of each that feeds the index up to `sample` items are read, eventually
-    consistently; `advance` is told how many more are done. The index itself is not touched. Raises Halt and
-    Unreachable.
+    `tables` are actual names. Up to `sample` items of each table that feeds the index are read, eventually
+    consistent. `advance` is called with the number of items of each page. The real index is not changed. Raises
+    Halt, Unreachable and Refused.
     """
     checked = Checked(declared.name)
     feeding = [table for table in tables if _feeds(router, table, declared.name)]
@@ -89,7 +89,6 @@ def _feeds(router: Router, table: str, index: str) -> bool:
 
 
 def _pages(context: Context, name: str, sample: int) -> Iterator[list[TableRecord]]:
-    """The first items of a table as records, a page at a time."""
     table = describe(context, name)
     left = sample
     start: dict[str, Any] = {}
@@ -104,7 +103,6 @@ def _pages(context: Context, name: str, sample: int) -> Iterator[list[TableRecor
 
 
 def _tasks(page: Sequence[TableRecord], router: Router, index: str) -> list[Task]:
-    """A task for each item on each route of the index that would take it."""
     return [task for task in route(page, router) if task.bound is not None and task.bound.index == index]
 
 
@@ -134,13 +132,13 @@ def _id_of(task: Task) -> str:
     assert isinstance(task.record, TableRecord)
     try:
         return task.bound.document_id(task.record)
-    except DecodeError:  # the reason says what is wrong with the key
+    except DecodeError:  # the conflict's reason describes the error in the key
         return ", ".join(map(str, task.record.typed_keys))
 
 
 @contextmanager
 def _scratch(context: Context, declared: IndexDeclaration) -> Iterator[str]:
-    """An index as the declared one would be, under a name that no other has; deleted again whatever happens."""
+    """Create a scratch index like the declared one. It is deleted after the block."""
     now = datetime.now(UTC)
     _tidy(context, now)
     name = f"{SCRATCH}{now:%Y%m%d%H%M%S}-{uuid.uuid4().hex[:8]}"
@@ -155,7 +153,7 @@ def _scratch(context: Context, declared: IndexDeclaration) -> Iterator[str]:
 
 
 def _tidy(context: Context, now: datetime) -> None:
-    """Deletes what checks that were killed have left behind."""
+    """Delete the scratch indices of checks that were killed."""
     with asking():
         for name in context.search.indices.get_alias(index=f"{SCRATCH}*"):
             made = name.removeprefix(SCRATCH).partition("-")[0]

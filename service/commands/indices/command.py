@@ -1,4 +1,4 @@
-"""`indices`: the indices as the routes declare them."""
+"""`indices`: compare, apply and check the index declarations of routes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ...bootstrap.selection import Chosen
 from ...errors import SettingsError
 from ...routing import IndexDeclaration
 from ...settings import setting
-from ..command import Command, Output, counted, quietly, tell
+from ..command import Command, Output, counted, print_result, quietly
 from ..confirmation import Consent
 from ..progress import progress
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from .planning import Plan
 
 _SOME = 5
-"""Names that are written out for a person; --json has them all."""
+"""Names that the text output lists; --json lists all."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What is meant, and how far to go."""
+    """Options of `indices`."""
 
     index: tuple[str, ...] = setting((), "only these indices (commas between them)", env="STREAMDEX_INDEX")
     sample: int = setting(1000, "items of each table that `check` reads, at most", env="STREAMDEX_SAMPLE", least=1)
@@ -55,7 +55,10 @@ def indices(chosen: Chosen) -> int:
 
 
 def selected(app: App, names: Sequence[str]) -> list[IndexDeclaration]:
-    """The indices that are meant, by either of their names. Raises SettingsError for one that no route has."""
+    """Return the indices with these logical or actual names, all if there are none.
+
+    Raises SettingsError for a name that no route has.
+    """
     known = app.router.indices
     found = []
     for name in names or known:
@@ -73,7 +76,7 @@ def show_plans(chosen: Chosen, app: App, declared: Sequence[IndexDeclaration]) -
     for one in declared:
         planned = plan(app.context, one)
         remedy = remedy_of(app, planned)
-        tell(chosen, as_json(planned, remedy), in_words(planned, remedy))
+        print_result(chosen, as_json(planned, remedy), in_words(planned, remedy))
         done = done and planned.done
     return 0 if done else 1
 
@@ -97,7 +100,7 @@ def apply_all(chosen: Chosen, app: App, declared: Sequence[IndexDeclaration], op
             "refused": applied.refused,
             "left": applied.left,
         }
-        tell(chosen, value, what_was_done(applied, remedy))
+        print_result(chosen, value, what_was_done(applied, remedy))
         done = done and applied.done
     return 0 if done else 1
 
@@ -109,12 +112,12 @@ def check_all(chosen: Chosen, app: App, declared: Sequence[IndexDeclaration], sa
     with progress("check", "items", silent=chosen.configuration.build(Output).json) as advance:
         found = [check(app.context, app.router, one, tables, sample, advance) for one in declared]
     for checked in found:
-        tell(chosen, asdict(checked), what_was_seen(checked))
+        print_result(chosen, asdict(checked), what_was_seen(checked))
     return 1 if any(checked.conflicts for checked in found) else 0
 
 
 def confirmed(chosen: Chosen, app: App, planned: Plan) -> bool:
-    """True if the operator agrees that the index is deleted. Raises SettingsError where no one can be asked."""
+    """True if the operator agrees to the deletion. Raises SettingsError without a terminal or --yes."""
     from .applying import documents_in
 
     assert planned.there is not None
@@ -125,7 +128,7 @@ def confirmed(chosen: Chosen, app: App, planned: Plan) -> bool:
 
 
 def remedy_of(app: App, planned: Plan) -> str:
-    """The command that builds an index anew, where that is needed; "" where it is not."""
+    """Return the command that rebuilds the index; "" if it needs no rebuild."""
     from .remedies import renewal
 
     return renewal(app.router, planned.there.target) if planned.there and planned.to_rebuild else ""
@@ -180,7 +183,7 @@ def some(names: Sequence[str]) -> str:
 
 
 def without_way_back(planned: Plan) -> list[str]:
-    """What has to be said of an index that is not behind an alias."""
+    """Return a warning for an index that is not behind an alias."""
     if planned.there is None or planned.there.target.is_alias:
         return []
     return [f"  {planned.index} is an index and no alias: it is deleted when it is replaced, with no way back"]

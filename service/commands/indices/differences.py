@@ -1,4 +1,4 @@
-"""What differs between an index as it is declared and as it is, field by field, and what mends each difference."""
+"""Compare an index with its declaration, field by field, and say how each difference is repaired."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ Definition = Mapping[str, Any]
 _NESTING: Final = frozenset({"type", "properties", "fields"})
 _OBJECTS: Final = frozenset({"object", "nested"})
 _OF_OBJECTS: Final = frozenset({"enabled", "include_in_parent", "include_in_root"})
-"""What an object is compared in, said or not; of the rest only what is declared: a put leaves the rest alone."""
+"""Parameters of objects that are always compared. Others only if declared: a put does not change the rest."""
 
 _NARROW: Final = ("long", "float")
-"""The types of numbers by dynamic mapping ("Dynamic mapping", OpenSearch documentation)."""
+"""The types that dynamic mapping gives to numbers ("Dynamic mapping", OpenSearch documentation)."""
 
 
 class Cure(StrEnum):
-    """What mends a difference."""
+    """The repair that a difference needs."""
 
     PUT = "put"
-    """It is changed in place."""
+    """A change in place."""
     REBUILD = "rebuild"
-    """The server refuses it for an index that is there: the index has to be built anew."""
+    """A rebuild: the server refuses the change to an existing index."""
     NONE = "none"
-    """Nothing: it is only told."""
+    """None: the difference is only reported."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One of them. `kind` is field, mapping, setting, alias or template; `path` is its dotted name.
+    """One difference between an index and its declaration.
 
-    `parameter` is what of a field differs, "" for the whole. `there` and `declared` are None where there is
-    nothing.
+    `kind` is field, mapping, setting, alias or template; `path` is the dotted name. `parameter` is the parameter
+    of a field, "" for the whole field. `there` is the existing value, `declared` the wanted one; None if missing.
     """
 
     kind: str
@@ -50,7 +50,7 @@ class Difference:
 
     @property
     def words(self) -> str:
-        """In a line: what it is of, what there is and what is declared."""
+        """The difference in one line: the name, the existing and the declared value."""
         if self.kind == "template":
             return f"template {self.path}: {'missing' if self.there is None else 'differs'}"
         if self.kind == "alias":
@@ -62,7 +62,7 @@ class Difference:
 
 
 def compare_mappings(declared: Definition, there: Definition) -> Iterator[Difference]:
-    """The differences of two mappings; fields that only the index has are told, for nothing removes them."""
+    """Yield the differences of two mappings. Fields that only the index has get Cure.NONE: a put keeps them."""
     for name in sorted(declared.keys() - {"properties"}):
         wanted, found = declared[name], there.get(name, ROOT_DEFAULTS.get(name))
         if isinstance(wanted, Mapping) and name != "_meta":
@@ -84,7 +84,7 @@ def narrow_numbers(differences: Iterable[Difference]) -> list[str]:
 
 
 def types_of(mapping: Definition, path: str = "") -> Iterator[tuple[str, str]]:
-    """The fields of a mapping by their full names, with their types; objects and multi-fields are fields too."""
+    """Yield the full name and the type of each field of a mapping, objects and multi-fields included."""
     for part in ("properties", "fields"):
         for name, field in mapping.get(part, {}).items():
             yield f"{path}{name}", str(field.get("type", "object"))
@@ -94,7 +94,7 @@ def types_of(mapping: Definition, path: str = "") -> Iterator[tuple[str, str]]:
 def compare_settings(
     declared: Mapping[str, Any], there: Mapping[str, Any], defaults: Mapping[str, Any]
 ) -> Iterator[Difference]:
-    """The settings declared that the index has otherwise; all are flat, without `index.` in front."""
+    """Yield the declared settings whose values differ in the index. All settings are flat, without `index.`."""
     for name in sorted(declared):
         found = there.get(name, defaults.get(name))
         if not same(declared[name], found):
@@ -103,7 +103,7 @@ def compare_settings(
 
 
 def put_back(mapping: Definition, differences: Iterable[Difference]) -> dict[str, Any]:
-    """The mapping to put, with the defaults in words that leaving them out would not bring back."""
+    """Return the mapping to put, with the defaults that the server does not restore if a put omits them."""
     body: dict[str, Any] = plain(mapping)
     for difference in differences:
         if difference.kind == "field" and difference.parameter in STICKY:
@@ -115,7 +115,7 @@ def put_back(mapping: Definition, differences: Iterable[Difference]) -> dict[str
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two values are the same to a server, which keeps numbers and booleans as text now and then."""
+    """True if two values are equal for a server, which may return numbers and booleans as text."""
     return bool(_canonical(one) == _canonical(other))
 
 
@@ -142,7 +142,7 @@ def _compare_field(declared: Definition, there: Definition, path: str) -> Iterat
     parameters = declared.keys() | (_OF_OBJECTS if kind in _OBJECTS else there.keys())
     for parameter in sorted(parameters - _NESTING):
         wanted, found = value_of(declared, parameter), value_of(there, parameter)
-        if wanted is UNKNOWN:  # a parameter of some plugin's type, which its server shows whether said or not
+        if wanted is UNKNOWN:  # a plugin type's parameter; servers show it even at its default
             continue
         found = None if found is UNKNOWN else found
         if not same(_lowered(parameter, wanted), _lowered(parameter, found)):
@@ -157,7 +157,7 @@ def _can_change(parameter: str, wanted: Any) -> bool:
 
 
 def _lowered(parameter: str, value: Any) -> Any:
-    """OpenSearch writes RIGHT for right."""
+    """Lower an orientation: OpenSearch returns `right` as `RIGHT`."""
     return value.lower() if parameter == "orientation" and isinstance(value, str) else value
 
 

@@ -1,9 +1,9 @@
-"""What is known of the parameters of mappings and of the settings of indices.
+"""Facts about mapping parameters and index settings: their defaults, and if they can be changed in place.
 
-Tried with each type on OpenSearch 3.6.0 and Elasticsearch 7.10.2: which parameters an existing field can be given
-anew by a put of its mapping, and which settings an open index. A server shows no parameter that has its default;
-the defaults below are what it shows when it is asked for them (`include_defaults`), and what their documentation
-says ("Mapping parameters", "Index settings").
+Tested with each field type on OpenSearch 3.6.0 and Elasticsearch 7.10.2: the parameters that a put of the
+mapping can change in an existing field, and the settings that can be changed in an open index. A server omits
+parameters with default values. The defaults below are those it returns with `include_defaults`, and those of the
+documentation ("Mapping parameters", "Index settings").
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 UNKNOWN: Final = object()
-"""The default of a parameter that is not known here."""
+"""The default of a parameter that this module does not list."""
 
 UPDATABLE: Final = frozenset(
     {
@@ -37,10 +37,10 @@ UPDATABLE: Final = frozenset(
         "use_similarity",
     }
 )
-"""Parameters that can be changed in place; `norms` can be switched off, too, and never on."""
+"""Parameters that can be changed in place. `norms` is not listed: it can be switched off, but not on."""
 
 STICKY: Final = frozenset({"coerce", "ignore_malformed", "ignore_z_value", "orientation"})
-"""Of these, what geo fields keep when it is left out; it has to be put back to its default in words."""
+"""Parameters that geo fields keep if a put omits them. The default must be put explicitly."""
 
 DEFAULTS: Final[Mapping[str, Any]] = {
     "analyzer": "default",
@@ -99,12 +99,12 @@ DEFAULTS_OF_TYPES: Final[Mapping[tuple[str, str], Any]] = {
     ("text", "index_options"): "positions",
     ("text", "norms"): True,
 }
-"""By type and parameter, where the type has a default of its own."""
+"""Defaults by type and parameter, for types that differ from DEFAULTS."""
 
 ROOT_UPDATABLE: Final = frozenset(
     {"_meta", "date_detection", "dynamic", "dynamic_date_formats", "dynamic_templates", "numeric_detection"}
 )
-"""What can be changed in place beside the fields."""
+"""Top-level members of a mapping that can be changed in place."""
 
 ROOT_DEFAULTS: Final[Mapping[str, Any]] = {
     "_field_names": {"enabled": True},
@@ -140,11 +140,11 @@ STATIC_SETTINGS: Final = (
     "sort",
     "store",
 )
-"""Settings, and groups of them, that an open index keeps; others count as dynamic until the server says no."""
+"""Settings, and groups of them, that an open index cannot change. Others are dynamic unless the server refuses."""
 
 
 def default_of(definition: Mapping[str, Any], parameter: str) -> Any:
-    """What a field has for a parameter that its definition leaves out; UNKNOWN for one that is not listed here."""
+    """Return the value of a parameter that a field's definition omits; UNKNOWN if it is not listed here."""
     if parameter == "search_analyzer":
         return value_of(definition, "analyzer")
     if parameter == "search_quote_analyzer":
@@ -154,10 +154,10 @@ def default_of(definition: Mapping[str, Any], parameter: str) -> Any:
 
 
 def value_of(definition: Mapping[str, Any], parameter: str) -> Any:
-    """A parameter of a field, said or not."""
+    """Return the declared value of a field's parameter, or its default."""
     return definition[parameter] if parameter in definition else default_of(definition, parameter)
 
 
 def is_static(setting: str) -> bool:
-    """Whether only another index can have another value of a setting (its dotted name without `index.`)."""
+    """True if a setting (dotted name without `index.`) cannot be changed in an open index."""
     return any(setting == name or setting.startswith(f"{name}.") for name in STATIC_SETTINGS)

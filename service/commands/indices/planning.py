@@ -1,4 +1,4 @@
-"""What would have to be done so that the indices are as their routes declare them."""
+"""Plan the changes that make indices match the declarations of their routes."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ from .differences import Cure, Difference, compare_mappings, compare_settings, n
 from .server import Existing, existing, holders, template
 
 _PRIORITY: Final = 200
-"""Above the templates that servers bring along; the longer of two names that begin alike has the higher one."""
+"""Higher than the servers' own templates. The length of the name is added: a longer name wins over its prefix."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """An index as it is declared, as it is, and all that differs.
+    """The declared index, the existing one, and their differences.
 
-    `narrow` are its fields whose type the first number decided, with that type; new indices map them as double.
+    `there` is None if the index does not exist. `template` is the difference of the index template, None if there
+    is none. `narrow` are the fields whose type the first number decided, with that type; new indices map them as
+    double.
     """
 
     declared: IndexDeclaration
@@ -51,17 +53,17 @@ class Plan:
 
     @property
     def undeclared(self) -> list[str]:
-        """The fields that only the index has."""
+        """The fields that only the existing index has."""
         return [one.path for one in self.differences if one.cure is Cure.NONE]
 
     @property
     def done(self) -> bool:
-        """Whether there is nothing to do."""
+        """True if nothing has to be changed."""
         return self.state == "equal" and self.template is None
 
 
 def plan(context: Context, declared: IndexDeclaration) -> Plan:
-    """Compares an index with its declaration; asks the server and changes nothing. Raises Halt and Unreachable."""
+    """Compare an index with its declaration; changes nothing. Raises Halt, Unreachable and Refused."""
     there = existing(context, declared.name)
     differences: list[Difference] = []
     if there is not None:
@@ -78,7 +80,10 @@ def plan(context: Context, declared: IndexDeclaration) -> Plan:
 
 
 def changed_since(context: Context, declared: IndexDeclaration, index: str) -> list[str]:
-    """Return why an index of a rebuild has to be created again, in words. Raises Halt and Unreachable."""
+    """Return the reasons why an index of a rebuild must be created again.
+
+    Raises Halt, Unreachable and Refused.
+    """
     there = existing(context, index)
     return [one.words for one in _compare(context, declared, there) if one.cure is Cure.REBUILD] if there else []
 
@@ -88,9 +93,9 @@ def template_name(declared: IndexDeclaration) -> str:
 
 
 def template_body(declared: IndexDeclaration, settings: Settings) -> dict[str, Any]:
-    """The composable index template of an index, and of those that a rebuild makes behind its name.
+    """Return the composable index template of an index and of the indices that a rebuild creates behind its name.
 
-    Without its aliases: an index that is only being filled must not be found through them.
+    The template has no aliases: they must not lead searches to an index that is still being filled.
     """
     return {
         "index_patterns": [declared.name, f"{declared.name}-*"],
@@ -122,7 +127,7 @@ def _compare_template(context: Context, declared: IndexDeclaration) -> Differenc
 
 
 def _compared(body: Mapping[str, Any]) -> list[Any]:
-    """What matters in a template, in one form; the server keeps it much as it was put."""
+    """Return the parts of a template to compare, normalized: the server may return another form."""
     inner = body.get("template", {})
     settings, mapping = flat(inner.get("settings", {})), expanded(inner.get("mappings", {}))
     return [body.get("index_patterns"), body.get("priority"), settings, mapping, inner.get("aliases", {})]

@@ -1,4 +1,4 @@
-"""The indices and templates at the server, as they are."""
+"""Read the existing indices, aliases and templates of the search server."""
 
 from __future__ import annotations
 
@@ -16,15 +16,12 @@ from ...sinks.opensearch.bulk_responses import reason_of, result_of_error
 
 
 class Refused(StreamdexError):
-    """The search server does not do what it was asked; the argument is what it says."""
+    """The search server refuses a request; the message is the server's reason."""
 
 
 @dataclass(frozen=True)
 class Existing:
-    """An index as it is, whatever alias leads to it.
-
-    `settings` and `defaults` are flat.
-    """
+    """An existing index. `settings` and `defaults` are flat."""
 
     target: Target
     aliases: Mapping[str, Mapping[str, Any]]
@@ -34,20 +31,20 @@ class Existing:
 
     @property
     def index(self) -> str:
-        """Its own name, whatever alias leads to it."""
+        """The index's own name, not that of its alias."""
         return self.target.live
 
 
 @contextmanager
 def asking() -> Iterator[None]:
-    """Makes errors of the search client in the block ours: Refused, Unreachable or Halt."""
+    """Convert errors of the search client in the block to Refused, Unreachable or Halt."""
     try:
         yield
     except StreamdexError:
         raise
     except Exception as error:
         result, words = result_of_error(error), _words(error)
-        # A refusal that no retry changes: a document is retried all the same, a request of an operator is not.
+        # A retry does not change this refusal. Documents are retried anyway; an operator's request is not.
         refused = words and result.lasting is not None
         if result.outcome is Outcome.RETRY and not refused:
             raise Unreachable(result.reason) from error
@@ -55,9 +52,9 @@ def asking() -> Iterator[None]:
 
 
 def existing(context: Context, name: str) -> Existing | None:
-    """The index of that name, or the one behind the alias of that name that is searched; None where there is none.
+    """Return the index of this name, or the searched index behind the alias of this name; None if there is none.
 
-    Raises Halt for an alias of several indices of which none is the write index, and Unreachable.
+    Raises Halt if the alias has several indices and not exactly one write index; Unreachable; Refused.
     """
     flags = {"flat_settings": "true", "include_defaults": "true"}
     with asking():
@@ -71,7 +68,7 @@ def existing(context: Context, name: str) -> Existing | None:
 
 
 def holders(context: Context, alias: str) -> Sequence[str]:
-    """The indices that an alias leads to."""
+    """Return the indices that an alias points to; none if it does not exist."""
     from opensearchpy.exceptions import NotFoundError
 
     with asking():
@@ -82,7 +79,7 @@ def holders(context: Context, alias: str) -> Sequence[str]:
 
 
 def template(context: Context, name: str) -> Mapping[str, Any] | None:
-    """A composable index template; None where there is none."""
+    """Return a composable index template; None if it does not exist."""
     from opensearchpy.exceptions import NotFoundError
 
     with asking():
@@ -96,6 +93,6 @@ def template(context: Context, name: str) -> Mapping[str, Any] | None:
 
 
 def _words(error: Any) -> str:
-    """What the server says, without the JSON around it."""
+    """Return the server's reason without the JSON around it."""
     info = getattr(error, "info", None)
     return reason_of(info.get("error")) if isinstance(info, Mapping) else ""

@@ -1,9 +1,9 @@
-"""The least IAM policy for the routes and settings of the service.
+"""The least-privilege IAM policy for the routes and settings of the service.
 
-Actions and the resources that they take: "Actions, resources, and condition keys for" Amazon DynamoDB, S3, SQS,
-OpenSearch Service and OpenSearch Serverless (Service Authorization Reference). A batch of SQS needs the permission
-of one message ("Amazon SQS API permissions"), and a HeadObject also s3:ListBucket: without it an object that is
-gone is a 403 ("HeadObject").
+Source of actions and resources: "Actions, resources, and condition keys for" Amazon DynamoDB, S3, SQS, OpenSearch
+Service and OpenSearch Serverless (Service Authorization Reference). An SQS batch request needs the permission of
+the single request ("Amazon SQS API permissions"). HeadObject also needs s3:ListBucket: without it, the answer for
+a missing object is 403 instead of 404 ("HeadObject").
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ def policy_of(
     operator: bool = False,
     function: bool = False,
 ) -> dict[str, Any]:
-    """An IAM policy document for the container, one statement for each resource and purpose.
+    """Return an IAM policy document for the container, one statement for each resource and purpose.
 
-    With `operator`, for who runs the commands: `backfill`, `verify`, `replay` and `dead-letters`; with `function`,
-    for a Lambda, in whose name its mappings read streams and queues. What routes ask of clients in their own code,
-    but for reading the objects they are called for, is not in it; nor is KMS.
+    With `operator`, the policy is for the user of the commands `backfill`, `verify`, `replay` and `dead-letters`.
+    With `function`, it is for a Lambda function; its role also lets event source mappings read streams and queues.
+    The policy omits KMS, and requests in the routes' own code except reading the objects they are called for.
     """
     work = Work(router, settings, owner, operator, function)
     parts = (_streams, _tables, _writes, _buckets, _queues, _exports, _positions, _letters, search)
@@ -49,7 +49,7 @@ def policy_of(
 
 
 def _streams(work: Work) -> Iterator[Grant]:
-    """ListStreams cannot be allowed for some tables only."""
+    """Grant reading the streams. ListStreams cannot be restricted to tables."""
     patterns = [] if work.operator else listened(work)
     if patterns:
         yield Grant("ListStreams", "", "dynamodb", ["ListStreams"], ["*"])
@@ -59,7 +59,10 @@ def _streams(work: Work) -> Iterator[Grant]:
 
 
 def _tables(work: Work) -> Iterator[Grant]:
-    """Nor can ListTables. Whoever only reads streams scans nothing; a worker of backfill tasks does."""
+    """Grant reading the tables. ListTables cannot be restricted to tables.
+
+    Scan is granted only where it is needed: to operators, workers of backfill tasks, and with `on_gap` = verify.
+    """
     filling = {b.route.table for b in work.router.bound if isinstance(b.route, TableRoute) and fills_index(b)}
     patterns = listened(work)
     if not all(map(is_plain, patterns)):
@@ -83,7 +86,8 @@ def _buckets(work: Work) -> Iterator[Grant]:
     for bound in work.router.bound:
         if isinstance(bound.route, BucketRoute):
             routes.setdefault(bound.route.bucket, []).append(bound.route)
-            versions |= {bound.route.bucket} if bound.database else set()  # rows are of the version in the event
+            # Rows are loaded from the object version that the event names.
+            versions |= {bound.route.bucket} if bound.database else set()
     for pattern, of_bucket in routes.items():
         buckets = existing(work.router, "bucket", pattern)
         yield Grant("List", buckets[0], "s3", ["ListBucket"], [owner.bucket(bucket) for bucket in buckets])
@@ -98,12 +102,12 @@ def _queues(work: Work) -> Iterator[Grant]:
     for queue in () if work.operator else queues.read:
         actions = QUEUE_OF_FUNCTION if work.function else QUEUE
         yield Grant("ReadQueue", queue, "sqs", actions, [work.owner.arn("sqs", queue)])
-    if queues.tasks:  # by operators, and by workers that send the rest of a task back
+    if queues.tasks:  # operators send tasks, workers send back the rest of one
         yield Grant("EnqueueOn", queues.tasks, "sqs", TASKS, [work.owner.arn("sqs", queues.tasks)])
 
 
 def _exports(work: Work) -> Iterator[Grant]:
-    """The files of exports that backfill tasks may name; HeadObject needs ListBucket, too."""
+    """Grant reading the export files that backfill tasks may name. HeadObject also needs ListBucket."""
     bucket, _, prefix = work.settings.export_prefix.removeprefix("s3://").partition("/")
     if bucket and (work.settings.task_queue or work.operator):
         yield Grant("ListExportsIn", bucket, "s3", ["ListBucket"], [work.owner.bucket(bucket)])
@@ -128,11 +132,11 @@ def _letters(work: Work) -> Iterator[Grant]:
     if kind == "sqs":
         queue = owner.arn("sqs", place)
         yield Grant("KeepLettersIn", place, "sqs", ["GetQueueUrl", "SendMessage"], [queue])
-        if work.page or work.operator:  # what is looked at is given back
+        if work.page or work.operator:  # listing receives messages and makes them visible again
             yield Grant("ShowLettersIn", place, "sqs", ["ChangeMessageVisibility", "ReceiveMessage"], [queue])
         if work.redrives:
             yield Grant("RemoveLettersIn", place, "sqs", ["DeleteMessage"], [queue])
-        if work.operator:  # a redrive that stops says how many there are
+        if work.operator:  # a redrive that stops reports how many are left
             yield Grant("CountLettersIn", place, "sqs", ["GetQueueAttributes"], [queue])
         kind, _, place = settings.dead_letters_large.partition("://")
     if kind == "s3":
@@ -148,27 +152,27 @@ def _letters(work: Work) -> Iterator[Grant]:
 
 
 def listened(work: Work) -> list[str]:
-    """The tables that routes listen to, as they call them."""
+    """Return the tables that routes listen to, by their logical names or patterns."""
     return list(dict.fromkeys(b.route.table for b in work.router.bound if isinstance(b.route, TableRoute)))
 
 
 def tables_of(work: Work, pattern: str) -> tuple[list[str], list[str]]:
-    """What exists under the name of a table in a route, by name and as resources."""
+    """Return the actual names and the ARNs for a table name or pattern in a route."""
     names = existing(work.router, "table", pattern)
     return names, [work.owner.arn("dynamodb", f"table/{name}") for name in names]
 
 
 def existing(router: Router, kind: str, pattern: str) -> list[str]:
-    """What exists under a name in a route: for a pattern itself, and what `names` calls by a name that fits."""
+    """Return the actual names for a name in a route; for a pattern, itself and the mapped names it matches."""
     if is_plain(pattern):
         return [router.names.actual(kind, pattern)]
     return [pattern, *router.names.actuals(kind, lambda logical: matches(pattern, logical))]
 
 
 def keys_of(route: BucketRoute) -> str:
-    """The keys of a route's objects, as a resource.
+    """Return the keys of a route's objects as a resource pattern.
 
-    The suffix is left out where it can begin within the prefix: no one resource stands for such keys.
+    The suffix is omitted if it can overlap the prefix: no single pattern matches exactly those keys.
     """
     prefix, suffix = escaped(route.prefix), escaped(route.suffix)
     shared = any(route.prefix.endswith(route.suffix[:n]) for n in range(1, len(route.suffix) + 1))

@@ -1,4 +1,4 @@
-"""What is allowed in a policy, and whose it is."""
+"""The statements of a policy, and the owner of its resources."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...settings import Settings
 
 @dataclass(frozen=True)
 class Owner:
-    """Whose tables, queues and domains they are, and where; `*` for what is not known."""
+    """The partition, region and account of the resources; `*` for unknown parts."""
 
     partition: str = "aws"
     region: str = "*"
@@ -27,12 +27,12 @@ class Owner:
 
 
 SOMEBODY: Final = Owner()
-"""Of whom nothing is known."""
+"""An owner of which nothing is known."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """What is to be done with routes and settings: by the container, a Lambda (`function`) or an `operator`."""
+    """The work that the policy allows: that of the container, of a Lambda (`function`) or of an `operator`."""
 
     router: Router
     settings: Settings
@@ -46,23 +46,23 @@ class Work:
 
     @property
     def scans(self) -> bool:
-        """Whether tables are read whole: in a backfill, or to verify and mend their indices."""
+        """True if tables are scanned: for a backfill, or to verify and repair their indices."""
         return self.operator or (self.container and self.settings.on_gap == "verify")
 
     @property
     def page(self) -> bool:
-        """Whether it serves a page, which shows documents and dead letters."""
+        """True if the process serves the page, which shows documents and dead letters."""
         return self.container and bool(self.settings.page_port)
 
     @property
     def redrives(self) -> bool:
-        """Whether dead letters are removed once they are delivered again."""
+        """True if dead letters can be redriven, which removes them."""
         return self.operator or (self.page and self.settings.page_redrive)
 
 
 @dataclass(frozen=True)
 class Grant:
-    """What is allowed to be done with some resources, and what for: the first words of the statement's name."""
+    """Allowed actions on resources. `purpose` is the beginning of the statement's Sid, `subject` the rest."""
 
     purpose: str
     subject: str
@@ -72,13 +72,13 @@ class Grant:
 
 
 def statements(grants: Sequence[Grant]) -> Iterator[dict[str, Any]]:
-    """Grants in IAM's words, each under a name of its own."""
+    """Yield the grants as IAM statements, each with a unique Sid."""
     taken: set[str] = set()
     for grant in grants:
         words = re.findall(r"[A-Za-z0-9]+", grant.subject)
         plain = name = grant.purpose + "".join(word[0].upper() + word[1:] for word in words)
         number = 2
-        while name in taken:  # names that differ only in what a Sid cannot hold
+        while name in taken:  # two subjects may differ only in characters that a Sid cannot have
             name, number = f"{plain}{number}", number + 1
         taken.add(name)
         resources = list(grant.resources)
@@ -91,5 +91,5 @@ def statements(grants: Sequence[Grant]) -> Iterator[dict[str, Any]]:
 
 
 def escaped(text: str) -> str:
-    """Text that stands for itself in a resource ("IAM policy elements: Variables and tags")."""
+    """Escape *, ? and $ for a resource ("IAM policy elements: Variables and tags")."""
     return re.sub(r"[*?$]", lambda found: f"${{{found[0]}}}", text)

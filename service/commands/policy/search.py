@@ -1,7 +1,8 @@
-"""What may be asked of a search server that AWS runs.
+"""The permissions for a search server that AWS runs.
 
-A domain is asked by HTTP method and path ("Identity and Access Management in Amazon OpenSearch Service"); within a
-serverless collection its data access policy decides. Indices are behind aliases, as NAME-000001.
+Access to a domain is granted by HTTP method and path ("Identity and Access Management in Amazon OpenSearch
+Service"). Within a serverless collection, its data access policy decides. Indices are named NAME-000001 and are
+behind aliases.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ _DOMAIN: Final = re.compile(
 _COLLECTION: Final = re.compile(r"(?P<name>[a-z0-9]+)\.(?P<region>[a-z0-9-]+)\.aoss\.amazonaws\.com(?:\.cn)?")
 
 NUMBER: Final = "-??????"
-"""What the name of an index has behind that of its alias."""
+"""The pattern for the end of an index name after the alias name: a hyphen and six digits."""
 
 
 def search(work: Work) -> Iterator[Grant]:
-    """What the search server is asked, where IAM decides who may."""
+    """Grant the requests to the search server, if it uses IAM (sigv4)."""
     indices = sorted({bound.index for bound in work.router.bound if bound.index})
     if work.settings.search_auth != "sigv4" or not indices:
         return
@@ -41,10 +42,11 @@ def search(work: Work) -> Iterator[Grant]:
 
 
 def _requests(work: Work, indices: Sequence[str]) -> Iterator[tuple[str, str, Sequence[str]]]:
-    """What for, by which method and at which paths."""
+    """Yield purpose, method and paths of the requests."""
     made = [f"{index}{NUMBER}" for index in indices]
-    yield "SeeAliasesOf", "Get", below(indices, "*/_alias")  # * also for the names behind, of which many are asked
-    yield "WriteDocumentsOf", "Post", ["_bulk", "_aliases"]  # who cannot write to a copy takes its alias away
+    yield "SeeAliasesOf", "Get", below(indices, "*/_alias")  # * also matches further names of the same request
+    # A writer removes the alias of a copy that it cannot write to.
+    yield "WriteDocumentsOf", "Post", ["_bulk", "_aliases"]
     if work.settings.create_indices or work.operator:
         yield "CreateIndicesOf", "Put", made
     if work.page:
@@ -52,7 +54,7 @@ def _requests(work: Work, indices: Sequence[str]) -> Iterator[tuple[str, str, Se
         yield "SearchDocumentsOf", "Post", below([*indices, *together], "/_search")
         yield "ReadDocumentsOf", "Get", below(indices, "/_doc/*")
     if work.scans:
-        verified = [*indices, *(made if work.operator else ())]  # in a rebuild before the alias moves
+        verified = [*indices, *(made if work.operator else ())]  # a rebuild verifies before the alias moves
         read = [*below(verified, "/_refresh"), *below(verified, "/_search")]
         yield "VerifyDocumentsOf", "Post", ["_mget", "_search/scroll", *read]
         yield "DeleteStraysOf", "Delete", ["_search/scroll", *below(verified, "/_doc/*")]
@@ -61,7 +63,7 @@ def _requests(work: Work, indices: Sequence[str]) -> Iterator[tuple[str, str, Se
 
 
 def _operated(work: Work, made: Sequence[str]) -> Iterator[tuple[str, str, Sequence[str]]]:
-    """What rebuilds, and indices as code, ask for."""
+    """Yield the requests of rebuilds and of the command `indices`."""
     declared = work.router.indices.values()
     aliases = sorted({f"_alias/{alias}" for one in declared for alias in one.aliases})
     templates = [f"_index_template/{template_name(one)}" for one in declared if work.settings.index_templates]
@@ -70,7 +72,7 @@ def _operated(work: Work, made: Sequence[str]) -> Iterator[tuple[str, str, Seque
     yield "SeeIndicesOf", "Get", [*made, *settings, *aliases, *templates, f"{scratch}/_alias"]
     yield "ChangeIndicesOf", "Put", [*below(made, "/_mapping"), *settings, *templates, scratch]
     yield "CountDocumentsOf", "Post", below(made, "/_count")
-    yield "DropIndicesOf", "Delete", [scratch]  # those of rebuilds go with a change of aliases
+    yield "DropIndicesOf", "Delete", [scratch]  # rebuilds delete indices with POST /_aliases
 
 
 def below(indices: Sequence[str], what: str) -> list[str]:
@@ -78,7 +80,7 @@ def below(indices: Sequence[str], what: str) -> list[str]:
 
 
 def place_of(url: str) -> tuple[str, str]:
-    """The name of the domain or collection at an address of AWS, and its region; `*` and "" for another."""
+    """Return the name and region of the domain or collection at an AWS address; `*` and "" for other addresses."""
     host = urlsplit(url).hostname or ""
     found = _DOMAIN.fullmatch(host) or _COLLECTION.fullmatch(host)
     if found is None:

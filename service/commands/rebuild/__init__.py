@@ -1,1 +1,1 @@
-"""Build a new index beside the live one, put it in place, and roll back."""
+"""Build a new index, switch the alias to it, and roll back."""

@@ -1,4 +1,4 @@
-"""The filling of a new index beside the one that is searched: from a scan, by a queue, and by a verification."""
+"""Fill a new index while the live one is searched: by a scan, by queued tasks, and by a verification."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .replacing import uuid_of
 
 
 class Refused:
-    """Keeps the first reasons why the new index, or a route, refuses items."""
+    """A dead-letter store that only keeps the first five reasons why the new index, or a route, rejects items."""
 
     def __init__(self) -> None:
         self.reasons: list[str] = []
@@ -23,7 +23,10 @@ class Refused:
 
 
 class Filling:
-    """Fills `new` with the documents of `index`. `advance` gets the number of items done; it may raise."""
+    """The filling of the index `new` with the documents of `index`.
+
+    `advance` is called with the number of finished items of each batch. It may raise to stop the work.
+    """
 
     def __init__(
         self, service: Service, index: str, new: str, scan: Scan, manner: Manner, advance: Callable[[int], None]
@@ -36,7 +39,7 @@ class Filling:
         self._advance = advance
 
     def load(self) -> Sequence[str]:
-        """Scan the tables into the new index; return why items were refused."""
+        """Scan the tables into the new index. Return the first reasons why items were rejected."""
         refused = Refused()
         inside = self._service.into(self._index, self._new, refused)
         job = f"rebuild {uuid_of(self._service.context, self._new)}"
@@ -45,7 +48,7 @@ class Filling:
         return refused.reasons
 
     def enqueue(self) -> int:
-        """Put the parts on a queue, for others to load; return their number."""
+        """Send a task for each partition to the queue. Return the number of tasks."""
         found = Backfilled()
         tables, into = tables_into(self._service, self._index), (self._index, self._new)
         load_tables(self._service, tables, self._scan, self._manner, lambda _: "", found, self._advance, into)
@@ -61,7 +64,7 @@ class Filling:
 
 
 def tables_into(service: Service, index: str) -> dict[str, list[BoundRoute]]:
-    """The tables that fill an index, each with its routes that do."""
+    """Return the tables that fill an index, each with the routes that do so."""
     found = {
         table: [bound for bound in routes if bound.index == index]
         for table, routes in chosen(service, Which()).items()

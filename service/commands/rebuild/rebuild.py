@@ -1,10 +1,11 @@
-"""A new index in place of an old one, without a moment in which a search fails or misses a document.
+"""Replace an index with a new one without downtime: no search fails or misses a document.
 
-1. A new index is created as a copy: every writer sends its writes there too, within a few seconds.
-2. The tables are scanned into it, and it is verified against them.
-3. The alias moves, all at once. The old index becomes the copy, so that there is a way back until it is dropped.
+1. Create the new index as a copy. Within a few seconds every writer also writes to it.
+2. Scan the tables into it, and verify it against them.
+3. Move the alias in one request. The old index becomes the copy, so a rollback is possible until it is dropped.
 
-A copy that has missed a write is stale, and never replaces the other. See `sinks/search/targets.py`.
+A copy that has missed a write is stale, and never replaces the live index. `sinks/opensearch/alias_targets.py`
+describes the aliases.
 """
 
 from __future__ import annotations
@@ -27,17 +28,17 @@ from .replacing import contents_of, prepare, put_in_place
 from .rollback import Consents, beside, drop, roll_back
 
 UNTIL_ALL_HAVE_SEEN: Final = 2 * SEEN_FOR
-"""Seconds after which every writer goes by the aliases as they are now."""
+"""Seconds after which every writer uses the current aliases."""
 
 
 def longest_request(settings: Settings) -> float:
-    """Seconds after which a writer has the answer to a request, or sends it again by new aliases."""
+    """Return the seconds after which a writer has the response to a request, or retries it with new aliases."""
     return settings.search_timeout
 
 
 @dataclass(frozen=True)
 class Change:
-    """What is to become of an index that is, or was, rebuilt."""
+    """The options of `backfill` that rebuild an index, roll back or clean up."""
 
     rebuild: bool = setting(False, "into a new index, which then replaces the old one", env="STREAMDEX_REBUILD")
     rollback: bool = setting(False, "put the index that was replaced back in its place", env="STREAMDEX_ROLLBACK")
@@ -65,9 +66,10 @@ class Change:
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """What became of an index: the one that is searched now, "" for what is unchanged, and why in words.
+    """The result of an operation on an index.
 
-    `waits` says that it goes on once others have done their part.
+    `live` is the index that is searched now, "" if nothing changed. `words` describes the result. `waits` is True
+    if the rebuild continues after the workers have finished the queued tasks.
     """
 
     index: str
@@ -90,9 +92,10 @@ def change(
     advance: Callable[[int], None],
     consents: Consents = lambda deletes: True,
 ) -> Iterator[Rebuilt]:
-    """Do what is wanted with each index of the selected routes.
+    """Carry out the selected operation on each index of the selected routes.
 
-    Killed at any moment it goes on when it is run again. Raises SettingsError, Halt and Unreachable.
+    An operation that was killed at any moment continues when it is run again. Raises SettingsError, Halt and
+    Unreachable.
     """
     found = chosen(service, which)
     for index in dict.fromkeys(bound.index for routes in found.values() for bound in routes):
@@ -161,12 +164,15 @@ class Rebuild:
         return Rebuilt(self._index, "", f"{words}: it cannot replace {target.live}; {remedy}")
 
     def _goes_on(self, new: str) -> bool:
-        """True if the new index has not missed a write: it can be put in place, or is."""
+        """True if the new index has not missed a write: it is live, or can become live."""
         target = self._look()
         return new in (target.live, *target.building)
 
     def _may_replace(self, target: Target) -> bool:
-        """True if the operator agrees that an index which is no alias is deleted. Raises SettingsError."""
+        """True if the operator confirms the deletion of an index that is not an alias.
+
+        Raises SettingsError without `--replace-index`.
+        """
         if not self._what.replace_index:
             raise SettingsError(
                 f"{self._index} is an index and no alias, so it cannot be kept when it is replaced: say"
@@ -175,7 +181,10 @@ class Rebuild:
         return self._consents(f"{contents_of(self._context, target.live)}, once a new one takes its place")
 
     def _begin(self, target: Target) -> str:
-        """The new index: the one that is being built, or one that is created now. Raises SettingsError."""
+        """Return the new index: the one that is being built, or one created now.
+
+        Raises SettingsError if the declaration of the routes has changed since the index was created.
+        """
         if not target.building:
             return prepare(self._context, self._declared, target, self._index + ALSO)
         new = target.building[0]
@@ -188,7 +197,7 @@ class Rebuild:
         return new
 
     def _fill_and_replace(self, new: str) -> Rebuilt:
-        """Raises _Lost and Changed where the new index is no copy any more."""
+        """Fill the new index and put it in place. Raises _Lost or Changed if it is no longer a copy."""
         filling = Filling(self._service, self._index, new, self._scan, self._manner, self._watched(new))
         if not self._what.loaded:
             if self._manner.enqueue:
@@ -201,14 +210,15 @@ class Rebuild:
         return self._replace(new, filling.verify(self._patience))
 
     def _replace(self, new: str, found: Verified) -> Rebuilt:
-        """Put the new index in place, if it was found to agree with the tables."""
+        """Put the new index in place if the verification found no differences."""
         if found.left:
             left = ", ".join(f"{count} {kind}" for kind, count in sorted(found.left.items()))
             return Rebuilt(self._index, "", f"{new} is not in place: it differs from the table: {left}")
-        # A write by the name of the alias that is still on its way now would miss the old index.
+        # A write that a writer sent before it knew of the copy names the alias only. If it arrived after the
+        # switch, the old index would miss it, so wait until every such request has ended.
         late = self._began + UNTIL_ALL_HAVE_SEEN + longest_request(self._context.settings)
         self._sleep(max(late - self._clock(), 0.0))
-        self._context.search.indices.refresh(index=new)  # else searches miss what was just written
+        self._context.search.indices.refresh(index=new)  # otherwise searches miss the latest writes
         target = self._look()
         self._check_copy(target, new)
         put_in_place(self._context, self._declared, target, new)
@@ -216,7 +226,7 @@ class Rebuild:
         return Rebuilt(self._index, new, f"{new} is in place of {target.live}{unseen}")
 
     def _watched(self, new: str) -> Callable[[int], None]:
-        """The callback of progress, which stops the work (_Lost) once the new index is no copy any more."""
+        """Return a progress callback that raises _Lost once the new index is no longer a copy."""
 
         def advance(more: int) -> None:
             self._advance(more)
@@ -231,7 +241,7 @@ class Rebuild:
             raise _Lost(new)
 
     def _check_owners(self) -> None:
-        """Raises SettingsError where a scan does not bring all of the index back."""
+        """Check the routes of the index. Raises SettingsError if a scan cannot recreate all its documents."""
         owners = [bound for bound in self._service.router.bound if bound.index == self._index]
         strangers = [bound.name for bound in owners if not fills_index(bound)]
         if strangers:
@@ -253,4 +263,4 @@ class Rebuild:
 
 
 class _Lost(Exception):
-    """The new index is no copy any more: it has missed a write, or another process has deleted it."""
+    """The new index is no longer a copy: it has missed a write, or another process has deleted it."""

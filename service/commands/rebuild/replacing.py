@@ -1,6 +1,6 @@
-"""A new index in the place of another: how it is made, how it takes over, and how an index is deleted.
+"""Create a new index, put it in place of another, and delete indices.
 
-Each step is one request, and what it leaves can be told from the aliases alone (`sinks/search/targets.py`): an
+Each step is one request, and the aliases alone hold its result (`sinks/opensearch/alias_targets.py`), so an
 operation that was killed at any moment can be run again.
 """
 
@@ -32,13 +32,13 @@ logger = logging.getLogger(__name__)
 
 
 class Changed(SettingsError):
-    """The indices are not what they were a moment ago: another process has changed them. Run it again."""
+    """Another process has changed the indices in the meantime. Run the command again."""
 
 
 def prepare(context: Context, declared: IndexDeclaration, target: Target, *aliases: str) -> str:
-    """Create an empty index that is to replace the live one, with no aliases but `--new` and these.
+    """Create an empty index that will replace the live one, with the alias `--new` and `aliases` only.
 
-    Return its name. What is left of rebuilds that failed is deleted. Raises what opensearch-py raises.
+    Return its name. Deletes the indices of failed rebuilds first. Raises Changed, and what opensearch-py raises.
     """
     failed = [index for index in target.stale if index not in target.old]
     if failed:
@@ -50,11 +50,11 @@ def prepare(context: Context, declared: IndexDeclaration, target: Target, *alias
 
 
 def put_in_place(context: Context, declared: IndexDeclaration, target: Target, new: str) -> None:
-    """Put an index in place of the live one: every alias of that, and those declared, move at once.
+    """Put an index in place of the live one: one request moves all aliases of that, and adds the declared ones.
 
-    If the new one was a copy, the old one is a copy from then on. If it was stale, the old one is stale. Else, or
-    if the name itself is the old index, the old one is deleted in the same moment. Raises Changed, and does
-    nothing, if one of the two is not what `target` says any longer; and what opensearch-py raises.
+    If the new index was a copy, the old one becomes a copy. If the new one was stale, the old one becomes stale.
+    Otherwise, or if `name` is an index and not an alias, the same request deletes the old index. Raises Changed,
+    without any effect, if one of the two indices no longer matches `target`; and what opensearch-py raises.
     """
     name, old = target.name, target.live
     found = context.search.indices.get_alias(index=old)[old]["aliases"]
@@ -76,7 +76,7 @@ def put_in_place(context: Context, declared: IndexDeclaration, target: Target, n
 
 
 def delete(context: Context, target: Target, indices: Sequence[str]) -> None:
-    """Delete indices beside the live one. Raises Changed, and what opensearch-py raises."""
+    """Delete indices that are not live. Raises Changed, and what opensearch-py raises."""
     _change(context, target, *(action for index in indices for action in drop(index, target.live)))
 
 
@@ -92,11 +92,11 @@ def _change(context: Context, target: Target, *actions: Action) -> None:
 
 
 def contents_of(context: Context, index: str) -> str:
-    """An index and the number of its documents, in words."""
+    """Return the name of an index and the number of its documents as text."""
     count = int(context.search.count(index=index)["count"])
     return f"the index {index} with {count:,} document{'' if count == 1 else 's'}"
 
 
 def uuid_of(context: Context, index: str) -> str:
-    """Return the identifier of an index, which tells it from an earlier index of the same name."""
+    """Return the UUID of an index, which differs from that of an earlier index of the same name."""
     return str(context.search.indices.get_settings(index=index)[index]["settings"]["index"]["uuid"])

@@ -1,4 +1,4 @@
-"""Rolls back to an index that is kept beside the live one, or deletes such indices."""
+"""Roll back to a replaced index that was kept, or delete kept indices."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from ...sinks.opensearch.alias_targets import Target
 from .replacing import contents_of, delete, put_in_place
 
 Consents = Callable[[str], bool]
-"""Asks the operator before what the words describe is deleted. Raises SettingsError where no one can be asked."""
+"""A function that asks the operator to confirm a deletion, described by its argument. True if confirmed.
+
+Raises SettingsError if there is no operator to ask.
+"""
 
 
 def roll_back(context: Context, declared: IndexDeclaration, target: Target, accept_stale: bool) -> str:
-    """Put the index that was replaced back in place of the live one; return its name.
+    """Put the replaced index back in place of the live one. Return its name.
 
-    Raises SettingsError if there is none, or if it has missed writes and that is not accepted.
+    Raises SettingsError if there is none, or if it has missed writes and `accept_stale` is False.
     """
     stale = [index for index in target.old if index in target.stale]
     if not target.old:
@@ -37,7 +40,7 @@ def roll_back(context: Context, declared: IndexDeclaration, target: Target, acce
 
 
 def beside(target: Target) -> str:
-    """Return the other indices in words, with the command for each."""
+    """Return the indices that are not live as text, with the command for each."""
     if target.building:
         return (
             f"; {', '.join(target.building)} is a new index that is not in place: `--rebuild` goes on with it,"
@@ -47,7 +50,7 @@ def beside(target: Target) -> str:
 
 
 def drop(context: Context, target: Target, indices: Sequence[str], consents: Consents, nothing: str) -> str:
-    """Delete indices beside the live one, once the operator agrees; return what was done, "" for not confirmed."""
+    """Delete indices after the operator confirms. Return the result as text; "" if it was not confirmed."""
     if not indices:
         return f"{nothing}; {target.live} is searched" if target.live else nothing
     if not consents(" and ".join(contents_of(context, index) for index in indices)):

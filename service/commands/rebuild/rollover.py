@@ -1,4 +1,4 @@
-"""An alias that leads to more indices than the one that is written, as a rollover leaves it."""
+"""Detect an alias on more indices than the written one, which a rollover causes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ SETTINGS: Final = (
     "index.opendistro.index_state_management.rollover_alias",
     "index.lifecycle.rollover_alias",
 )
-"""The settings by which OpenSearch and Elasticsearch roll an alias over ("Index State Management", "ILM")."""
+"""The settings that make OpenSearch and Elasticsearch roll an alias over ("Index State Management", "ILM")."""
 
 
 def problem_of(target: Target) -> str:
-    """Why documents are found twice, or after they were deleted; "" for an alias on one index."""
+    """Return why searches find documents twice or after deletion; "" if the alias is on one index."""
     if not target.others:
         return ""
     others = ", ".join(target.others)
@@ -38,5 +38,5 @@ def remedy_of(target: Target) -> str:
 
 
 def rolled_by(name: str, settings: Mapping[str, Any]) -> Iterator[str]:
-    """The flat settings of an index that will roll the alias over."""
+    """Return the settings that will roll the alias `name` over. `settings` are flat index settings."""
     return (setting for setting in SETTINGS if settings.get(setting) == name)

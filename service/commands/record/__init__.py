@@ -1,1 +1,1 @@
-"""Record what a source gives."""
+"""Record the changes of a table to a file."""

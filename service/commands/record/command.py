@@ -1,4 +1,4 @@
-"""`record`: the changes of a table, into a file."""
+"""The command `record`: write the changes of a table to a file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...bootstrap.signals import stops
 from ...errors import SettingsError
 from ...sinks.recordings import RecordingFile
 from ...sources.scan import describe
-from ..command import Command, Output, counted, quietly, tell
+from ..command import Command, Output, counted, print_result, quietly
 from ..progress import progress
 
 
@@ -25,7 +25,7 @@ def record_stream(chosen: Chosen) -> int:
     if not tap.table or not tap.out:
         raise SettingsError("record needs --table=NAME and --out=FILE")
     stopping = Event()
-    # Whoever starts it is there to mend what is wrong: it ends instead of waiting.
+    # The operator who started the command can fix the cause of a halt, so the command exits instead of waiting.
     with App(replace(quietly(chosen), on_halt="exit"), chosen.routes) as app:
         masks = app.masks
         table = describe(app.context, app.router.names.existing("table", tap.table))
@@ -35,15 +35,15 @@ def record_stream(chosen: Chosen) -> int:
         with (
             closing(open_file(tap.out)) as file,
             stops(stopping),
-            progress("record", "records", tap.records or None, silent) as told,
+            progress("record", "records", tap.records or None, silent) as on_progress,
         ):
             if tap.seconds:
                 timer.start()
             try:
-                count = record(app.tap(table.name, stopping), file, masks, stopping, tap.records, told)
+                count = record(app.tap(table.name, stopping), file, masks, stopping, tap.records, on_progress)
             finally:
                 timer.cancel()
-    tell(chosen, {"records": count, "file": tap.out}, f"{counted(count)} in {tap.out}")
+    print_result(chosen, {"records": count, "file": tap.out}, f"{counted(count)} in {tap.out}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Records what a source gives, without a trace at the source."""
+"""Write the records of a source to a file, and leave the checkpoints of the group unchanged."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...sinks.recordings import Masks, RecordingFile, lines_of
 
 @dataclass(frozen=True)
 class Tap:
-    """What is recorded, where, and for how long."""
+    """The options of `record`: the table, the file, and the limits."""
 
     table: str = setting("", "the table whose stream is recorded", env="STREAMDEX_RECORD_TABLE")
     out: str = setting(
@@ -39,11 +39,12 @@ def record(
     masks: Masks,
     stopping: Event,
     most: int = 0,
-    told: Callable[[int], None] = lambda more: None,
+    on_progress: Callable[[int], None] = lambda more: None,
 ) -> int:
-    """Adds what a source gives to a file until it ends, or `stopping` is set, or there are `most` records.
+    """Append the records of a source to a file until it ends, `stopping` is set, or `most` records are written.
 
-    Returns how many were recorded; `told` hears how many more. Raises Halt where the file cannot be written.
+    `most` = 0 means no limit. `on_progress` is called with the number of records after each batch. Return how many
+    records were recorded. Raises Halt if the file cannot be written.
     """
     count = 0
     for batch in source:
@@ -55,7 +56,7 @@ def record(
         except OSError as error:
             raise Halt(f"the recording {file.path} cannot be written: {error.strerror or error}") from error
         count += len(lines)
-        told(len(lines))
+        on_progress(len(lines))
         if most and count >= most:
             stopping.set()
         batch.settle(Report([APPLIED] * len(batch.records)))

@@ -1,1 +1,1 @@
-"""Run recordings through the routes."""
+"""Dispatch the records of recordings to the routes again."""

@@ -1,4 +1,4 @@
-"""`replay`: the records of recordings, once more."""
+"""The command `replay`: dispatch the records of recordings again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...bootstrap.application import App
 from ...bootstrap.selection import Chosen
 from ...errors import SettingsError
 from ...program import PROGRAM
-from ..command import Command, Output, counted, quietly, tell
+from ..command import Command, Output, counted, print_result, quietly
 from ..progress import progress
 
 if TYPE_CHECKING:
@@ -34,9 +34,9 @@ def replay_recording(chosen: Chosen) -> int:
         table = app.router.names.existing("table", which.table) if which.table else ""
         recordings = app.recordings(chosen.configuration.operands, table)
         silent = chosen.configuration.build(Output).json or (rehearsal is not None and sys.stdout.isatty())
-        with progress("replay", "bytes", None if silent else recordings.size(), silent) as told:
+        with progress("replay", "bytes", None if silent else recordings.size(), silent) as on_progress:
             replayed = replay(
-                recordings.read(told),
+                recordings.read(on_progress),
                 dispatcher,
                 takes=takes,
                 one_route=bool(mode.route),
@@ -47,7 +47,7 @@ def replay_recording(chosen: Chosen) -> int:
 
 
 def rehearsal_of(app: App, mode: Mode, show: Callable[[Finding], None]) -> Rehearsal | None:
-    """What stands for all that is written to, where nothing is to be; it only shows what it finds."""
+    """Return the rehearsal of `--dry-run` or `--diff`; None without them. Raises SettingsError if both are set."""
     from .rehearsal import Actions, Differences, Rehearsal
 
     if mode.dry_run and mode.diff:
@@ -55,13 +55,13 @@ def rehearsal_of(app: App, mode: Mode, show: Callable[[Finding], None]) -> Rehea
     if mode.dry_run:
         return Rehearsal(Actions(app.context), show)
     if mode.diff:
-        _ = app.context.search  # an address that is missing is told now
+        _ = app.context.search  # a missing address is an error before the replay starts
         return Rehearsal(Differences(app.context), show)
     return None
 
 
 def show(chosen: Chosen) -> Callable[[Finding], None]:
-    """Prints what is found, on what is standard output now: a bar on a terminal redirects that."""
+    """Return a function that prints findings. It keeps the present `sys.stdout`: a progress bar redirects it."""
     from .showing import value_of, words_of
 
     as_json, out = chosen.configuration.build(Output).json, sys.stdout
@@ -74,7 +74,7 @@ def show(chosen: Chosen) -> Callable[[Finding], None]:
 
 
 def summarise(chosen: Chosen, replayed: Replayed, rehearsal: Rehearsal | None) -> int:
-    """Says what became of the records; the exit code."""
+    """Print the result of the replay and return the exit code."""
     from .replay import Mode
 
     counts = (
@@ -83,7 +83,7 @@ def summarise(chosen: Chosen, replayed: Replayed, rehearsal: Rehearsal | None) -
     counts |= {"filtered out": replayed.filtered}
     counts = {name: count for name, count in sorted(counts.items()) if count}
     words = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-    tell(chosen, counts, f"{counted(replayed.records)}: {words}" if words else "no records")
+    print_result(chosen, counts, f"{counted(replayed.records)}: {words}" if words else "no records")
     for reason, count in replayed.unrouted.items():
         print(f"{counted(count)}: {reason}", file=sys.stderr)
     if replayed.unreadable:

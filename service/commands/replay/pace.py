@@ -1,4 +1,4 @@
-"""How fast a recording is replayed: as fast as it goes, or as its records' times say."""
+"""The speed of a replay: as fast as possible, or according to the times of the records."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from ...model import Record, Undecodable
 
 
 class Pace:
-    """Waits between records as their times say, so many times faster. Without a `speed` it never does.
+    """Delays between records, from their times divided by `speed`. Without `speed` there are no delays.
 
-    What is due at the same time stays together; what was made before the records in front of it is due at once.
+    Records that are due at the same time stay together. A record that is older than the one before it is due at
+    once.
     """
 
     def __init__(
@@ -28,7 +29,7 @@ class Pace:
         self._offset: float | None = None
 
     def parts(self, records: Sequence[Record]) -> Iterator[list[Record]]:
-        """The records in their order, each part once it is due."""
+        """Yield the records in order, in groups. Each group is yielded when it is due."""
         part: list[Record] = []
         for record in records:
             wait = self._wait(record)
@@ -43,7 +44,6 @@ class Pace:
             yield part
 
     def _wait(self, record: Record) -> float:
-        """Seconds until a record is due."""
         created = None if isinstance(record, Undecodable) else record.created
         if self._speed is None or created is None:
             return 0.0
@@ -53,7 +53,7 @@ class Pace:
 
 
 def speed_of(text: str) -> float | None:
-    """`max`, or how many times faster than recorded: `1x`, `10x`, `0.5x`. Raises SettingsError."""
+    """Return the speed factor of a text such as `1x`, `10x` or `0.5x`; None for `max`. Raises SettingsError."""
     if text == "max":
         return None
     found = re.fullmatch(r"(\d+(?:\.\d+)?)x", text)

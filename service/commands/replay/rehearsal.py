@@ -1,4 +1,4 @@
-"""A replay that writes nothing: it shows what would be written, or how an index differs from that."""
+"""A replay that writes nothing: it shows the writes (`--dry-run`), or their effect on the index (`--diff`)."""
 
 from __future__ import annotations
 
@@ -39,10 +39,11 @@ DIFFERENT: Final = frozenset({MISSING, CHANGED, DELETED})
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """What would become of a record on a route. `what` is an action, or how the index differs from it.
+    """The effect that a record would have through a route.
 
-    `there` is the version that the index has, `content` what an action would write; it is `superseded` by a newer
-    one of the same document in its batch.
+    `what` is the kind of the action, or how the index differs from it. `version` is the version of the write,
+    `there` the stored version, `content` the document, item, key or statement of the write. `superseded` is True
+    if the batch has a newer write of the same document.
     """
 
     what: str
@@ -58,17 +59,17 @@ class Finding:
 
 
 class Preview(Protocol):
-    """A sink that writes nothing, and says what it would have done."""
+    """A sink that writes nothing and reports what it would write."""
 
     def write(self, writes: Sequence[Write], meanwhile: Meanwhile | None = None) -> list[Result]: ...
 
     def findings(self, write: Write, result: Result, route: str) -> Iterator[Finding]:
-        """What there is to say of a write, once it was given."""
+        """Yield the findings of a write that was passed to `write` before."""
         ...
 
 
 class Rehearsed(TypedDict, total=False):
-    """The arguments of `App.replayer` that stand for all that is written to."""
+    """The arguments of `App.replayer` that replace everything a replay writes to."""
 
     sinks: Sinks
     observer: Observer
@@ -76,9 +77,9 @@ class Rehearsed(TypedDict, total=False):
 
 
 class Rehearsal(Observer):
-    """Stands for all that a replay writes to: index and table, dead letters, and who is told of batches.
+    """The replacement of everything a replay writes to: the sinks, the dead-letter store and the observer.
 
-    `show` gets what is found; `counts` has how many there were of each kind.
+    `show` is called with each finding that is not UNCHANGED. `counts` has the number of findings of each kind.
     """
 
     def __init__(self, search: Preview, show: Callable[[Finding], None]):
@@ -95,11 +96,11 @@ class Rehearsal(Observer):
 
     @property
     def differs(self) -> bool:
-        """Whether the index would change, as far as it was compared."""
+        """True if a compared document would change."""
         return any(self.counts[what] for what in DIFFERENT)
 
     def store(self, letters: Sequence[Letter]) -> None:
-        """Keeps none: they are shown."""
+        """Store nothing: rejected records are shown as findings."""
 
     def dispatched(self, done: Dispatched) -> None:
         for task in done.tasks:
@@ -120,7 +121,7 @@ class Rehearsal(Observer):
 
 
 class Items:
-    """Stands for the tables that routes write items to."""
+    """A table sink that writes nothing. It rejects items that DynamoDB cannot store."""
 
     def write(self, writes: Sequence[Write]) -> list[Result]:
         return [self._write(write) for write in writes]
@@ -135,7 +136,7 @@ class Items:
 
 
 class Rows:
-    """Stands for the SQL database: reads the rows, and refuses what that would not even be sent."""
+    """A SQL sink that writes nothing. It reads the rows and rejects those that the real sink would not send."""
 
     def write(self, writes: Sequence[Write]) -> list[Result]:
         return [self._write(write.action) for write in writes if isinstance(write.action, InsertRows)]
@@ -151,13 +152,13 @@ class Rows:
 
 
 class Actions:
-    """Stands for the index, and says what would be sent."""
+    """A search sink that writes nothing and reports the actions that would be sent."""
 
     def __init__(self, context: Context):
         self._most_bytes = context.settings.document_bytes
 
     def write(self, writes: Sequence[Write], meanwhile: Meanwhile | None = None) -> list[Result]:
-        """What the sink would refuse before it is sent is rejected; all else counts as written."""
+        """Reject the writes that the real sink would not send. All others count as written."""
         results: dict[int, Result] = {}
         results |= dict.fromkeys(sendable(writes, results, self._most_bytes), APPLIED)
         return [results[position] for position in range(len(writes))]
@@ -175,7 +176,7 @@ class Actions:
 
 
 class Differences:
-    """Stands for the index, and compares with what that holds now: it only reads."""
+    """A search sink that only reads: it compares each write with the stored document."""
 
     def __init__(self, context: Context):
         self._context = context
@@ -189,7 +190,7 @@ class Differences:
         try:
             held = stored(self._context, places, missing=True)
         except Unreachable as error:
-            # Without a status: nothing is given up for what a server that is only read from says.
+            # No status: a record must not become a dead letter because the comparison could not read.
             return [results.get(position, Result(Outcome.RETRY, str(error))) for position in range(len(writes))]
         for position, there in zip(meant, held, strict=True):
             finding = difference(writes[position], there)
@@ -206,13 +207,13 @@ class Differences:
 
 
 def sendable(writes: Sequence[Write], results: dict[int, Result], most_bytes: int) -> list[int]:
-    """The positions of what would be sent; what would be refused gets its result instead."""
+    """Return the positions of the writes that would be sent. `results` gets the results of all others."""
     metas = {write.target: Target(write.target, write.target).meta for write in writes}
     return [position for position, _ in serialise(writes, metas, results, most_bytes)]
 
 
 def difference(write: Write, there: Stored) -> Finding:
-    """How an index differs from a write."""
+    """Compare a write with the stored document."""
     fields: Sequence[Difference] = ()
     if there.version is not None and write.version is not None and write.version < there.version:
         what = OLDER
@@ -225,6 +226,6 @@ def difference(write: Write, there: Stored) -> Finding:
 
 
 def content_of(write: Write) -> Any:
-    """What an action writes: its document, item, key or statement; None for nothing."""
+    """Return what an action writes: its document, item, key or statement; None if nothing."""
     fields = dataclasses.fields(write.action)
     return getattr(write.action, fields[0].name) if fields else None

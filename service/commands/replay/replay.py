@@ -1,4 +1,4 @@
-"""Runs recordings through the routes, as if their records came from their sources."""
+"""Dispatch the records of recordings to the routes, as if they came from their sources."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from ...sources.scan import describe
 from .pace import Pace
 
 Dates: TypeAlias = Callable[[Sequence[Record]], None]
-"""Changes the versions of records before they are dispatched."""
+"""A function that sets the versions of records before they are dispatched."""
 
 Takes: TypeAlias = Callable[[Change], bool]
-"""Whether a record is meant."""
+"""A function that returns True if a record is selected."""
 
 
 @dataclass(frozen=True)
 class Mode:
-    """What a replay does with the records."""
+    """The options of `replay`."""
 
     route: str = setting("", "only this route runs (module:Class)", env="STREAMDEX_REPLAY_ROUTE")
     current: bool = setting(
@@ -48,10 +48,10 @@ class Mode:
 
 
 class DatedNow:
-    """Gives table records the version of a backfill that reads their items now, unless they are newer themselves.
+    """A function that raises the versions of table records to the version that a backfill would use now.
 
-    A re-read item is written at the version of its record. If that is old, whatever the index has, or remembers of
-    a deleted document, would win over the current item.
+    A re-read item is written at the version of its record. If that version is old, the stored document, or the
+    version that the index remembers of a deleted document, would win over the current item.
     """
 
     def __init__(self, context: Context, router: Router):
@@ -60,13 +60,16 @@ class DatedNow:
         self._versions: dict[str, int] = {}
 
     def __call__(self, records: Sequence[Record]) -> None:
-        """Raises Halt for a table that is missing, and Unreachable."""
+        """Set the versions. Raises Halt if a table is missing, and Unreachable."""
         for record in records:
             if isinstance(record, TableRecord) and self._router.key_of(record.table):
                 record.version = max(record.version, self._version(record.table))
 
     def _version(self, table: str) -> int:
-        """The time of the server when the table was first met, less MARGIN: every item is read later."""
+        """Return the version of the server time at the first record of the table, less MARGIN.
+
+        Every item of the table is read after that time.
+        """
         if table not in self._versions:
             self._versions[table] = stream_version(describe(self._context, table).now - MARGIN, None)
         return self._versions[table]
@@ -74,10 +77,11 @@ class DatedNow:
 
 @dataclass
 class Replayed:
-    """What became of recordings: how many records had each outcome, and which had no route.
+    """The result of a replay: the number of records by outcome, and those without a route by reason.
 
-    Of what was `filtered` out, so many could not be read: nobody knows whether they were meant. `unread` says why,
-    of the first. With `one_route` the records of others count as filtered out.
+    `filtered` is the number of records that the filter left out. `unreadable` of them could not be decoded, so
+    they may match the filter; `unread` is the reason of the first. With `one_route`, records of other routes count
+    as filtered out.
     """
 
     one_route: bool = False
@@ -89,7 +93,7 @@ class Replayed:
 
     @property
     def records(self) -> int:
-        """How many were dispatched."""
+        """Return the number of dispatched records."""
         return self.counts.total()
 
     def add(self, report: Report) -> None:
@@ -102,12 +106,12 @@ class Replayed:
 
     @property
     def all_stale(self) -> bool:
-        """True if the index had something newer of every record that a route made something of."""
+        """True if the index had a newer version for every record that a route wrote."""
         return set(self.counts) <= {"stale", "skipped"} and bool(self.counts["stale"])
 
     @property
     def complete(self) -> bool:
-        """Whether every record was taken by a route and none was rejected."""
+        """True if every record had a route, none was rejected, and all could be decoded."""
         return not self.unrouted and not self.counts["rejected"] and not self.unreadable
 
 
@@ -120,10 +124,10 @@ def replay(
     pace: Pace | None = None,
     dates: Dates = lambda records: None,
 ) -> Replayed:
-    """Dispatches records of each recording, all or those that are taken, in order and once.
+    """Dispatch the records of each recording once and in order: all, or those that `takes` selects.
 
-    Replaying again is safe: versions keep whatever is newer. Raises Unreachable when what may succeed later still
-    failed after the setting `retry_time`, and Halt.
+    `pace` delays records, `dates` changes their versions. A second replay is safe: versions keep newer documents.
+    Raises Halt, and Unreachable if records that may succeed later still fail after the setting `retry_time`.
     """
     pace = pace or Pace()
     replayed = Replayed(one_route)
@@ -142,7 +146,7 @@ def replay(
 
 
 def chosen(records: Iterable[Record], takes: Takes, replayed: Replayed) -> list[Record]:
-    """Those that are meant; the others are counted."""
+    """Return the selected records, and count the others in `replayed`."""
     found: list[Record] = []
     for record in records:
         if not isinstance(record, Undecodable) and takes(record):

@@ -1,4 +1,4 @@
-"""Which records of a recording are meant."""
+"""The filter of a replay."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...settings import setting
 
 @dataclass(frozen=True)
 class Selection:
-    """Which records are meant; all of them without any of these."""
+    """The options that select records. Without any of them, all records are selected."""
 
     table: str = setting(
         "",
@@ -32,9 +32,10 @@ class Selection:
     until: str = setting("", "the records before this time (ISO 8601)", env="STREAMDEX_REPLAY_UNTIL")
 
     def test(self, names: Names) -> Callable[[Change], bool] | None:
-        """What says whether a record is meant; None where all are. Raises SettingsError for a time that is none.
+        """Return a function that is True for selected records; None if all are selected.
 
-        A record that does not say its time is not meant where one is asked for.
+        If `since` or `until` is set, records without a time are not selected. Raises SettingsError if a time is
+        invalid.
         """
         begin, end = seconds_of("since", self.since), seconds_of("until", self.until)
         if self == Selection():
@@ -56,7 +57,7 @@ def is_between(time: float | None, begin: float | None, end: float | None) -> bo
 
 
 def keys_of(record: Change) -> Iterator[str]:
-    """The texts that a record's key can be named by. Numbers are as DynamoDB writes them, binary is base64."""
+    """Yield the texts that `key` can match for a record. Numbers are as DynamoDB writes them, binary is base64."""
     if isinstance(record, ObjectRecord):
         yield record.key
         return
@@ -71,7 +72,7 @@ def keys_of(record: Change) -> Iterator[str]:
 
 
 def seconds_of(name: str, text: str) -> float | None:
-    """Unix seconds of a time in ISO 8601, UTC unless it says otherwise; None for "". Raises SettingsError."""
+    """Return the Unix seconds of an ISO 8601 time; None for "". The default zone is UTC. Raises SettingsError."""
     if not text:
         return None
     try:

@@ -1,4 +1,4 @@
-"""What a rehearsal finds, for people and for scripts."""
+"""The output of a rehearsal: text and JSON."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ..inspection import ABSENT, Difference
 from .rehearsal import Finding
 
 LONGEST: Final = 160
-"""Characters of a value in text; JSON has it whole."""
+"""Maximum characters of a value in the text output. JSON has the whole value."""
 
 
 def words_of(finding: Finding) -> Iterator[str]:
-    """Lines of text: one, and one more for each field that differs."""
+    """Yield a line for the finding, then a line for each field that differs."""
     place = f"{finding.target}/{finding.id}" if finding.id else finding.target
     version = f"version {finding.version}" if finding.version is not None else ""
     if finding.there is not None and finding.there != finding.version:
@@ -37,7 +37,7 @@ def words_of(finding: Finding) -> Iterator[str]:
 
 
 def value_of(finding: Finding) -> dict[str, Any]:
-    """The same for a script: what is empty is left out, a field that is not there has no `old` or no `new`."""
+    """Return the finding for JSON, without empty values. A missing field has no `old` or no `new`."""
     found = {name: value for name, value in vars(finding).items() if value or (value == 0 and value is not False)}
     if finding.content is not None:
         found["content"] = json.loads(_text(finding.content))
@@ -52,7 +52,7 @@ def _pairs(fields: Sequence[Difference]) -> dict[str, dict[str, Any]]:
 
 
 def shown(value: Any) -> str:
-    """A value as JSON in one line, shortened."""
+    """Return a value as one line of JSON, at most LONGEST characters."""
     text = _text(value).decode()
     return plain(text if len(text) <= LONGEST else f"{text[:LONGEST]}…")
 
@@ -60,10 +60,10 @@ def shown(value: Any) -> str:
 def _text(value: Any) -> bytes:
     try:
         return dump(value)
-    except (RecursionError, TypeError, ValueError):  # it was rejected for that
+    except (RecursionError, TypeError, ValueError):  # such a document was rejected
         return portable(value, 0)
 
 
 def plain(text: str) -> str:
-    """Text that stays in its line."""
+    """Return the text with non-printable characters escaped, so that it stays on one line."""
     return text if text.isprintable() else one_line(text)

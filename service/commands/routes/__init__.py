@@ -1,1 +1,1 @@
-"""List routes, explain why a record goes where it goes, and write a new route."""
+"""List routes, explain how a record is routed, and write a new route."""

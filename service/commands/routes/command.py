@@ -1,4 +1,4 @@
-"""`routes`: which there are, why a record goes where it goes, and a new one."""
+"""`routes`: list routes, explain how a record is routed, and write a new route."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...context import Context
 from ...errors import SettingsError
 from ...routing import Names, Router
 from ...settings import setting
-from ..command import Command, Output, quietly, tell
+from ..command import Command, Output, print_result, quietly
 
 if TYPE_CHECKING:
     from ...model import Record
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options:
-    """What `explain` looks at, and what `new` makes."""
+    """Options of `routes explain` and `routes new`."""
 
     record: str = setting(
         "", "`explain`: a file of records, as replay reads it; - for standard input", env="STREAMDEX_RECORD"
@@ -62,12 +62,12 @@ def show_routes(chosen: Chosen) -> int:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for one, row in zip(found, rows, strict=True):
         words = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        tell(chosen, asdict(one), words.rstrip())
+        print_result(chosen, asdict(one), words.rstrip())
     return 0
 
 
 def cells_of(one: Listed) -> tuple[str, ...]:
-    """A route's line, cell by cell."""
+    """Return a route's line as cells."""
     chosen = [f"{attribute}={pattern}" for attribute, pattern in one.where.items()]
     chosen += [f"{one.prefix}…{one.suffix}"] if one.prefix or one.suffix else []
     chosen += ["wants()"] if one.wants else []
@@ -95,12 +95,12 @@ def explain_record(chosen: Chosen, options: Options) -> int:
     with App(quietly(chosen), chosen.routes) as app:
         record = record_of(app, options.record, options.number)
         explanation = explain(record, app.router, app.hints, app.context)
-    tell(chosen, as_json(explanation), in_words(explanation, record))
+    print_result(chosen, as_json(explanation), in_words(explanation, record))
     return 0 if explanation.arrives else 1
 
 
 def record_of(app: App, where: str, number: int) -> Record:
-    """A record of a recording, counted from 1. Raises SettingsError where there are fewer."""
+    """Return the record with this number (from 1) in a recording. Raises SettingsError if it has fewer."""
     records = chain.from_iterable(recording.records() for recording in app.recordings([where]).read())
     found = next(islice(records, number - 1, None), None)
     if found is None:
@@ -128,7 +128,7 @@ def in_words(explanation: Explanation, record: Record) -> str:
 
 
 def headline(about: Mapping[str, Any]) -> list[str]:
-    """What the record is, and what orders it."""
+    """Describe a record and its order."""
     if "undecodable" in about:
         return [f"undecodable: {about['undecodable']}"]
     place = f"table {about['table']}" if "table" in about else f"bucket {about['bucket']}"
@@ -167,7 +167,7 @@ def new_route(chosen: Chosen, name: str, options: Options) -> int:
     from .scaffold import add, draft, key_of, parsed_key
 
     names = Names(chosen.settings.names)
-    draft(name, options.table, {})  # a wrong name is told before a table is looked up
+    draft(name, options.table, {})  # report a wrong name before a table is looked up
     if options.key:
         key = parsed_key(options.key)
     else:
@@ -176,7 +176,7 @@ def new_route(chosen: Chosen, name: str, options: Options) -> int:
     new = draft(name, options.table, key, options.index)
     written = [str(path) for path in add(new, chosen.settings.routes, chosen.routes)]
     lines = [f"wrote {path}" for path in written] or [f"{new.entry} is there already"]
-    tell(chosen, {"route": new.entry, "written": written}, "\n".join(lines))
+    print_result(chosen, {"route": new.entry, "written": written}, "\n".join(lines))
     return 0
 
 

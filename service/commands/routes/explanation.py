@@ -1,4 +1,4 @@
-"""Why a record goes where it goes: which routes take it, and what they ask for. Nothing is written."""
+"""Explain how a record is routed: the routes that take it, and the actions they return. Nothing is written."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from ...routing.router import affix_test, where_test
 
 @dataclass(frozen=True)
 class Step:
-    """What one route does with a record: why it does not take it (`reason`), or what it asks for.
+    """The handling of a record by one route: the `reason` why it does not take it, or its `actions`.
 
-    `hint` says why what is there now would be read first, "" where the record is taken at its word. An action is
-    its name, its target and the document, item or key.
+    `hint` is the reason for a re-read, "" if the record is trusted. An action has its name, its target and the
+    document, item or key.
     """
 
     route: str
@@ -41,7 +41,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Explanation:
-    """A record, in words, and what becomes of it; `result` is None where it would be written."""
+    """A description of a record (`about`) and its routing. `result` is None if the record would be written."""
 
     about: Mapping[str, Any]
     steps: tuple[Step, ...]
@@ -49,12 +49,12 @@ class Explanation:
 
     @property
     def arrives(self) -> bool:
-        """Whether some route takes the record, and none rejects it."""
+        """True if a route takes the record and none rejects it."""
         return self.result is None or (self.result.outcome is not Outcome.REJECTED and not self.result.unrouted)
 
 
 def explain(record: Record, router: Router, hints: Hints, context: Context) -> Explanation:
-    """Asks the routes about a record as it is; what would be read first is not, and nothing is written."""
+    """Call the routes with the record as it is. Nothing is re-read and nothing is written."""
     tasks, about = route([record], router), _about(record)
     if isinstance(record, Undecodable):
         return Explanation(about, (), tasks[0].result)
@@ -71,7 +71,7 @@ def explain(record: Record, router: Router, hints: Hints, context: Context) -> E
 
 
 def version_in_words(version: int | None, record: Record) -> str:
-    """A version with what it is made of."""
+    """Return a version and its parts as a text."""
     if version is None:
         return "none: the index keeps no versions"
     if version == UNORDERED:
@@ -101,32 +101,32 @@ def _taken(task: Task, bound: BoundRoute, record: Change, hints: Hints, context:
 def _id(bound: BoundRoute, record: Change) -> str:
     try:
         return bound.document_id(record) if bound.index else ""
-    except DecodeError:  # asking the route says so
+    except DecodeError:  # the call of the route reports it
         return ""
 
 
 def _action(write: Write, router: Router) -> dict[str, Any]:
-    """An action as it is shown. `read_by` names the routes that take the change of an item as their record."""
+    """Return an action for the output. `read_by` are the routes that get this write to a table as a record."""
     action = write.action
-    told: dict[str, Any] = {"action": write.kind, "target": write.target}
+    described: dict[str, Any] = {"action": write.kind, "target": write.target}
     if isinstance(action, Index):
-        told["document"] = _plain(action.document)
+        described["document"] = _plain(action.document)
     elif isinstance(action, DeleteItem):
-        told["key"] = _plain(action.key)
+        described["key"] = _plain(action.key)
     elif isinstance(action, InsertRows):
-        told["statement"] = action.statement
+        described["statement"] = action.statement
     elif not isinstance(action, Delete):
-        told["item"] = _plain(action.item)
+        described["item"] = _plain(action.item)
         if isinstance(action, UpdateItem):
-            told["create"] = action.create
+            described["create"] = action.create
     readers = [bound.name for bound in router.listening_to("table", write.target)]
     if readers and isinstance(action, PutItem | UpdateItem | DeleteItem):
-        told["read_by"] = readers
-    return told
+        described["read_by"] = readers
+    return described
 
 
 def _plain(value: Any) -> Any:
-    """The same as it is written; in words where it cannot be JSON."""
+    """Return the value as it is written; the error as a text if it cannot be JSON."""
     try:
         return json.loads(dump(value))
     except (RecursionError, TypeError, ValueError) as error:
@@ -134,8 +134,8 @@ def _plain(value: Any) -> Any:
 
 
 def _refusal(task: Task | None, bound: BoundRoute, record: Change, router: Router) -> str:
-    """Why a route does not take a record: the first thing that does not fit."""
-    if task is not None:  # the route itself failed when it was asked
+    """Return the first reason against the route."""
+    if task is not None:  # the route raised in `wants`
         return task.result.reason
     return next(_misfits(bound, record, router))
 

@@ -1,4 +1,4 @@
-"""Which routes there are, what they match, and where what they return goes."""
+"""List the registered routes, their sources and their targets."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from ...routing.patterns import is_plain
 
 @dataclass(frozen=True)
 class Listed:
-    """A route as it is registered, with the names that exist; a pattern stays as it is declared.
+    """A registered route with actual names; a pattern stays as it is declared.
 
-    `kind` is table or bucket. `dead_letters` are the events that it has no method for and does not ignore.
+    `kind` is table or bucket. `dead_letters` are the events that become dead letters: the route has no method for
+    them and does not ignore them.
     """
 
     route: str
@@ -36,7 +37,7 @@ class Listed:
 
 
 def listed(router: Router) -> list[Listed]:
-    """The routes in the order that they are registered."""
+    """Return the routes in the order of registration."""
     return [_listed(bound, router) for bound in router.bound]
 
 

@@ -1,4 +1,4 @@
-"""The list ROUTES in the text of a package: one more entry, and everything else as it was."""
+"""Add an entry to the list ROUTES in a package's source text, and keep everything else unchanged."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Final
 from ...errors import SettingsError
 
 _LONGEST: Final = 100
-"""Characters of a line of ROUTES, after which each entry has a line of its own."""
+"""The longest line of ROUTES in characters. A longer list gets one line for each entry."""
 
 
 def with_entry(text: str, entry: str, where: str) -> str:
-    """The text of a package's `__init__.py` with one more entry at the end of ROUTES; the same if it is there.
+    """Return the text of a package's `__init__.py` with `entry` at the end of ROUTES, unless it is in it.
 
-    Raises SettingsError, which names `where`, if ROUTES is no list that is written out.
+    Raises SettingsError, which names the file `where`, if ROUTES is not a list literal.
     """
     found = routes_in(text)
     if found is None:
@@ -35,19 +35,19 @@ def with_entry(text: str, entry: str, where: str) -> str:
     if b"\n" not in rest:
         return (source[:stop] + f", {quoted(entry)}".encode() + source[stop:]).decode()
     comma = b"" if rest.lstrip().startswith(b",") else b","
-    newline = stop + rest.index(b"\n")  # behind the comment of the last entry, if it has one
+    newline = stop + rest.index(b"\n")  # after the last entry's comment, if any
     indent = start - source.rindex(b"\n", 0, start) - 1
     line_of_it = f"\n{' ' * indent}{quoted(entry)},".encode()
     return (source[:stop] + comma + source[stop:newline] + line_of_it + source[newline:]).decode()
 
 
 def quoted(text: str) -> str:
-    """Text as a formatter writes it: in double quotes, unless that needs more backslashes."""
+    """Return text as a string literal: in double quotes, unless that needs more backslashes."""
     return repr(text) if text.count('"') > text.count("'") else json.dumps(text, ensure_ascii=False)
 
 
 def routes_in(text: str) -> ast.List | None:
-    """The list ROUTES in the text of a package; None where there is none that is written out."""
+    """Return the list literal ROUTES in a package's source text; None if there is none."""
     for node in ast.parse(text).body:
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
         value = getattr(node, "value", None)
@@ -66,7 +66,7 @@ def _in_one_line(source: bytes, found: ast.List, entry: str) -> str:
 
 
 def span(node: ast.expr, source: bytes) -> tuple[int, int]:
-    """Where an expression begins and ends, in bytes."""
+    """Return the start and the end of an expression in `source`, in bytes."""
     assert node.end_lineno is not None
     assert node.end_col_offset is not None
     lines = [0, *accumulate(len(line) for line in source.splitlines(keepends=True))]

@@ -1,4 +1,4 @@
-"""A new route: its module, its test, and its line in ROUTES."""
+"""Write a new route: its module, its test, and its line in ROUTES."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ...routing.patterns import is_plain
 from .registration import quoted, with_entry
 
 _PUBLIC: Final = __name__.partition(".")[0]
-"""`service`, or the name that it is installed under."""
+"""`service`, or the name under which the package is installed."""
 
 _TAKEN: Final = frozenset({"Delete", "Document", "Index", "Item", "TableRoute"})
 """Names that the module or its test imports."""
@@ -73,7 +73,7 @@ def test_an_item_that_is_removed_is_found_no_longer():
 
 @dataclass(frozen=True)
 class Draft:
-    """What a new route is called and where it reads and writes, all as logical names."""
+    """The module, class, table and index of a new route. All names are logical names."""
 
     module: str
     name: str
@@ -83,12 +83,12 @@ class Draft:
 
     @property
     def entry(self) -> str:
-        """As in ROUTES."""
+        """The entry for ROUTES."""
         return f"{self.module}:{self.name}"
 
 
 def draft(name: str, table: str, key: Mapping[str, str], index: str = "") -> Draft:
-    """A route for the items of a table. Raises SettingsError for a name that no module can have."""
+    """Return a draft for the items of a table. Raises SettingsError for a missing table or an invalid name."""
     words = re.findall(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])", name)
     module, kind = "_".join(words).lower(), "".join(word[:1].upper() + word[1:] for word in words)
     if not re.fullmatch(r"[A-Za-z][\w-]*", name, re.ASCII) or keyword.iskeyword(module) or not words:
@@ -100,13 +100,13 @@ def draft(name: str, table: str, key: Mapping[str, str], index: str = "") -> Dra
 
 
 def index_name(table: str) -> str:
-    """The nearest name to a table's that an index can have; "" where there is none."""
+    """Return a valid index name made from a table's name; "" if no character is left."""
     allowed = "".join(c for c in table.lower() if c not in INDEX_FORBIDDEN + " ")
     return allowed.strip("-_+.")
 
 
 def parsed_key(parts: Sequence[str]) -> dict[str, str]:
-    """The key in `PK:S,SK:N`. Raises SettingsError."""
+    """Return the key from parts such as PK:S and SK:N. Raises SettingsError."""
     pairs = [part.rpartition(":") for part in parts]
     if not 1 <= len(pairs) <= 2 or not all(name and kind in KEY_TYPES for name, _, kind in pairs):
         raise SettingsError("--key must be the table's key with its types, such as id:S or PK:S,SK:N")
@@ -114,7 +114,10 @@ def parsed_key(parts: Sequence[str]) -> dict[str, str]:
 
 
 def key_of(context: Context, names: Names, table: str) -> dict[str, str]:
-    """The key of a table that exists. Raises SettingsError where it does not, Halt and Unreachable."""
+    """Return the key of an existing table.
+
+    Raises SettingsError if the table is a pattern or does not exist; Halt; Unreachable.
+    """
     if not is_plain(table):
         raise SettingsError(f"{table} is a pattern: say the tables' key, such as --key=id:S")
     actual = names.actual("table", table)
@@ -129,11 +132,11 @@ def key_of(context: Context, names: Names, table: str) -> dict[str, str]:
 
 
 def add(new: Draft, package: str, registered: Sequence[Route]) -> list[Path]:
-    """Writes the route, its test and its line in ROUTES; the files that it wrote, none if all was there.
+    """Write the route, its test and its line in ROUTES; return the files written, none if all existed.
 
-    The line comes last, so that what is registered is there; repeating what was interrupted finishes it. Raises
-    SettingsError, before anything is written, for a file that is there and says something else, and
-    DeclarationError for a route that clashes with one that is registered.
+    ROUTES is written last, so that a registered route always exists. A repeated call completes an interrupted one.
+    Before anything is written, raises SettingsError if a file exists with other content, and DeclarationError if
+    the route clashes with a registered one.
     """
     folder = _folder_of(package)
     root = folder.parents[package.count(".")]
@@ -161,7 +164,7 @@ def add(new: Draft, package: str, registered: Sequence[Route]) -> list[Path]:
 
 
 def module_text(new: Draft) -> str:
-    """The route's module."""
+    """Return the source of the route's module."""
     title = f"Items of the {new.table} table, searchable in the {new.index} index."
     fits = len(title) <= 100 and not set(title) & set('"\\')
     key = ", ".join(f"{quoted(name)}: {quoted(kind)}" for name, kind in new.key.items())
@@ -176,7 +179,7 @@ def module_text(new: Draft) -> str:
 
 
 def text_of_test(new: Draft, package: str) -> str:
-    """The route's test."""
+    """Return the source of the route's test."""
     attribute = quoted("title" if "title" not in new.key else "text")
     key = "".join(f"{quoted(name)}: {_VALUES[kind]}, " for name, kind in new.key.items())
     imports = [
@@ -195,7 +198,6 @@ def text_of_test(new: Draft, package: str) -> str:
 
 
 def _route(new: Draft) -> TableRoute:
-    """The route as its module would have it."""
     members = {"table": new.table, "key": new.key, "index": new.index, "document": lambda self, item: item}
     made: TableRoute = type(new.name, (TableRoute,), members)()
     return made

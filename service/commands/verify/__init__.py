@@ -1,4 +1,4 @@
-"""Compare tables with indices, and repair what differs."""
+"""Compare tables with their indices, and repair documents that differ."""
 
 from __future__ import annotations
 

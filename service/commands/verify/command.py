@@ -1,4 +1,4 @@
-"""`verify`: whether indices and tables agree."""
+"""The command `verify`: compare tables with their indices."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...bootstrap.application import App
 from ...bootstrap.selection import Chosen
-from ..command import Command, Output, counted, quietly, tell
+from ..command import Command, Output, counted, print_result, quietly
 from ..progress import progress
 
 if TYPE_CHECKING:
@@ -21,16 +21,18 @@ def verify_tables(chosen: Chosen) -> int:
 
     build = chosen.configuration.build
 
-    def told(found: Finding, became: str) -> None:
-        tell(chosen, as_value(found, became), as_words(found, became))
+    def on_finding(found: Finding, became: str) -> None:
+        print_result(chosen, as_value(found, became), as_words(found, became))
 
     as_json = build(Output).json
     with (
         App(quietly(chosen), chosen.routes) as app,
         progress("verify", "items and documents", silent=as_json) as advance,
     ):
-        ended = verify(app, build(Which), build(Scan), build(Manner), build(Patience).patience, told, advance)
-    tell(
+        ended = verify(
+            app, build(Which), build(Scan), build(Manner), build(Patience).patience, on_finding, advance
+        )
+    print_result(
         chosen,
         {
             "items": ended.items,

@@ -1,4 +1,4 @@
-"""Documents: what items should make, and which ones an index holds."""
+"""The documents that items should have, and the ids of the documents that an index has."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from ...routing import BoundRoute, Router
 from ..inspection import document_of
 
 PAGE: Final = 1000
-"""Ids of one answer."""
+"""Ids per page."""
 
 SCROLL: Final = "5m"
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """The document that an item should have: `source` is None where it should have none.
+    """The document that an item should have. `source` is None if it should have none.
 
-    `record` is the item as it was read, `index` the index as it exists.
+    `record` is the item as it was read, `index` the existing name of the index.
     """
 
     bound: BoundRoute
@@ -38,7 +38,10 @@ class Wanted:
 
 
 def wanted(records: Sequence[Record], router: Router, context: Context) -> tuple[list[Wanted], list[Task]]:
-    """What the routes make of items; and the tasks of those that a route has nothing to write for, or rejects."""
+    """Return the documents that the routes make of items, and the tasks that make none.
+
+    Raises Busy if a route fails now and may succeed later.
+    """
     tasks = [task for task in route(records, router) if task.bound is not None]
     ask(tasks, context, SILENT.step)
     found, failed = [], []
@@ -60,11 +63,11 @@ def wanted(records: Sequence[Record], router: Router, context: Context) -> tuple
 
 
 class Busy(StreamdexError):
-    """What is needed cannot be had for now."""
+    """A route failed on an item and may succeed later."""
 
 
 def ids(context: Context, index: str) -> Iterator[list[str]]:
-    """Yield the ids of all documents that an index had when this began, in pages. Raises Halt and Unreachable."""
+    """Yield the ids of all documents that the index has at the start, in pages. Raises Halt and Unreachable."""
     search = context.search
     with reaching("the search server"):
         search.indices.refresh(index=index)

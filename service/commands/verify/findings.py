@@ -1,4 +1,4 @@
-"""What a document should be, what it is, and how the two differ."""
+"""The comparison of a stored document with the document that its item should have."""
 
 from __future__ import annotations
 
@@ -14,23 +14,24 @@ from ..inspection import ABSENT
 
 
 class Kind(StrEnum):
-    """How an index can differ from its table."""
+    """The kinds of difference between an index and its table."""
 
     MISSING = "missing"
     """The item has no document."""
     GHOST = "ghost"
-    """The document has no item, or one that should not be searchable."""
+    """The document has no item, or an item that should have no document."""
     OLDER = "older"
-    """The document differs, and its version is from before the item was read."""
+    """The document differs, and its version is not higher than that of the item when it was read."""
     NEWER = "newer"
-    """The document differs, or has a version of a time to come, which keeps out all changes until then."""
+    """The document differs and its version is higher, or its version is in the future and blocks all changes until
+    then."""
     DIFFERENT = "different"
-    """The document differs, in an index that keeps no versions to tell more by."""
+    """The document differs, and it has no version to compare."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A document that is not what its item makes it. `fields` holds what should be there and what is."""
+    """A document that differs from its item. `fields` maps each path to the expected and the stored value."""
 
     kind: Kind
     index: str
@@ -42,15 +43,15 @@ class Finding:
 
 
 Verdict: TypeAlias = tuple[Kind, Mapping[str, tuple[Any, Any]]]
-"""How a document differs, and in which fields."""
+"""The kind of difference, and the expected and the stored value of each field that differs."""
 
 
 def compare(
     wanted: Mapping[str, Any] | None, stored: Stored, read: int, now: float, versioned: bool
 ) -> Verdict | None:
-    """How a stored document differs from the one that is wanted (None for none); None where it does not.
+    """Compare a stored document with the expected one (None: no document). Return None if they agree.
 
-    `read` is the version that the item had at least when it was read, `now` the time in Unix seconds.
+    `read` is the lowest version that the item can have had when it was read. `now` is in Unix seconds.
     """
     if wanted is None:
         return None if stored.source is None else (Kind.GHOST, {})
@@ -67,8 +68,10 @@ def compare(
 
 
 def differences(wanted: Any, stored: Any) -> Iterator[tuple[str, tuple[Any, Any]]]:
-    """The fields that differ, by their dotted paths, each with both values. None for one that is not there: to a
-    search a null is the same."""
+    """Yield the dotted path of each field that differs, with the expected and the stored value.
+
+    A missing field counts as None, because a search treats a null like a missing field.
+    """
     for found in inspection.differences(wanted, stored):
         there, held = (None if value is ABSENT else value for value in (found.wanted, found.held))
         if there is not None or held is not None:

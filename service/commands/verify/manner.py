@@ -1,4 +1,4 @@
-"""How a verification goes about it."""
+"""The options of a verification."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...settings import setting
 
 @dataclass(frozen=True)
 class Patience:
-    """How long what differs may be on its way."""
+    """The time allowed for changes that are still in the stream."""
 
     patience: float = setting(
         30.0,
@@ -23,14 +23,14 @@ class Patience:
 
 @dataclass(frozen=True)
 class Manner:
-    """How a verification goes about it."""
+    """The options of `verify` apart from the selection of tables."""
 
     repair: bool = setting(False, "mend what is found, and verify that", env="STREAMDEX_REPAIR")
     sample: str = setting("100%", "how much of table and index is looked at, such as 1%", env="STREAMDEX_SAMPLE")
 
     @property
     def share(self) -> float:
-        """The sample as a number over 0, and 1 at the most. Raises SettingsError."""
+        """Return the sample as a fraction: above 0, at most 1. Raises SettingsError if it is invalid."""
         try:
             share = float(self.sample.removesuffix("%")) / (100 if self.sample.endswith("%") else 1)
         except ValueError:

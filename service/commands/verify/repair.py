@@ -1,4 +1,4 @@
-"""Makes documents what their items make them, while the streams are live."""
+"""Repair documents from their items while the streams are live."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ TRIES: Final = 3
 
 
 def repair(service: Service, faults: Sequence[Suspect], suspects: Suspects) -> list[str]:
-    """Writes each document anew from its item, and says what became of it: MENDED, or why it is not.
+    """Write each document again from its item. Return MENDED for each, or the reason why it is not repaired.
 
-    Its version is read first, then the item, and that is written at the version, or at that of a backfill if it is
-    higher: whatever changes after the reading wins. What meets a higher version, as of a deletion, is read once
-    more and written at that. Raises Halt and Unreachable.
+    The version of the document is read first, then the item. The write has that version, or the version of a
+    backfill if it is higher, so any change after the read wins. If the index has a higher version, for example of
+    a deletion, the item is read again and written at that version, up to TRIES times. Raises Halt and Unreachable.
     """
     ends = dict.fromkeys(range(len(faults)), "")
     at = [0] * len(faults)
@@ -43,7 +43,7 @@ def repair(service: Service, faults: Sequence[Suspect], suspects: Suspects) -> l
 
 
 def _end(result: Result, verdict: Verdict | None) -> str:
-    """What became of a document; "" where it is worth another try."""
+    """Return the end of a repair: MENDED or the reason; "" if the write should be tried again."""
     if verdict is None:
         return MENDED
     kind, fields = verdict
@@ -53,7 +53,7 @@ def _end(result: Result, verdict: Verdict | None) -> str:
 
 
 def _write(service: Service, faults: Sequence[Suspect], at: Sequence[int]) -> list[Result]:
-    """Writes what the items make, at these versions at the least."""
+    """Write the documents from their current items. `at` holds the minimum version of each."""
     there = stored(service.context, [(fault.bound.index, fault.id) for fault in faults])
     results: dict[int, Result] = {}
     by_route: dict[BoundRoute, list[int]] = {}
@@ -73,7 +73,7 @@ def _write(service: Service, faults: Sequence[Suspect], at: Sequence[int]) -> li
 
 
 def delete_stray(context: Context, router: Router, index: str, name: str) -> str:
-    """Deletes a document whose id is that of no item; what became of it."""
+    """Delete a document whose id cannot belong to an item, and return MENDED. Raises Halt and Unreachable."""
     versioned = all(bound.versioned for bound in router.bound if bound.index == index)
     (there,) = stored(context, [(index, name)])
     if there.source is None:

@@ -1,4 +1,4 @@
-"""The ids that a scan has seen: on disk, so that memory does not grow with the table."""
+"""The ids of a scan, kept on disk so that memory does not grow with the table."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from typing import Self
 PARTS = 256
 DIGEST = 16
 HELD = 64 * 1024
-"""Bytes of a part that are held before they are written."""
+"""Bytes of a part that are buffered in memory before they are written."""
 
 
 class Seen:
-    """Ids of one kind against ids of another: what `others` have and these have not.
+    """A comparison that finds documents without an item: ids that are in the index and not in the table.
 
-    Both are split by their digests into files, of which one pair at a time is read. `with` removes them.
+    Both sets of ids are split by digest into PARTS temporary files. One pair of files is in memory at a time. The
+    end of the `with` block removes the files.
     """
 
     def __init__(self) -> None:
@@ -30,14 +31,14 @@ class Seen:
         self._lock = Lock()
 
     def add(self, ids: Iterable[str]) -> None:
-        """Adds ids of the table's items; threads may."""
+        """Add ids of the items of the table. Thread-safe."""
         digests = [digest(text.encode()) for text in ids]
         with self._lock:
             for one in digests:
                 self._put(self._parts, one[0], one, "items")
 
     def add_others(self, ids: Iterable[str]) -> None:
-        """Adds ids of the index's documents."""
+        """Add ids of the documents of the index. Thread-safe."""
         with self._lock:
             for text in ids:
                 encoded = text.encode()
@@ -45,7 +46,7 @@ class Seen:
                 self._put(self._others, digest(encoded)[0], line, "documents")
 
     def only_others(self) -> Iterator[str]:
-        """The ids that documents have and no item has."""
+        """Yield the ids of documents without an item."""
         for number in range(PARTS):
             items = self._content(self._parts, number, "items")
             known = {items[place : place + DIGEST] for place in range(0, len(items), DIGEST)}
@@ -80,5 +81,5 @@ class Seen:
 
 
 def digest(encoded: bytes) -> bytes:
-    """Of all ids that there will ever be no two share one of 16 bytes."""
+    """Return the digest of an id. With 16 bytes, two ids never share one in practice."""
     return hashlib.blake2b(encoded, digest_size=DIGEST).digest()

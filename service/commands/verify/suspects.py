@@ -1,4 +1,4 @@
-"""Documents that differ at first sight: looked at again, until it is clear whether that is a fault."""
+"""Documents that differ when first compared. They are re-read until it is clear that they are wrong or correct."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from .documents import Busy, Wanted, wanted
 from .findings import Finding, Verdict, compare
 
 CHANGES: Final = 10
-"""Times that an item may change while it is looked at, before it is left alone."""
+"""Number of changes of an item, during its re-reads, after which it is no longer checked."""
 
 AT_ONCE: Final = 100
 MOST: Final = 5000
-"""Suspects that are held before they are looked at."""
+"""Suspects held before `add` re-reads them."""
 
 
 @dataclass
 class Suspect:
-    """A document that may be wrong. Its item has been as `image` says since a time of the clock."""
+    """A document that may be wrong. Its item equals `image` since `since`, in seconds of the clock."""
 
     bound: BoundRoute
     record: TableRecord
@@ -40,7 +40,7 @@ class Suspect:
 
 @dataclass(frozen=True)
 class State:
-    """An item as it was just read (None if it is gone), the version of its document, and how that differs."""
+    """An item just read (None if deleted), and the version and the verdict of its document."""
 
     image: Mapping[str, Any] | None
     version: int | None
@@ -48,9 +48,10 @@ class State:
 
 
 class Suspects:
-    """Holds suspects, and tells those that stay wrong for `patience` seconds while their item stays as it is.
+    """Suspects to re-read. Those that differ for `patience` seconds while their item does not change are reported.
 
-    What is put right in that time was on its way; what changes all the time is no fault either.
+    A document that becomes correct in that time was only waiting for its record. An item that changes
+    CHANGES times is not reported either. `on_finding` is called with each group of reported documents.
     """
 
     def __init__(
@@ -58,14 +59,14 @@ class Suspects:
         context: Context,
         router: Router,
         patience: float,
-        told: Callable[[Sequence[tuple[Finding, Suspect]]], None],
+        on_finding: Callable[[Sequence[tuple[Finding, Suspect]]], None],
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ):
         self._context = context
         self._router = router
         self._patience = patience
-        self._told = told
+        self._on_finding = on_finding
         self._clock = clock
         self._sleep = sleep
         self._lookups = Lookups(context)
@@ -73,24 +74,23 @@ class Suspects:
         self._lock = Lock()
 
     def add(self, suspects: Iterable[Suspect]) -> None:
-        """Holds suspects; with too many, waits until it is clear of most what they are."""
+        """Add suspects. Above MOST, re-read until enough of them are decided."""
         with self._lock:
             self._held += suspects
             while len(self._held) > MOST:
                 self._look()
 
     def clear(self) -> None:
-        """Waits until it is clear of all."""
+        """Re-read until all suspects are decided."""
         with self._lock:
             while self._held:
                 self._look()
 
     def verdicts(self, suspects: Sequence[Suspect]) -> list[Verdict | None]:
-        """How documents differ from their items at this moment; None for one that does not."""
+        """Compare the documents with their items now; None for a document that agrees."""
         return [state.verdict for state in self._see(suspects)]
 
     def _look(self) -> None:
-        """Looks at each once more, after a pause."""
         self._sleep(min(max(self._patience / 10, 0.05), 2.0))
         rest: list[Suspect] = []
         for begin in range(0, len(self._held), AT_ONCE):
@@ -102,7 +102,7 @@ class Suspects:
         self._held = rest
 
     def _look_at(self, group: Sequence[Suspect]) -> list[Suspect]:
-        """Those of which it is not clear yet."""
+        """Return the suspects that are not decided yet."""
         rest, faults = [], []
         for suspect, state in zip(group, self._see(group), strict=True):
             if state.verdict is None:
@@ -120,11 +120,11 @@ class Suspects:
             found = Finding(kind, bound.index, suspect.id, bound.name, suspect.record.keys, fields, state.version)
             faults.append((found, suspect))
         if faults:
-            self._told(faults)
+            self._on_finding(faults)
         return rest
 
     def _see(self, group: Sequence[Suspect]) -> list[State]:
-        """Reads the items, and then the documents."""
+        """Read the items, then the documents."""
         with reaching("reading items as they are now"):
             images = self._lookups.items([suspect.record for suspect in group])
         there = [
@@ -149,12 +149,11 @@ class Suspects:
 
 
 def suspect_of(one: Wanted, now: float) -> Suspect:
-    """A suspect of what was read."""
     return Suspect(one.bound, one.record, one.id, one.record.raw["dynamodb"].get("NewImage"), now)
 
 
 def keyed(stream: str, key: Mapping[str, Any], version: int) -> TableRecord:
-    """A record of nothing but a typed key, for an item that is to be read."""
+    """Return a record that has only a typed key, for an item that will be read."""
     record = TableRecord({"eventName": MODIFY, "eventSourceARN": stream, "dynamodb": {"Keys": key}})
     record.version = version
     return record

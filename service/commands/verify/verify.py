@@ -1,4 +1,4 @@
-"""Tables against indices: both are streamed, and what differs is looked at again before it is told."""
+"""Compare tables with indices. Both are streamed, and differences are re-read before they are reported."""
 
 from __future__ import annotations
 
@@ -39,10 +39,11 @@ DONE: Final = Result(Outcome.SKIPPED, "verified")
 
 @dataclass
 class Verified:
-    """What was found: how many items and documents were looked at, how many differ by kind and were not mended.
+    """The result of a verification.
 
-    `unverifiable` holds why a route, or the documents of an index without items, could not be looked at, and
-    `refused` how many items their own route or the index's rules refuse.
+    `items` and `documents` were checked. `left` and `mended` count the differences by kind: not repaired, and
+    repaired. `refused` is the number of items that their route, or the rules of the index, reject.
+    `unverifiable` has the reason for each route, or index, that could not be checked.
     """
 
     items: int = 0
@@ -59,20 +60,20 @@ def verify(
     scan: Scan,
     manner: Manner,
     patience: float,
-    told: Callable[[Finding, str], None],
+    on_finding: Callable[[Finding, str], None],
     advance: Callable[[int], None],
 ) -> Verified:
-    """Compares the tables that are meant with their indices.
+    """Compare the selected tables with their indices.
 
-    `patience` is in seconds. `told` is given each finding with what became of it: "" where nothing was done,
-    "mended", or why it could not be; `advance` how many more items and documents were looked at. Raises
-    SettingsError, Halt and Unreachable.
+    `patience` is in seconds. `on_finding` is called with each finding and its repair: "" if none was tried, "mended", or
+    the reason why it failed. `advance` is called with the number of items and documents checked since the last
+    call. Raises SettingsError, Halt and Unreachable.
     """
-    return Verification(service, scan, manner, patience, told, advance).run(chosen(service, which))
+    return Verification(service, scan, manner, patience, on_finding, advance).run(chosen(service, which))
 
 
 class Verification:
-    """One run of it."""
+    """One run of a verification."""
 
     def __init__(
         self,
@@ -80,7 +81,7 @@ class Verification:
         scan: Scan,
         manner: Manner,
         patience: float,
-        told: Callable[[Finding, str], None],
+        on_finding: Callable[[Finding, str], None],
         advance: Callable[[int], None],
     ):
         self.found = Verified()
@@ -89,7 +90,7 @@ class Verification:
         self._manner = manner
         self._share = manner.share
         self._patience = patience
-        self._told = told
+        self._on_finding = on_finding
         self._advance = advance
         self._lock = Lock()
 
@@ -157,7 +158,7 @@ class Verification:
         )
 
     def _read_index(self, index: str, seen: Seen, looked: Sequence[tuple[Table, Router, Suspects]]) -> None:
-        """Looks for documents without an item: of all that fill the index, or of a sample."""
+        """Look for documents without an item, among all documents or a sample."""
         reason = self._unknown_owners(index, [router for _, router, _ in looked])
         if reason:
             self.found.unverifiable[f"index {index}"] = reason
@@ -171,7 +172,7 @@ class Verification:
             self._suspect(index, name, looked)
 
     def _unknown_owners(self, index: str, routers: Sequence[Router]) -> str:
-        """Why nobody can say which of an index's documents have no item; "" where that can be said."""
+        """Return why documents of the index without an item cannot be found; "" if they can."""
         verified = {bound.name for router in routers for bound in router.bound if bound.index == index}
         owners = [bound for bound in self._service.router.bound if bound.index == index]
         strangers = [bound.name for bound in owners if bound.name not in verified]
@@ -184,7 +185,7 @@ class Verification:
         return ""
 
     def _suspect(self, index: str, name: str, looked: Sequence[tuple[Table, Router, Suspects]]) -> None:
-        """Holds a document that no item was seen of; one that can be of no item is a fault at once."""
+        """Add a document without an item as a suspect. An id that no item can have is reported at once."""
         for table, router, suspects in looked:
             for bound in router.bound:
                 if bound.index != index:
@@ -206,7 +207,7 @@ class Verification:
         self._fault(Finding(Kind.GHOST, index, name, "", {}), became)
 
     def _suspects(self, router: Router) -> Suspects:
-        """What holds the suspects of some routes; what stays wrong is mended where that is wanted, and told."""
+        """Return the suspects of some routes. Confirmed differences are repaired with `--repair`, and reported."""
 
         def judged(faults: Sequence[tuple[Finding, Suspect]]) -> None:
             ends = [""] * len(faults)
@@ -220,11 +221,11 @@ class Verification:
 
     def _fault(self, fault: Finding, became: str) -> None:
         (self.found.mended if became == MENDED else self.found.left)[fault.kind.value] += 1
-        self._told(fault, became)
+        self._on_finding(fault, became)
 
 
 def check_aliases(service: Service, indices: Iterable[str]) -> None:
-    """Raises Halt for an alias on several indices: a document that is found twice has no one state to compare."""
+    """Check the aliases. Raises Halt if one is on several indices, where a document may exist twice."""
     with reaching("the search server"):
         targets = look(service.context, indices)
     for target in targets.values():

@@ -1,4 +1,4 @@
-"""Stores of dead letters: a folder, a bucket or a queue."""
+"""Dead-letter stores: a folder, a bucket or a queue."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ __all__ = ["Kept", "LetterBox", "LetterBucket", "LetterFolder", "LetterQueue", "
 
 
 def make_letters(context: Context) -> LetterBox:
-    """The store that the setting `dead_letters` names: a folder, s3://BUCKET/PREFIX or sqs://QUEUE.
+    """Return the store of the setting `dead_letters`: a folder, s3://BUCKET/PREFIX or sqs://QUEUE.
 
-    Raises SettingsError for anything else.
+    Raises SettingsError for any other value.
     """
     where = context.settings.dead_letters
     kind, separator, place = where.partition("://")

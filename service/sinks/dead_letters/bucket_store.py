@@ -1,4 +1,4 @@
-"""Dead letters in an S3 bucket, an object each."""
+"""Dead letters in an S3 bucket, one object each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .folder_store import now
 
 
 class LetterBucket:
-    """`s3://bucket/prefix`: an object `prefix/ID.json` for each letter."""
+    """Dead letters in `s3://bucket/prefix`, as objects `prefix/ID.json`."""
 
     def __init__(self, context: Context, bucket: str, prefix: str = "", clock: Callable[[], datetime] = now):
         self._context = context
@@ -28,7 +28,7 @@ class LetterBucket:
             self.put(*seal(letter, self._clock()))
 
     def put(self, name: str, text: bytes) -> str:
-        """Keeps a letter's JSON; the key of its object. Raises Halt when it cannot."""
+        """Store the JSON of a dead letter and return its object key. Raises Halt if S3 refuses it."""
         key = f"{self._prefix}{name}.json"
         try:
             self._context.s3.put_object(Bucket=self._bucket, Key=key, Body=text, ContentType="application/json")
@@ -46,7 +46,7 @@ class LetterBucket:
                 yield from self.letter(entry["Key"])
 
     def letter(self, key: str) -> Iterator[Kept]:
-        """The letter in an object; none where the object is gone, or is none of the letters of this store."""
+        """Yield the dead letter of an object; nothing if it does not exist or is not one of this store."""
         where = f"{self._bucket}/{key}"
         name = id_in(key.removeprefix(self._prefix) if key.startswith(self._prefix) else "", where)
         if name is not None and (text := self._read(key)) is not None:
@@ -65,7 +65,7 @@ class LetterBucket:
         return sum(1 for entries in found for entry in entries if entry["Key"].endswith(".json"))
 
     def _read(self, key: str) -> bytes | None:
-        """The JSON of a letter; None for an object that was removed meanwhile. Raises what boto3 raises."""
+        """Return the JSON of a dead letter; None if its object was removed. Raises what boto3 raises."""
         try:
             answer = self._context.s3.get_object(Bucket=self._bucket, Key=key)
         except self._context.s3.exceptions.NoSuchKey:

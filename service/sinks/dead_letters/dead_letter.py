@@ -1,4 +1,4 @@
-"""What a dead letter holds: a record that can never succeed, whole, with the route that failed and why."""
+"""The format of a dead letter: the complete record, the route that failed, and the reason."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ FORMAT: Final = 1
 _OPTIONS: Final = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME
 
 _DEEPEST: Final = 100
-"""Levels of nesting that are kept as they are; an item of DynamoDB has 32 at most."""
+"""Levels of nesting that are kept; deeper values become text. A DynamoDB item has at most 32."""
 
 
 _EXCERPT: Final = 4096
-"""Characters that a letter which is cut keeps of a text, six bytes each at the most."""
+"""Characters of a text that a truncated dead letter keeps; each takes at most six bytes."""
 
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 
 _NAME: Final = re.compile(rf"({_ID.pattern})\.json")
-"""The name of a letter's file or object."""
+"""The name of a dead letter's file or object."""
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A letter as a store has it. `record` is in the form that a Lambda event has, `time` in ISO 8601.
+    """A stored dead letter. `record` has the form of a Lambda event, `time` is in ISO 8601.
 
-    `cut` says what was left out of a letter that its store could not take whole; "" for a whole one.
-    Raises DecodeError for an id that `letter_id` does not make: stores make paths and keys of ids.
+    `cut` describes the parts missing from a truncated dead letter; it is "" for a complete one. Raises DecodeError
+    for an id that `letter_id` cannot produce, because stores build paths and keys from ids.
     """
 
     id: str
@@ -62,48 +62,51 @@ class Kept:
 
 
 class LetterBox(Protocol):
-    """A store that can be looked through."""
+    """A store of dead letters."""
 
     def store(self, letters: Sequence[Letter]) -> None:
-        """Keeps letters; the same record and route again is kept once. Raises Halt when it cannot."""
+        """Store dead letters. A repeated record and route is stored once. Raises Halt if the store fails."""
         ...
 
     def letters(self, prefix: str = "") -> Generator[Kept, None, None]:
-        """What is kept, each once; with a `prefix` only the letters whose id begins so.
+        """Yield each stored dead letter once; with a `prefix`, only those whose id begins with it.
 
-        Who stops early closes it: only then may others see what it went through.
+        Close the generator if you stop early: dead letters already read from a queue stay invisible until then.
         """
         ...
 
     def look(self, prefix: str = "") -> AbstractContextManager[Iterator[Kept]]:
-        """The same, with letters that can be removed until the block ends. Only then may others see them."""
+        """Like `letters`, for dead letters that may be removed until the block ends.
+
+        Messages of a queue stay invisible to other consumers until then.
+        """
         ...
 
     def remove(self, kept: Kept) -> None:
-        """Forgets a letter that was found by `look`, or by `letters` of which more was not asked for yet."""
+        """Remove a dead letter of `look`, or the latest one that `letters` yielded."""
         ...
 
     def count(self) -> int | None:
-        """About how many messages, objects or files of letters there are; None if the store does not say it."""
+        """Return the approximate number of stored messages, objects or files; None if it is unknown."""
         ...
 
 
 def seal(letter: Letter, time: datetime) -> tuple[str, bytes]:
-    """The letter's id and its JSON: bytes as base64, times as Unix seconds, nothing left out."""
+    """Return the id of a dead letter and its complete JSON. Bytes become base64, times Unix seconds."""
     envelope = _envelope(letter, time)
     return envelope["id"], portable(envelope)
 
 
 def cut(letter: Letter, time: datetime, why: str) -> bytes:
-    """The JSON of a letter that is too large for its store: keys and reason, without images.
+    """Return the JSON of a dead letter that is too large for its store: keys and reason, without images.
 
-    A redrive reads the item or object of these keys again. Of a record without keys only the beginning is kept.
+    A redrive re-reads the item or object by these keys. If the record has no keys, only its beginning is kept.
     """
     envelope = _envelope(letter, time)
     for name in ("reason", "source", "identifier"):
         envelope[name] = envelope[name][:_EXCERPT]
     keys = _keys(letter.record)
-    if keys is None or len(portable(keys, layout=0)) > 2 * _EXCERPT:  # no key of DynamoDB or S3 is as long
+    if keys is None or len(portable(keys, layout=0)) > 2 * _EXCERPT:  # keys of DynamoDB and S3 are shorter
         text = portable(letter.record.raw, layout=0).decode()
         return portable(envelope | {"record": text[:_EXCERPT], "cut": f"only the beginning of the record: {why}"})
     return portable(envelope | {"record": keys, "cut": f"the record without its images: {why}"})
@@ -136,7 +139,7 @@ def _keys(record: Record) -> Any:
 
 
 def id_in(name: str, where: str) -> str | None:
-    """The id in the name of a letter's file or object; None, and a line in the log, for any other name."""
+    """Return the id in the name of a dead letter's file or object; log any other name and return None."""
     found = _NAME.fullmatch(name)
     if found is None:
         logger.warning("left alone: not named as a dead letter", extra={"where": where})
@@ -145,7 +148,7 @@ def id_in(name: str, where: str) -> str | None:
 
 
 def unsealed(text: str | bytes, where: str, name: str = "") -> Iterator[Kept]:
-    """The letter in its JSON; none, and a line in the log that says `where`, for what cannot be read."""
+    """Yield the dead letter in a JSON text. Log an unreadable text with its location `where`."""
     try:
         yield unseal(text, name)
     except DecodeError as error:
@@ -153,9 +156,10 @@ def unsealed(text: str | bytes, where: str, name: str = "") -> Iterator[Kept]:
 
 
 def unseal(text: str | bytes, name: str = "") -> Kept:
-    """Read a letter from its JSON. Its id is the `name` that a file or object has; only a message says its own.
+    """Read a dead letter from its JSON. `name` is the id from its file or object name, "" for a queue message.
 
-    Raises DecodeError for text that holds no letter, or one of a later format.
+    A message has no such name, so its id is read from the JSON. Raises DecodeError if the text is not a dead
+    letter, or has a later format.
     """
     try:
         envelope = json.loads(text)
@@ -179,7 +183,7 @@ def unseal(text: str | bytes, name: str = "") -> Kept:
 
 
 def letter_id(record: Record, route: str) -> str:
-    """The same for each delivery of one record to one route."""
+    """Return the id of a dead letter. It is equal for each delivery of one record to one route."""
     numbered = record.sequence_number if isinstance(record, TableRecord) else ""
     said = printable(numbered).encode() or portable(record.raw)
     source = printable(record.source).encode()
@@ -187,10 +191,13 @@ def letter_id(record: Record, route: str) -> str:
 
 
 def portable(value: Any, layout: int = orjson.OPT_INDENT_2) -> bytes:
-    """JSON of anything a source delivers, in a `layout` of orjson. Raises nothing: a letter is the last chance."""
+    """Return the JSON of any value that a source delivers, in a `layout` of orjson. Raises nothing.
+
+    If storing a dead letter failed here, the record would be lost.
+    """
     try:
         return orjson.dumps(value, _plain, _OPTIONS | layout)
-    except TypeError:  # an integer over 64 bits, half of a surrogate pair, nesting without end
+    except TypeError:  # an integer over 64 bits, a lone surrogate, or too deep nesting
         return orjson.dumps(_tamed(value), _plain, _OPTIONS | layout)
 
 
@@ -226,5 +233,5 @@ def _text_of(value: Any) -> str:
 
 
 def printable(text: str) -> str:
-    """The text with halves of surrogate pairs escaped, which UTF-8 has no bytes for."""
+    """Return the text with lone surrogates escaped. UTF-8 cannot encode them."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

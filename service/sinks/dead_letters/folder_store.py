@@ -1,4 +1,4 @@
-"""Dead letters in a folder, a file each."""
+"""Dead letters in a folder, one file each."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def now() -> datetime:
 
 
 class LetterFolder:
-    """A folder with a JSON file for each letter, named by a digest of what failed where."""
+    """A folder with one JSON file per dead letter, named by a digest of the record and its route."""
 
     def __init__(self, folder: str | Path, clock: Callable[[], datetime] = now):
         self._folder = Path(folder)
@@ -55,7 +55,7 @@ class LetterFolder:
         return sum(1 for _ in self._folder.glob("*.json"))
 
     def _write(self, name: str, text: bytes) -> None:
-        """Rename the file into place: a process that is killed leaves no half letter."""
+        """Write to a temporary file and rename it, so that a killed process leaves no partial dead letter."""
         file, unfinished = tempfile.mkstemp(prefix=f".{name}.", dir=self._folder)
         try:
             with open(file, "wb") as opened:
@@ -70,7 +70,7 @@ class LetterFolder:
 
 
 def _read(path: Path) -> bytes | None:
-    """The JSON of a letter, empty for a link or a pipe; None for a letter that was removed meanwhile."""
+    """Return the JSON of a dead letter; b"" for a link or a pipe; None if the file was removed."""
     try:
         if not stat.S_ISREG(path.lstat().st_mode):
             return b""

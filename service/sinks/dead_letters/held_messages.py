@@ -1,4 +1,4 @@
-"""Messages that one look through a queue keeps from everybody else, until it removes them or gives them back."""
+"""Queue messages that stay invisible to other consumers until they are removed or released."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Any, Final
 from .dead_letter import Kept, portable
 
 LOOK: Final = 120
-"""Seconds for which a message is invisible to others, once it was received or held on to."""
+"""Visibility timeout in seconds of received messages, and of each extension."""
 
 BATCH: Final = 10
 """Entries of one request ("ChangeMessageVisibilityBatch", "DeleteMessageBatch", SQS API Reference)."""
 
 
 class Held:
-    """The messages of each letter that were received and are still in the queue, by their receipts.
+    """The receipt handles of received messages that are still in the queue, by dead letter.
 
-    The content of a letter identifies it: a message cannot hide or remove another by claiming its id.
+    A dead letter is identified by its content, so that a message cannot hide or remove another by claiming its id.
     """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic):
@@ -31,7 +31,7 @@ class Held:
         self._extended = monotonic()
 
     def add(self, kept: Kept, receipt: str) -> bool:
-        """Hold a message. True for the first of its letter."""
+        """Hold a message. Return True if it is the first of its dead letter."""
         name = content_of(kept)
         if name in self._removed:
             self._late.append(receipt)
@@ -41,24 +41,24 @@ class Held:
         return first
 
     def pop(self, kept: Kept) -> list[str]:
-        """The receipts of a letter that is to be removed."""
+        """Return the receipt handles of a dead letter that is to be removed."""
         name = content_of(kept)
         self._removed.add(name)
         return self._receipts.pop(name, [])
 
     def late(self) -> list[str]:
-        """The receipts of messages that came after their letter was removed."""
+        """Return the receipt handles of messages received after their dead letter was removed."""
         late, self._late = self._late, []
         return late
 
     def extend(self, sqs: Any, url: str) -> None:
-        """Keep all messages invisible for longer, once a third of their time is over. Raises what boto3 raises."""
+        """Extend the visibility timeout of all messages once a third of it is over. Raises what boto3 raises."""
         if self._monotonic() - self._extended > LOOK / 3:
             self._extended = self._monotonic()
             change_visibility(sqs, url, self._all(), LOOK)
 
     def give_back(self, sqs: Any, url: str) -> None:
-        """Make all messages that are still held visible. Raises what boto3 raises."""
+        """Make all held messages visible again. Raises what boto3 raises."""
         change_visibility(sqs, url, self._all(), 0)
         self._receipts.clear()
 
@@ -67,25 +67,28 @@ class Held:
 
 
 def content_of(kept: Kept) -> bytes:
-    """A digest of what failed where. It is equal for each message of one record and route."""
+    """Return a digest of the failed record and its route. It is equal for each message of one dead letter."""
     return hashlib.sha256(portable([kept.id, kept.route, kept.source, kept.record], layout=0)).digest()
 
 
 def change_visibility(sqs: Any, url: str, receipts: Iterable[str], seconds: int) -> None:
-    """Change how long messages stay invisible. SQS leaves out those that are visible already."""
+    """Change the visibility timeout of messages, in seconds. Raises what boto3 raises.
+
+    SQS ignores messages that are visible already.
+    """
     for entries in batched(receipts):
         more = [{**entry, "VisibilityTimeout": seconds} for entry in entries]
         sqs.change_message_visibility_batch(QueueUrl=url, Entries=more)
 
 
 def delete(sqs: Any, url: str, receipts: Iterable[str]) -> None:
-    """Delete messages by their receipts. Raises what boto3 raises."""
+    """Delete messages by their receipt handles. Raises what boto3 raises."""
     for entries in batched(receipts):
         sqs.delete_message_batch(QueueUrl=url, Entries=entries)
 
 
 def batched(receipts: Iterable[str]) -> Iterator[list[dict[str, Any]]]:
-    """Receipts as the entries of requests."""
+    """Yield receipt handles as the entries of batch requests."""
     rest = iter(receipts)
     while some := list(islice(rest, BATCH)):
         yield [{"Id": str(number), "ReceiptHandle": receipt} for number, receipt in enumerate(some)]

@@ -1,4 +1,4 @@
-"""Dead letters in an SQS queue, a message each; what is too large for one goes to a bucket, or is cut."""
+"""Dead letters in an SQS queue, one message each. A larger one is stored in a bucket, or truncated."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ from .held_messages import LOOK, Held, content_of, delete
 logger = logging.getLogger(__name__)
 
 LARGEST: Final = 262_144
-"""Bytes of a message that every queue takes; some take more since 2025 ("Amazon SQS message quotas")."""
+"""Message size in bytes that every queue accepts; some accept more since 2025 ("Amazon SQS message quotas")."""
 
 
 class LetterQueue:
-    """`sqs://queue`. Standard queues keep a letter that is stored again twice; looking through shows it once.
+    """Dead letters in `sqs://queue`.
 
-    Messages that are looked through are invisible to others, and become visible again when the look ends.
+    A standard queue stores a repeated dead letter twice; `letters` and `look` yield it once. Received messages are
+    invisible to other consumers, and become visible again when the `look` block ends.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class LetterQueue:
         clock: Callable[[], datetime] = now,
         monotonic: Callable[[], float] = time.monotonic,
     ):
-        """`large` takes the letters that are larger than a message may be. Without it these are cut."""
+        """`large` stores dead letters that exceed the size of a message. Without it they are truncated."""
         self._context = context
         self._queue = queue
         self._large = large
@@ -69,7 +70,7 @@ class LetterQueue:
                 ) from error
 
     def letters(self, prefix: str = "") -> Generator[Kept, None, None]:
-        """Each letter once, until the queue is empty; with a `prefix` only those whose id begins so."""
+        """Yield each dead letter once, until the queue is empty; with a `prefix`, only ids that begin with it."""
         with self.look(prefix) as found:
             yield from found
 
@@ -85,7 +86,7 @@ class LetterQueue:
     def _find(self, prefix: str, held: Held) -> Iterator[Kept]:
         while messages := self._receive(held):
             found = [(message, kept) for message in messages for kept in self._read(message["Body"], message)]
-            # All are held before the first is shown: the caller may stop at it.
+            # Hold all messages before yielding the first: the caller may stop there.
             new = [kept for message, kept in found if held.add(kept, message["ReceiptHandle"])]
             delete(self._context.sqs, self._url(), held.late())
             yield from (kept for kept in new if kept.id.startswith(prefix))
@@ -99,7 +100,7 @@ class LetterQueue:
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         try:
             answer = self._context.sqs.get_queue_attributes(QueueUrl=self._url(), AttributeNames=names)
-        except Exception as error:  # only the number is missing then
+        except Exception as error:  # only the count is missing then
             logger.warning("the dead letters are not counted", extra={"reason": describe(error)})
             return None
         return sum(int(answer["Attributes"][name]) for name in names)
@@ -114,7 +115,7 @@ class LetterQueue:
         return messages
 
     def _smaller(self, letter: Letter, name: str, text: bytes, size: int) -> bytes:
-        """A pointer to the whole letter in the bucket, or what fits into a message."""
+        """Return a pointer to the complete dead letter in the bucket, or a truncated dead letter."""
         if self._large is not None:
             return json.dumps({"pointer": self._large.put(name, text)}).encode()
         logger.warning(
@@ -130,7 +131,7 @@ class LetterQueue:
             yield from unsealed(body, where)
             return
         found = list(self._large.letter(pointer))
-        if not found:  # it may have been removed by a redrive that found another message of the same letter
+        if not found:  # another redrive may have removed it through a second message
             logger.warning("left alone: it points to no letter", extra={"where": where, "object": pointer})
         self._pointed |= {content_of(kept) for kept in found}
         yield from found
@@ -146,15 +147,15 @@ class LetterQueue:
 
 
 def allowed(text: bytes) -> bytes:
-    """The same JSON without the two characters that a message must not have ("SendMessage", SQS API Reference).
+    """Return the same JSON without the two characters that SQS forbids ("SendMessage", SQS API Reference).
 
-    JSON has no other of them: it escapes what is below a space, and UTF-8 has no halves of surrogate pairs.
+    JSON contains no other forbidden character: it escapes control characters, and UTF-8 has no lone surrogates.
     """
     return text.replace("\ufffe".encode(), b"\\ufffe").replace("\uffff".encode(), b"\\uffff")
 
 
 def pointer_in(body: str) -> str | None:
-    """The key of the object that a message points to; None for one that is a letter itself."""
+    """Return the key of the object that a message points to; None if the message is a dead letter itself."""
     try:
         found = json.loads(body)["pointer"]
     except (KeyError, TypeError, ValueError, RecursionError):

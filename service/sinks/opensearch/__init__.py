@@ -1,4 +1,4 @@
-"""OpenSearch or Elasticsearch as a sink."""
+"""Sink for OpenSearch and Elasticsearch."""
 
 from __future__ import annotations
 

@@ -1,17 +1,17 @@
-"""The indices behind a name that routes write, by their aliases.
+"""Find the indices that a logical index name stands for, by their aliases.
 
-The state of a rebuild is nothing but aliases, which the server changes all at once. Of the index `images`:
+Aliases hold the whole state of a rebuild, and the server changes them atomically. For the index `images`:
 
 | alias | the index |
 |---|---|
 | `images` | is searched and written |
-| `images--also` | is a copy: it gets every write, too |
-| `images--new` | was made to replace the one that is searched, and has not done so |
+| `images--also` | is a copy: it also gets every write |
+| `images--new` | was created to replace the searched index, and has not done so yet |
 | `images--old` | was replaced |
 
-An index that is `--new` or `--old` and no copy any longer is stale: it has missed a write. The name of an index
-that was dropped stays as an alias that cannot be written, so that a late write does not create the index again.
-Every writer looks at the aliases every few seconds.
+An index with `--new` or `--old` that is no longer a copy is stale: it has missed a write. The name of a dropped
+index stays as an alias that refuses writes, so that a late write does not create the index again. Every writer
+reads the aliases every few seconds.
 """
 
 from __future__ import annotations
@@ -33,18 +33,22 @@ OLD: Final = "--old"
 """The suffixes of the aliases in the table above."""
 
 SEEN_FOR: Final = 5.0
-"""Seconds that a writer goes by what it has seen."""
+"""Seconds for which a writer caches the aliases."""
 
 AT_ONCE: Final = 20
 
 
 @dataclass(frozen=True)
 class Target:
-    """The indices behind a name.
+    """The indices that a name stands for.
 
-    `live` is the index that is searched, "" for none. `also` are its copies; of these and of `stale`, which have
-    missed writes, `old` are the indices that were replaced. `taken` are all indices that are named as those behind
-    the name are, `dropped` the names of those that are gone, `behind` all that the alias is on.
+    - `live`: the index that is searched; "" for none.
+    - `also`: its copies.
+    - `stale`: former copies that have missed writes.
+    - `old`: the replaced indices among `also` and `stale`.
+    - `taken`: all indices that are named like those of this alias (`NAME-000001`).
+    - `dropped`: the names of indices that were deleted.
+    - `behind`: all indices that have the alias.
     """
 
     name: str
@@ -67,7 +71,7 @@ class Target:
 
     @property
     def building(self) -> tuple[str, ...]:
-        """The copies that are to replace the index which is searched."""
+        """The copies that are to replace the searched index."""
         return tuple(index for index in self.also if index not in self.old)
 
     @property
@@ -77,9 +81,10 @@ class Target:
 
     @property
     def meta(self) -> dict[str, Any]:
-        """What the action of a write says of its index. An alias must be one: no index may be made in its place.
+        """The index fields of a bulk action.
 
-        While there are copies the index is named itself, so that none is left out when the alias moves.
+        An alias must exist (`require_alias`), so that the server creates no index in its place. While there are
+        copies, the action names the index itself, so that no copy misses a write when the alias moves.
         """
         if self.is_alias and not self.also:
             return {"_index": self.name, "require_alias": True}
@@ -87,13 +92,13 @@ class Target:
 
     @property
     def next(self) -> str:
-        """A name for a new index behind the alias, which no late write is meant for."""
+        """The name of a new index of the alias, to which no late write can be addressed."""
         taken = (*self.taken, *self.dropped)
         return f"{self.name}-{max((int(name[-6:]) for name in taken), default=0) + 1:06d}"
 
 
 class SeenTargets:
-    """Indices as they were seen, for SEEN_FOR seconds. Threads share it."""
+    """A cache of targets, valid for SEEN_FOR seconds. Threads share it."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic):
         self._clock = clock
@@ -101,7 +106,7 @@ class SeenTargets:
         self._seen: dict[str, tuple[Target, float]] = {}
 
     def find(self, names: Iterable[str], look: Callable[[list[str]], dict[str, Target]]) -> dict[str, Target]:
-        """Return indices by their names; `look` finds those not seen lately. Raises what `look` raises."""
+        """Return targets by name; `look` reads those that are not cached. Raises what `look` raises."""
         now = self._clock()
         with self._lock:
             known = {n: self._seen[n][0] for n in names if n in self._seen and now - self._seen[n][1] <= SEEN_FOR}
@@ -114,15 +119,17 @@ class SeenTargets:
         return known | found
 
     def forget(self, *names: str) -> None:
-        """Have indices looked at again; all of them without names."""
+        """Remove targets from the cache; all of them if no names are given."""
         with self._lock:
             for name in names or list(self._seen):
                 self._seen.pop(name, None)
 
 
 def look(context: Context, names: Iterable[str]) -> dict[str, Target]:
-    """Return how indices are at this moment. Raises Halt, LeaseLost, UnexpectedAnswer, and what opensearch-py
-    raises."""
+    """Read the current targets of names from the server.
+
+    Raises Halt, LeaseLost, UnexpectedAnswer, and what opensearch-py raises.
+    """
     found: dict[str, Target] = {}
     ordered = sorted(names)
     for group in (ordered[place : place + AT_ONCE] for place in range(0, len(ordered), AT_ONCE)):
@@ -133,7 +140,7 @@ def look(context: Context, names: Iterable[str]) -> dict[str, Target]:
 
 
 def target_of(name: str, indices: Aliases) -> Target:
-    """Return an index by the answer to GET NAME*/_alias. Raises Halt for an alias that takes no writes."""
+    """Return a target from the answer to GET NAME*/_alias. Raises Halt for an alias that cannot be written."""
     aliases = {index: of["aliases"] for index, of in indices.items()}
     behind = [index for index in aliases if name in aliases[index]]
     writable = [index for index in behind if aliases[index][name].get("is_write_index")]
@@ -161,12 +168,12 @@ def target_of(name: str, indices: Aliases) -> Target:
 
 
 def is_behind(name: str, index: str) -> bool:
-    """True if the service would name an index behind the alias `name` so."""
+    """True if `index` is named as the service names the indices of the alias `name`."""
     return re.fullmatch(re.escape(name) + r"-\d{6}", index) is not None
 
 
 Action: TypeAlias = Mapping[str, Mapping[str, Any]]
-"""A part of a change of aliases."""
+"""One action of an alias update."""
 
 
 def add(index: str, alias: str, properties: Mapping[str, Any] | None = None) -> Action:
@@ -174,27 +181,28 @@ def add(index: str, alias: str, properties: Mapping[str, Any] | None = None) -> 
 
 
 def remove(index: str, alias: str) -> Action:
-    """Takes an alias away, if the index has it."""
+    """Return the action that removes an alias, if the index has it."""
     return {"remove": {"index": index, "alias": alias}}
 
 
 def require(index: str, alias: str) -> Action:
-    """Takes an alias away; the whole change is refused (404) if the index does not have it."""
+    """Return the action that removes an alias. If the index does not have it, the whole update fails (404)."""
     return {"remove": {"index": index, "alias": alias, "must_exist": True}}
 
 
 def drop(index: str, live: str) -> list[Action]:
-    """Deletes an index. Its name stays as an alias on `live`, "" for none, that cannot be written.
+    """Return the actions that delete an index and keep its name as an alias of `live` that refuses writes.
 
-    Without it a write that was on its way to the index would create it again, with guessed mappings. The server
-    refuses the write instead ("no write index is defined for alias").
+    If `live` is "", no alias is added. Without the alias, a write that is already on its way would create the
+    index again, with guessed mappings. With it, the server refuses the write ("no write index is defined for
+    alias").
     """
     actions: list[Action] = [{"remove_index": {"index": index}}]
     return [*actions, add(live, index, {"is_write_index": False})] if live else actions
 
 
 def change_aliases(context: Context, *actions: Action) -> None:
-    """Carries the actions out, all at once. Raises what opensearch-py raises."""
+    """Run all actions as one atomic update. Raises what opensearch-py raises."""
     from opensearchpy.exceptions import RequestError
 
     try:
@@ -202,7 +210,7 @@ def change_aliases(context: Context, *actions: Action) -> None:
     except RequestError as error:
         if "must_exist" not in str(error.info):
             raise
-        # Elasticsearch 7.10 does not have it: there two changes at the same moment are not told from each other.
+        # Elasticsearch 7.10 has no must_exist: there, two updates at the same moment cannot be told apart.
         plain = [
             {kind: {k: v for k, v in of.items() if k != "must_exist"} for kind, of in a.items()} for a in actions
         ]

@@ -1,4 +1,4 @@
-"""Bulk request bodies: each document's JSON once, straight into the request."""
+"""Build bulk request bodies. Each document is serialised once, directly into the request."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .bulk_size import Pace
 
 @dataclass(slots=True)
 class Chunk:
-    """A bulk request: its actions' positions in the batch, and their lines. `more` says that another follows."""
+    """A bulk request: the batch positions of its actions and their lines. `more` is true if another follows."""
 
     positions: list[int] = field(default_factory=list)
     lines: list[bytes] = field(default_factory=list)
@@ -29,7 +29,7 @@ class Chunk:
         return b"".join(self.lines)
 
     def parts(self, pace: Pace) -> Iterator[Chunk]:
-        """The same actions in requests no larger than the pace, which may have become slower since it was made."""
+        """Yield the same actions in requests within the current limits, which may be smaller than before."""
         if len(self.lines) > 1 and (len(self.lines) > pace.actions or self.size > pace.bytes):
             for half in self.halves():
                 yield from half.parts(pace)
@@ -37,7 +37,7 @@ class Chunk:
             yield self
 
     def halves(self) -> tuple[Chunk, Chunk]:
-        """The same actions in two requests."""
+        """Return the same actions in two requests."""
         middle = len(self.positions) // 2
         return _chunk(self.positions[:middle], self.lines[:middle]), _chunk(
             self.positions[middle:], self.lines[middle:]
@@ -49,7 +49,7 @@ def _chunk(positions: list[int], lines: list[bytes]) -> Chunk:
 
 
 def chunks(lines: Iterable[tuple[int, bytes]], pace: Pace) -> Iterator[Chunk]:
-    """The lines in requests no larger than the pace is when they are made; a single larger line goes alone."""
+    """Yield the lines in requests within the limits at that moment. A single larger line is sent alone."""
     chunk = Chunk()
     for position, line in lines:
         if chunk.lines and (len(chunk.lines) >= pace.actions or chunk.size + len(line) > pace.bytes):
@@ -66,9 +66,10 @@ def chunks(lines: Iterable[tuple[int, bytes]], pace: Pace) -> Iterator[Chunk]:
 def serialise(
     writes: Sequence[Write], metas: Mapping[str, Mapping[str, Any]], results: dict[int, Result], most_bytes: int
 ) -> Iterator[tuple[int, bytes]]:
-    """Each write's position and lines; one that the server would refuse gets its result instead.
+    """Yield the position and the lines of each write.
 
-    `metas` is what an action says of the index that it is for.
+    A write that the server would refuse gets its result instead. `metas` are the index fields of an action, by
+    target.
     """
     heads = {name: orjson.dumps(meta)[:-1] for name, meta in metas.items()}
     for position, write in enumerate(writes):
@@ -86,10 +87,11 @@ def serialise(
 
 
 def line_of(write: Write, head: bytes) -> bytes:
-    """An action and its document. Deletes carry versions too: what they removed must not come back.
+    """Return the lines of an action.
 
-    `head` is what the action says of its index, the beginning of a JSON object. external_gte lets an equal version
-    pass, so that a record that is delivered twice is no conflict. external does not, for a strict write.
+    Deletes carry versions too, so that an older write cannot restore the document. `head` is the beginning of a
+    JSON object with the index fields. `external_gte` accepts an equal version, so that a redelivered record is no
+    conflict. A strict write uses `external`, which does not.
     """
     kind = b"external" if write.strict else b"external_gte"
     version = b"" if write.version is None else b',"version":%d,"version_type":"%b"' % (write.version, kind)

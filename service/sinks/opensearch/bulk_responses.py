@@ -1,6 +1,6 @@
-"""Translates the search server's answers into results, for one action and for a whole request.
+"""Translate the search server's answers into results, for one action and for a whole request.
 
-`known_errors.py` has a row for each error that is known. All others are decided here, by their status.
+`known_errors.py` has a row for each known error. All others are classified here, by their status.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from .alias_targets import is_behind
 from .known_errors import KnownError, Meaning, known_error
 
 TOO_LARGE, BUSY, BROKEN = 413, 429, 500
-"""HTTP statuses; from BROKEN on it is the server that failed."""
+"""HTTP statuses. From BROKEN on, the server has failed."""
 
 GONE: Final = 404
-"""The status of a result, and never that of a document that was not found, which is APPLIED."""
+"""The status of a result whose index is missing. A document that was not found is APPLIED instead."""
 
 LONGEST: Final = 1000
-"""Characters of a reason, for each error and each of its causes."""
+"""Maximum characters of a reason, for each error and each of its causes."""
 
 CAUSES: Final = 5
-"""Causes of an error that are named."""
+"""Maximum number of causes in a reason."""
 
 OUTCOMES: Final = {
     Meaning.STALE: Outcome.STALE,
@@ -41,14 +41,14 @@ OUTCOMES: Final = {
 _REPEATED_REQUEST: Final = re.compile(r"\s*at \[Source: .*", re.DOTALL)
 
 _DROPPED: Final = re.compile(r"no write index is defined for alias \[([^\]]+)\]")
-"""The answer to a write to an index that was dropped, whose name is an alias now: see `targets.drop`."""
+"""The answer to a write to a dropped index, whose name is an alias now: see `alias_targets.drop`."""
 
 
 def result_of_item(entry: Any, index: str, may_create: bool = False) -> Result:
-    """Return the result of one action, by its entry `{action: {"status": …}}` in a bulk answer.
+    """Return the result of one action, from its entry `{action: {"status": …}}` in a bulk answer.
 
-    Raises Halt for what every action would meet. An index that is gone is one of these, unless the service
-    `may_create` it again before the next try.
+    Raises Halt for an error that every action would meet. A missing index is one of them, unless the service
+    `may_create` it before the next attempt.
     """
     action = next(iter(entry.values())) if isinstance(entry, Mapping) and len(entry) == 1 else None
     status = action.get("status") if isinstance(action, Mapping) else None
@@ -60,21 +60,21 @@ def result_of_item(entry: Any, index: str, may_create: bool = False) -> Result:
     if status < 300:
         return _unclear(index)
     kind, words = type_of(error), f"index {index}"
-    told = f"{words}: {kind or f'status {status}'}"
-    reason = f"{told}: {reason_of(error)}"
+    log_text = f"{words}: {kind or f'status {status}'}"
+    reason = f"{log_text}: {reason_of(error)}"
     row = known_error(kind, first_reason_of(error))
     if row is None:
         if status in (401, 403):
-            raise Halt(f"{told}: the service's user may not write to this index")
-        return Result(Outcome.RETRY, reason, status, told=told)
+            raise Halt(f"{log_text}: the service's user may not write to this index")
+        return Result(Outcome.RETRY, reason, status, log_text=log_text)
     gone = _gone(kind, first_reason_of(error), index, may_create)
     if gone:
         return Result(Outcome.RETRY, gone, GONE)
-    return _result_of_row(row, words, status, reason, told, first_reason_of(error))
+    return _result_of_row(row, words, status, reason, log_text, first_reason_of(error))
 
 
 def is_creation(entry: Any) -> bool:
-    """True if an entry says that the index did not have the document before."""
+    """True if the entry says that the document is new in the index."""
     action = entry.get("index") if isinstance(entry, Mapping) else None
     return isinstance(action, Mapping) and action.get("result") == "created"
 
@@ -84,20 +84,20 @@ def _unclear(index: str) -> Result:
     return Result(Outcome.RETRY, reason, lasting=Lasting.HALT)
 
 
-def _result_of_row(row: KnownError, words: str, status: int, reason: str, told: str, said: str) -> Result:
-    """The result that a row of the table gives. Raises Halt."""
+def _result_of_row(row: KnownError, words: str, status: int, reason: str, log_text: str, said: str) -> Result:
+    """Return the result for a row of the table. Raises Halt."""
     advice = row.advice(said)
     if row.meaning is Meaning.EVERYBODY:
         raise Halt(f"{words}: {row.type}: {advice}")
     conflict = current_version(reason) if row.meaning is Meaning.STALE else None
     lasting = Lasting.REJECT if row.meaning is Meaning.RACE else None
     if advice:
-        reason, told = f"{reason}: {advice}", f"{told}: {advice}"
-    return Result(OUTCOMES[row.meaning], reason, status, conflict, told, lasting)
+        reason, log_text = f"{reason}: {advice}", f"{log_text}: {advice}"
+    return Result(OUTCOMES[row.meaning], reason, status, conflict, log_text, lasting)
 
 
 def _gone(kind: str, said: str, index: str, may_create: bool) -> str:
-    """Why a write to an index that is gone can be retried, once it was looked at again; "" where it cannot."""
+    """Return why a write to a missing index can be retried after the targets are read again; "" if it cannot."""
     dropped = _DROPPED.search(said)
     if dropped and is_behind(index, dropped[1]):
         return f"{dropped[1]}, an index of {index}, was dropped meanwhile"
@@ -107,32 +107,32 @@ def _gone(kind: str, said: str, index: str, may_create: bool) -> str:
 
 
 def result_of_request(status: int, body: str) -> Result:
-    """Return the result of all actions of a request that was refused whole.
+    """Return the result of all actions of a request that was refused as a whole.
 
-    REJECTED is the fault of one action among them: the caller sends them in parts to find it. What is not known is
-    retried, and halts if it lasts. Raises Halt for what every request would meet.
+    REJECTED is the fault of one of its actions: the caller sends them in parts to find it. An unknown error is
+    retried, and halts if it lasts. Raises Halt for an error that every request would meet.
     """
     error = _error_in(body)
     kind, answered = type_of(error), f"the search server answered {status}"
-    told = f"{answered}: {kind}" if kind else answered
-    reason = f"{told}: {reason_of(error if kind else body)}"
+    log_text = f"{answered}: {kind}" if kind else answered
+    reason = f"{log_text}: {reason_of(error if kind else body)}"
     row = known_error(kind, first_reason_of(error))
     if row is not None:
-        return _result_of_row(row, answered, status, reason, told, first_reason_of(error))
+        return _result_of_row(row, answered, status, reason, log_text, first_reason_of(error))
     if status in (401, 403):
         raise Halt(f"{reason}: set SEARCH_AUTH, SEARCH_USER and SEARCH_PASSWORD, or the role's permissions")
     if status == 404:
-        raise Halt(f"{told}: SEARCH_URL does not lead to an OpenSearch or Elasticsearch server")
+        raise Halt(f"{log_text}: SEARCH_URL does not lead to an OpenSearch or Elasticsearch server")
     if status == TOO_LARGE:
-        return Result(Outcome.REJECTED, reason, status, told=told)
+        return Result(Outcome.REJECTED, reason, status, log_text=log_text)
     if status == BUSY or status >= BROKEN:
-        return Result(Outcome.RETRY, reason, status, told=told)
-    told = f"{told}, as no search server does here: check the proxy in front of it, or correct SEARCH_URL"
-    return Result(Outcome.RETRY, reason, status, told=told, lasting=Lasting.HALT)
+        return Result(Outcome.RETRY, reason, status, log_text=log_text)
+    log_text = f"{log_text}, as no search server does here: check the proxy in front of it, or correct SEARCH_URL"
+    return Result(Outcome.RETRY, reason, status, log_text=log_text, lasting=Lasting.HALT)
 
 
 def _error_in(body: str) -> Any:
-    """The error in the body of an answer; None in one that has another shape."""
+    """Return the error in the body of an answer; None if it has another shape."""
     try:
         answer = orjson.loads(body)
     except ValueError:
@@ -141,9 +141,9 @@ def _error_in(body: str) -> Any:
 
 
 def result_of_error(error: Exception) -> Result:
-    """The result of a request that failed whole, from what opensearch-py raised.
+    """Return the result of a request that failed as a whole, from the exception of opensearch-py.
 
-    Raises Halt, and errors that are not the search client's.
+    Raises Halt, and exceptions of other origin than the search client.
     """
     from opensearchpy.exceptions import ConnectionError as Unreached
     from opensearchpy.exceptions import TransportError
@@ -164,21 +164,21 @@ def result_of_error(error: Exception) -> Result:
 
 
 def current_version(reason: str) -> int | None:
-    """The version that a document has, from the words of a conflict; None where they do not say."""
-    found = re.findall(r"current version \[(\d+)\]", reason)  # the last: before it stands the id, whatever that is
+    """Return the version of the document from the reason of a conflict; None if it is not given."""
+    found = re.findall(r"current version \[(\d+)\]", reason)  # the last match: the id before it may match too
     return int(found[-1]) if found else None
 
 
 def type_of(error: Any) -> str:
-    """The type of an error, such as `mapper_parsing_exception`; "" in one without."""
+    """Return the type of an error, such as `mapper_parsing_exception`; "" if it has none."""
     kind = error.get("type") if isinstance(error, Mapping) else None
     return kind if isinstance(kind, str) else ""
 
 
 def first_reason_of(error: Any) -> str:
-    """The reason in an error, without its causes and without the request, which Elasticsearch 7 may repeat.
+    """Return the reason of an error, without its causes and without the repeated request of Elasticsearch 7.
 
-    That request has the password of the service in its headers.
+    The headers of that request contain the password of the service.
     """
     reason = error.get("reason", "") if isinstance(error, Mapping) else error
     text = str(reason).encode("utf-8", "replace").decode()
@@ -186,7 +186,7 @@ def first_reason_of(error: Any) -> str:
 
 
 def reason_of(error: Any) -> str:
-    """The reason in an error, with those of its causes, where a mapping conflict says which field it was."""
+    """Return the reason of an error and of its causes. The cause of a mapping conflict names the field."""
     reasons = [first_reason_of(error)]
     while isinstance(error, Mapping) and isinstance(error.get("caused_by"), Mapping) and len(reasons) <= CAUSES:
         error = error["caused_by"]

@@ -1,4 +1,4 @@
-"""What a document holds that a search server would take for something else, or refuse, said with its path."""
+"""Explain why a search server refuses a document, or misreads one of its values, with the path of the field."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ _NOT_OBJECT: Final = re.compile(r"object mapping for \[([^\]]+)\]")
 
 
 def mapping_conflict(reason: str, document: Any) -> str:
-    """Return a mapping conflict in words: field, type of the value, type of the mapping; "" for another reason.
+    """Describe a mapping conflict: field, type of the value, type of the mapping. Return "" for another reason.
 
-    OpenSearch names the field and its mapping's type, and shows the value; ours names the value's type in its
-    place, for reasons go to logs. It calls a metadata field such as `_version` a field of type `_version`.
+    OpenSearch names the field and the type of its mapping, and shows the value. This text names the type of the
+    value instead, because reasons are logged. OpenSearch reports a metadata field such as `_version` as a field of
+    type `_version`.
     """
     found = _METADATA.search(reason)
     if found:
@@ -36,7 +37,7 @@ def _words(field: str, mapping: str, document: Any) -> str:
 
 
 def values_at(document: Any, field: str) -> Iterator[Any]:
-    """The values at a dotted path; a list stands for each of its members, as in an index."""
+    """Yield the values at a dotted path. A list stands for each of its members, as in an index."""
     if isinstance(document, list | tuple):
         for member in document:
             yield from values_at(member, field)
@@ -51,7 +52,7 @@ def values_at(document: Any, field: str) -> Iterator[Any]:
 
 
 def kind_of(value: Any) -> str:
-    """The name that JSON has for a value's type."""
+    """Return the JSON name of a value's type."""
     if isinstance(value, bool):
         return "boolean"
     if isinstance(value, int | float):

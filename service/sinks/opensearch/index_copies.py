@@ -1,4 +1,4 @@
-"""The same writes to an index that is being rebuilt, and to one that was replaced and is kept."""
+"""Repeat writes in the copies of an index: one that is being built, and a replaced one that is kept."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from .alias_targets import ALSO, Target, change_aliases, remove
 logger = logging.getLogger(__name__)
 
 RETRY_FOR: Final = 300.0
-"""Seconds for which a write to a copy is retried, with its record, before the copy is given up."""
+"""Seconds for which a failed write to a copy is retried, with its record, before the copy is abandoned."""
 
 GOOD: Final = (Outcome.APPLIED, Outcome.STALE)
 
 Copy: TypeAlias = tuple[str, str]
-"""The name that routes write, and the index that gets the same writes."""
+"""The logical name of the index, and the copy that gets the same writes."""
 
 Send: TypeAlias = Callable[[Sequence[Write], Mapping[str, Mapping[str, Any]]], Mapping[int, Result]]
-"""Sends writes; the mapping is what an action says of its index. Returns the results by position."""
+"""Send writes; the mapping gives the index fields of each target. Return the results by position."""
 
 
 class Copies:
-    """Writes what was written to an index to its copies, too.
+    """Repeat in the copies of an index every write that it accepted.
 
-    A write is done once every copy has taken it. If a copy is in trouble, the record is retried. A copy that
-    refuses what the other index takes, or that is in trouble for RETRY_FOR, is given up: it gets no writes from
-    then on, and cannot replace the other.
+    A write is acknowledged once every copy has accepted it. If a copy fails, the record is retried. A copy that
+    refuses a write which the index accepts, or that fails for RETRY_FOR, is abandoned: it gets no more writes, and
+    cannot replace the index.
     """
 
     def __init__(
@@ -46,12 +46,12 @@ class Copies:
         self._clock = clock
         self._lock = Lock()
         self._failing: dict[Copy, dict[str, tuple[float, float]]] = {}
-        """The documents that a copy has not taken, with the times of the first failure and the last."""
+        """Documents that a copy has not accepted, with the times of the first and the last failure."""
 
     def write(
         self, writes: Sequence[Write], targets: Mapping[str, Target], results: Mapping[int, Result]
     ) -> Iterator[tuple[int, Result]]:
-        """Copy what is done; yield the positions that have to be retried, each with its result."""
+        """Copy the acknowledged writes. Yield the positions that have to be retried, each with its result."""
         by_copy: dict[Copy, list[int]] = {}
         for position, write in enumerate(writes):
             if results[position].outcome in (*GOOD, Outcome.REJECTED):
@@ -60,7 +60,7 @@ class Copies:
         for copy, positions in by_copy.items():
             ends = dict(zip(positions, self._write_one(copy, [writes[p] for p in positions]), strict=True))
             waiting = [p for p, end in ends.items() if end.outcome is Outcome.RETRY]
-            # What neither index takes is no failure.
+            # A write that both indices refuse is no failure of the copy.
             refused = [p for p in ends if ends[p].outcome is Outcome.REJECTED and results[p].outcome in GOOD]
             longest = self._note(copy, [(writes[p].id, ends[p].outcome is Outcome.RETRY) for p in ends])
             reason = next((ends[p].reason for p in refused), "")
@@ -76,14 +76,14 @@ class Copies:
         try:
             with self._observer.step("request", "copy"):
                 ends = self._send(writes, {name: {"_index": index}})
-        except Halt as halt:  # it may concern the copy alone
+        except Halt as halt:  # the cause may affect only the copy
             return [Result(Outcome.RETRY, str(halt))] * len(writes)
         return [ends[position] for position in range(len(writes))]
 
     def _note(self, copy: Copy, ends: Sequence[tuple[str, bool]]) -> float:
-        """Remember the documents that a copy has not taken; return the seconds that the first of these has waited.
+        """Record the documents that a copy has not accepted. Return how long the first has waited, in seconds.
 
-        `ends` are ids, each with whether it has to be retried.
+        `ends` are document ids, each with true if it has to be retried.
         """
         now, longest = self._clock(), 0.0
         with self._lock:
@@ -91,13 +91,13 @@ class Copies:
             for name, waits in ends:
                 first, last = failing.pop(name, (now, now))
                 if waits:
-                    # After a long silence another process has had the record meanwhile: its time begins anew.
+                    # After such a gap another process has handled the record, so its time starts again.
                     failing[name] = (first if now - last < RETRY_FOR else now, now)
                     longest = max(longest, now - failing[name][0])
         return longest
 
     def _give_up(self, copy: Copy, reason: str) -> bool:
-        """Take away the alias that makes an index a copy. False if it is none any more, or if that fails."""
+        """Remove the alias that makes an index a copy. False if it is not one any more, or if that fails."""
         from opensearchpy.exceptions import NotFoundError, TransportError
 
         name, index = copy
@@ -117,6 +117,6 @@ class Copies:
 
 
 def _retried(copy: Copy, end: Result) -> Result:
-    """The result of a record that a copy has not taken. It has no status: no document is to blame."""
+    """Return the result of a record that a copy did not accept. It has no status: no document is to blame."""
     words = f"the copy {copy[1]} of {copy[0]} has not taken it"
-    return Result(Outcome.RETRY, f"{words}: {end.reason}", told=f"{words}: {end.summary}")
+    return Result(Outcome.RETRY, f"{words}: {end.reason}", log_text=f"{words}: {end.summary}")

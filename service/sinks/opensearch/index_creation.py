@@ -1,4 +1,4 @@
-"""Indices that the service creates: one way, whoever creates them."""
+"""Create indices. Every command and the sink use these functions."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ DOUBLES: Final = [
     {f"streamdex_{kind}": {"match_mapping_type": kind, "mapping": {"type": "double"}}}
     for kind in ("long", "double")
 ]
-"""Dynamic templates for whole numbers and fractions in JSON.
+"""Dynamic templates that map undeclared JSON numbers, whole or not, as double.
 
-DynamoDB has one type of number. Without them the first number of a field decides: after 10 the field is a `long`,
-which cuts off the fraction of 12.5 ("Dynamic templates", OpenSearch and Elasticsearch documentation).
+DynamoDB has one type of number. Without these templates the first number of a field decides: after 10 the field is
+a `long`, which drops the fraction of 12.5 ("Dynamic templates", OpenSearch and Elasticsearch documentation).
 """
 
 
 def create_missing(context: Context, declared: IndexDeclaration) -> Target:
-    """Creates an index behind its alias, unless there is one; how it is then.
+    """Create an index and its alias if it is missing. Return its target.
 
     Raises Halt, LeaseLost, and what opensearch-py raises.
     """
@@ -30,16 +30,16 @@ def create_missing(context: Context, declared: IndexDeclaration) -> Target:
 
 
 def create_behind(context: Context, declared: IndexDeclaration, target: Target) -> Target:
-    """Creates an index behind an alias that is not there, with all its other aliases; how it is then.
+    """Create an index for a missing alias, with all its other aliases. Return its target.
 
-    Raises what opensearch-py raises.
+    Raises Halt, LeaseLost, and what opensearch-py raises.
     """
     create(context, declared, target.next, declared.name, *declared.aliases)
     return look(context, [declared.name])[declared.name]
 
 
 def create(context: Context, declared: IndexDeclaration, index: str, *aliases: str) -> bool:
-    """Creates an index as one is declared, with no aliases but these; False where it is there already.
+    """Create an index from its declaration, with only the given aliases. False if it exists already.
 
     Raises LeaseLost, and what opensearch-py raises.
     """
@@ -52,21 +52,21 @@ def create(context: Context, declared: IndexDeclaration, index: str, *aliases: s
     except RequestError as error:
         if error.error != "resource_already_exists_exception":
             raise
-        return False  # another process was faster
+        return False  # another process has created it
     return True
 
 
 def index_body(declared: IndexDeclaration, settings: Settings) -> dict[str, Any]:
-    """Return the settings and mappings that an index is created with: what its routes declare, and our defaults.
+    """Return the settings and mappings of a new index: the routes' declarations and the defaults of the service.
 
-    An index remembers the versions of deleted documents for longer than OpenSearch's default of a minute
-    (`index.gc_deletes`), maps text that looks like a date as text, and maps undeclared numbers as double
-    (`undeclared_numbers`). A declaration can change each of these. Aliases are left out: an index that is only
+    By default an index remembers the versions of deleted documents for longer than OpenSearch's minute
+    (`index.gc_deletes`), maps text that resembles a date as text, and maps undeclared numbers as double
+    (`undeclared_numbers`). A declaration can change each of these. Aliases are left out: an index that is still
     being filled must not be found through them.
     """
     mapping = {"date_detection": False, **declared.mapping}
     if settings.undeclared_numbers == "double":
-        # The first template that matches decides, so those of the routes come first.
+        # The first matching template decides, so the routes' templates come first.
         mapping["dynamic_templates"] = [*mapping.get("dynamic_templates", ()), *DOUBLES]
     return {
         "settings": {"index": {"gc_deletes": settings.gc_deletes, **declared.settings}},

@@ -1,6 +1,6 @@
-"""The errors of search servers that are known: what each means, what to do about it, and the source of that.
+"""The known errors of search servers: the meaning of each, its remedy and its source.
 
-A document is to blame only where a row of this table says so. An error without a row is retried.
+A document is to blame only if a row of this table says so. An error without a row is retried.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class Meaning(Enum):
 
 @dataclass(frozen=True, slots=True)
 class KnownError:
-    """An error by its type and, where one type stands for several, by a regular expression that finds its reason.
+    """An error type. If one type covers several errors, `reason` is a regular expression for the reason.
 
-    `remedy` says what to do; `{0}`, `{1}` … in it are the groups of the expression.
+    `remedy` is the advice to the operator; `{0}`, `{1}` … in it are the groups of the expression.
     """
 
     type: str
@@ -35,11 +35,11 @@ class KnownError:
     remedy: str = ""
 
     def fits(self, kind: str, reason: str) -> bool:
-        """True if an error with this type and reason is this one."""
+        """True if this row describes an error with this type and reason."""
         return kind == self.type and re.search(self.reason, reason) is not None
 
     def advice(self, reason: str) -> str:
-        """The remedy for an error that fits."""
+        """Return the remedy for an error that fits this row."""
         found = re.search(self.reason, reason)
         return self.remedy.format(*found.groups()) if found else self.remedy
 
@@ -185,9 +185,9 @@ KNOWN: Final = (
         f"{TRIED}: a version out of bounds; Elasticsearch answers 500",
     ),
 )
-"""The first row that fits decides."""
+"""The table of known errors. The first row that fits applies."""
 
 
 def known_error(kind: str, reason: str) -> KnownError | None:
-    """The row for an error; None for one that is not known."""
+    """Return the row of an error; None if it is unknown."""
     return next((row for row in KNOWN if row.fits(kind, reason)), None)

@@ -1,4 +1,7 @@
-"""Counts how often indices were missing: a deleted one, or one that a new server does not have, starts empty."""
+"""Count how often an index was missing.
+
+A deleted index, or one that a new server does not have, starts empty.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,9 @@ from .alias_targets import Target
 
 
 class Absences:
-    """Counts how often this process found each index missing; threads share it.
+    """Count how often this process found each index missing. Threads share it.
 
-    An index that stays missing counts once, until it was seen again.
+    An index that stays missing counts once, until it exists again.
     """
 
     def __init__(self) -> None:
@@ -21,7 +24,7 @@ class Absences:
         self._times: Counter[str] = Counter()
 
     def note(self, targets: Mapping[str, Target]) -> None:
-        """Note which of the indices are missing at this moment."""
+        """Record which of the indices are missing now."""
         with self._lock:
             missing = {name for name, target in targets.items() if not target.live}
             self._times.update(missing - self._missing)

@@ -1,4 +1,4 @@
-"""The search server as a sink: bulk requests with external versions."""
+"""Sink for search servers: sends bulk requests with external versions."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ REFUSED: Final = 400
 
 
 class SearchSink:
-    """Writes documents through opensearch-py. `indices` are those that routes declare, by name."""
+    """Write documents with opensearch-py. `indices` are the declarations of the routes, by index name."""
 
     def __init__(
         self,
@@ -50,9 +50,9 @@ class SearchSink:
         self._absences = Absences()
 
     def absences(self, names: Collection[str]) -> Mapping[str, int]:
-        """Look at indices, create what is missing where settings allow it, and return how often each was missing.
+        """Return how often each index was missing. Creates missing ones if the settings allow it.
 
-        Raises Halt, and Retry if the server cannot be asked.
+        Raises Halt, and Retry if the server cannot be reached.
         """
         _, failed = self._look(names)
         if failed:
@@ -60,8 +60,10 @@ class SearchSink:
         return self._absences.times(names)
 
     def write(self, writes: Sequence[Write], meanwhile: Meanwhile | None = None) -> list[Result]:
-        """See Sink. While a request is on its way the next is made, and what there is to do `meanwhile` with the
-        last: it may not be done at all."""
+        """Write a batch as `Sink` describes. While one request is on its way, the next one is built.
+
+        `meanwhile` runs during the last request; it may not run at all.
+        """
         targets, failed = self._look({write.target for write in writes})
         if failed:
             return [failed] * len(writes)
@@ -81,7 +83,7 @@ class SearchSink:
         return [results[position] for position in range(len(writes))]
 
     def _send_suspects(self, held: Sequence[Line], writes: Sequence[Write], results: dict[int, Result]) -> None:
-        """Send what has failed before apart from all others, to indices that take other writes."""
+        """Send suspect writes apart from all others, and only to indices that accept other writes."""
         taking = {writes[position].target for position, result in results.items() if result.outcome in SUCCEEDED}
         for target, parts in self._suspects.by_target(held, writes).items():
             first = parts[0][0][0]
@@ -97,7 +99,7 @@ class SearchSink:
         writes: Sequence[Write],
         results: dict[int, Result],
     ) -> None:
-        """Send requests, until PATIENCE of them in a row bring nothing: each could take its whole time-out."""
+        """Send requests, until PATIENCE of them in a row fail: each could take its whole time-out."""
         silent = 0
         for chunk, beside in requests:
             if silent == PATIENCE:
@@ -109,7 +111,7 @@ class SearchSink:
     def _requests(
         self, lines: Iterable[tuple[int, bytes]], meanwhile: Meanwhile | None
     ) -> Iterator[tuple[Chunk, Meanwhile | None]]:
-        """The requests, each at the pace at which it is sent, and what there is to do beside it."""
+        """Yield requests within the current limits, each with the work to run while it is on its way."""
         made = Ahead(chunks(lines, self._pace))
         for chunk in made:
             *first, last = chunk.parts(self._pace)
@@ -117,7 +119,7 @@ class SearchSink:
             yield last, made.prepare if chunk.more else meanwhile
 
     def _look(self, names: Collection[str]) -> tuple[dict[str, Target], Result | None]:
-        """Return the indices as they were seen lately, or the result of every write if they cannot be seen.
+        """Return the cached or current targets, or the result of every write if they cannot be read.
 
         Raises Halt.
         """
@@ -127,9 +129,9 @@ class SearchSink:
             return {}, replace(result_of_error(error), status=None, shared=True)  # no document is to blame
 
     def _find_or_create(self, names: Sequence[str]) -> dict[str, Target]:
-        """Return indices as they are. What is missing is created, where settings allow it.
+        """Return the current targets. Missing indices are created if the settings allow it.
 
-        Raises Halt where that is refused, and what opensearch-py raises.
+        Raises Halt if the server refuses to create one, and what opensearch-py raises.
         """
         found = look(self._context, names)
         self._absences.note(found)
@@ -146,8 +148,8 @@ class SearchSink:
         return found
 
     def _copy(self, writes: Sequence[Write], targets: Mapping[str, Target], results: dict[int, Result]) -> None:
-        """Write to the copies, too; the aliases are looked at again before a record is retried."""
-        if self._context.out_of_time():  # they are redelivered, and so are their copies
+        """Repeat the writes in the copies. The aliases are read again before a record is retried."""
+        if self._context.out_of_time():  # the records are redelivered, and then copied
             copied = [p for p, write in enumerate(writes) if targets[write.target].also]
             results.update(dict.fromkeys(copied, OUT_OF_TIME))
             return
@@ -156,7 +158,7 @@ class SearchSink:
             self._targets.forget(writes[position].target)
 
     def _send_copies(self, writes: Sequence[Write], metas: Mapping[str, Mapping[str, Any]]) -> dict[int, Result]:
-        """Send writes to a copy; `metas` is what an action says of it. Return the results by position."""
+        """Send writes to a copy; `metas` gives its index fields. Return the results by position."""
         results: dict[int, Result] = {}
         lines = serialise(writes, metas, results, self._context.settings.document_bytes)
         self._send_all(self._requests(lines, None), writes, results)
@@ -165,10 +167,10 @@ class SearchSink:
     def _send(
         self, chunk: Chunk, writes: Sequence[Write], results: dict[int, Result], beside: Meanwhile | None = None
     ) -> None:
-        """Sends a request, in parts where it is refused whole: one action may be what sank them all.
+        """Send a request. If it is refused as a whole, send it in parts, because one action may be the cause.
 
-        Where a prompt answer says nothing of the request but that it failed, its halves follow at once. Else its
-        actions are suspects, which are sent apart with the next try.
+        If the result is REJECTED, or the status is 400 or 500, the halves of the request follow at once. After any
+        other failure its actions are suspects, which the next attempt sends apart.
         """
         refused = self._request(chunk, writes, results, beside)
         if refused is None:
@@ -182,7 +184,7 @@ class SearchSink:
         self._suspects.add(chunk, refused, writes, results)
 
     def _find(self, chunk: Chunk, writes: Sequence[Write], results: dict[int, Result]) -> None:
-        """Looks for the action that makes the server fail, for as long as there is a half that does not."""
+        """Search for the action that makes the server fail, as long as one half succeeds."""
         halves = chunk.halves()
         refused = [self._request(half, writes, results) for half in halves]
         for half, failed, other in zip(halves, refused, reversed(refused), strict=True):
@@ -195,7 +197,10 @@ class SearchSink:
     def _request(
         self, chunk: Chunk, writes: Sequence[Write], results: dict[int, Result], beside: Meanwhile | None = None
     ) -> Result | None:
-        """Sends one request and takes down how each action ended; the result of all where it was refused whole."""
+        """Send one request and record the result of each action.
+
+        Return the common result if the request was refused as a whole.
+        """
         self._context.check()
         if self._context.out_of_time():
             results.update(dict.fromkeys(chunk.positions, OUT_OF_TIME))
@@ -205,11 +210,11 @@ class SearchSink:
             entries = entries_in(self._post(chunk, beside), len(chunk.positions))
         except Exception as error:
             refused = self._learn(result_of_error(error), chunk)
-            if refused.status == NO_ANSWER and cut_short:  # it had no time to answer
+            if refused.status == NO_ANSWER and cut_short:  # the server had no time to answer
                 refused = OUT_OF_TIME
             results.update(dict.fromkeys(chunk.positions, refused))
             return refused
-        if isinstance(entries, Done):  # a delete of what was not there too
+        if isinstance(entries, Done):  # this includes deletes of missing documents
             results.update(dict.fromkeys(chunk.positions, APPLIED))
             note_creations(chunk, entries, writes, results)
             self._pace.good()
@@ -226,7 +231,7 @@ class SearchSink:
         return None
 
     def _post(self, chunk: Chunk, beside: Meanwhile | None) -> Any:
-        """Sends a request, and tells how it went. Raises what opensearch-py raises."""
+        """Send a request and report it to the observer. Raises what opensearch-py raises."""
         search, body = self._context.search, chunk.body
         with self._observer.request("search", len(chunk.positions), chunk.size, _status_of) as watch:
 
@@ -237,11 +242,11 @@ class SearchSink:
             return Sent(send, beside).answer() if beside else send()
 
     def _learn(self, refused: Result, chunk: Chunk) -> Result:
-        """The same result, once it is taken into account for what comes."""
+        """Adapt the request size and the cached targets to a refused request. Return its result unchanged."""
         if refused.outcome is Outcome.RETRY:
-            self._targets.forget()  # what comes back may be another server
+            self._targets.forget()  # another server may answer next
             if len(chunk.positions) > 1:
-                self._pace.busy()  # smaller requests may get through
+                self._pace.busy()  # smaller requests may succeed
         if refused.status == TOO_LARGE:
             self._pace.too_large(chunk.size)
         return refused
@@ -250,7 +255,7 @@ class SearchSink:
 def note_creations(
     chunk: Chunk, entries: Sequence[Any], writes: Sequence[Write], results: dict[int, Result]
 ) -> None:
-    """Tell which documents the index did not have, if their records came unordered. No other entry is read."""
+    """Mark new documents whose records came unordered. The entries of ordered records are not checked."""
     unordered = [at for at, position in enumerate(chunk.positions) if not writes[position].record.ordered]
     for at in unordered:
         if is_creation(entries[at]) and results[chunk.positions[at]] == APPLIED:
@@ -258,14 +263,14 @@ def note_creations(
 
 
 def explained(result: Result, write: Write) -> Result:
-    """The same, with a mapping conflict said in words."""
+    """Return the result with a readable reason if it is a mapping conflict."""
     if result.outcome is not Outcome.REJECTED or not isinstance(write.action, Index):
         return result
     words = mapping_conflict(result.reason, write.action.document)
-    return replace(result, reason=f"index {write.target}: {words}", told=None) if words else result
+    return replace(result, reason=f"index {write.target}: {words}", log_text=None) if words else result
 
 
 def _status_of(error: Exception) -> int | None:
-    """The status of an answer; a connection error has a text in its place."""
+    """Return the status of an answer; None for a connection error, whose status is a text."""
     found = getattr(error, "status_code", None)
     return found if isinstance(found, int) else None

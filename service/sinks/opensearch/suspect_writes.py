@@ -1,4 +1,4 @@
-"""The writes of bulk requests that failed whole: which one makes them fail is found by sending them apart."""
+"""Find the write that makes a bulk request fail as a whole, by sending its writes apart."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ...pipeline.group_testing import Suspects, parts_of_suspects
 from .bulk_body import Chunk
 
 Line: TypeAlias = tuple[int, bytes]
-"""The position of a write among those of a batch, and what a request says of it."""
+"""The position of a write in its batch, and its lines in a request."""
 
 BLAMELESS: Final = (403, 429)
 """Statuses of a whole request that a document never causes: the server is blocked or busy."""
 
 
 class SuspectWrites:
-    """Remembers the documents of requests that failed whole, from one delivery to the next."""
+    """Remember the documents of requests that failed as a whole, from one delivery to the next."""
 
     def __init__(self) -> None:
         self._suspects = Suspects()
@@ -28,7 +28,10 @@ class SuspectWrites:
         return bool(self._suspects)
 
     def add(self, chunk: Chunk, refused: Result, writes: Sequence[Write], results: dict[int, Result]) -> None:
-        """Suspect what a refused request leaves with that result. What was sent with others is not blamed."""
+        """Suspect the writes that have the result of a refused request.
+
+        If the request had several writes, none of them is blamed: their results lose the status.
+        """
         if refused is OUT_OF_TIME or refused.outcome is not Outcome.RETRY:
             return
         left = [position for position in chunk.positions if results[position] is refused]
@@ -38,11 +41,11 @@ class SuspectWrites:
             self._suspects.add([_key_of(writes[position]) for position in left], len(chunk.positions))
 
     def clear(self, writes: Sequence[Write], results: Mapping[int, Result]) -> None:
-        """Suspect no longer what is done."""
+        """Remove the acknowledged writes from the suspects."""
         self._suspects.clear(_key_of(writes[position]) for position, r in results.items() if r.outcome.done)
 
     def hold_back(self, lines: Iterable[Line], writes: Sequence[Write], held: list[Line]) -> Iterator[Line]:
-        """Yield the lines of the writes that are no suspects; the others are added to `held`."""
+        """Yield the lines of writes that are no suspects; add the others to `held`."""
         for line in lines:
             if self._suspects.size_of(_key_of(writes[line[0]])):
                 held.append(line)
@@ -50,7 +53,7 @@ class SuspectWrites:
                 yield line
 
     def by_target(self, held: Iterable[Line], writes: Sequence[Write]) -> dict[str, list[list[Line]]]:
-        """Return the parts in which suspects are sent to each index; those that failed last come last."""
+        """Return the parts in which suspects are sent to each index; the most recent failures come last."""
         keys = {position: _key_of(writes[position]) for position, _ in held}
         found: dict[str, list[Line]] = {}
         for line in sorted(held, key=lambda line: self._suspects.turn_of(keys[line[0]])):
@@ -62,5 +65,4 @@ class SuspectWrites:
 
 
 def _key_of(write: Write) -> tuple[str, str]:
-    """The key of a document."""
     return write.target, write.id

@@ -1,4 +1,4 @@
-"""Attributes whose values a recording does not hold."""
+"""Masks: replacements for attribute values that a recording must not contain."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ MASKS: Final[Mapping[str, Any]] = {
     "M": {},
     "L": [],
 }
-"""What stands for a value of each of DynamoDB's types: of the same type, so that a route finds what it expects."""
+"""The replacement value for each DynamoDB type. It keeps the type, so that routes find the type they expect."""
 
 
 class Masks:
-    """Masks attributes of images. `paths` are their names, dotted for what is in maps, also in those of lists."""
+    """Mask attributes of images. `paths` are attribute names, dotted within maps and within maps in lists."""
 
     def __init__(self, paths: Sequence[str] = ()):
         self.paths = paths
 
     def check(self, keys: Collection[str], owner: str) -> None:
-        """Raises SettingsError for a key attribute: the records of an item could not be told from another's."""
+        """Raise SettingsError for a key attribute: masked keys would mix up the records of different items."""
         for path in self.paths:
             if path in keys:
                 raise SettingsError(f"record_mask: {path} is in the key of {owner}, which cannot be masked")
 
     def masked(self, image: Any) -> Any:
-        """A typed item, masked; an empty one for what is none."""
+        """Return a typed item with masked attributes; an empty item if the image is not a mapping."""
         if not isinstance(image, Mapping):
             return {}
         for path in self.paths:
@@ -65,6 +65,6 @@ def _within(value: Any, path: str) -> Any:
 
 
 def mask(value: Any) -> dict[str, Any]:
-    """What stands for a typed value; NULL for what has none of the types."""
+    """Return the replacement of a typed value; NULL for a value of no known type."""
     kinds = [kind for kind in value if kind in MASKS] if isinstance(value, Mapping) else []
     return {kinds[0]: MASKS[kinds[0]]} if len(kinds) == 1 else {"NULL": True}

@@ -1,4 +1,4 @@
-"""The container's own recording: what it has dispatched, in a few files of bounded size."""
+"""The container's own recording: dispatched records, in a few files of bounded size."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ NAME: Final = "records"
 
 
 class Series:
-    """Numbered files, of which the last is appended to and the oldest is removed."""
+    """Numbered files. Lines are appended to the last one, and the oldest one is removed."""
 
     def __init__(self, where: str, most_bytes: int, most_files: int):
-        """`where` is a folder, or a file `NAME.jsonl` or `NAME.jsonl.gz`, whose name gets the numbers."""
+        """`where` is a folder, or a file `NAME.jsonl` or `NAME.jsonl.gz` whose name gets the numbers."""
         path = Path(where)
         self._suffix = next((suffix for suffix in SUFFIXES if path.name.endswith(suffix)), "")
         self._folder = path.parent if self._suffix else path
@@ -39,7 +39,7 @@ class Series:
         self._file: RecordingFile | None = None
 
     def append(self, text: bytes) -> None:
-        """Adds whole lines to the last file, or to a new one if that is full. Raises OSError."""
+        """Append whole lines to the last file, or to a new one if that is full. Raises OSError."""
         if self._file is None:
             numbers = sorted(self._files())
             self._file = RecordingFile(self._path(numbers[-1] if numbers else 1))
@@ -69,9 +69,9 @@ class Series:
 
 
 class Recorder(Observer):
-    """Records what is done, in the order of each shard. What comes again is recorded when it is done.
+    """Record each acknowledged record, in the order of its shard; a retried one once it is acknowledged.
 
-    A recording that cannot be written stops nothing: that is told once, and how many records it lacks at the end.
+    A failure to write stops nothing. It is logged once, and the number of missing records is logged at the end.
     """
 
     def __init__(self, settings: Settings, masks: Masks):
@@ -88,7 +88,7 @@ class Recorder(Observer):
                 text = b"".join(lines_of(records, self._masks))
                 if text:
                     self._series.append(text)
-            except Exception as error:  # whatever it is: the stream goes on
+            except Exception as error:  # no error of a recording may stop the stream
                 self._fail(len(records), error)
             else:
                 self._failing = False
@@ -110,7 +110,7 @@ class Recorder(Observer):
 
 
 def done_records(done: Dispatched) -> Sequence[Record]:
-    """Each record of a batch that does not come again, once, in its order."""
+    """Return each acknowledged record of a batch once, in its order."""
     found: dict[int, Record] = {}
     for task in done.tasks:
         if done.report.results[task.position].outcome.done:

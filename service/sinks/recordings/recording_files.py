@@ -1,4 +1,4 @@
-"""Files of JSON lines that are only ever appended to."""
+"""Append-only files of JSON lines."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ logger = logging.getLogger(__name__)
 
 _CHUNK: Final = 16 * 1024
 _GZIP: Final = 31
-"""What zlib calls a gzip member."""
+"""The window size that selects a gzip member in zlib."""
 
 
 class RecordingFile:
-    """A file of lines; compressed where its name ends in .gz.
+    """A file of lines, compressed if its name ends in .gz.
 
-    A process that is killed leaves at most a last line that is broken: of a compressed file, whose members are
-    batches, the last of these. Whoever opens the file again goes on behind it.
+    A killed process leaves at most one incomplete line or, in a compressed file, one incomplete gzip member (a
+    batch) at the end. The next process that opens the file repairs the end and continues there.
     """
 
     def __init__(self, path: Path):
-        """Opens the file, or makes it. Raises OSError; SettingsError for one that is not what its name says."""
+        """Open or create the file. Raises OSError, and SettingsError if the file does not match its suffix."""
         self.path = path
         self._packed = path.suffix == ".gz"
         make_folder(path.parent)
@@ -44,7 +44,7 @@ class RecordingFile:
             raise
 
     def append(self, text: bytes) -> None:
-        """Adds whole lines. Raises OSError, and then none of them is there."""
+        """Append whole lines: all of them or, if it raises OSError, none."""
         data = gzip.compress(text, mtime=0) if self._packed else text
         rest = memoryview(data)
         try:
@@ -52,7 +52,7 @@ class RecordingFile:
                 rest = rest[self._file.write(rest) :]
         except OSError:
             if self._regular:
-                with suppress(OSError):  # what is left of a line is mended when the file is opened again
+                with suppress(OSError):  # a partial line is repaired when the file is opened again
                     self._file.truncate(self.size)
             raise
         self.size += len(data)
@@ -61,7 +61,7 @@ class RecordingFile:
         self._file.close()
 
     def _mend(self) -> None:
-        """Ends a last line, or cuts off a last member, that a process did not come to finish."""
+        """End the last line, or remove the last gzip member, if it is incomplete."""
         end = self._file.seek(0, os.SEEK_END)
         if self._packed:
             whole = whole_members(self.path)
@@ -82,7 +82,7 @@ def last_byte(path: Path) -> bytes:
 
 
 def whole_members(path: Path) -> int:
-    """The bytes of the gzip members of a file that are whole. Raises SettingsError for what is no gzip file."""
+    """Return the size in bytes of the complete gzip members of a file. Raises SettingsError if it is not gzip."""
     whole = position = 0
     member = zlib.decompressobj(_GZIP)
     with path.open("rb") as file:

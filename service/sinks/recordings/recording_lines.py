@@ -1,4 +1,4 @@
-"""A record as a line: what `replay` reads back to an equal record."""
+"""Lines of a recording. `replay` reads each line back to an equal record."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CREDENTIALS: Final = frozenset(
 
 
 def lines_of(records: Iterable[Record], masks: Masks) -> list[bytes]:
-    """The lines of records. With masks there is none for what cannot be read: nothing can be masked in it."""
+    """Return the lines of records. With masks, undecodable records are omitted: they cannot be masked."""
     found = []
     for record in records:
         if isinstance(record, TableRecord):
@@ -32,7 +32,7 @@ def lines_of(records: Iterable[Record], masks: Masks) -> list[bytes]:
 
 
 def as_in_an_event(record: TableRecord, masks: Masks) -> dict[str, Any]:
-    """A stream record as a Lambda event has it, whichever way it came ("Using Lambda with DynamoDB")."""
+    """Return a stream record as a Lambda event has it, whatever its source ("Using Lambda with DynamoDB")."""
     change = dict(record.raw["dynamodb"])
     created = to_seconds(change.get("ApproximateCreationDateTime"))
     if created is not None:
@@ -57,7 +57,7 @@ def without_credentials(value: Any) -> Any:
 
 
 def _whole(raw: Any, source: str) -> Any:
-    """What could not be read, so that it is met again, and not taken for what a whole file is."""
+    """Return an undecodable payload in a form that replay cannot mistake for a whole file, and reports again."""
     if isinstance(raw, Mapping):
         return {"eventSourceARN": source, **raw} if "dynamodb" in raw and source else raw
     return {"undecodable": raw}

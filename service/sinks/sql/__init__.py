@@ -1,4 +1,4 @@
-"""SQL databases as a sink: rows, once for each content of an object. SQLAlchemy is imported with the first row."""
+"""Sink for SQL databases: adds rows once per content of an object. The first row imports SQLAlchemy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the errors of databases mean, by the codes of each.
+"""Classify database errors by their codes.
 
 Sources: "PostgreSQL Error Codes" (PostgreSQL documentation), "Server Error Message Reference" (MySQL Reference
 Manual), "Error Codes" (MariaDB documentation), "Result and Error Codes" (SQLite documentation). Tried on SQLite 3,
@@ -12,8 +12,12 @@ from typing import Any, Final
 
 
 class Verdict(Enum):
-    """`BAD`: the row can never be added. `HALT`: no row can, until somebody mends something. `RETRY`: all may pass
-    later."""
+    """The class of a database error.
+
+    - `BAD`: the row can never be added.
+    - `HALT`: no row can be added until the operator fixes the cause.
+    - `RETRY`: a later attempt may succeed.
+    """
 
     BAD = 400
     HALT = 403
@@ -49,8 +53,8 @@ _SQLITE: Final = {
     "SCHEMA": Verdict.RETRY,
 }
 _MYSQL: Final = {
-    **dict.fromkeys((1044, 1045, 1049, 1142, 1143, 1227, 1698), Verdict.HALT),  # who may, and which database
-    **dict.fromkeys((1054, 1064, 1109, 1110, 1136, 1146, 1149, 1364), Verdict.HALT),  # the statement, its table
+    **dict.fromkeys((1044, 1045, 1049, 1142, 1143, 1227, 1698), Verdict.HALT),  # permission, unknown database
+    **dict.fromkeys((1054, 1064, 1109, 1110, 1136, 1146, 1149, 1364), Verdict.HALT),  # statement, unknown table
     **dict.fromkeys((1048, 1062, 1169, 1216, 1452, 1526, 1557, 1586, 3819, 4025), Verdict.BAD),  # constraints
     **dict.fromkeys((1264, 1265, 1292, 1365, 1366, 1367, 1406, 1411), Verdict.BAD),  # values
     **dict.fromkeys((1416, 1690, 3140, 3156), Verdict.BAD),  # geometry, range, JSON
@@ -62,11 +66,11 @@ _BY_CLASS: Final = {
     "ProgrammingError": Verdict.HALT,
 }
 _REFUSED: Final = ("authentication failed", "does not exist", "no password supplied", "no pg_hba.conf entry")
-"""What libpq says of a connection that was refused; it gives no code."""
+"""Texts of libpq for a refused connection, which has no error code."""
 
 
 def verdict_of(error: Any) -> Verdict:
-    """What a DBAPIError of SQLAlchemy means."""
+    """Classify a DBAPIError of SQLAlchemy."""
     raised = error.orig
     if error.connection_invalidated:
         return Verdict.RETRY
@@ -85,7 +89,7 @@ def _of_postgresql(raised: Any) -> Verdict:
         return _SQLSTATES.get(state[:2], _of_class(raised))
     if any(words in str(raised) for words in _REFUSED):
         return Verdict.HALT
-    # Without a code it is the driver itself that refuses: a type that it cannot send.
+    # Without a code the driver itself refuses: it cannot send a type.
     return Verdict.BAD if type(raised).__name__ == "ProgrammingError" else _of_class(raised)
 
 
@@ -102,7 +106,7 @@ def _of_class(raised: Any) -> Verdict:
 
 
 def words_of(error: Any) -> str:
-    """What the database says, without the statement and its values."""
+    """Return the message of the database, without the statement and its values."""
     raised = error.orig
     said = getattr(getattr(raised, "diag", None), "message_primary", None)
     if said is None:
@@ -112,7 +116,7 @@ def words_of(error: Any) -> str:
 
 
 def kind_of(error: Any) -> str:
-    """The error as logs have it: its class and code, and nothing of a row."""
+    """Return the class and code of an error for logs, without any content of a row."""
     raised = error.orig
     code = getattr(raised, "sqlstate", None) or getattr(raised, "sqlite_errorname", None)
     if code is None and raised.args and isinstance(raised.args[0], int):

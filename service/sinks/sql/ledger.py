@@ -1,4 +1,4 @@
-"""What was loaded: a row for each content of an object and action, committed with the rows themselves."""
+"""The ledger: one row per object content and action, committed together with the rows it describes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NAME: Final = "streamdex_ledger"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is done: of which source, in which version (an object's, its ETag, or a sequence number), by whom."""
+    """A ledger key: the source, its version (an object's, its ETag, or a sequence number), and the action."""
 
     source: str
     version: str
@@ -27,20 +27,23 @@ class Entry:
 
     @property
     def id(self) -> str:
-        """A key that every database takes, whatever the length of an object's."""
+        """A key of fixed length that every database accepts, however long the object key is."""
         return hashlib.sha256(json.dumps([self.source, self.version, self.action]).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What was done: how many rows were added, and which were left out, by their numbers, and why."""
+    """The result of an action: the number of rows added, and the reasons for the rejected rows by row number."""
 
     added: int
     left_out: Mapping[int, str]
 
 
 def entry_of(write: Write) -> Entry:
-    """Raises Reject where nobody knows which content is meant: rows could be added twice."""
+    """Return the ledger entry of a write.
+
+    Raises Reject if the content has no version, because its rows could be added twice.
+    """
     record = write.record
     if isinstance(record, ObjectRecord):
         source, version = f"s3://{record.bucket}/{record.key}", str(record.revision)
@@ -53,7 +56,6 @@ def entry_of(write: Write) -> Entry:
 
 @cache
 def table() -> Any:
-    """The ledger's table, for SQLAlchemy."""
     from sqlalchemy import BigInteger, Column, MetaData, String, Table, Text
     from sqlalchemy.dialects.mysql import MEDIUMTEXT
 
@@ -72,7 +74,7 @@ def table() -> Any:
 
 
 def make_table(engine: Any) -> None:
-    """Makes the table where it is missing, whoever else does so too. Raises what SQLAlchemy raises."""
+    """Create the table if it is missing; another process may do so too. Raises what SQLAlchemy raises."""
     from sqlalchemy import inspect
     from sqlalchemy.exc import DBAPIError
 
@@ -84,7 +86,7 @@ def make_table(engine: Any) -> None:
 
 
 def find(connection: Any, entry: Entry, lock: bool = False) -> Done | None:
-    """What was done before; None where nothing was. With `lock` it stays so until the transaction ends."""
+    """Return the recorded result; None without one. With `lock` the row is locked until the transaction ends."""
     from sqlalchemy import select
 
     columns = table().c
@@ -96,11 +98,11 @@ def find(connection: Any, entry: Entry, lock: bool = False) -> Done | None:
 
 
 class Taken(Retry):
-    """Another has just finished with the same entry: look again, in another transaction."""
+    """Another process has just finished the same entry: read it again in another transaction."""
 
 
 def claim(connection: Any, entry: Entry) -> None:
-    """Takes an entry before its rows are added; whoever comes second waits. Raises Taken."""
+    """Insert an entry before its rows are added; a second process waits. Raises Taken."""
     from sqlalchemy.exc import IntegrityError
 
     values = {"id": entry.id, "source": entry.source, "version": entry.version, "action": entry.action}

@@ -1,4 +1,4 @@
-"""Rows into a database, in batches; which of them are bad, and why."""
+"""Load rows into a database in batches, and find the rejected rows with their reasons."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from .statement import Statement
 logger = logging.getLogger(__name__)
 
 BATCH_BYTES: Final = 4 * 1024 * 1024
-"""Bytes of the rows that are sent at once, about."""
+"""Approximate size of a batch of rows, in bytes."""
 
 MOST_LEFT_OUT: Final = 1000
-"""Bad rows of one object that are kept aside: with more it is the object, or a setting, that is wrong."""
+"""Maximum number of rejected rows of one object. More means that the object or a setting is wrong."""
 
 TELL_EVERY: Final = 10.0
-"""Seconds between two lines of progress."""
+"""Seconds between two log lines of progress."""
 
 PLAIN: Final = (tuple, list)
-"""What most rows are: known at once."""
+"""The types of most rows, checked first for speed."""
 
 Numbered: TypeAlias = tuple[int, Row]
-"""A row with its number in the object, the first being 1."""
+"""A row with its number in the object; the first is 1."""
 
 
 @dataclass
 class Loading:
-    """One action's rows on their way, in a transaction of `connection`.
+    """Load the rows of one action in a transaction of `connection`.
 
-    `only` are the numbers of the rows that are meant; all of them where it is None.
+    `only` are the numbers of the rows to load; None loads all of them.
     """
 
     connection: Any
@@ -53,24 +53,24 @@ class Loading:
     left_out: dict[int, str] = field(default_factory=dict)
 
     def run(self) -> None:
-        """Adds all rows.
+        """Add all rows.
 
-        Raises Reject for a bad one (with `keep_bad` for too many), Retry when no time is left, and whatever the
+        Raises Reject for a rejected row (with `keep_bad`, for too many), Retry if no time is left, and what the
         rows and SQLAlchemy raise.
         """
-        told = self.clock()
+        reported_at = self.clock()
         for batch, size in self._batches():
             self.context.check()
             if self.context.out_of_time():
                 raise Retry(OUT_OF_TIME.reason)
             with self.observer.request("sql", len(batch), size, status_of):
                 self._insert(batch)
-            if self.clock() - told > TELL_EVERY:
-                told = self.clock()
+            if self.clock() - reported_at > TELL_EVERY:
+                reported_at = self.clock()
                 logger.info("loading rows", extra={"route": self.route, "rows": self.added})
 
     def _batches(self) -> Iterator[tuple[list[Numbered], int]]:
-        """The rows in batches, and the size of each in bytes, about."""
+        """Yield batches with their approximate size in bytes."""
         batch: list[Numbered] = []
         size, most = 0, min(self.context.settings.db_batch, self.statement.most)
         for number, row in self._good():
@@ -93,7 +93,7 @@ class Loading:
                 yield number, row  # type: ignore[misc]  # a BadRow has a problem
 
     def _insert(self, batch: Sequence[Numbered]) -> None:
-        """Adds a batch, in halves where the database refuses it, down to the row that is bad."""
+        """Add a batch. If the database refuses it, halve it until the bad row is found."""
         from sqlalchemy.exc import DBAPIError
 
         try:
@@ -121,7 +121,7 @@ class Loading:
 
 
 def problem_of(row: Any, statement: Statement) -> str:
-    """Why a row cannot be sent at all; "" if it can."""
+    """Return the reason why a row cannot be sent; "" if it can."""
     if not isinstance(row, PLAIN):
         if isinstance(row, BadRow):
             return row.reason
@@ -133,15 +133,15 @@ def problem_of(row: Any, statement: Statement) -> str:
 
 
 def size_of(row: Row) -> int:
-    """Its bytes, about."""
+    """Return the approximate size of a row in bytes."""
     try:
-        return sum(map(len, row))  # most rows are text alone, and there are many
+        return sum(map(len, row))  # fast path: most rows contain only text
     except TypeError:
         return sum(len(value) if isinstance(value, str | bytes) else 8 for value in row)
 
 
 def status_of(error: Exception) -> int | None:
-    """The status of a batch that failed, in HTTP's words; None for what the database never saw."""
+    """Return the status of a failed batch as an HTTP status; None if the database never received it."""
     from sqlalchemy.exc import DBAPIError
 
     return verdict_of(error).value if isinstance(error, DBAPIError) else None

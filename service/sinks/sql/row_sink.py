@@ -1,4 +1,4 @@
-"""Adds the rows of records, each content of an object once: with them a row of the ledger is committed."""
+"""Add the rows of records, once per object content: the ledger row is committed with them."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from .statement import translated
 logger = logging.getLogger(__name__)
 
 TOLD: Final = 20
-"""Rows that were left out which the reason of a dead letter names; the ledger has all of them."""
+"""Rejected rows that the reason of a dead letter lists; the ledger has all of them."""
 
 
 class RowSink:
-    """Writes one action after the other, each in a transaction of its own."""
+    """Write actions one by one, each in its own transaction."""
 
     def __init__(self, context: Context, observer: Observer = SILENT, clock: Callable[[], float] = time.monotonic):
         self._context = context
@@ -53,17 +53,17 @@ class RowSink:
         except Exception as error:
             return self._failed(error, write)
         finally:
-            close = getattr(from_rows, "close", None)  # of a generator, with the object that it reads
+            close = getattr(from_rows, "close", None)  # close a generator, and with it the object that it reads
             if close:
                 close()
 
     def _load(self, write: Write) -> Result:
-        """Adds the rows, or says how they were added before. Raises what SQLAlchemy and the rows raise."""
+        """Add the rows, or return the earlier result. Raises what SQLAlchemy and the rows raise."""
         entry = ledger.entry_of(write)
         self._make_ledger()
         try:
             return self._in_one_transaction(write, entry)
-        except ledger.Taken:  # no row was read so far
+        except ledger.Taken:  # no row has been read yet
             return self._in_one_transaction(write, entry)
 
     def _in_one_transaction(self, write: Write, entry: ledger.Entry) -> Result:
@@ -75,7 +75,7 @@ class RowSink:
             before = ledger.find(connection, entry)
             if before is None:
                 ledger.claim(connection, entry)
-            elif before.left_out:  # those may be good by now
+            elif before.left_out:  # rejected rows may succeed now
                 before = ledger.find(connection, entry, lock=True)
             if before is not None and not before.left_out:
                 return APPLIED
@@ -96,14 +96,13 @@ class RowSink:
         return left_out(added, loading.left_out) if loading.left_out else APPLIED
 
     def _make_ledger(self) -> None:
-        """Makes the ledger's table where it is missing; looked at once."""
         with self._lock:
             if not self._has_ledger:
                 ledger.make_table(self._context.sql)
                 self._has_ledger = True
 
     def _failed(self, error: Exception, write: Write) -> Result:
-        """The result of rows that were not added. Raises Halt for what every row would meet."""
+        """Return the result of rows that were not added. Raises Halt for an error that every row would meet."""
         from sqlalchemy.exc import DBAPIError
 
         doing = f"{route_of(write)}: rows for the database"
@@ -111,27 +110,27 @@ class RowSink:
             return result_of(error, doing)
         verdict, said = verdict_of(error), words_of(error)
         if verdict is Verdict.HALT:
-            self._has_ledger = False  # somebody may have removed it
+            self._has_ledger = False  # the table may have been removed
             raise Halt(f"the database {shown(self._context.sql.url)}: {said}: {remedy_of(said)}") from error
         outcome = Outcome.RETRY if verdict is Verdict.RETRY else Outcome.REJECTED
-        return Result(outcome, f"{doing}: {said}", told=f"{doing}: {kind_of(error)}")
+        return Result(outcome, f"{doing}: {said}", log_text=f"{doing}: {kind_of(error)}")
 
 
 def route_of(write: Write) -> str:
-    """The route that asked for rows; behind it, in the id, stands the number of its action."""
+    """Return the route of a write; its id is the route, a space, and the number of the action."""
     return write.id.partition(" ")[0]
 
 
 def left_out(added: int, rows: Mapping[int, str]) -> Result:
-    """The result of an action of which some rows are bad: they are told in its dead letter."""
-    told = f"{added} rows were added, and {len(rows)} left out"
+    """Return the result of an action with rejected rows; its dead letter lists them."""
+    log_text = f"{added} rows were added, and {len(rows)} left out"
     some = [f"row {number}: {reason}" for number, reason in list(rows.items())[:TOLD]]
     more = [f"… and {len(rows) - TOLD} more, see left_out in {ledger.NAME}"] if len(rows) > TOLD else []
-    return Result(Outcome.REJECTED, f"{told}: {'; '.join([*some, *more])}", told=told)
+    return Result(Outcome.REJECTED, f"{log_text}: {'; '.join([*some, *more])}", log_text=log_text)
 
 
 def remedy_of(said: str) -> str:
-    """What to mend where every row is refused."""
+    """Return the remedy for an error that every row would meet."""
     if any(words in said.lower() for words in ("denied", "authentication", "password", "permission")):
         return "correct DB_USER and DB_PASS, or give that user the right to do this"
     return "create what is missing, or correct DB_URL, DB_NAME or the insert statement"

@@ -1,10 +1,10 @@
-"""A statement with `%s`, in the words of each database's driver.
+"""Translate a statement with `%s` for each database's driver.
 
-| outside of quotes and comments | means                | in quotes and comments | means              |
-|--------------------------------|----------------------|------------------------|--------------------|
-| `%s`                           | a column of the row  | `%s`                   | itself             |
-| `%%`                           | a percent sign       | `%%`                   | a percent sign     |
-| another `%`                    | nothing: refused     | another `%`            | itself             |
+| outside of quotes and comments | meaning             | in quotes and comments | meaning            |
+|--------------------------------|---------------------|------------------------|--------------------|
+| `%s`                           | a column of the row | `%s`                   | `%s`               |
+| `%%`                           | a percent sign      | `%%`                   | a percent sign     |
+| another `%`                    | refused             | another `%`            | a percent sign     |
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ...routing import Row
 
 _BIND: Final = "%s"
 
-# In MySQL a backslash keeps a quote within a text, and a # begins a comment, too ("String Literals", "Comments").
+# In MySQL a backslash escapes a quote in a text, and # also begins a comment ("String Literals", "Comments").
 _TEXT: Final = r"'[^']*' | \"[^\"]*\" | `[^`]*` | --[^\n]* | /\*.*?\*/"
 _TEXT_MYSQL: Final = rf"'(?:[^'\\]|\\.)*' | \"(?:[^\"\\]|\\.)*\" | \#[^\n]* | {_TEXT}"
 
@@ -37,15 +37,15 @@ _ONE_ROW: Final = re.compile(rf"\(\s*{_BIND}(?:\s*,\s*{_BIND})*\s*\)")
 _VALUES: Final = re.compile(r"\bVALUES\s*$", re.IGNORECASE)
 
 PARAMETERS: Final = 65_535
-"""Of one statement, at most ("PostgreSQL Limits")."""
+"""Maximum parameters of one statement ("PostgreSQL Limits")."""
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What the driver is given, and how many columns a row has.
+    """A statement for the driver, and the number of columns of a row.
 
-    `around` is what stands before and after the one list of columns, where many can stand in its place: PostgreSQL
-    is several times faster so. (The drivers of the others see to it themselves.)
+    `around` are the texts before and after the list of columns, if several rows can be sent in its place:
+    PostgreSQL is several times faster with them. (The drivers of the other databases do this themselves.)
     """
 
     text: str
@@ -54,11 +54,11 @@ class Statement:
 
     @property
     def most(self) -> int:
-        """Rows that can be sent at once."""
+        """The maximum number of rows of one request."""
         return PARAMETERS // self.columns
 
     def with_rows(self, rows: Sequence[Row]) -> tuple[str, Sequence[Any]]:
-        """The text for these rows, and the parameters for SQLAlchemy's `exec_driver_sql`."""
+        """Return the text for these rows, and the parameters for SQLAlchemy's `exec_driver_sql`."""
         if self.around is None:
             return self.text, [tuple(row) for row in rows]
         one = f"({', '.join([_BIND] * self.columns)})"
@@ -66,9 +66,9 @@ class Statement:
 
 
 def translated(statement: str, dialect: str, paramstyle: str) -> Statement:
-    """The statement for a driver: `dialect` as SQLAlchemy calls it, `paramstyle` as PEP 249 does.
+    """Return the statement for a driver; `dialect` is SQLAlchemy's name, `paramstyle` that of PEP 249.
 
-    Raises Halt for one that cannot be read, or that has no `%s`.
+    Raises Halt if the statement cannot be parsed, or has no `%s`.
     """
     mysql = dialect in ("mysql", "mariadb")
     qmark = paramstyle == "qmark"
@@ -94,7 +94,7 @@ def translated(statement: str, dialect: str, paramstyle: str) -> Statement:
 
 
 def _around(text: str, columns: int) -> tuple[str, str] | None:
-    """What stands around `VALUES (%s, …)`; None where there is more in it, or anything to bind elsewhere."""
+    """Return the texts around `VALUES (%s, …)`; None if the statement has more lists or other parameters."""
     for found in _ONE_ROW.finditer(text):
         before, after = text[: found.start()], text[found.end() :]
         if found[0].count(_BIND) == columns and _VALUES.search(before):
@@ -103,6 +103,6 @@ def _around(text: str, columns: int) -> tuple[str, str] | None:
 
 
 def _found(statement: str, tokens: re.Pattern[str]) -> Iterator[tuple[str, int, int]]:
-    """What is not plain text: its kind, and where it begins and ends."""
+    """Yield each token that is not plain text: its kind, start and end."""
     for found in tokens.finditer(statement):
         yield str(found.lastgroup), found.start(), found.end()

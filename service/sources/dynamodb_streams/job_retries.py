@@ -1,4 +1,4 @@
-"""When a job that failed is tried again, and what is wrong until it works."""
+"""Retries of failed jobs, and the errors to show until they succeed."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Callable, Collection
 from ...errors import Halt
 from ...model.outcomes import Outcome
 from ...pipeline.error_outcomes import result_of
-from ...retry_pause import pause_after, tell
+from ...retry_pause import log_pause, pause_after
 from .idle_delay import SHORTEST
 from .schedule import Schedule
 from .stream_batch import Turn
 
 
 class Retries:
-    """Puts jobs of a source back into its schedule, after growing pauses. With `exits` a halt ends the service."""
+    """Put failed jobs back into the schedule, with growing backoff. With `exits`, a Halt ends the service."""
 
     def __init__(self, source: str, schedule: Schedule[Turn], chance: Callable[[], float], exits: bool):
         self._source = source
@@ -25,29 +25,29 @@ class Retries:
 
     @property
     def troubles(self) -> list[str]:
-        """The errors of jobs that the operator should know of, in words."""
+        """The errors of jobs that the operator should see."""
         return list(self._troubles.values())
 
     def trouble(self, turn: Turn, reason: str) -> None:
-        """Show what is wrong with a job until it works."""
+        """Show the error of a job until the job succeeds."""
         self._troubles[turn.name] = reason
 
     def worked(self, turn: Turn) -> None:
-        """Nothing is wrong with a job."""
+        """Remove the error of a job."""
         self._troubles.pop(turn.name, None)
 
     def keep(self, names: Collection[str], stream: str | None = None) -> None:
-        """Forget what is wrong with other streams than these ARNs or, of one `stream`, with other shards."""
+        """Keep only the errors of these streams (ARNs) or, with `stream`, of these shards of it."""
         for arn, shard in list(self._troubles):
             if (arn if stream is None else shard) not in names and stream in (None, arn):
                 self._troubles.pop((arn, shard), None)
 
     def clear(self) -> None:
-        """Forget all that is wrong."""
+        """Remove all errors."""
         self._troubles.clear()
 
     def failed(self, turn: Turn, error: Exception) -> None:
-        """Have a job tried again later. Raises Halt where halts are to end the service."""
+        """Retry a job later. Raises Halt if the error is permanent and halts end the service."""
         where = f"{self._source}, shard {turn.reader.shard}" if turn.reader else self._source
         try:
             result = result_of(error, where)
@@ -64,8 +64,8 @@ class Retries:
             raise halt from error
 
     def later(self, turn: Turn, reason: str, halted: bool = False) -> None:
-        """Have a job tried again after a pause, and log why."""
+        """Retry a job after a backoff, and log the reason."""
         turn.failures += 1
         pause = pause_after(turn.failures, SHORTEST, self._chance)
-        tell(self._source, reason, pause, halted)
+        log_pause(self._source, reason, pause, halted)
         self._schedule.put(turn, pause)

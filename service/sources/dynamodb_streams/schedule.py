@@ -1,4 +1,4 @@
-"""Whose turn it is: jobs that several threads take one after the other, each at its time."""
+"""Schedule: jobs that several threads take one by one, each when it is due."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ...timing import REAL, Timing
 Job = TypeVar("Job")
 
 LONGEST_WAIT: Final = 0.5
-"""Seconds after which a thread that waits looks whether it is to stop."""
+"""Maximum seconds for which a waiting thread does not check `stopping`."""
 
 
 class Schedule(Generic[Job]):
-    """A job that was taken is nobody else's until it is put back."""
+    """A queue of jobs with due times. A job that was taken belongs to its thread until it is put back."""
 
     def __init__(self, stopping: Event, timing: Timing = REAL):
         self._stopping = stopping
@@ -37,13 +37,13 @@ class Schedule(Generic[Job]):
             return bool(self._due) and self._due[0][0] <= self._clock()
 
     def put(self, job: Job, delay: float = 0.0) -> None:
-        """Makes the job one that can be taken after `delay` seconds."""
+        """Add a job that is due after `delay` seconds."""
         with self._changed:
             heapq.heappush(self._due, (self._clock() + delay, next(self._numbers), job))
             self._changed.notify()
 
     def hasten(self, job: Job, delay: float) -> None:
-        """Makes a job that waits one that can be taken after `delay` seconds at the latest."""
+        """Make a waiting job due after at most `delay` seconds."""
         with self._changed:
             at = self._clock() + delay
             self._due = [
@@ -53,12 +53,12 @@ class Schedule(Generic[Job]):
             self._changed.notify()
 
     def take(self) -> Job | None:
-        """The job that is due next, once it is; None as soon as `stopping` is set."""
+        """Wait for the next due job and return it; None once `stopping` is set."""
         with self._changed:
             while not self._stopping.is_set():
                 rest = self._due[0][0] - self._clock() if self._due else LONGEST_WAIT
                 if self._due and rest <= 0:
                     return heapq.heappop(self._due)[2]
                 self._wait(self._changed, min(rest, LONGEST_WAIT))
-            self._changed.notify_all()  # the others need not find it out by themselves
+            self._changed.notify_all()  # wake the other threads at once
         return None

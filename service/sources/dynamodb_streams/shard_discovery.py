@@ -1,4 +1,4 @@
-"""The shards of one stream: what is recorded of them, which can be read, and when the stream is at its end."""
+"""The shards of one stream: their checkpoints, the readable ones, and the end of the stream."""
 
 from __future__ import annotations
 
@@ -20,19 +20,22 @@ from .stream_status import CLOSED, READING, UNLISTED, WAITING, ShardStatus
 from .stream_status import ENDED as DONE
 
 QUIET: Final = 10.0
-"""Seconds of empty pages after which an open shard of a disabled stream counts as read: some emulators never close
-it."""
+"""Seconds of empty pages after which an open shard of a disabled stream counts as read.
+
+Some emulators never close it.
+"""
 
 LAG: Final = 600.0
-"""Seconds after which a stream that is disabled has listed all the shards that it will ever have."""
+"""Seconds after which the listing of a disabled stream is complete."""
 
 
 @dataclass
 class Stream:
-    """One stream as it is known so far, under the lease of a token.
+    """The known state of one stream, under the lease of a token.
 
-    `start` is where it is read from: if nothing of it is recorded, and only until a first look is. `enabled_at` is
-    when it was last listed as enabled. Nothing is read or kept of a stream that is `retired`.
+    - `start`: the position of new shards, if no checkpoint exists; it applies only to the first listing.
+    - `enabled_at`: when the stream was last listed as enabled, in Unix seconds.
+    - `retired`: if true, nothing of the stream is read or stored.
     """
 
     arn: str
@@ -60,36 +63,36 @@ class Stream:
 
     @property
     def waits(self) -> bool:
-        """True if the next list of shards decides something: on a shard read to its end, or on the stream."""
+        """True if the next listing decides something: about a shard read to its end, or about the stream."""
         return bool(self._finished) or (self.disabled and not self.ended)
 
     @property
     def drained(self) -> bool:
-        """True if the stream is disabled and every shard that is listed was read to its end."""
+        """True if the stream is disabled and every listed shard was read to its end."""
         return self.disabled and self._listed and all(map(self._is_drained, dict(self._at or {}).items()))
 
     @property
     def shards(self) -> set[str]:
-        """The shards that are read."""
+        """The ids of the shards with a reader."""
         return set(self._readers)
 
     def lag(self) -> Lag:
-        """How far the shard that is most behind is behind."""
+        """Return the largest lag of all shards."""
         return worst_lag(reader.lag() for reader in list(self._readers.values()))
 
     def status(self) -> list[ShardStatus]:
-        """Where reading each shard stands, by their ids; other threads read on meanwhile."""
+        """Return the state of each shard, ordered by id. Other threads may read shards at the same time."""
         at, readers = dict(self._at or {}), dict(self._readers)
         return [self._status(shard, at, readers.get(shard)) for shard in sorted(at)]
 
     def finish(self, reader: ShardReader) -> None:
-        """Takes note that a shard is read to its end."""
+        """Record that a shard was read to its end."""
         self._finished.setdefault(reader.shard, self.now())
 
     def discover(self) -> list[ShardReader] | None:
-        """Looks at a page of shards; after the last, those that can be read now and could not before, else None.
+        """List one page of shards. Return the newly readable shards after the last page, None before it.
 
-        Only one thread may be in here at a time. Raises Halt, LeaseLost, Retry, and what boto3 raises.
+        Not safe for concurrent calls. Raises Halt, LeaseLost, Retry, and what boto3 raises.
         """
         if self._at is None:
             self._at = resumed(self.checkpoints.claim(self.arn, self.token))
@@ -113,11 +116,11 @@ class Stream:
         return [*read_on, *(self._open(s) for s in readable(positions, self._parents) if self._is_there(s))]
 
     def retire(self) -> None:
-        """Have nothing more read or kept of the stream: AWS does not list it any more."""
+        """Stop reading and storing the stream: AWS does not list it any more."""
         self.retired = True
 
     def forget(self) -> None:
-        """Remove the positions of a stream that is retired."""
+        """Remove the checkpoints of a retired stream."""
         for shard in self._at or {}:
             self.checkpoints.remove(self.arn, shard, self.token)
 
@@ -129,11 +132,11 @@ class Stream:
         return reader is not None and reader.quiet_for() >= QUIET
 
     def _judge(self, listing: Listing) -> list[ShardReader]:
-        """Record the shards that have ended, and return the readers that read on."""
+        """Record the shards that have ended, and return the readers that continue."""
         listed, parents = {shard.id: shard for shard in listing.shards}, {shard.parent for shard in listing.shards}
         patience = LAG if self.disabled else RETENTION
         read_on = []
-        for shard, since in dict(self._finished).items():  # other threads add to it
+        for shard, since in dict(self._finished).items():  # a copy, because other threads add to it
             reader = self._readers[shard]
             decided = verdict(
                 listed.get(shard),
@@ -154,7 +157,7 @@ class Stream:
         return read_on
 
     def _record(self, shard: str, position: str) -> None:
-        """Keeps what is relied on from now on. Raises Retry where that has to wait."""
+        """Store a checkpoint that later decisions need. Raises Retry if it could not be written."""
         assert self._at is not None
         checkpoint = Checkpoint(position, self.now())
         if not self.retired and not self.checkpoints.write(self.arn, shard, checkpoint, self.token):
@@ -176,7 +179,7 @@ class Stream:
     def _is_there(self, shard: str) -> bool:
         """True if a shard without a reader gets one: it was listed once, or was absent from two listings.
 
-        Listings lag behind. What was recorded and is gone for good is read all the same: that tells what was lost.
+        Listings lag behind. A recorded shard that is gone for good is read too, which reports the lost records.
         """
         if shard in self._readers:
             return False
@@ -202,7 +205,7 @@ class Stream:
             self.checkpoints.write(self.arn, shard, checkpoint, self.token)
 
     def _forget(self, listed: set[str]) -> None:
-        """Forgets shards that have ended and are no longer kept by the stream."""
+        """Remove the checkpoints of ended shards that the stream does not list any more."""
         assert self._at is not None
         for shard, at in list(self._at.items()):
             if at.position == ENDED and shard not in listed and self.now() - (at.time or 0) > 2 * RETENTION:
@@ -212,6 +215,7 @@ class Stream:
 
 
 def worst_lag(lags: Iterable[Lag]) -> Lag:
+    """Return the largest lag, with the shortest remaining retention."""
     found = list(lags)
     return Lag(
         max((lag.unread for lag in found), default=0.0),
@@ -221,9 +225,9 @@ def worst_lag(lags: Iterable[Lag]) -> Lag:
 
 
 def resumed(recorded: Mapping[str, Checkpoint]) -> dict[str, Checkpoint]:
-    """What was recorded, as a process that starts anew goes on from it.
+    """Return the stored checkpoints for a process that starts.
 
-    LATEST is another place by now. To leave out nothing that came since, the shard is read from its beginning.
+    LATEST points to a later position now. To miss no record, such a shard is read from its beginning.
     """
     return {
         shard: Checkpoint(TRIM_HORIZON, at.time) if at.position == LATEST else at for shard, at in recorded.items()

@@ -1,7 +1,7 @@
-"""Which shards are read, and when: a child once its parent is done, and none twice.
+"""Order of shards: a child is read after its parent has ended, and no shard is read twice.
 
-The rules are those of the Kinesis Client Library. What is recorded of a shard survives a restart: so a parent
-counts as ended only once its children are recorded, or they would be taken for shards that were there before.
+The rules are those of the Kinesis Client Library. Checkpoints survive a restart. A parent therefore ends only once
+its children are recorded: otherwise they would be taken for shards that existed at the first listing.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from ...checkpoints.stores import ENDED, LATEST, TRIM_HORIZON
 from .stream_listing import Shard
 
 ABSENT = 2
-"""Listings in a row without a shard, after which it is gone."""
+"""Listings in a row without a shard after which the shard is gone."""
 
 
 class Verdict(Enum):
-    """The decision about a shard whose reader got to an end."""
+    """The decision about a shard whose reader reached an end."""
 
     END = auto()
     READ_ON = auto()
@@ -25,10 +25,10 @@ class Verdict(Enum):
 
 
 def unrecorded(listed: Sequence[Shard], recorded: Collection[str], start: str) -> dict[str, str]:
-    """The positions of shards that turn up: `start`, which is their beginning once a first look is recorded.
+    """Return the first positions of newly listed shards: `start`, or TRIM_HORIZON after the first listing.
 
-    What turns up later was born while the stream was read, wherever that began. A stream that is read from LATEST
-    on has nothing more to give in shards that are closed.
+    A shard that is listed later was created while the stream was read, so it is read from its beginning. A stream
+    that is read from LATEST needs nothing from shards that are closed at the first listing.
     """
     positions = {}
     for shard in listed:
@@ -44,11 +44,13 @@ def unrecorded(listed: Sequence[Shard], recorded: Collection[str], start: str) -
 def verdict(
     shard: Shard | None, *, missing: bool, absent: int, has_children: bool, waited_enough: bool
 ) -> Verdict:
-    """Decide by the list of shards what an end means that GetRecords reported.
+    """Decide, by the list of shards, whether an end that GetRecords reported is final.
 
-    `shard` is the shard as it is listed, None if it is not, and that `absent` times in a row. `missing` is true if
-    the reader was told that the shard does not exist. A closed shard ends once its children are listed, or once
-    nobody can expect any more (`waited_enough`).
+    - `shard`: the listed shard; None if it was absent from the last `absent` listings.
+    - `missing`: true if GetRecords answered that the shard does not exist.
+    - `waited_enough`: true if no more children can be listed.
+
+    A closed shard ends once its children are listed, or with `waited_enough`.
     """
     if shard is None:
         return Verdict.END if absent >= ABSENT else Verdict.WAIT
@@ -62,7 +64,7 @@ def verdict(
 
 
 def readable(positions: Mapping[str, str], parents: Mapping[str, str]) -> Iterator[str]:
-    """The recorded shards that can be read: not at their end, and their parent is, or was never seen."""
+    """Yield the recorded shards that can be read: not ended, with an ended or unknown parent."""
     for shard, position in positions.items():
         if position != ENDED and positions.get(parents.get(shard, ""), ENDED) == ENDED:
             yield shard

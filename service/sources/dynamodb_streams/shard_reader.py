@@ -1,4 +1,4 @@
-"""One shard of a stream: where reading it stands."""
+"""Read one shard of a stream."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ logger = logging.getLogger(__name__)
 
 
 class ShardReader:
-    """Reads one shard from its checkpoint on.
+    """Read one shard from its checkpoint. Times are in Unix seconds.
 
-    `finished` once GetRecords says that no more records come and all are acknowledged, or that the shard does not
-    exist (`missing`). Neither answer is final: the list of shards confirms it, or `resume` reads on, so many times
-    in a row (`doubts`). Times are Unix seconds.
+    `finished` is true once GetRecords returns no next iterator and all records are acknowledged, or once it
+    answers that the shard does not exist (`missing`). Neither answer is final: the list of shards confirms it, or
+    `resume` continues reading. `doubts` counts how often in a row that happened.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class ShardReader:
         observer: Observer = SILENT,
         now: Callable[[], float] = time.time,
     ):
-        """`keep` writes a checkpoint, `at` is where it stands, `limit` the most records of one page."""
+        """`keep` writes a checkpoint, `at` is the stored one, `limit` is the maximum records of one page."""
         self.shard = shard
         self.at = at
         self.finished = False
@@ -59,7 +59,7 @@ class ShardReader:
         self._quiet_since: float | None = None
 
     def lag(self) -> Lag:
-        """How far the shard is behind."""
+        """Return the lag of the shard."""
         now = self._now()
         if self._unread_since is None or (self.finished and not self.missing):
             return Lag()
@@ -67,11 +67,11 @@ class ShardReader:
         return Lag(unread, max(RETENTION - unread, 0.0), now - self._renewed)
 
     def quiet_for(self) -> float:
-        """Return for how many seconds there were only empty pages."""
+        """Return the seconds since the first of the empty pages in a row; 0 after records."""
         return 0.0 if self._quiet_since is None else self._now() - self._quiet_since
 
     def read(self) -> list[Record]:
-        """The next records; none where there are none yet. Raises what boto3 raises.
+        """Return the next records; an empty list if there are none yet. Raises what boto3 raises.
 
         An empty page is not the end of a shard: only an answer without a next iterator is.
         """
@@ -108,7 +108,7 @@ class ShardReader:
         return self._ahead is not None
 
     def read_ahead(self) -> None:
-        """Prefetch the next page. An error is raised by the next read, which asks again."""
+        """Prefetch the next page. An error is ignored: the next read repeats the request."""
         iterator = self._iterator
         if iterator is not None and self._ahead is None:
             try:
@@ -117,7 +117,7 @@ class ShardReader:
                 logger.debug("not read ahead", extra={"shard": self.shard, "reason": type(error).__name__})
 
     def _answer(self, iterator: str) -> Any:
-        """The page that an iterator leads to. Raises what boto3 raises."""
+        """Return the page of an iterator, prefetched or not. Raises what boto3 raises."""
         ahead, self._ahead = self._ahead, None
         return ahead[1] if ahead is not None and ahead[0] == iterator else self._get(iterator)
 
@@ -125,9 +125,9 @@ class ShardReader:
         return self._client.get_records(ShardIterator=iterator, Limit=self._limit)
 
     def settle(self, records: Sequence[Record], report: Report) -> bool:
-        """Moves on past the records that are done; whether that was all of them. Raises Halt, LeaseLost.
+        """Move the checkpoint past the acknowledged records. Return true if all are acknowledged.
 
-        The first that is not comes again, with everything after it: a shard is read in order.
+        Reading continues at the first unfinished record: a shard is read in order. Raises Halt and LeaseLost.
         """
         undone = report.undone
         done = undone[0] if undone else len(records)
@@ -166,19 +166,19 @@ class ShardReader:
             place = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": self.at.position}
         answer = self._client.get_shard_iterator(StreamArn=self._stream, ShardId=self.shard, **place)
         if self.at.position == LATEST:
-            # That is another place by now: opened anew it would leave out what came in between.
+            # LATEST moves: opened again, it would skip the records in between.
             self.at = Checkpoint(TRIM_HORIZON, self.at.time)
         self._again = None
         return str(answer["ShardIterator"])
 
     def _restart(self) -> None:
-        """What came after the position is older than the stream keeps: go on with the oldest that is left."""
+        """Continue at the oldest record: the records after the checkpoint are past the stream's retention."""
         self._lost_since = self.at.time
         self.at = Checkpoint(TRIM_HORIZON, self.at.time)
         self._iterator, self._again = None, None
 
     def resume(self) -> None:
-        """Read on from the checkpoint: the shard is listed, and open or not missing."""
+        """Continue at the checkpoint: the shard is listed, and it is open or was reported missing."""
         self.finished = self.missing = False
         self.doubts += 1
 
@@ -188,12 +188,12 @@ class ShardReader:
         self._tell_lost([])
 
     def _miss(self) -> None:
-        """AWS does not find the shard. It may be gone, or a server restarts."""
+        """Record that AWS does not find the shard. It may be gone, or a server may be restarting."""
         self._iterator, self._again, self._unread_since = None, None, self.at.time
         self.finished = self.missing = True
 
     def _tell_lost(self, records: Sequence[Record]) -> None:
-        """Says within which times changes may have been missed."""
+        """Report the time range in which changes may have been lost."""
         if self._lost_since is not None:
             until = time_of(records[:1]) or self._now()
             self._observer.lost(f"table {table_of(self._stream)}", self.shard, self._lost_since, until)
@@ -201,7 +201,7 @@ class ShardReader:
 
 
 def to_record(raw: Mapping[str, Any], stream: str, shard: str) -> Record:
-    """A record of `get_records`; an Undecodable with its sequence number where it cannot be read."""
+    """Return a record of `get_records`; an Undecodable with its sequence number if it cannot be read."""
     try:
         return TableRecord(raw, source=stream, shard=shard)
     except DecodeError as error:
@@ -210,6 +210,6 @@ def to_record(raw: Mapping[str, Any], stream: str, shard: str) -> Record:
 
 
 def time_of(records: Sequence[Record]) -> float | None:
-    """When the last of the records was made, as far as they say."""
+    """Return the creation time of the last record that has one; None without any."""
     times = [r.created for r in records if isinstance(r, TableRecord) and r.created is not None]
     return times[-1] if times else None

@@ -1,4 +1,4 @@
-"""The jobs of a table's streams, and the batches of records that they give."""
+"""The jobs of a table's streams, and their batches of records."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from .shard_reader import ShardReader
 
 @dataclass(eq=False)
 class Turn:
-    """A job in the schedule: read a shard, list the shards of a stream or, without both, the streams of the table.
+    """A job in the schedule: read a shard, list the shards of a stream or, without both, list the table's streams.
 
-    It is dropped once the lease has another `token` than the turn, or its stream is retired.
+    A job is dropped if the lease's token differs from its `token`, or if its stream is retired.
     """
 
     token: int = 0
@@ -36,7 +36,7 @@ class Turn:
 
 
 class Shards(Protocol):
-    """The part of its source that a batch needs."""
+    """The methods of its source that a batch calls."""
 
     name: str
     lease: Lease
@@ -47,7 +47,7 @@ class Shards(Protocol):
 
 
 class StreamBatch:
-    """Records of one shard, in order. Until it is settled nobody else reads the shard."""
+    """Records of one shard, in order. No other thread reads the shard until the batch is settled."""
 
     def __init__(self, source: Shards, turn: Turn, reader: ShardReader, records: Sequence[Record]):
         self.source = source.name
@@ -61,13 +61,16 @@ class StreamBatch:
 
     @property
     def read_ahead(self) -> Meanwhile | None:
-        """Prefetches the shard's next page, where it is read at once after this one."""
+        """Prefetch of the shard's next page; None if that page is not read at once after this one."""
         return self._reader.read_ahead if self._from.reads_on(self._turn, len(self.records)) else None
 
     def check(self) -> None:
         check(self._from.lease, self._turn.token)
 
     def settle(self, report: Report) -> None:
-        """Raises LeaseLost, and Halt where the checkpoint cannot be kept; the batch can then be settled again."""
+        """Store the checkpoint, and put the job back into the schedule.
+
+        Raises LeaseLost, and Halt if the checkpoint cannot be stored; the batch can then be settled again.
+        """
         done = self._reader.settle(self.records, report)
         self._from.back(self._turn, len(self.records), "" if done else report.results[report.undone[0]].summary)

@@ -1,4 +1,4 @@
-"""What DynamoDB Streams lists: the streams of a table, the shards of a stream."""
+"""List the streams of a table and the shards of a stream."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...pipeline.error_outcomes import is_transient, reaching
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """A shard as DescribeStream lists it; `parent` is "" for one that has none, `closed` if nothing is added."""
+    """A shard from DescribeStream. `parent` is "" without one; a `closed` shard gets no more records."""
 
     id: str
     parent: str
@@ -22,7 +22,7 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A stream with its shards. Nothing is added to a stream that is `disabled`: all its shards are closed."""
+    """A stream with its shards. A `disabled` stream gets no more records: all its shards are closed."""
 
     shards: Sequence[Shard]
     disabled: bool
@@ -34,7 +34,7 @@ class Listing:
 
 
 def list_streams(client: Any, table: str) -> list[str]:
-    """The ARNs of a table's streams, oldest first: one that was enabled anew has two, for a day.
+    """Return the ARNs of a table's streams, oldest first. A re-enabled stream leaves two for a day.
 
     Raises what boto3 raises. Source: "ListStreams", DynamoDB Streams API Reference.
     """
@@ -49,12 +49,12 @@ def list_streams(client: Any, table: str) -> list[str]:
 
 
 def enabled_at(label: str) -> float:
-    """Return when a stream was enabled, in Unix seconds, by its label or ARN: both end in that time in UTC."""
+    """Return when a stream was enabled, in Unix seconds. Its label and its ARN end in that time in UTC."""
     return datetime.fromisoformat(label.rpartition("/")[2].rstrip("Z")).replace(tzinfo=UTC).timestamp()
 
 
 def enabled_stream(dynamodb: Any, table: str) -> str:
-    """The ARN of a table's stream, as the table says. Raises Halt where there is none, and Unreachable."""
+    """Return the stream ARN of a table's description. Raises Halt if there is none, and Unreachable."""
     with reaching(f"table {table}"):
         try:
             description = dynamodb.describe_table(TableName=table)["Table"]
@@ -66,7 +66,7 @@ def enabled_stream(dynamodb: Any, table: str) -> str:
 
 
 class ShardLister:
-    """Lists the shards of a stream, a page at a time ("DescribeStream", DynamoDB Streams API Reference)."""
+    """List the shards of a stream page by page ("DescribeStream", DynamoDB Streams API Reference)."""
 
     def __init__(self, client: Any, stream: str):
         self._client = client
@@ -75,10 +75,10 @@ class ShardLister:
         self._page: dict[str, str] = {}
 
     def next(self) -> Listing | None:
-        """Asks for the next page: all shards if it was the last, and the one after that is the first again.
+        """Request the next page. Return None, or all shards after the last page; the listing then starts again.
 
-        A page that was throttled, or did not come for another reason that may pass, is asked for again the next
-        time. Raises what boto3 raises.
+        After throttling or another transient error, the next call requests the same page. Raises what boto3
+        raises.
         """
         try:
             answer = self._client.describe_stream(StreamArn=self._stream, **self._page)

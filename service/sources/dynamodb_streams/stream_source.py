@@ -1,4 +1,4 @@
-"""The streams of one table as a source: several threads take turns at its shards."""
+"""The streams of one table as a source. Several threads share its shards."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ from .stream_status import StreamStatus
 from .table_streams import TableStreams
 
 REDISCOVERY: Final = 60.0
-"""Seconds, about, between two lists of a stream's shards."""
+"""Approximate seconds between two listings of a stream's shards."""
 
 STREAMS: Final = 45.0
-"""Seconds between two lists of a table's streams, at the most."""
+"""Maximum seconds between two listings of a table's streams."""
 
 SOON: Final = 1.0
-"""Seconds, about, until the first look for the children of a shard that has ended."""
+"""Approximate seconds until the first listing after a shard has ended, to find its children."""
 
 STAND_BY: Final = 1.0
-"""Seconds between two looks whether this process holds the lease."""
+"""Seconds between two checks whether this process holds the lease."""
 
 PAGES_APART: Final = 0.1
-"""Seconds between two pages of shards: ten a second are allowed ("DescribeStream", Streams API Reference)."""
+"""Seconds between two pages of shards: ten per second are allowed ("DescribeStream", Streams API Reference)."""
 
 
 class StreamSource:
     """Batches of the records of a table's streams, until `stopping` is set.
 
-    Each thread that iterates gets batches of other shards; the order within each shard is kept, and a child comes
-    after its parent. What fails with one shard is tried again after growing pauses and holds up no other.
+    Threads that iterate get batches of different shards. The order within each shard is kept, and a child is read
+    after its parent. A failing shard is retried with growing backoff and does not delay the others.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class StreamSource:
         timing: Timing = REAL,
         absences: Callable[[], Mapping[str, int]] = dict,
     ):
-        """`absences` returns how often each index of the table was found missing; it may raise as boto3 does."""
+        """`absences` returns how often each index of the table was missing; it may raise Halt and Retry."""
         self.name = f"table {table}"
         self.workers = context.settings.stream_workers
         self.lease = checkpoints.lease
@@ -86,7 +86,7 @@ class StreamSource:
         return worst_lag(stream.lag() for stream in self._streams.streams)
 
     def status(self) -> StreamStatus | None:
-        """Where reading the table's streams stands; None before the first look at them."""
+        """Return the state of the table's streams; None before the first listing."""
         streams = self._streams.streams if self._streams else []
         if not streams:
             return None
@@ -107,12 +107,12 @@ class StreamSource:
                 continue
             if batch:
                 yield batch
-                if turn.token != self.lease.token():  # it may never have been settled
+                if turn.token != self.lease.token():  # the batch may not have been settled
                     self._give_up(turn)
-            del batch  # what was read is not kept while there is nothing to read
+            del batch  # free the records while there is nothing to read
 
     def _is_valid(self, turn: Turn) -> bool:
-        """Whether this process still holds the lease that the turn is of; else another has read on."""
+        """True if this process holds the lease of the job, and the stream of the job is not retired."""
         token = self.lease.token()
         if turn.token == token != 0:
             return turn.stream is None or not turn.stream.retired
@@ -130,7 +130,7 @@ class StreamSource:
         return TableStreams(self._context, self._table, self._checkpoints, token, self._now, self._observer)
 
     def _give_up(self, turn: Turn) -> None:
-        """Leaves a shard to whoever holds the lease now, and looks at once who that is."""
+        """Drop a job after the lease changed, and check the lease at once."""
         self._retries.worked(turn)
         self._hasten(self._root, 0.0)
 
@@ -139,7 +139,7 @@ class StreamSource:
             self._schedule.hasten(turn, delay)
 
     def back(self, turn: Turn, size: int, failure: str = "") -> None:
-        """Ends a turn that gave `size` records; `failure` is why what was read has to come again."""
+        """Put back a job that returned `size` records; `failure` is the reason to retry them, "" for none."""
         if turn.reader is not None and turn.reader.finished:
             self._finish(turn)
         elif failure:
@@ -147,7 +147,7 @@ class StreamSource:
         else:
             turn.failures = turn.idle = 0
             assert turn.reader is not None
-            if turn.reader.prefetched:  # no thread takes another shard before: so each has one page at the most
+            if turn.reader.prefetched:  # run it next, so that each thread holds at most one prefetched page
                 turn.in_a_row += 1
                 self._schedule.put_first(turn)
             else:
@@ -155,19 +155,18 @@ class StreamSource:
                 self._schedule.put(turn, self._rest_after(turn.reader, size))
 
     def reads_on(self, turn: Turn, size: int) -> bool:
-        """True if the next page of the turn's shard is the next to be read, after one of `size` records."""
+        """True if the job's shard is read again at once after a page of `size` records."""
         assert turn.reader is not None
         if self._rest_after(turn.reader, size):
             return False
         return turn.in_a_row < IN_A_ROW or not self._schedule.is_due()
 
     def _rest_after(self, reader: ShardReader, size: int) -> float:
-        """Seconds that a shard rests after a page of `size` records."""
+        """Return the idle delay in seconds after a page of `size` records."""
         settings = self._context.settings
         return after_records(size, settings.stream_batch_size, reader.lag().unread, settings.poll_interval)
 
     def _take(self, turn: Turn) -> StreamBatch | None:
-        """Run the job: read its shard, or list shards or streams."""
         if turn.reader is not None:
             return self._read(turn, turn.reader)
         if turn.stream is not None:
@@ -191,7 +190,7 @@ class StreamSource:
         return None
 
     def _finish(self, turn: Turn) -> None:
-        """Take a shard without more records out of the schedule: the list of shards decides what becomes of it."""
+        """Remove a shard without more records from the schedule. The list of shards decides what follows."""
         assert turn.stream is not None
         assert turn.reader is not None
         if turn.reader.missing:
@@ -199,11 +198,10 @@ class StreamSource:
             self._retries.trouble(turn, f"{what}: AWS answers that it does not exist; the list of shards is asked")
         turn.stream.finish(turn.reader)
         discovery = self._discoveries.get(turn.stream.arn)
-        if discovery is not None:  # else the lease was lost
+        if discovery is not None:  # None if the lease was lost
             self._hasten(discovery, self._chance() * SOON)
 
     def _look(self, turn: Turn) -> None:
-        """List the table's streams, and begin the next."""
         assert self._streams is not None
         absent = self._look_for_absences(self._streams)
         new = sorted(name for name, times in absent.items() if times > self._absent.get(name, 0))
@@ -218,12 +216,12 @@ class StreamSource:
         if found is not None:
             discovery = self._discoveries[found.arn] = Turn(turn.token, found)
             self._schedule.put(discovery)
-        elif self._streams.trouble:  # the next is begun once this one is found to be read
+        elif self._streams.trouble:  # the next stream begins once the listing shows this one as drained
             self._hasten(self._discoveries[self._streams.streams[-1].arn], SOON)
         self._schedule.put(turn, STREAMS * (0.5 + self._chance() / 2))
 
     def _look_for_absences(self, streams: TableStreams) -> Mapping[str, int]:
-        """Return how often the table's indices were missing; the last known number without an answer."""
+        """Return how often the table's indices were missing; the last known numbers if that fails."""
         try:
             return self._absences()
         except (Halt, Retry):
@@ -232,7 +230,7 @@ class StreamSource:
             return self._absent
 
     def _discover(self, turn: Turn, stream: Stream) -> None:
-        """List a page of a stream's shards, and after the last page read those that can be read."""
+        """List a page of a stream's shards. After the last page, read the readable ones."""
         assert self._streams is not None
         was_drained = stream.drained
         try:
@@ -259,7 +257,7 @@ class StreamSource:
             self._schedule.put(turn, 0.0 if at_once else often * (0.5 + self._chance() / 2))
 
     def _begin(self, turn: Turn, doubts: int) -> None:
-        """Have a shard read; after a pause, if `doubts` says how often its end was not confirmed."""
+        """Schedule a shard, with a backoff if its end was not confirmed `doubts` times in a row."""
         if doubts:
             turn.failures = doubts - 1
             self._retries.later(turn, "GetRecords reports an end that DescribeStream does not confirm: reading on")
@@ -267,7 +265,7 @@ class StreamSource:
             self._schedule.put(turn)
 
     def _missing(self, turn: Turn, stream: Stream) -> None:
-        """Ask again for a stream that AWS does not find. The list of streams tells whether it is gone."""
+        """Retry a stream that AWS does not find. The list of streams shows whether it is gone."""
         reason = f"{self.name}: AWS answers that the stream {stream.arn} does not exist"
         self._retries.trouble(turn, reason)
         self._hasten(self._root, SOON)

@@ -1,4 +1,4 @@
-"""Where reading a stream stands, for whoever looks."""
+"""The state of a stream and its shards, for the page and the commands."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from ...pipeline import Lag
 
 READING: Final = "reading"
 CLOSED: Final = "read to its end"
-"""It counts as ended once its children are listed."""
+"""It becomes `ended` once its children are listed."""
 WAITING: Final = "waiting for its parent"
 UNLISTED: Final = "not listed"
-"""The next listings tell whether it is gone."""
+"""The next listings show whether it is gone."""
 ENDED: Final = "ended"
 
 
 @dataclass(frozen=True, slots=True)
 class ShardStatus:
-    """A shard: its id and its parent's ("" without one), one of the states above, and its checkpoint, with the
-    Unix time that this is of. `lag` is None where nothing reads it."""
+    """A shard: its id, its parent's id ("" without one), and one of the states above.
+
+    `position` and `time` (Unix seconds) are its checkpoint. `lag` is None if nothing reads the shard.
+    """
 
     id: str
     parent: str
@@ -32,8 +34,10 @@ class ShardStatus:
 
 @dataclass(frozen=True, slots=True)
 class StreamStatus:
-    """The stream of a table that is read now, and its shards by their ids. Without `leased` another process reads
-    it, and this is what was known when that took over."""
+    """The current stream of a table, with its shards ordered by id.
+
+    Without `leased`, another process reads the stream, and this is the state when that process took over.
+    """
 
     arn: str
     leased: bool

@@ -1,4 +1,4 @@
-"""The streams of one table: each time that a stream is enabled, it is another one with another ARN."""
+"""The streams of one table. Each time a stream is enabled, it is a new stream with a new ARN."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from .stream_listing import enabled_at, enabled_stream, list_streams
 logger = logging.getLogger(__name__)
 
 BEGUN: Final = "begun"
-"""The name under which the ARN of the newest stream that was begun is kept, where positions have a shard's id."""
+"""The checkpoint key, instead of a shard id, under which the ARN of the newest started stream is stored."""
 
 
 class TableStreams:
-    """The streams of one table that are read under one lease token, the oldest first.
+    """The streams of one table that are read under one lease token, oldest first.
 
-    There is one Stream for each ARN, whatever AWS answers, and so one reader for each shard.
+    There is only one Stream per ARN, whatever AWS answers, and so only one reader per shard.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class TableStreams:
 
     @property
     def trouble(self) -> str:
-        """Why changes of the table reach no stream; "" while they do."""
+        """The reason why changes of the table reach no stream; "" while they do."""
         if not self.streams or not self.streams[-1].disabled:
             return ""
         return (
@@ -57,11 +57,10 @@ class TableStreams:
         )
 
     def look(self, again: bool = False) -> Stream | None:
-        """List the table's streams, and return the one to begin, if there is one.
+        """List the table's streams, and return the one to begin, if any.
 
-        With `again` the streams are begun again from their oldest record: no reader of before reads on.
-
-        Raises Halt if the table has no stream, Retry, LeaseLost, and what boto3 raises.
+        With `again`, the streams are read again from their oldest record, and all current readers stop. Raises
+        Halt if the table has no stream, Retry, LeaseLost, and what boto3 raises.
         """
         arns = self._arns()
         self._enabled_at = max([self._enabled_at, *(s.enabled_at for s in self.streams if s.enabled_at)])
@@ -79,7 +78,7 @@ class TableStreams:
         return begun
 
     def drop(self, stream: Stream) -> bool:
-        """Forget a stream that has ended, if a later one is read; return true if so."""
+        """Remove a stream that has ended, if a later one is read. Return true if it was removed."""
         if not self.streams or stream is self.streams[-1]:
             return False
         self.streams = [other for other in self.streams if other is not stream]
@@ -92,12 +91,12 @@ class TableStreams:
         return self._begun is not None
 
     def _arns(self) -> list[str]:
-        """The table's streams, oldest first. Raises Halt if there is none, and what boto3 raises."""
+        """Return the ARNs of the table's streams, oldest first. Raises Halt if none, and what boto3 raises."""
         arns = list_streams(self._context.dynamodb_streams, self._table)
         return arns or [enabled_stream(self._context.dynamodb, self._table)]
 
     def _rewind(self, arns: Sequence[str]) -> None:
-        """Put every position at the beginning of its shard, and forget shards that AWS does not keep any more."""
+        """Reset every checkpoint to the beginning of its shard; remove those of expired shards."""
         for arn in arns:
             for shard, at in self._checkpoints.claim(arn, self._token).items():
                 if at.position == ENDED and self._now() - at.time > RETENTION:
@@ -106,11 +105,11 @@ class TableStreams:
                     raise Retry(f"shard {shard} could not be recorded")
 
     def _following(self, arns: Sequence[str]) -> str:
-        """The ARN of the stream to begin; "" for none."""
+        """Return the ARN of the stream to begin; "" for none."""
         if self.streams:
             newest = self.streams[-1]
             later = arns[arns.index(newest.arn) + 1 :]
-            newest.disabled = newest.disabled or bool(later)  # of a table's streams one is enabled at most
+            newest.disabled = newest.disabled or bool(later)  # a table has at most one enabled stream
             return later[0] if later and all(stream.drained for stream in self.streams) else ""
         if self._begun is None:
             self._begun = self._recorded(arns)
@@ -119,7 +118,10 @@ class TableStreams:
         return arns[0]
 
     def _recorded(self, arns: Sequence[str]) -> Checkpoint | None:
-        """The newest stream that was begun, and when; with positions of earlier versions, the newest with any."""
+        """Return the newest stream that was begun, with its time.
+
+        Earlier versions did not store it; then it is the newest stream with checkpoints.
+        """
         found = self._checkpoints.claim(self._key, self._token).get(BEGUN)
         if found is not None:
             return found
@@ -153,11 +155,11 @@ class TableStreams:
 
     @staticmethod
     def _place(arn: str, arns: Sequence[str]) -> int:
-        """Return how many of the streams are not later than this one; 0 if it is not listed any more."""
+        """Return the number of streams up to and including this one; 0 if it is not listed any more."""
         return arns.index(arn) + 1 if arn in arns else 0
 
     def _tell_gap(self, before: Checkpoint, arn: str) -> None:
-        """Report the time in which no stream was enabled: from what is known of the one before to this one."""
+        """Report the time without an enabled stream, from the last known time of the one before to this one."""
         until = enabled_at(arn)
         since = self._enabled_at
         if since == -math.inf:

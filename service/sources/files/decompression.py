@@ -1,4 +1,4 @@
-"""The bytes of a file of a recording, decompressed, and what goes wrong with them said in words."""
+"""Read the bytes of a recording, decompress them, and describe errors for the operator."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from ...model.outcomes import Outcome
 from ...pipeline.error_outcomes import describe, result_of
 
 BUFFER: Final = 256 * 1024
-"""Bytes."""
+"""Read buffer size in bytes."""
 
 RATIO: Final = 500
-"""The most that a compressed file may grow, in multiples. JSON lines grow 20 to 200 times, a bomb about 1,030."""
+"""Maximum ratio of a file's size after and before decompression. JSON lines: 20 to 200; a bomb: about 1,030."""
 
 GROWTH: Final = 64 * 1024 * 1024
-"""Bytes to which any compressed file may grow, however small it is."""
+"""Size in bytes that any decompressed file may reach, however small the compressed file is."""
 
 
 class Bytes(Protocol):
-    """What lies in a file."""
+    """The raw bytes of a file."""
 
     def read(self, most: int) -> bytes:
-        """The next bytes, at most so many; none at the end."""
+        """Return the next bytes, at most `most`; b"" at the end."""
         ...
 
     def close(self) -> object: ...
 
 
 class _Raw(io.RawIOBase):
-    """What content is made on; `error` says, at its end, why the rest cannot be read."""
+    """A raw stream for `Content`. `error` stays empty: read errors are raised."""
 
-    def __init__(self, found: Bytes, where: str, told: Callable[[int], None]):
+    def __init__(self, found: Bytes, where: str, on_progress: Callable[[int], None]):
         self.error = ""
         self.taken = 0
         self._found = found
         self._where = where
-        self._told = told
+        self._on_progress = on_progress
 
     def readable(self) -> bool:
         return True
@@ -51,7 +51,7 @@ class _Raw(io.RawIOBase):
             found = self._found.read(len(buffer))
         buffer[: len(found)] = found
         self.taken += len(found)
-        self._told(len(found))
+        self._on_progress(len(found))
         return len(found)
 
     def close(self) -> None:
@@ -60,7 +60,7 @@ class _Raw(io.RawIOBase):
 
 
 class _Unpacked(io.RawIOBase):
-    """Decompresses a file. One that is cut off or broken, or grows too much, ends where it does."""
+    """Decompress a file. If it is broken, truncated or grows too large, the stream ends and sets `error`."""
 
     def __init__(self, packed: BinaryIO, raw: _Raw):
         self.error = ""
@@ -91,15 +91,15 @@ class _Unpacked(io.RawIOBase):
         super().close()
 
 
-def open_content(found: Bytes, where: str, told: Callable[[int], None]) -> Content:
-    """The content of a file, decompressed if it is gzip. `told` gets how many more bytes of the file were read."""
-    raw = _Raw(found, where, told)
+def open_content(found: Bytes, where: str, on_progress: Callable[[int], None]) -> Content:
+    """Return the content of a file, decompressed if it is gzip. `on_progress` receives the raw size of each read."""
+    raw = _Raw(found, where, on_progress)
     content = Content(raw)
     return Content(_Unpacked(content, raw)) if content.peek(2)[:2] == b"\x1f\x8b" else content
 
 
 class Content(io.BufferedReader):
-    """The bytes of a file."""
+    """The decompressed bytes of a file."""
 
     def __init__(self, raw: _Raw | _Unpacked):
         super().__init__(raw, BUFFER)
@@ -107,13 +107,16 @@ class Content(io.BufferedReader):
 
     @property
     def error(self) -> str:
-        """Why what comes after its end could not be decompressed; "" if nothing does."""
+        """The reason why the rest of the file could not be decompressed; "" without a failure."""
         return self._from.error
 
 
 @contextmanager
 def reading(where: str) -> Iterator[None]:
-    """Names the recording in what goes wrong. Raises SettingsError, Unreachable where it may pass, and Halt."""
+    """Add the name of the recording to errors.
+
+    Raises SettingsError, Unreachable if a retry may succeed, and Halt.
+    """
     try:
         yield
     except StreamdexError:

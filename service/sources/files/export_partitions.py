@@ -1,4 +1,4 @@
-"""The data files of an export of a table as parts, to be loaded while its stream is live."""
+"""The data files of a table export as partitions, to be loaded while the table's stream is live."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PAGE: Final = 1000
 
 @dataclass
 class ExportFile:
-    """A data file. Its positions are numbers of lines: what is before one is read again, and left out."""
+    """A data file. Its positions are line numbers: the lines before a position are read again and skipped."""
 
     place: Place
     export: Export
@@ -41,16 +41,17 @@ class ExportFile:
         if self._rest is None or self._at != behind:
             self._rest = map(self._checked, Recording(self.place, self.export, self.keys_of).records())
             deque(islice(self._rest, behind), maxlen=0)
-        rest, self._rest = self._rest, None  # what fails is read from the beginning
+        rest, self._rest = self._rest, None  # after a failure the file is read from its beginning
         records = list(islice(rest, PAGE))
         self._rest, self._at = rest, behind + len(records)
         position = str(self._at) if len(records) == PAGE else ENDED
         return Page(records, position, self.export.time or 0.0)
 
     def _checked(self, record: Record) -> Record:
-        """The record of a line; for anything but an item of the export's table one that names its line alone.
+        """Return the record of a line, or only a reference to a line that is no item of the export's table.
 
-        What such a line holds is not the table's: it reaches no dead letter. The file still has it.
+        The content of such a line may be of another table, so it must not reach a dead letter. The file still has
+        it.
         """
         table = table_of(self.export.table)
         if isinstance(record, TableRecord) and record.table == table:
@@ -63,9 +64,9 @@ class ExportFile:
 
 
 def export_files(context: Context, where: str, keys_of: KeysOf) -> list[ExportFile]:
-    """The data files of the export under a name: its manifest, a folder, or one of the files.
+    """Return the data files of an export. `where` is its manifest, a folder, or one of its files.
 
-    Raises SettingsError where there are none, or nothing says of which table they are; Unreachable and Halt.
+    Raises SettingsError if there are none or their table is unknown, Unreachable and Halt.
     """
     found = []
     for place, export in files_of(where, context):
@@ -78,7 +79,7 @@ def export_files(context: Context, where: str, keys_of: KeysOf) -> list[ExportFi
 
 
 def export_file(context: Context, where: str, export: Export, keys_of: KeysOf) -> ExportFile:
-    """One data file of which everything is known. Raises SettingsError where it is not there."""
+    """Return one data file of a known export. Raises SettingsError if the file does not exist."""
     store, path = store_of(where, context)
     place = store.at(path)
     if place is None:

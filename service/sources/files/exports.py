@@ -1,9 +1,9 @@
-"""Exports of DynamoDB tables to S3, in DynamoDB JSON: full ones and incremental ones.
+"""Exports of DynamoDB tables to S3 in DynamoDB JSON: full and incremental ones.
 
-Source: "DynamoDB table export output format" (Amazon DynamoDB Developer Guide). `AWSDynamoDB/EXPORT-ID/` has
-`manifest-summary.json`, which says table and time, and `manifest-files.json`, a line for each data file. The data
-of a full export is in `data/` beside them, a line `{"Item": …}` for each item; that of all incremental ones is in
-`AWSDynamoDB/data/`, a line with `Metadata`, `Keys` and images for each item that changed.
+Source: "DynamoDB table export output format" (Amazon DynamoDB Developer Guide). `AWSDynamoDB/EXPORT-ID/` contains
+`manifest-summary.json` with table and time, and `manifest-files.json` with one line per data file. The data of a
+full export is in `data/` of the same folder, one line `{"Item": …}` per item. The data of all incremental exports
+is in `AWSDynamoDB/data/`, one line with `Metadata`, `Keys` and images per changed item.
 """
 
 from __future__ import annotations
@@ -27,34 +27,34 @@ FILES: Final = "manifest-files.json"
 INCREMENTAL: Final = "INCREMENTAL_EXPORT"
 
 KeysOf: TypeAlias = Callable[[str], Sequence[str]]
-"""The names of a table's key attributes; none where no route knows them."""
+"""Return the names of a table's key attributes; an empty sequence if no route declares them."""
 
 
 @dataclass(frozen=True)
 class Export:
-    """What its lines do not say: the ARN of their table, and their time in Unix seconds if that is known."""
+    """The facts that the lines do not contain: the table's ARN, and the export time in Unix seconds, if known."""
 
     table: str
     time: float | None = None
 
 
 def of_table(name: str) -> Export:
-    """A data file of which only the table is known."""
+    """Return the export of a data file of which only the table is known."""
     return Export(f"arn:aws:dynamodb:::table/{name}")
 
 
 def is_line(payload: Any) -> bool:
-    """Whether this is a line of an export."""
+    """True for a line of an export."""
     if not isinstance(payload, Mapping):
         return False
     return payload.keys() == {"Item"} or ("Keys" in payload and "Metadata" in payload)
 
 
 def record_of(line: Mapping[str, Any], export: Export, keys_of: KeysOf) -> TableRecord:
-    """The record of a line. Raises DecodeError.
+    """Return the record of a line. Raises DecodeError.
 
-    Its version is its time less MARGIN, for that is by another clock than the stream's: whatever the stream has
-    later is newer. An item of an unknown time has the weakest version there is. No line has a place in a stream.
+    The version is the line's time minus MARGIN, because the clock of the stream differs: later stream records are
+    newer. An item without a known time gets the lowest version. The records are unordered.
     """
     record = _item(line["Item"], export, keys_of) if "Item" in line else _change(line, export)
     record.ordered = False
@@ -85,7 +85,7 @@ def _change(line: Mapping[str, Any], export: Export) -> TableRecord:
 
 
 def _seconds(metadata: Any) -> float | None:
-    """Unix seconds of WriteTimestampMicros: a typed number, or a plain one as in samples of the documentation."""
+    """Return WriteTimestampMicros in Unix seconds. It is a typed number, or a plain one as in AWS's examples."""
     micros = metadata.get("WriteTimestampMicros") if isinstance(metadata, Mapping) else None
     text: Any = micros.get("N") if isinstance(micros, Mapping) else micros
     try:
@@ -99,14 +99,14 @@ def is_manifest(place: Place) -> bool:
 
 
 def beside(store: Store, place: Place) -> Export | None:
-    """The export that a data file is of, by the manifest of the folder it is in; None where there is none."""
+    """Return the export of a data file, from the manifest of its folder; None without a manifest."""
     folder, data = posixpath.split(posixpath.dirname(place.path))
     manifest = store.at(posixpath.join(folder, SUMMARY)) if data == "data" else None
     return None if manifest is None else _export(_read(manifest), manifest.where)
 
 
 def data_files(store: Store, manifest: Place) -> Iterator[tuple[Place, Export]]:
-    """The data files of an export. Raises SettingsError for one that is not there, and for one in Amazon Ion."""
+    """Yield the data files of an export. Raises SettingsError for a missing file, or for Amazon Ion."""
     summary = _read(manifest)
     export = _export(summary, manifest.where)
     folder = posixpath.dirname(manifest.path)
@@ -118,7 +118,7 @@ def data_files(store: Store, manifest: Place) -> Iterator[tuple[Place, Export]]:
 
 
 def _file_in(line: Document, listing: Place) -> str:
-    """The name of the data file that a line of the manifest is about. Raises SettingsError."""
+    """Return the name of the data file in a line of the manifest. Raises SettingsError."""
     try:
         if line.error:
             raise ValueError(line.error)

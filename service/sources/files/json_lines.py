@@ -1,4 +1,4 @@
-"""The JSON documents of a file, in bounded memory: each line is one, or all lines together are one."""
+"""Read the JSON documents of a file in bounded memory: one per line, or one for the whole file."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from itertools import islice
 from typing import Any, BinaryIO, Final
 
 LARGEST: Final = 16 * 1024 * 1024
-"""Bytes of one line, or of a file that is one document. A Lambda event has 6 MB at most ("Lambda quotas")."""
+"""Maximum bytes of a line, or of a single document. A Lambda event has 6 MB at most ("Lambda quotas")."""
 
 EXCERPT: Final = 1024
 """Bytes that are kept of a document that is too large."""
 
 _BEGINNING: Final = 10
-"""Lines that are looked at to tell JSON lines, of which some may be broken, from one document."""
+"""Lines that are read to distinguish JSON lines, some of which may be broken, from a single document."""
 
 _SKIP: Final = 64 * 1024
 
 
 @dataclass(frozen=True)
 class Document:
-    """The text of a document and the number of its first line. `error` says why only its beginning was read."""
+    """The text of a document and its first line number. `error` explains why only its beginning was read."""
 
     line: int
     text: bytes
@@ -31,9 +31,9 @@ class Document:
 
 
 def documents(file: BinaryIO) -> Iterator[Document]:
-    """Read the documents of a file, once and from the beginning to the end, so that it may be a pipe.
+    """Yield the documents of a file. The file is read once, in order, so it may be a pipe.
 
-    A document that is larger than LARGEST is skipped. Only its beginning is given, with the error.
+    A document larger than LARGEST is skipped: only its beginning is yielded, with an error.
     """
     number, first = 1, file.readline(LARGEST + 1)
     while first.isspace() and len(first) <= LARGEST:
@@ -54,7 +54,7 @@ def documents(file: BinaryIO) -> Iterator[Document]:
 
 
 def lines(file: BinaryIO, number: int = 1) -> Iterator[Document]:
-    """The lines that are not blank; the first has this `number`."""
+    """Yield the lines that are not blank; the first line has this `number`."""
     while text := file.readline(LARGEST + 1):
         if not text.isspace() or len(text) > LARGEST:
             yield _line(number, text, file)
@@ -62,7 +62,7 @@ def lines(file: BinaryIO, number: int = 1) -> Iterator[Document]:
 
 
 def _line(number: int, text: bytes, file: BinaryIO) -> Document:
-    """A line of which so much was read; the rest of one that is too long is skipped."""
+    """Return a line from its first bytes, and skip the rest of one that is too long."""
     if len(text) <= LARGEST:
         return Document(number, text)
     beginning = text[:EXCERPT]
@@ -72,7 +72,7 @@ def _line(number: int, text: bytes, file: BinaryIO) -> Document:
 
 
 def is_json(text: bytes) -> bool:
-    """True for a JSON object, or a list of them."""
+    """True for a JSON object or list."""
     try:
         return isinstance(json.loads(text), dict | list)
     except (ValueError, RecursionError):
@@ -80,7 +80,7 @@ def is_json(text: bytes) -> bool:
 
 
 class _After(io.RawIOBase):
-    """A file of which the beginning was read already."""
+    """A file whose beginning has been read already."""
 
     def __init__(self, beginning: bytes, rest: BinaryIO):
         self._beginning = io.BytesIO(beginning)

@@ -1,4 +1,4 @@
-"""Where the files of a recording are: on disk, in S3, or on standard input. Each is read as it is asked for."""
+"""Locate the files of a recording: on disk, in S3, or on standard input. Each is read on demand."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from ...errors import SettingsError
 from .decompression import Bytes, Content, open_content, reading
 
 PART: Final = 8 * 1024 * 1024
-"""Bytes of an object that are read at once."""
+"""Bytes of one S3 range request."""
 
 STANDARD_INPUT: Final = "-"
 
 
 @dataclass(frozen=True)
 class Place:
-    """One file: `path` in its store, `where` in full, `size` in bytes as they lie there if that is known."""
+    """One file: `path` in its store, `where` its full URI, `size` in bytes before decompression, if known."""
 
     path: str
     where: str
@@ -33,32 +33,32 @@ class Place:
     def name(self) -> str:
         return posixpath.basename(self.path)
 
-    def open(self, told: Callable[[int], None] = lambda more: None) -> Content:
-        """Its bytes, decompressed if they are gzip. `told` hears how many more were read as they lie there.
+    def open(self, on_progress: Callable[[int], None] = lambda more: None) -> Content:
+        """Open the file, and decompress it if it is gzip. `on_progress` receives the number of raw bytes of each read.
 
-        Raises SettingsError where it cannot be read, Unreachable and Halt; reading from it does, too.
+        Raises SettingsError if the file cannot be read, Unreachable and Halt. So does reading from it.
         """
         with reading(self.where):
             found = self.reader()
-        return open_content(found, self.where, told)
+        return open_content(found, self.where, on_progress)
 
 
 class Store(Protocol):
-    """What has files under paths."""
+    """A store of files by path."""
 
     def at(self, path: str) -> Place | None:
-        """The file with this path; None where there is none."""
+        """Return the file with this path; None without one."""
         ...
 
     def below(self, path: str) -> Iterator[Place]:
-        """All files whose paths begin with the folder's, in the order of their paths."""
+        """Yield all files in a folder and its subfolders, ordered by path."""
         ...
 
 
 def store_of(where: str, context: Context) -> tuple[Store, str]:
-    """The store that `s3://BUCKET/PATH`, or the path of a file or folder, is in, and the path there.
+    """Return the store of `s3://BUCKET/PATH` or of a local file or folder, and the path in it.
 
-    Raises SettingsError for another kind of address.
+    Raises SettingsError for any other address.
     """
     kind, separator, rest = where.partition("://")
     if not separator:
@@ -70,7 +70,7 @@ def store_of(where: str, context: Context) -> tuple[Store, str]:
 
 
 class StandardInput:
-    """What is written to this process; it stays open."""
+    """Standard input of this process. It is never closed."""
 
     def read(self, most: int) -> bytes:
         return cast(io.BufferedReader, sys.stdin.buffer).read1(most)
@@ -89,7 +89,7 @@ class Disk:
         found = Path(path)
         if found.is_dir() or not found.exists():
             return None
-        size = found.stat().st_size if found.is_file() else None  # a pipe has none
+        size = found.stat().st_size if found.is_file() else None  # a pipe has no size
         return Place(str(found), str(found), size, lambda: found.open("rb", buffering=0))
 
     def below(self, path: str) -> Iterator[Place]:
@@ -144,7 +144,7 @@ class Bucket:
             return next(pages, None)
 
     def _place(self, key: str, size: int, etag: str) -> Place:
-        """Read in parts, each at once: a connection that waits for whoever works on a part would be closed."""
+        """Return a file read by range requests: a connection that stays idle during processing would be closed."""
 
         def part(begin: int) -> bytes:
             end = min(begin + PART, size)
@@ -161,7 +161,7 @@ class Bucket:
 
 
 class Parts:
-    """Reads part after part; `part` gives the one that begins at a byte."""
+    """Read an object in parts; `part` returns the bytes that begin at an offset."""
 
     def __init__(self, part: Callable[[int], bytes], size: int):
         self._part = part

@@ -1,4 +1,4 @@
-"""Recordings: JSON lines, Lambda events, dead letters and exports of tables, plain or gzip, on disk or in S3."""
+"""Recordings: JSON lines, Lambda events, dead letters and table exports, plain or gzip, on disk or in S3."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from .json_lines import Document, documents
 from .locations import STANDARD_INPUT, Place, standard_input, store_of
 
 _BATCH_BYTES: Final = 4 * 1024 * 1024
-"""Bytes of text that make a batch, however few records they hold."""
+"""Bytes of text that complete a batch, however few records they contain."""
 
 
 @dataclass(frozen=True)
 class RecordedBatch:
-    """Some records of the file; nobody has to be told what became of them."""
+    """Some records of the file. They need no acknowledgement."""
 
     source: str
     records: Sequence[Record]
 
     def settle(self, report: Report) -> None:
-        """A recording stays as it is."""
+        """Do nothing: a recording does not change."""
 
 
 class Recording:
-    """Batches of at most `size` records, read as they are asked for: memory does not grow with the file.
+    """Batches of at most `size` records, read on demand: memory does not grow with the file.
 
-    A line that holds nothing known is an Undecodable named by file and line. Raises SettingsError for a file
-    that cannot be read, and for one with lines of an export of which nobody says the table.
+    An unknown line becomes an Undecodable named by file and line. Raises SettingsError if the file cannot be read,
+    or if it has lines of an export whose table is unknown.
     """
 
     read_ahead: Meanwhile | None = None
@@ -47,14 +47,14 @@ class Recording:
         place: Place,
         export: Export | None = None,
         keys_of: KeysOf = lambda table: (),
-        told: Callable[[int], None] = lambda more: None,
+        on_progress: Callable[[int], None] = lambda more: None,
         size: int = 1000,
     ):
-        """`export` is what the file is of, if it is of one; `told` hears how many more bytes were read."""
+        """`export` is the export of the file, if any; `on_progress` receives the number of raw bytes of each read."""
         self._place = place
         self._export = export
         self._keys_of = keys_of
-        self._told = told
+        self._on_progress = on_progress
         self._size = size
         self.name = f"recording {place.name}"
 
@@ -71,12 +71,12 @@ class Recording:
             yield RecordedBatch(self.name, batch)
 
     def records(self) -> Iterator[Record]:
-        """Every record of the file, in its order."""
+        """Return every record of the file, in order."""
         return (record for record, _ in self._weighed())
 
     def _weighed(self) -> Iterator[tuple[Record, int]]:
-        """Each record with the bytes that were read for it."""
-        with self._place.open(self._told) as file:
+        """Yield each record with the bytes read for it."""
+        with self._place.open(self._on_progress) as file:
             for document in documents(file):
                 size = len(document.text)
                 for record in self._read(document):
@@ -111,7 +111,7 @@ class Recording:
         yield record_of(line, self._export, self._keys_of)
 
     def _named(self, record: Record, where: str) -> Record:
-        """The record; one that cannot be read and does not say what it is called is named by its line."""
+        """Return the record. An Undecodable without an identifier is named by its line."""
         if not isinstance(record, Undecodable):
             return record
         return Undecodable(
@@ -121,32 +121,32 @@ class Recording:
 
 @dataclass(frozen=True)
 class Recordings:
-    """The recordings under some names: files, folders, `s3://BUCKET/KEY`, `s3://BUCKET/PREFIX/`, `-`.
+    """The recordings at some paths: files, folders, `s3://BUCKET/KEY`, `s3://BUCKET/PREFIX/`, `-`.
 
-    They are looked for as they are asked for. Raises SettingsError where there are none.
+    Files are listed on demand. Raises SettingsError if there are none.
     """
 
     wheres: Sequence[str]
     context: Context
     table: str = ""
-    """Of which table, as it exists, lines of an export are where nothing else says it."""
+    """The existing table name for export lines without a manifest; "" if unknown."""
     keys_of: KeysOf = lambda table: ()
 
-    def read(self, told: Callable[[int], None] = lambda more: None) -> Iterator[Recording]:
-        """`told` hears how many more bytes were read."""
+    def read(self, on_progress: Callable[[int], None] = lambda more: None) -> Iterator[Recording]:
+        """Yield the recordings; `on_progress` receives the number of raw bytes of each read."""
         named = of_table(self.table) if self.table else None
         for place, export in chain.from_iterable(files_of(where, self.context) for where in self.wheres):
-            yield Recording(place, export or named, self.keys_of, told)
+            yield Recording(place, export or named, self.keys_of, on_progress)
 
     def size(self) -> int | None:
-        """The bytes of all of them; None where that is not known."""
+        """Return the total size in bytes; None if it is unknown."""
         places = chain.from_iterable(files_of(where, self.context) for where in self.wheres)
         sizes = [place.size for place, _ in places]
         return None if None in sizes else sum(size for size in sizes if size)
 
 
 def files_of(where: str, context: Context) -> Iterator[tuple[Place, Export | None]]:
-    """The files under one name; of an export those that its manifest tells of."""
+    """Yield the files at a path; for an export, the data files of its manifest."""
     if where == STANDARD_INPUT:
         yield standard_input(), None
         return
@@ -166,5 +166,5 @@ def files_of(where: str, context: Context) -> Iterator[tuple[Place, Export | Non
 
 
 def is_beside_the_point(place: Place) -> bool:
-    """Whether a file of a folder holds no records: hidden, unfinished, or about an export's files."""
+    """True if a file of a folder contains no records: hidden, unfinished, or part of a manifest."""
     return place.name.startswith((".", "_", "manifest-"))

@@ -1,4 +1,4 @@
-"""All items of a table as a source, segment by segment."""
+"""All items of a table as a source, read segment by segment."""
 
 from __future__ import annotations
 

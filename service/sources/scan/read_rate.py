@@ -1,4 +1,4 @@
-"""How fast a table is read: within the read units allowed, and slower while the table is throttled."""
+"""Rate limit of table reads: within the allowed read units, and lower while the table is throttled."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Final
 SLOWER: Final = 0.5
 FASTER: Final = 1.05
 SLOWEST: Final = 1.0
-"""Read units a second."""
+"""Read capacity units per second."""
 
 
 class ReadPace:
-    """Threads share it. `limit` is in read capacity units a second; 0 for no limit but what the table takes."""
+    """Rate limit that threads share. `limit` is in read capacity units per second; 0 for no limit."""
 
     def __init__(
         self,
@@ -32,17 +32,17 @@ class ReadPace:
 
     @property
     def rate(self) -> float:
-        """Units a second at the most, for now; 0 for no limit."""
+        """The current maximum in units per second; 0 for no limit."""
         return self._rate
 
     def wait(self) -> None:
-        """Waits until the next page may be read."""
+        """Wait until the next page may be read."""
         pause = self._free_at - self._clock()
         if pause > 0:
             self._sleep(pause)
 
     def spent(self, units: float) -> None:
-        """A page has cost so much: what comes after it waits until that is paid."""
+        """Record the cost of a page. The next page waits until the rate allows it."""
         with self._lock:
             now = self._clock()
             self._spent += units
@@ -53,7 +53,7 @@ class ReadPace:
             self._rate = min(grown, self._limit) if self._limit else grown
 
     def throttled(self) -> None:
-        """The table was too busy: half as fast from now on, and slowly faster again."""
+        """Halve the rate after throttling. It grows again slowly."""
         with self._lock:
             seconds = max(self._clock() - self._began, 1.0)
             self._rate = max((self._rate or self._spent / seconds) * SLOWER, SLOWEST)

@@ -1,4 +1,4 @@
-"""What has to be known of a table before it is scanned, and its server's clock."""
+"""Describe a table before its scan, and read the clock of its server."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ...pipeline.error_outcomes import reaching
 from ..dynamodb_streams.stream_listing import enabled_at
 
 AT_ONCE = 2.0
-"""Seconds between the making of a table and of its stream that are one request."""
+"""Maximum seconds between the creation of a table and of its stream by one request."""
 
 NO_STREAM = "arn:aws:dynamodb:::table/{0}/stream/none"
-"""What stands for the stream of a table that has none."""
+"""The stream ARN used for a table without a stream."""
 
 
 class MissingTable(Halt):
@@ -26,10 +26,10 @@ class MissingTable(Halt):
 
 @dataclass(frozen=True)
 class Table:
-    """A table as it is: its key attributes, its stream, about how many items it has, and the time of its server.
+    """A table: key attributes, stream ARN, approximate number of items, and the time of its server.
 
-    `unstreamed` is the last moment at which an item may have changed without a record in the stream, in Unix
-    seconds: None where there is no stream, and endlessly long ago where the table has had it from the beginning.
+    `unstreamed` is the last moment, in Unix seconds, at which an item may have changed without a stream record:
+    None without a stream, and minus infinity if the table has always had its stream.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Table:
 
 
 def describe(context: Context, name: str) -> Table:
-    """Raises Halt for a table that is not there, Unreachable, and Halt for a missing permission."""
+    """Describe a table. Raises Halt if it does not exist or permission is missing, and Unreachable."""
     with reaching(f"table {name}"):
         dynamodb = context.dynamodb
         try:
@@ -61,13 +61,16 @@ def describe(context: Context, name: str) -> Table:
 
 
 def unstreamed(table: Mapping[str, Any]) -> float:
-    """When a table's stream was enabled, by its label: the time in UTC."""
+    """Return when the table's stream was enabled, in Unix seconds; minus infinity if both were created together.
+
+    The label of a stream is a time in UTC.
+    """
     enabled = enabled_at(table["LatestStreamLabel"])
     return -math.inf if enabled - table["CreationDateTime"].timestamp() < AT_ONCE else enabled
 
 
 def server_time(answer: Mapping[str, Any]) -> float:
-    """When AWS gave an answer, by its own clock, in Unix seconds. Raises Halt where it does not say."""
+    """Return the server time of an AWS answer, in Unix seconds. Raises Halt without a valid Date header."""
     date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
     try:
         return parsedate_to_datetime(date).timestamp()

@@ -1,4 +1,4 @@
-"""A table's segments, read by consistent scans that are dated before they are made."""
+"""The segments of a table, read by consistent scans. Each page is dated before its request."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from .read_rate import ReadPace
 from .scanned_table import Table, server_time
 
 PAGE: Final = 1000
-"""Items of one page at the most; a page has 1 MB at the most ("Scan", DynamoDB API Reference)."""
+"""Maximum items of one page; a page has 1 MB at most ("Scan", DynamoDB API Reference)."""
 
 
 class Scan:
-    """Scans of a table in so many segments. Threads share it, and with it the pace and the server's clock."""
+    """A parallel scan of a table. Its threads share the rate limit and the server's clock."""
 
     def __init__(self, context: Context, table: Table, segments: int, pace: ReadPace):
         self.segments = segments
@@ -32,9 +32,9 @@ class Scan:
         self._now = table.now
 
     def read(self, segment: int, after: str) -> Page:
-        """The page of a segment behind a key. Raises Halt, and what boto3 raises.
+        """Return the page of a segment after a key. Raises Halt, and what boto3 raises.
 
-        It is dated by an answer that was given before it was asked for.
+        Its time is that of the previous answer, so that it is never later than the read.
         """
         self._pace.wait()
         read_at = self._now
@@ -63,7 +63,7 @@ class Scan:
 
 
 class Segment:
-    """One segment of a scan, as a part; its positions are typed keys as text."""
+    """One segment of a scan, as a partition; its positions are typed keys as text."""
 
     def __init__(self, scan: Scan, number: int):
         self.name = str(number)
@@ -77,19 +77,19 @@ class Segment:
 def segments_of(
     context: Context, table: Table, segments: int, pace: ReadPace, share: float = 1.0
 ) -> Sequence[Part]:
-    """So many segments, which are the whole table or, of a `share` below 1, so much of it, by chance."""
+    """Return `segments` segments: the whole table or, with a `share` below 1, a random share of it."""
     total = math.ceil(segments / share)
     scan = Scan(context, table, total, pace)
     return [Segment(scan, number) for number in sorted(random.sample(range(total), segments))]
 
 
 def key_to(key: Mapping[str, Any]) -> str:
-    """A typed key as text; bytes as base64."""
+    """Return a typed key as JSON text, with bytes as base64."""
     return json.dumps(key, default=lambda value: base64.b64encode(value).decode("ascii"))
 
 
 def key_from(text: str) -> dict[str, Any]:
-    """The typed key that `key_to` has written."""
+    """Return the typed key of a text from `key_to`."""
     found: dict[str, Any] = json.loads(text)
     return {
         name: {kind: base64.b64decode(value) if kind == "B" else value for kind, value in typed.items()}

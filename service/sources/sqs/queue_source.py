@@ -1,4 +1,4 @@
-"""An SQS queue as a source: long poll, delete what is done, leave the rest to the queue's redrive policy."""
+"""An SQS queue as a source: long polling, deletion of acknowledged messages, the redrive policy for the others."""
 
 from __future__ import annotations
 
@@ -29,8 +29,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Queue:
-    """A queue as it exists: for how long it keeps a message that was delivered from others, and any message at
-    all, in seconds, and how often it delivers one before that goes to its dead-letter queue."""
+    """An existing queue and its attributes.
+
+    - `visibility`: seconds for which a received message is invisible to other consumers.
+    - `retention`: seconds for which the queue keeps a message.
+    - `deliveries`: receives after which a message moves to the dead-letter queue.
+    """
 
     sqs: Any
     url: str
@@ -40,7 +44,7 @@ class Queue:
 
 
 def find_queue(context: Context, name: str) -> Queue:
-    """Raises Halt for a queue that does not exist, and what boto3 raises."""
+    """Return a queue. Raises Halt if it does not exist, and what boto3 raises."""
     url = url_of(context.sqs, name)
     wanted = ["VisibilityTimeout", "MessageRetentionPeriod", "RedrivePolicy"]
     found = context.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=wanted)["Attributes"]
@@ -55,12 +59,12 @@ def find_queue(context: Context, name: str) -> Queue:
 
 
 def deliveries(message: Mapping[str, Any]) -> int:
-    """How often a message was delivered, this time included."""
+    """Return how often a message was delivered, including this time."""
     return int(message.get("Attributes", {}).get("ApproximateReceiveCount", 1))
 
 
 class QueueBatch:
-    """The records of some messages. A message is deleted once all that it held is done."""
+    """The records of some messages. A message is deleted once all of its records are acknowledged."""
 
     read_ahead: Meanwhile | None = None
 
@@ -74,9 +78,10 @@ class QueueBatch:
         observer: Observer,
         carried: Carried | None = None,
     ):
-        """`since` is when the messages were asked for, by the clock of `visibility`.
+        """`since` is the time of the receive request, by the clock of `visibility`.
 
-        `carried` is what the queue is declared to carry; None for a queue whose records are all re-read.
+        `carried` declares the contents of the queue. None accepts everything, for a queue whose records are all
+        re-read.
         """
         self.source = source
         self._queue = queue
@@ -92,10 +97,13 @@ class QueueBatch:
         return self._hold.time_left()
 
     def check(self) -> None:
-        """A message that is delivered twice is nobody's alone: versions make that safe."""
+        """Do nothing: a message has no lease. If two consumers receive it, versions keep the index correct."""
 
     def settle(self, report: Report) -> None:
-        """Deletes what is done, and leaves the rest to the queue. Raises Halt where nothing can be deleted."""
+        """Delete the acknowledged messages, and leave the others to the queue.
+
+        Raises Halt if no message can be deleted.
+        """
         failed = {self.records[position].identifier for position in report.undone}
         groups = [(m["MessageId"], m.get("Attributes", {}).get("MessageGroupId")) for m in self._messages]
         keep = set(messages_to_keep(groups, failed))
@@ -105,7 +113,7 @@ class QueueBatch:
             {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]} for number, message in enumerate(done)
         ]
         failures = self._delete(entries) if entries else ""
-        if failures:  # they come again, which changes nothing
+        if failures:  # they are redelivered, which changes nothing
             logger.warning("messages not deleted", extra={"queue": self.source, "failures": failures})
         self._visibility.release(self._hold)
         spent = sum(1 for m in self._messages if m not in done and deliveries(m) >= self._queue.deliveries)
@@ -113,7 +121,7 @@ class QueueBatch:
             self._observer.given_up(self.source, spent)
 
     def _delete(self, entries: list[dict[str, str]]) -> str:
-        """What went wrong, in words. Raises Halt where it would every time."""
+        """Delete messages and return the failures as text. Raises Halt if a retry cannot succeed."""
         try:
             answer = self._queue.sqs.delete_message_batch(QueueUrl=self._queue.url, Entries=entries)
         except Exception as error:
@@ -125,7 +133,7 @@ class QueueBatch:
 
 
 def dead_letter_queue(context: Context, queue: str) -> str:
-    """The name of the dead-letter queue that a queue's redrive policy names. Raises Halt without one."""
+    """Return the name of the dead-letter queue in a queue's redrive policy. Raises Halt without one."""
     with reaching(f"queue {queue}"):
         sqs = context.sqs
         answer = sqs.get_queue_attributes(QueueUrl=url_of(sqs, queue), AttributeNames=["RedrivePolicy"])
@@ -136,7 +144,7 @@ def dead_letter_queue(context: Context, queue: str) -> str:
 
 
 def url_of(sqs: Any, queue: str) -> str:
-    """Raises Halt for a queue that does not exist, and what boto3 raises."""
+    """Return the URL of a queue. Raises Halt if it does not exist, and what boto3 raises."""
     try:
         return str(sqs.get_queue_url(QueueName=queue)["QueueUrl"])
     except sqs.exceptions.QueueDoesNotExist as error:
@@ -144,7 +152,7 @@ def url_of(sqs: Any, queue: str) -> str:
 
 
 class QueueSource:
-    """Batches of the messages of one queue, until `stopping` is set; until it is empty, with `drains`."""
+    """Batches of the messages of one queue, until `stopping` is set or, with `drains`, until it is empty."""
 
     def __init__(
         self,
@@ -156,7 +164,7 @@ class QueueSource:
         observer: Observer = SILENT,
         carried: Carried | None = None,
     ):
-        """`carried` is what the queue is declared to carry: anything else becomes a dead letter."""
+        """`carried` declares the contents of the queue: anything else becomes a dead letter."""
         self.name = f"queue {queue}"
         self._carried = carried
         self.workers = context.settings.queue_workers
@@ -172,7 +180,7 @@ class QueueSource:
         self.trouble = ""
 
     def lag(self) -> Lag:
-        """By the oldest of the messages that came last: more is not known of a queue."""
+        """Return the lag of the oldest message that was received last: SQS does not report more."""
         oldest, opened = self._oldest, self._opened
         if oldest is None or opened is None:
             return Lag()
@@ -198,8 +206,7 @@ class QueueSource:
                 self._stopping.set()
 
     def _open(self) -> tuple[Queue, Visibility]:
-        """The queue, and what keeps its messages from being delivered again while they are worked on; one for all
-        threads."""
+        """Return the queue, and the thread that extends visibility timeouts. All workers share both."""
         with self._lock, reaching(self.name):
             if self._opened is None:
                 queue = find_queue(self._context, self._named)
@@ -209,7 +216,7 @@ class QueueSource:
             return self._opened
 
     def _look_at(self, messages: Sequence[Mapping[str, Any]]) -> None:
-        """Takes note of how old the messages are, and tells how many came before."""
+        """Record the age of the oldest message, and report redelivered messages."""
         sent = [m["Attributes"]["SentTimestamp"] for m in messages if "SentTimestamp" in m.get("Attributes", {})]
         self._oldest = min(map(float, sent)) / 1000 if sent else None
         again = sum(1 for message in messages if deliveries(message) > 1)
@@ -217,7 +224,7 @@ class QueueSource:
             self._observer.redelivered(self.name, again)
 
     def _receive(self, url: str, pause: Pause) -> Sequence[Mapping[str, Any]] | None:
-        """Messages, if there are any; None where the queue could not be asked. Raises Halt."""
+        """Return the next messages; None if the queue cannot be reached. Raises Halt."""
         settings = self._context.settings
         try:
             answer = self._context.sqs.receive_message(

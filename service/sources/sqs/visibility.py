@@ -1,4 +1,4 @@
-"""Messages that are worked on are kept from being delivered to somebody else."""
+"""Extend the visibility timeout of messages in progress, so that no other consumer receives them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 class Hold:
-    """Messages of one batch, by their receipt handles, and when they are delivered again unless it is put off."""
+    """The receipt handles of a batch, and the time when its messages become visible unless it is extended."""
 
     def __init__(self, handles: Sequence[str], until: float, clock: Callable[[], float]):
         self.handles = handles
@@ -26,10 +26,10 @@ class Hold:
 
 
 class Visibility(Thread):
-    """Puts off the redelivery of what is held, by the queue's own visibility timeout in `seconds` each time.
+    """Extend the visibility timeout of held messages, by the queue's own timeout in `seconds` each time.
 
-    In a thread of its own, until `stopping` is set: then what is in hand comes again once its time is up. A
-    message whose redelivery cannot be put off may be worked on twice, which versions make safe.
+    The thread runs until `stopping` is set; messages still in progress are then redelivered after their timeout.
+    If an extension fails, two consumers may process the message, which versions make safe.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Visibility(Thread):
         self._held: set[Hold] = set()
 
     def hold(self, handles: Sequence[str], since: float) -> Hold:
-        """Holds messages that were asked for at a time of the clock."""
+        """Hold messages; `since` is the clock time of their receive request."""
         hold = Hold(handles, since + self._seconds, self._clock)
         with self._lock:
             self._held.add(hold)
@@ -65,7 +65,7 @@ class Visibility(Thread):
             self.put_off()
 
     def put_off(self) -> None:
-        """Put off the redelivery of all that is held, whatever comes of the request for one batch."""
+        """Extend the visibility timeout of all held messages. A failed batch does not affect the others."""
         with self._lock:
             held = list(self._held)
         for hold in held:
@@ -78,7 +78,7 @@ class Visibility(Thread):
                 )
 
     def _put_off(self, hold: Hold) -> None:
-        """Raises what boto3 raises, and anything for an answer of another shape."""
+        """Extend one batch. Raises what boto3 raises, and any error for an answer of another shape."""
         now = self._clock()
         entries = [
             {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": int(self._seconds)}

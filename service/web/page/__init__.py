@@ -1,6 +1,6 @@
-"""The page of the service: flows, records, dead letters and documents. Read-only by default.
+"""The web page of the service: flows, records, dead letters and documents. Read-only by default.
 
-Rendered on the server with Flask; a small script renews it every two seconds, and it works without.
+Flask renders it on the server. A small script refreshes it every two seconds; the page also works without it.
 """
 
 from __future__ import annotations
@@ -24,9 +24,12 @@ FORM_BYTES = 16 * 1024
 
 
 def make_page(state: State) -> WSGIApplication:
-    """The page as a WSGI application. Who may see it was decided before, but for the token."""
+    """Return the page as a WSGI application.
+
+    The caller has already checked the request with `Guard.refusal`. The page itself only checks the token.
+    """
     page = Flask(__name__)
-    page.debug = False  # whatever FLASK_DEBUG says
+    page.debug = False  # FLASK_DEBUG must not turn it on
     page.config["MAX_CONTENT_LENGTH"] = FORM_BYTES
     page.config["SEND_FILE_MAX_AGE_DEFAULT"] = 60
     page.jinja_env.finalize = formatting.visible
@@ -50,7 +53,7 @@ def make_page(state: State) -> WSGIApplication:
         page.add_template_filter(name)
     for topic in (sign_in, overview, record_pages, shard_page, dead_letter_pages, search_page):
         page.register_blueprint(topic.views(state))
-    page.register_error_handler(HTTPException, _told)
+    page.register_error_handler(HTTPException, _error_page)
     page.register_error_handler(StreamdexError, _not_there)
     page.after_request(_guarded)
 
@@ -70,17 +73,17 @@ def make_page(state: State) -> WSGIApplication:
 
 
 def _guarded(answer: Response) -> Response:
-    """Files may be kept for a while."""
+    """Add the security headers. Browsers may cache static files."""
     for name, value in HEADERS.items():
         if name != "Cache-Control" or request.endpoint != "static":
             answer.headers[name] = value
     return answer
 
 
-def _told(error: HTTPException) -> tuple[str, int]:
+def _error_page(error: HTTPException) -> tuple[str, int]:
     return render_template("message.html", title=error.name, words=error.description or ""), error.code or 500
 
 
 def _not_there(error: StreamdexError) -> tuple[str, int]:
-    """What is needed for a page does not answer, or may not be asked."""
+    """Answer with status 503 if a server that the page needs fails or refuses access."""
     return render_template("message.html", title="Not to be had", words=str(error)), 503

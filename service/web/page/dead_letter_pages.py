@@ -1,4 +1,4 @@
-"""Dead letters: what could not succeed and why, and delivering one again."""
+"""The dead letters with their reasons, and the redrive of one dead letter."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from .sign_in import check_form
 PAGE: Final = 50
 
 MOST: Final = 2000
-"""Letters that one look goes through."""
+"""Maximum dead letters read for one list."""
 
 LOOK: Final = 5.0
-"""Seconds that one look takes, about."""
+"""Approximate maximum seconds for reading one list."""
 
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
 class Row:
-    """A letter in the list, without its record; `time` in Unix seconds, None where it does not say."""
+    """A row of the list. `time` is in Unix seconds, None if the dead letter has no valid time."""
 
     letter: Kept
     subject: str
@@ -46,7 +46,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Look:
-    """The letters that were found, the latest first; not `complete` where there are more than one look takes."""
+    """The dead letters found, newest first. `complete` is False if a limit ended the reading early."""
 
     rows: Sequence[Row]
     complete: bool
@@ -101,7 +101,7 @@ def check_setting(state: State) -> None:
 
 @contextmanager
 def looking(state: State) -> Iterator[None]:
-    """For as long as the block lasts nobody else looks. Raises Unreachable, or Halt, where nobody can."""
+    """Hold the lock on dead letters during the block. Raises Unreachable or Halt if the store cannot be read."""
     with state.letters:
         try:
             yield
@@ -113,7 +113,7 @@ def looking(state: State) -> Iterator[None]:
 
 
 def look_through(state: State, which: Filter) -> Look:
-    """What is kept, up to MOST letters or for LOOK seconds."""
+    """Read the selected dead letters, at most MOST of them and for about LOOK seconds."""
     until = time.monotonic() + LOOK
     rows: list[Row] = []
     complete = True
@@ -128,7 +128,7 @@ def look_through(state: State, which: Filter) -> Look:
 
 
 def find(state: State, name: str) -> Kept:
-    """One letter. Aborts with 404 where it is not kept."""
+    """Return one dead letter. Aborts with status 404 if the store does not have it."""
     if not _ID.fullmatch(name):
         abort(404)
     with looking(state), closing(state.app.letters.letters(name)) as found:

@@ -1,4 +1,4 @@
-"""How values look on the page."""
+"""Format values for the page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...routing import BoundRoute, TableRoute
 from ...sinks.dead_letters.dead_letter import portable
 
 LONGEST: Final = 200_000
-"""Characters of one value that are shown."""
+"""Maximum characters shown of one value."""
 
 SIGNS: Final = {
     Outcome.RETRY: "\N{CLOCKWISE OPEN CIRCLE ARROW}",
@@ -36,9 +36,9 @@ MEANINGS: Final = {
 
 
 def visible(value: Any) -> Any:
-    """Text without characters that hide, turn around or break what is shown: these are written as escapes.
+    """Replace non-printable characters, which could hide, reverse or break the text, with escapes.
 
-    The template engine asks this for everything that it puts in, before it escapes it for HTML.
+    Line breaks stay. The template engine calls this for every value before it escapes the value for HTML.
     """
     if not isinstance(value, str) or isinstance(value, Markup) or value.isprintable():
         return value
@@ -51,7 +51,7 @@ def escape(char: str) -> str:
 
 
 def pretty(value: Any) -> str:
-    """JSON of anything, in lines."""
+    """Return a value of any type as indented JSON, at most LONGEST characters."""
     return shortened(portable(value).decode(), LONGEST)
 
 
@@ -65,12 +65,12 @@ def number(value: float) -> str:
 
 
 def rate(value: float) -> str:
-    """Records a second: 0.2/s, 12/s."""
+    """Return records per second as text: 0.2/s, 12/s."""
     return f"{value:.1f}/s" if 0 < value < 10 else f"{value:,.0f}/s"
 
 
 def duration(seconds: float) -> str:
-    """In one or two units: 3 s, 5 min, 2 h 5 min, 3 d 4 h."""
+    """Return seconds as text in one or two units: 3 s, 5 min, 2 h 5 min, 3 d 4 h."""
     whole = int(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -83,7 +83,7 @@ def duration(seconds: float) -> str:
 
 
 def ago(seconds: float) -> str:
-    """How long ago a Unix time was."""
+    """Return the time since a Unix time, in seconds, as text."""
     passed = time.time() - seconds
     return "just now" if passed < 1 else f"{duration(passed)} ago"
 
@@ -93,12 +93,12 @@ def clock(seconds: float) -> str:
 
 
 def stamp(seconds: float) -> str:
-    """ISO 8601, in UTC."""
+    """Return a Unix time in seconds as ISO 8601 in UTC."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def version_in_words(version: int | None, bound: BoundRoute | None) -> str:
-    """What a version says."""
+    """Describe a document version; `bound` is the route that wrote it, None if unknown."""
     if version is None:
         return "the index keeps no versions"
     if version == UNORDERED:
@@ -109,10 +109,10 @@ def version_in_words(version: int | None, bound: BoundRoute | None) -> str:
 
 
 def short(name: str, most: int = 18) -> str:
-    """The end of a long name, where names of shards differ."""
+    """Return the last `most` characters of a long name: names of shards differ at the end."""
     return name if len(name) <= most else f"…{name[1 - most :]}"
 
 
 def label_of(arn: str) -> str:
-    """The label of a stream, at the end of its ARN."""
+    """Return the label of a stream, which is the end of its ARN."""
     return arn.rpartition("/stream/")[2] or arn

@@ -1,4 +1,4 @@
-"""The first page: the line from sources through routes to indices, and the latest records."""
+"""The overview: the flow from sources through routes to indices, and the latest records."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ...telemetry.flow import WINDOW, Strand
 from .page_state import State
 
 SHOWN = 8
-"""The latest records on the first page."""
+"""Number of latest records on the overview."""
 
 
 @dataclass(frozen=True)
 class Branch:
-    """A route that a source feeds ("" for records without one), and what came along so far."""
+    """A route that receives records of a source ("" for records without a route), and its counts."""
 
     route: str
     bound: BoundRoute | None
@@ -28,7 +28,7 @@ class Branch:
 
     @property
     def curve(self) -> str:
-        """The path of the last minute, a bar for each second, in a box that is WINDOW wide and 1 high."""
+        """Return the SVG path of the last minute: a bar per second, in a box of width WINDOW and height 1."""
         most = max(self.strand.seconds, default=0)
         bars = ((at, count / most) for at, count in enumerate(self.strand.seconds) if count)
         return "".join(f"M{at} 1h.8v-{share:.3f}h-.8z" for at, share in bars)
@@ -36,7 +36,7 @@ class Branch:
 
 @dataclass(frozen=True)
 class Spring:
-    """A source with what it feeds; `trouble` is why some of it cannot be read."""
+    """A source and its routes. `trouble` is the reason if the source is not OK, otherwise ""."""
 
     kind: str
     name: str
@@ -51,7 +51,7 @@ class Spring:
 
 @dataclass(frozen=True)
 class Totals:
-    """Everything since the start."""
+    """The sums over all sources: counts since the start, records per second, and the maximum lag in seconds."""
 
     counts: Counter[Outcome]
     letters: int
@@ -77,7 +77,7 @@ def views(state: State) -> Blueprint:
 
 
 def springs_of(state: State) -> Iterator[Spring]:
-    """The sources, and what was delivered again from the dead letters."""
+    """Yield the sources, then the redriven dead letters as a source of their own."""
     strands = state.flow.strands()
     troubles = state.health.reasons()
     for source in state.health.read():
@@ -90,7 +90,11 @@ def springs_of(state: State) -> Iterator[Spring]:
 
 
 def branches_of(state: State, source: str, strands: Sequence[Strand]) -> list[Branch]:
-    """The routes that listen to a table; of a queue those that it has fed, or could feed as far as is known."""
+    """Return the routes of a source.
+
+    A table has the routes that listen to it. A queue has the routes that received its records, or all bucket
+    routes before the first record.
+    """
     kind, _, name = source.partition(" ")
     by_route = {strand.route: strand for strand in strands}
     bound = state.app.router.listening_to("table", name) if kind == "table" else []

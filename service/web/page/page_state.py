@@ -1,4 +1,4 @@
-"""What the page shows from."""
+"""The objects that the views of the page read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..health import Health
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """The running service, as far as the page looks into it."""
+    """The parts of the running service that the page shows. `started` is a Unix time in seconds."""
 
     app: App
     health: Health
@@ -26,9 +26,9 @@ class State:
     recent: Recent
     started: float = field(default_factory=time.time)
     form_token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
-    """What a form of this page sends along, and no other site can know."""
+    """A secret that every form of this page sends, so that other sites cannot submit one (CSRF)."""
     letters: Lock = field(default_factory=Lock)
-    """Held by who looks through dead letters: a queue shows a letter to one at a time."""
+    """Held while dead letters are read: a queue delivers a message to one consumer at a time."""
 
     def route(self, name: str) -> BoundRoute | None:
         return next((bound for bound in self.app.router.bound if bound.name == name), None)
@@ -39,5 +39,5 @@ class State:
 
     @property
     def indices(self) -> list[str]:
-        """The indices that routes write to, as they exist."""
+        """Return the existing names of the indices that routes write to."""
         return sorted({bound.index for bound in self.app.router.bound if bound.index})

@@ -1,4 +1,4 @@
-"""The latest records, and one of them from all sides."""
+"""The latest records, and the details of one record."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def views(state: State) -> Blueprint:
 
 
 def matching(state: State, outcome: str, route: str, text: str) -> Iterator[Seen]:
-    """The records that a filter takes, the latest first; `text` is looked for in all that is known of them."""
+    """Yield the records that match the filter, newest first. `text` may be in any field or the raw record."""
     for seen in state.recent.records():
         fits = outcome in ("", seen.result.outcome.name.lower()) and route in ("", seen.route)
         if fits and (not text or text.lower() in all_text(seen)):

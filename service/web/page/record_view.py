@@ -1,4 +1,4 @@
-"""A record from all sides: its raw form, what its route asks for today, what the index holds."""
+"""One record in detail: its raw form, the writes of its route today, and the stored documents."""
 
 from __future__ import annotations
 
@@ -18,12 +18,16 @@ from .page_state import State
 MOST_DIFFERENCES = 100
 
 LONGEST_VALUE = 500
-"""Characters of a value that differs."""
+"""Maximum characters shown of a value that differs."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A write that the route asks for today, beside what is there now."""
+    """One write that the route returns today, compared with the stored document.
+
+    `wanted` and `document` are the new and the stored document as text; `held` is the stored document.
+    `differences` holds path, wanted value and stored value of each field that differs.
+    """
 
     action: str
     target: str
@@ -39,7 +43,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Exhibit:
-    """`problem` is why the route asks for nothing; `raw` is "" where the record was too large to be kept."""
+    """A record with its comparisons.
+
+    `problem` is the reason if the route returns no writes. `raw` is "" if the record was too large to keep.
+    """
 
     raw: str
     problem: str
@@ -47,7 +54,7 @@ class Exhibit:
 
 
 def exhibit_of(state: State, record: Record | None, route: str) -> Exhibit:
-    """What is known of a record on a route. The route is asked anew, and the index; nothing is written."""
+    """Call the route again and compare its writes with the index. Writes nothing."""
     if record is None:
         return Exhibit("", "The record was too large to be kept here, so its route cannot be asked again.", [])
     raw = pretty(record.raw)
@@ -77,7 +84,7 @@ def comparison_of(state: State, write: Write) -> Comparison:
 
 
 def verdict_of(write: Write, wanted: Any, held: Held, found: Sequence[Difference]) -> str:
-    """How the two compare, in words."""
+    """Return the result of the comparison as a sentence."""
     if held.problem:
         return held.problem
     newer = held.version is not None and write.version is not None and held.version > write.version

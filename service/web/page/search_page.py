@@ -1,4 +1,4 @@
-"""A search box over the indices that routes write to; nothing else can be asked."""
+"""A search over the indices that routes write to. Other indices cannot be searched."""
 
 from __future__ import annotations
 
@@ -15,16 +15,19 @@ from .page_state import State
 SIZE: Final = 20
 
 LONGEST: Final = 1000
-"""Characters of a query."""
+"""Maximum characters of a query."""
 
 TIMEOUT: Final = 10
-"""Seconds."""
+"""Seconds until a search times out."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a search found: some of `total` documents, of at least so many with `more`. `problem` is why nobody
-    knows."""
+    """The result of a search.
+
+    `hits` are the first of `total` documents. If `more` is True, `total` is a lower bound. `problem` is the error
+    if the search failed.
+    """
 
     hits: Sequence[Mapping[str, Any]] = ()
     total: int = 0
@@ -48,7 +51,7 @@ def views(state: State) -> Blueprint:
 
 
 def find(state: State, query: str, indices: Sequence[str]) -> Found:
-    """The documents that a query finds; all for none. Raises nothing."""
+    """Search for a query; an empty query finds all documents. Errors are returned as `problem`."""
     if not indices:
         return Found(problem="No route writes to an index.")
     body = {"size": SIZE, "version": True, "query": clause(query), "timeout": f"{TIMEOUT}s"}
@@ -65,7 +68,10 @@ def find(state: State, query: str, indices: Sequence[str]) -> Found:
 
 
 def clause(query: str) -> dict[str, Any]:
-    """What people type never is an error in it ("Simple query string", OpenSearch documentation)."""
+    """Return the query clause. A simple query string accepts invalid syntax without an error.
+
+    Source: "Simple query string", OpenSearch documentation.
+    """
     if query.strip() in ("", "*"):
         return {"match_all": {}}
     return {"simple_query_string": {"query": query, "default_operator": "and", "lenient": True}}

@@ -12,15 +12,18 @@ from ...sources.dynamodb_streams.stream_status import ENDED
 from .page_state import State
 
 SHOWN = 200
-"""Shards of one table, at most."""
+"""Maximum shards shown of one table."""
 
 DEEPEST = 5
-"""Generations that are set off from each other."""
+"""Maximum levels of indentation. Later generations are indented like this one."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table with its stream, as far as it is known, and its shards in the order of their lineage."""
+    """A table, the status of its stream (None if unknown), and its shards in the order of their lineage.
+
+    `shards` holds generation and shard. `left_out` is the number of shards over SHOWN.
+    """
 
     name: str
     trouble: str
@@ -50,7 +53,7 @@ def tables_of(state: State) -> Iterator[Table]:
 
 
 def family(listed: Sequence[ShardStatus]) -> Iterator[tuple[int, ShardStatus]]:
-    """Each shard below its parent, with its generation; families of which nothing is read any more come last."""
+    """Yield each shard with its generation, after its parent. Families of ended shards come last."""
     ids = {shard.id for shard in listed}
     children: dict[str, list[ShardStatus]] = {}
     for shard in listed:

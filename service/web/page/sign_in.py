@@ -1,4 +1,4 @@
-"""Signing in with the token, and telling a form of this page from another site's."""
+"""Sign-in with the token, and protection of forms against other sites (CSRF)."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from ..auth import COOKIE, same
 from .page_state import State
 
 OPEN = frozenset({"access.login", "access.sign_in", "static"})
-"""What is shown to whoever asks."""
+"""Endpoints that need no sign-in."""
 
 
 def views(state: State) -> Blueprint:
-    """The page to sign in, for all others to be behind it."""
+    """Return the sign-in views, and require the token for all other pages."""
     pages = Blueprint("access", __name__)
 
     @pages.before_app_request
     def check() -> tuple[str, int] | None:
         if request.endpoint in OPEN or state.guard.knows(request.environ):
             return None
-        # Told at once, and not elsewhere: a link from another site comes without the cookie, and can be followed
-        # again from here.
+        # Do not redirect: a link on another site sends no cookie (SameSite=Strict). The sign-in page repeats the
+        # link, and the browser sends the cookie from there.
         there = inside(request.full_path) if request.method == "GET" else url_for("line.overview")
         return render_template("login.html", next=there, wrong=False), 401
 
@@ -52,13 +52,13 @@ def views(state: State) -> Blueprint:
 
 
 def check_form(state: State) -> None:
-    """Refuses a form that this page did not make."""
+    """Abort with status 403 unless this page made the form."""
     if not same(request.form.get("form_token", ""), state.form_token):
         abort(403, "The form has expired: go back, reload the page and send it again.")
 
 
 def inside(there: str) -> str:
-    """An address of this page; its first one instead of any other."""
+    """Return the path if it is on this site, otherwise the path of the overview."""
     parts = urlsplit(there)
     own = not parts.scheme and not parts.netloc and there.startswith("/") and "\\" not in there
     return there if own and there.isprintable() else url_for("line.overview")

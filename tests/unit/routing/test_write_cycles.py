@@ -28,14 +28,14 @@ def refusal(*routes: Any, **options: Any) -> str:
 
 def test_a_route_that_writes_the_table_that_it_reads_is_refused_with_the_remedy():
     words = refusal(route("Totals", "orders", "orders"))
-    assert "test_cycles:Totals reads table 'orders' and writes 'orders'" in words
+    assert "test_write_cycles:Totals reads table 'orders' and writes 'orders'" in words
     assert "cycle: ClassVar = True" in words
 
 
 def test_a_cycle_over_other_routes_is_refused_and_names_all_of_them():
     words = refusal(route("One", "a", "b"), route("Two", "b", "c"), route("Three", "c", "a"))
     for name in ("One", "Two", "Three"):
-        assert f"test_cycles:{name} reads" in words
+        assert f"test_write_cycles:{name} reads" in words
 
 
 def test_a_route_beside_the_cycle_is_not_named():
@@ -76,7 +76,7 @@ def test_a_cycle_that_is_declared_is_none_and_neither_are_two_ways_to_one_table(
 
 def test_a_second_cycle_is_not_excused_by_the_declaration_of_the_first():
     declared = [route("One", "a", "b"), route("Two", "b", "a", cycle=True)]
-    assert "test_cycles:Third" in refusal(*declared, route("Third", "b", "a"))
+    assert "test_write_cycles:Third" in refusal(*declared, route("Third", "b", "a"))
 
 
 def test_what_a_bucket_fills_is_no_cycle():

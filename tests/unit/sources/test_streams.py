@@ -359,8 +359,8 @@ def test_a_shard_that_one_listing_leaves_out_is_not_given_up(checkpoints, caplog
     assert lost(caplog) == []
 
 
-def times_of(told: Any) -> list[float]:
-    return [datetime.fromisoformat(time).timestamp() for time in (told.since, told.until)]
+def times_of(log_text: Any) -> list[float]:
+    return [datetime.fromisoformat(time).timestamp() for time in (log_text.since, log_text.until)]
 
 
 @pytest.mark.parametrize("closes", [True, False])
@@ -379,8 +379,8 @@ def test_a_stream_that_was_off_is_noticed_within_a_minute_and_is_a_gap(checkpoin
     model.enable()
     new = model.write(root(model), 2)
     poller.run(poller.has_seen(new), within=60)
-    (told,) = lost(caplog)
-    since, until = times_of(told)
+    (log_text,) = lost(caplog)
+    since, until = times_of(log_text)
     assert off - 61 <= since <= off
     assert until == int(on)
     poller.run_for(1000)
@@ -418,8 +418,8 @@ def test_a_table_that_was_made_anew_is_noticed_within_a_minute_and_is_a_gap(chec
     model.now += 10
     model.enable()
     poller.run(poller.has_seen(model.write(root(model), 1)), within=60)
-    (told,) = lost(caplog)
-    since, until = times_of(told)
+    (log_text,) = lost(caplog)
+    since, until = times_of(log_text)
     assert gone - 61 <= since <= gone <= until
     assert checkpoints.read(old) == {}
     poller.run_for(100)
@@ -443,8 +443,8 @@ def test_a_stream_that_was_enabled_anew_while_nobody_read_is_a_gap(checkpoints, 
     numbers = model.write(root(model), 2)
     again = Poller(model, checkpoints, start_at=start_at)
     again.run(again.has_seen(numbers), within=60)
-    (told,) = lost(caplog)
-    assert times_of(told)[0] == int(last)
+    (log_text,) = lost(caplog)
+    assert times_of(log_text)[0] == int(last)
 
 
 def test_positions_of_an_earlier_version_tell_which_stream_was_read(checkpoints, caplog):
@@ -484,10 +484,10 @@ def test_a_position_that_was_trimmed_goes_on_with_the_oldest_and_says_what_may_b
     again = Poller(model, checkpoints)
     again.run(again.has_seen(numbers))
     assert not set(missed) & set(again.seen)
-    (told,) = lost(caplog)
-    times = [datetime.fromisoformat(time).timestamp() for time in (told.since, told.until)]
+    (log_text,) = lost(caplog)
+    times = [datetime.fromisoformat(time).timestamp() for time in (log_text.since, log_text.until)]
     assert times == [int(since), int(until)]
-    assert told.shard == root(model).id
+    assert log_text.shard == root(model).id
 
 
 def test_a_shard_that_expired_unread_is_told_and_its_children_are_read(checkpoints, caplog):
@@ -546,9 +546,9 @@ def test_what_has_to_come_again_is_told_without_an_item_s_values(checkpoints, ca
     model = StreamModel()
     model.write(root(model), 1)
     batch = next(iter(Poller(model, checkpoints).source))
-    batch.settle(Report([Result(Outcome.RETRY, "no such colour: indigo", told="KeyError")]))
-    (told,) = [record for record in caplog.records if record.message == "trying again"]
-    assert told.reason == "KeyError"
+    batch.settle(Report([Result(Outcome.RETRY, "no such colour: indigo", log_text="KeyError")]))
+    (log_text,) = [record for record in caplog.records if record.message == "trying again"]
+    assert log_text.reason == "KeyError"
 
 
 class Steps(Observer):
@@ -733,8 +733,8 @@ def test_where_the_index_was_missing_and_positions_are_not_at_the_beginning_it_b
     again.run_for(700)
     assert sorted(again.seen) == numbers
     assert again.seen.index(numbers[1]) < min(again.seen.index(number) for number in numbers[2:])
-    (told,) = begun_again(caplog)
-    assert (told.source, told.indices) == ("table images", "images")
+    (log_text,) = begun_again(caplog)
+    assert (log_text.source, log_text.indices) == ("table images", "images")
     assert lost(caplog) == []
     assert position(checkpoints, model, shards[0]) == ENDED
     third = Poller(model, checkpoints, absent={"images": 0})

@@ -68,7 +68,7 @@ def check_value(value: Any) -> None:
 def written(metrics: Metrics) -> dict[tuple[str, ...], dict[str, Any]]:
     """What is written of metrics: the documents by the values of their dimensions, the function left out."""
     lines: list[str] = []
-    with EmbeddedMetrics(metrics, "shop", "indexer", lines.append, lambda: NOW).told():
+    with EmbeddedMetrics(metrics, "shop", "indexer", lines.append, lambda: NOW).reporting():
         pass
     return {dimensions_of(document): document for document in map(checked, lines)}
 

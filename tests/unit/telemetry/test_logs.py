@@ -51,12 +51,12 @@ def test_each_dead_letter_is_an_error_that_names_its_record(capsys):
     table, upload = records(stream_record(new={"id": "a"}), s3_record("b"))
     undecodable = Undecodable({}, "odd", "queue q", "m-1")
     letters = [Letter(record, "images:Images", REJECTED) for record in (table, upload, undecodable)]
-    _, *told = map(json.loads, lines(capsys, "json", [REJECTED] * 3, letters))
-    assert [line["level"] for line in told] == ["ERROR"] * 3
-    assert [line["event"] for line in told] == ["kept as a dead letter"] * 3
-    assert told[0]["table"] == "images"
-    assert (told[1]["bucket"], told[1]["key"]) == ("images-in", "b")
-    assert told[2]["identifier"] == "m-1"
+    _, *log_text = map(json.loads, lines(capsys, "json", [REJECTED] * 3, letters))
+    assert [line["level"] for line in log_text] == ["ERROR"] * 3
+    assert [line["event"] for line in log_text] == ["kept as a dead letter"] * 3
+    assert log_text[0]["table"] == "images"
+    assert (log_text[1]["bucket"], log_text[1]["key"]) == ("images-in", "b")
+    assert log_text[2]["identifier"] == "m-1"
 
 
 def lines_of(capsys, *raws, **details) -> list[dict]:
@@ -73,9 +73,9 @@ def lines_of(capsys, *raws, **details) -> list[dict]:
 
 def test_a_batch_of_a_shard_names_it_and_its_first_and_last_sequence_number(capsys):
     raws = [stream_record(new={"id": name}, sequence=name) for name in ("11", "12", "13")]
-    batch, *told = lines_of(capsys, *raws, shard="shard-1")
+    batch, *log_text = lines_of(capsys, *raws, shard="shard-1")
     assert (batch["shard"], batch["first"], batch["last"]) == ("shard-1", "11", "13")
-    assert [(line["shard"], line["sequence"]) for line in told] == [
+    assert [(line["shard"], line["sequence"]) for line in log_text] == [
         ("shard-1", name) for name in ("11", "12", "13")
     ]
 
@@ -109,8 +109,8 @@ def test_what_has_to_come_again_is_a_warning_with_each_reason_once_and_names_its
     tasks = [failed("1", APPLIED), failed("2", busy), failed("3", busy), failed("4", behind)]
     set_up_logs(Settings(log_format="json"))
     LoggingObserver().dispatched(Dispatched("t", Report([task.result for task in tasks]), tasks, [], 0))
-    _, *told = map(json.loads, capsys.readouterr().err.splitlines())
-    assert [(line["level"], line["reason"], line["table"], line["sequence"]) for line in told] == [
+    _, *log_text = map(json.loads, capsys.readouterr().err.splitlines())
+    assert [(line["level"], line["reason"], line["table"], line["sequence"]) for line in log_text] == [
         ("WARNING", "busy", "images", "12"),
         ("WARNING", "behind", "images", "14"),
     ]
@@ -118,7 +118,7 @@ def test_what_has_to_come_again_is_a_warning_with_each_reason_once_and_names_its
 
 @pytest.mark.parametrize(("level", "words"), [("INFO", "Retry"), ("DEBUG", "the words of a route")])
 def test_a_try_that_follows_names_the_first_record_and_quotes_its_route_at_debug_alone(capsys, level, words):
-    task = failed("7", Result(Outcome.RETRY, "the words of a route", told="Retry"))
+    task = failed("7", Result(Outcome.RETRY, "the words of a route", log_text="Retry"))
     set_up_logs(Settings(log_format="json", log_level=level))
     LoggingObserver().retrying([task, task], 0.25)
     line = json.loads(capsys.readouterr().err)
@@ -127,9 +127,9 @@ def test_a_try_that_follows_names_the_first_record_and_quotes_its_route_at_debug
 
 def test_a_hostile_key_cannot_begin_a_line_of_its_own(capsys):
     (upload,) = records(s3_record("a\nERROR all is lost\x1b[31m"))
-    told = lines(capsys, "text", [REJECTED], [Letter(upload, "r", REJECTED)])
-    assert len(told) == 2
-    assert "\x1b" not in told[1]
+    log_text = lines(capsys, "text", [REJECTED], [Letter(upload, "r", REJECTED)])
+    assert len(log_text) == 2
+    assert "\x1b" not in log_text[1]
 
 
 def test_setting_up_twice_does_not_tell_everything_twice(capsys):
