@@ -111,7 +111,7 @@ class App:
         return Recordings(wheres, self.context, table, self.router.key_of)
 
     def tap(self, table: str, stopping: Event) -> StreamSource:
-        """Return the stream of a table (physical name). Its checkpoints are not stored."""
+        """Return the stream of a table (actual name). Its checkpoints are not stored."""
         from ..checkpoints.stores import Unkept
         from ..sources.dynamodb_streams import StreamSource
 
@@ -235,7 +235,7 @@ class App:
         return [*streams, *queues]
 
     def tables(self) -> list[str]:
-        """Return the physical names of the routes' tables."""
+        """Return the actual names of the routes' tables."""
         return tables_of(self.router.bound, self.router.names, self.context)
 
     def absences(self, table: str) -> Mapping[str, int]:
@@ -248,7 +248,7 @@ class App:
         )
 
     def buckets(self) -> list[str]:
-        """Return the physical names of the routes' buckets, without patterns."""
+        """Return the actual names of the routes' buckets, without patterns."""
         routes = [b.route for b in self.router.bound if isinstance(b.route, BucketRoute)]
         names = self.router.names
         return sorted({names.actual("bucket", r.bucket) for r in routes if is_plain(r.bucket)})

@@ -20,7 +20,7 @@ Mappings: TypeAlias = Mapping[str, Any]
 class IndexDeclaration:
     """An index as its routes declare it. Commands create the index, or compare it, from this declaration alone.
 
-    `name` and `aliases` are physical names. In `mapping` dotted field names are expanded to objects. The keys of
+    `name` and `aliases` are actual names. In `mapping` dotted field names are expanded to objects. The keys of
     `settings` are dotted names without the prefix `index.`.
     """
 
@@ -31,7 +31,7 @@ class IndexDeclaration:
 
 
 def declared_indices(routes: Iterable[Route], names: Names) -> dict[str, IndexDeclaration]:
-    """Return the declared indices of the routes by physical name.
+    """Return the declared indices of the routes by actual name.
 
     Raises DeclarationError if two routes contradict each other (the message names both), and if an alias is the
     name of an index.

@@ -49,7 +49,7 @@ def declared_queues(entries: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
 @dataclass(frozen=True)
 class Carried:
-    """The accepted contents of a queue or topic: KIND/NAME, with a physical name or a pattern of logical names.
+    """The accepted contents of a queue or topic: KIND/NAME, with an actual name or a pattern of logical names.
 
     `where` names the queue or topic in error texts.
     """
@@ -110,10 +110,10 @@ class Queues:
                 " backfill tasks: use two queues"
             )
         self.read = list(dict.fromkeys([*self._declared, *filter(None, [self.tasks])]))
-        """The physical names of the queues that the container reads."""
+        """The actual names of the queues that the container reads."""
 
     def carried(self, queue: str) -> Carried:
-        """Return the contents of a queue (physical name); by default notifications of the routes' buckets."""
+        """Return the contents of a queue (actual name); by default notifications of the routes' buckets."""
         where = f"queue {queue}"
         if self.tasks and queue == self.tasks:
             return Carried(where, self._names, tasks=queue)
@@ -125,11 +125,11 @@ class Queues:
         return Carried(f"topic {name[:_LONGEST]}", self._names, self._uploads)
 
     def carrying(self, kind: str, actual: str) -> list[str]:
-        """Return the physical names of the queues that accept records of a bucket or table."""
+        """Return the actual names of the queues that accept records of a bucket or table."""
         return [queue for queue in self.read if self.carried(queue).carries(kind, actual)]
 
     def declared(self) -> Mapping[str, Sequence[str]]:
-        """Return the declared contents of each queue that declares any, by physical names."""
+        """Return the declared contents of each queue that declares any, by actual names."""
         return {queue: _existing(self._names, contents) for queue, contents in self._declared.items() if contents}
 
 
@@ -139,7 +139,7 @@ def _buckets(router: Router) -> list[str]:
 
 
 def _existing(names: Names, contents: Iterable[str]) -> list[str]:
-    """Return the contents with physical names. Patterns are kept, because they match logical names."""
+    """Return the contents with actual names. Patterns are kept, because they match logical names."""
     parts = [content.partition("/")[::2] for content in contents]
     return [f"{kind}/{names.existing(kind, name) if is_plain(name) else name}" for kind, name in parts]
 

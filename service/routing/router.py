@@ -127,7 +127,7 @@ class Router:
         )
 
     def listening_to(self, kind: str, actual: str) -> list[BoundRoute]:
-        """Return the routes of a table or bucket by its physical name, in registration order.
+        """Return the routes of a table or bucket by its actual name, in registration order.
 
         `kind` is "table" or "bucket".
         """
