@@ -1,4 +1,4 @@
-"""Read the settings from the command line, the environment, files and AWS, and select the routes of a run."""
+"""Selection of the settings and routes of a run, from the command line, the environment, files and AWS."""
 
 from __future__ import annotations
 

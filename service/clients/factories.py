@@ -83,7 +83,10 @@ def make_session(settings: Settings, local: bool) -> Any:
 
 
 def make_aws_client(settings: Settings, service: str) -> Any:
-    """Return a boto3 client, for example of `dynamodb_streams`. Raises SettingsError for an invalid endpoint."""
+    """Return a boto3 client of `dynamodb`, `dynamodb_streams`, `s3`, `sqs`, `ssm` or `opensearchserverless`.
+
+    Raises SettingsError for an invalid endpoint.
+    """
     from botocore.config import Config
 
     endpoint = endpoint_of(settings, service)

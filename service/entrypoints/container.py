@@ -70,7 +70,10 @@ def _pages(health: Health, app: App) -> AbstractContextManager[object]:
 
 
 def _finish(workers: Sequence[Worker], timeout: float) -> int:
-    """Wait at most `timeout` seconds for all current batches and return the exit code."""
+    """Wait at most `timeout` seconds for all current batches. Return the exit code.
+
+    Abandoned batches are redelivered.
+    """
     deadline = time.monotonic() + timeout
     for worker in workers:
         worker.join(max(0.0, deadline - time.monotonic()))

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from typing import Final
 
 MOST: Final = 1000
-"""The number of remembered ids. Retries follow in minutes ("Asynchronous invocation", Lambda Developer Guide)."""
+"""Remembered ids, at most. Retries follow within minutes ("Asynchronous invocation", Lambda Developer Guide)."""
 
 
 class Repeats:

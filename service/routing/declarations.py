@@ -112,7 +112,7 @@ def _check_table(name: str, route: Any) -> None:
 
 
 def check_clashes(routes: Sequence[Route]) -> None:
-    """Raise DeclarationError, naming both routes, if two are equal or could write the same document."""
+    """Raise DeclarationError if a route is registered twice, or two could write the same document."""
     alike: dict[type[Route], list[Route]] = {}
     for route in routes:
         twins = alike.setdefault(type(route), [])

@@ -41,7 +41,7 @@ class BoundRoute:
     plain_key: str
 
     def document_id(self, record: Change) -> str:
-        """Return the id of the record's document. Raises DecodeError if the record has not the declared key."""
+        """Return the id of the record's document. Raises DecodeError if its key is not the declared key."""
         if isinstance(record, ObjectRecord):
             return document_id([record.key], record.bucket if self.scoped else "")
         name = self.plain_key and plain_id(record.typed_keys, self.plain_key)

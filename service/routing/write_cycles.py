@@ -11,7 +11,7 @@ from .patterns import matches
 from .routes import Route, TableRoute
 
 Cycle: TypeAlias = Sequence[type[TableRoute]]
-"""Routes in sequence. Each writes a table that the next one reads; the last one writes a table of the first."""
+"""Routes in sequence. Each writes a table that the next one reads; the last one writes for the first."""
 
 
 def check_cycles(routes: Iterable[type[Route]]) -> None:

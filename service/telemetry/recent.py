@@ -16,7 +16,7 @@ from ..pipeline import Dispatched, Observer, Outcome, Result
 from ..pipeline.route_calls import Task
 
 LARGEST: Final = 64 * 1024
-"""Approximate bytes of the largest record that is kept in full. Of larger ones only metadata is kept."""
+"""Approximate bytes of the largest record that is kept in full. Larger ones keep only their metadata."""
 
 BYTES: Final = 8 * 1024 * 1024
 """Approximate bytes of all kept records, at most."""

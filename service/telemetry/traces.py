@@ -1,9 +1,9 @@
 """Traces with AWS X-Ray: a segment for each batch, with subsegments for decoding, each route and each request.
 
-In a Lambda the batch is a subsegment of the invocation's segment. Elsewhere, if all messages of a batch have the
-same trace, the batch continues it. If they have several, the batch starts its own trace and lists theirs in the
-annotation `traces`, as in a Lambda. Traces contain no values of items and no error messages, as these may quote
-values.
+In a Lambda the batch is a subsegment of the invocation's segment, in the trace that AWS chose. Elsewhere, if all
+messages of a batch have the same trace, the batch continues it. If they have several, the batch starts its own
+trace and lists theirs in the annotation `traces`, as in a Lambda. Traces contain no values of items and no error
+messages, which may quote values.
 
 If a route is called during a request, its subsegment is inside the request's, which ends when both have ended.
 
