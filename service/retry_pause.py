@@ -27,7 +27,7 @@ def log_pause(source: str, reason: str, seconds: float, halted: bool = False) ->
     logger.log(level, event, extra={"source": source, "reason": reason, "after": f"{seconds:.1f} s"})
 
 
-class Pause:
+class RetryPause:
     """A backoff that grows with each consecutive failure. It does not wait once `stopping` is set."""
 
     def __init__(

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Self
 
 from ..context import Context
 from ..errors import SettingsError
-from ..pipeline import Dispatcher, LetterStore, Observer, Observers, Sinks, Source
+from ..pipeline import DeadLetterStore, Dispatcher, Observer, Observers, Sinks, Source
 from ..pipeline.error_outcomes import reaching
-from ..pipeline.rereads import Hints
+from ..pipeline.rereads import Rereads
 from ..routing import BoundRoute, BucketRoute, Names, Route, Router
 from ..routing.patterns import is_plain
 from ..routing.queue_declarations import Queues
@@ -48,7 +48,7 @@ class App:
         routes: Sequence[Route],
         context: Context | None = None,
         *,
-        letters: LetterStore | None = None,
+        letters: DeadLetterStore | None = None,
         recording: bool = False,
     ):
         """`letters` replaces the dead-letter store of the settings.
@@ -67,7 +67,7 @@ class App:
         self.observer = Observers(LoggingObserver(), self.metrics, *_tracing(settings), *self._recorders)
         self.search_sink = SearchSink(self.context, self.router.indices, self.observer)
         self._checkpoints: Checkpoints | None = None
-        self.hints = Hints(Lookups(self.context), settings.hint_after)
+        self.hints = Rereads(Lookups(self.context), settings.hint_after)
         self.dispatcher = self._dispatcher(self.router, self.hints)
 
     def dispatcher_of(self, route: str) -> Dispatcher | None:
@@ -81,7 +81,7 @@ class App:
         current: bool = False,
         sinks: Sinks | None = None,
         observer: Observer | None = None,
-        letters: LetterStore | None = None,
+        letters: DeadLetterStore | None = None,
     ) -> Dispatcher:
         """Return the dispatcher that replays a recording to one route ("" for all).
 
@@ -112,10 +112,10 @@ class App:
 
     def tap(self, table: str, stopping: Event) -> StreamSource:
         """Return the stream of a table (actual name). Its checkpoints are not stored."""
-        from ..checkpoints.stores import Unkept
+        from ..checkpoints.stores import NoCheckpoints
         from ..sources.dynamodb_streams import StreamSource
 
-        return StreamSource(self.context, table, Unkept(), stopping, observer=LoggingObserver())
+        return StreamSource(self.context, table, NoCheckpoints(), stopping, observer=LoggingObserver())
 
     @property
     def masks(self) -> Masks:
@@ -144,7 +144,7 @@ class App:
         router = Router([bound.route for bound in routes], self.router.names)
         return self._dispatcher(router, replace(self.hints, always=hints))
 
-    def into(self, index: str, other: str, letters: LetterStore) -> App:
+    def into(self, index: str, other: str, letters: DeadLetterStore) -> App:
         """Return an App with the same context that writes to the index `other` in place of `index`.
 
         `letters` stores its dead letters. The index `other` must exist. It does not get the routes' aliases,
@@ -181,7 +181,7 @@ class App:
         function = settings.lambda_function or settings.group
         return EmbeddedMetrics(self.metrics, settings.metrics_namespace, function).reporting()
 
-    def _dispatcher(self, router: Router, hints: Hints) -> Dispatcher:
+    def _dispatcher(self, router: Router, hints: Rereads) -> Dispatcher:
         return Dispatcher(
             router,
             sinks=Sinks(

@@ -38,7 +38,7 @@ class Lease(Protocol):
         ...
 
 
-class Unshared:
+class LocalLease:
     """The lease of a checkpoint store that only one process uses. It is always held."""
 
     def token(self) -> int:

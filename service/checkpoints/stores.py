@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 from ..context import Context
 from ..errors import Halt, SettingsError
 from ..private_files import make_database
-from .lease import Lease, Unshared
+from .lease import Lease, LocalLease
 
 FORMAT: Final = 2
 
@@ -87,10 +87,10 @@ def make_checkpoints(context: Context, group: str, competes: bool = True) -> Che
     raise SettingsError(f"checkpoints must be a file or dynamodb://TABLE, not {where!r}")
 
 
-class Unkept:
+class NoCheckpoints:
     """A store that discards all checkpoints."""
 
-    lease: Lease = Unshared()
+    lease: Lease = LocalLease()
 
     def read(self, stream: str) -> dict[str, Checkpoint]:
         return {}
@@ -112,7 +112,7 @@ class SqliteCheckpoints:
     """A SQLite file for a single process."""
 
     def __init__(self, path: str | Path, group: str):
-        self.lease: Lease = Unshared()
+        self.lease: Lease = LocalLease()
         self._group = group
         self._lock = Lock()
         try:

@@ -9,7 +9,7 @@ from typing import Protocol
 from ..context import Context
 from ..errors import SettingsError
 from ..model import INSERT
-from ..pipeline import Dispatcher, LetterStore
+from ..pipeline import DeadLetterStore, Dispatcher
 from ..routing import BoundRoute, Router, TableRoute
 from ..settings import Settings, setting
 from ..sources.route_tables import tables_of
@@ -23,11 +23,11 @@ class Service(Protocol):
     router: Router
 
     @property
-    def letters(self) -> LetterStore:
+    def letters(self) -> DeadLetterStore:
         """The dead-letter store."""
         ...
 
-    def into(self, index: str, other: str, letters: LetterStore) -> Service:
+    def into(self, index: str, other: str, letters: DeadLetterStore) -> Service:
         """Return this service with `other` in place of `index`, and with `letters` as its dead-letter store."""
         ...
 
@@ -37,14 +37,14 @@ class Service(Protocol):
 
 
 @dataclass(frozen=True)
-class Which:
+class TableFilter:
     """The selection of tables and routes. Without an option, all of them are selected."""
 
     table: str = setting("", "only this table (its name in routes, or as it exists)", env="STREAMDEX_TABLE")
     route: str = setting("", "only this route (module:Class)", env="STREAMDEX_ROUTE")
 
 
-def chosen(service: Service, which: Which) -> Mapping[str, Sequence[BoundRoute]]:
+def chosen(service: Service, which: TableFilter) -> Mapping[str, Sequence[BoundRoute]]:
     """Return the selected tables by their actual names, each with the routes that make documents from its items.
 
     Raises SettingsError if no route matches the selection; Halt or Unreachable if the tables cannot be listed.

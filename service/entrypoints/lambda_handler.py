@@ -66,7 +66,7 @@ def handler_for(*routes: type[Route], events: Collection[str] = ()) -> Handler:
             service.metrics.arrived(batch.source, batch.lag(time.time()))
             context = service.context.during(lambda_context)
             dispatcher = tasks() if batch.has_tasks else service.dispatcher
-            report = dispatcher.dispatch(batch.records, batch.source, context, comes_again=batch.answers)
+            report = dispatcher.dispatch(batch.records, batch.source, context, redelivers=batch.answers)
         return batch.answer(report) if batch.answers else None
 
     return handle

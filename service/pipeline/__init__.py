@@ -5,17 +5,17 @@ from __future__ import annotations
 from ..model.outcomes import Outcome, Report, Result
 from .dispatcher import Dispatcher
 from .observers import SILENT, Dispatched, Observer, Observers, Request
-from .protocols import Batch, Dispatches, Lag, Letter, LetterStore, Sink, Sinks, Source, Write
+from .protocols import Batch, DeadLetter, DeadLetterStore, Dispatches, Lag, Sink, Sinks, Source, Write
 
 __all__ = [
     "SILENT",
     "Batch",
+    "DeadLetter",
+    "DeadLetterStore",
     "Dispatched",
     "Dispatcher",
     "Dispatches",
     "Lag",
-    "Letter",
-    "LetterStore",
     "Observer",
     "Observers",
     "Outcome",

@@ -15,10 +15,10 @@ from .batch_parts import parts_of
 from .clock_skew import drop_future_times
 from .newest_writes import write_newest
 from .observers import Dispatched, Observer
-from .prefetch import Ahead, Meanwhile
-from .protocols import Letter, LetterStore, Sinks, Write
-from .rereads import ROUNDS, Hints
-from .retry_policy import Patience
+from .prefetch import Prefetch, Prefetched
+from .protocols import DeadLetter, DeadLetterStore, Sinks, Write
+from .rereads import ROUNDS, Rereads
+from .retry_policy import RetryPolicy
 from .route_calls import SEARCHES, Task, ask, route
 from .stuck_records import StuckRecords, conclude, dead_letter_undelivered, note_failures
 
@@ -34,11 +34,11 @@ class Dispatcher:
         router: Router,
         *,
         sinks: Sinks,
-        letters: LetterStore,
+        letters: DeadLetterStore,
         observer: Observer,
         context: Context,
-        hints: Hints,
-        patience: Patience | None = None,
+        hints: Rereads,
+        patience: RetryPolicy | None = None,
     ):
         self._router = router
         self._sinks = sinks
@@ -48,7 +48,7 @@ class Dispatcher:
         self._hints = hints
         self._stuck = StuckRecords(hints.age, context.settings.retry_for)
         self._clock_skew = context.settings.clock_skew
-        self._patience = patience or Patience(context.settings.retry_time)
+        self._patience = patience or RetryPolicy(context.settings.retry_time)
 
     def dispatch(
         self,
@@ -57,22 +57,22 @@ class Dispatcher:
         context: Context | None = None,
         *,
         within: float = math.inf,
-        comes_again: bool = True,
-        meanwhile: Meanwhile | None = None,
+        redelivers: bool = True,
+        prefetch: Prefetch | None = None,
     ) -> Report:
         """Process a batch. The report has one result per record, in the order of the batch.
 
         - A failure that may succeed later is retried within the limits of the setting `retry_time`, the context
           and `within` (seconds). After that the source redelivers the record.
-        - If the source does not redeliver (`comes_again` is False), the record becomes a dead letter instead.
-        - `meanwhile` is work that may overlap with a request to the search server. It is called at most once.
+        - If the source does not redeliver (`redelivers` is False), the record becomes a dead letter instead.
+        - `prefetch` is work that may overlap with a request to the search server. It is called at most once.
 
         Raises Halt if every record would fail. Then no record may be acknowledged.
         """
         if not batch:
             return Report([])
         with self._observer.step("batch", source, batch):
-            return self._carry_out(batch, source, context or self._context, within, comes_again, meanwhile)
+            return self._carry_out(batch, source, context or self._context, within, redelivers, prefetch)
 
     def _carry_out(
         self,
@@ -80,8 +80,8 @@ class Dispatcher:
         source: str,
         context: Context,
         within: float,
-        comes_again: bool,
-        meanwhile: Meanwhile | None,
+        redelivers: bool,
+        prefetch: Prefetch | None,
     ) -> Report:
         began = self._patience.clock()
         pauses = self._patience.pauses(min(within, context.remaining_time()))
@@ -89,20 +89,20 @@ class Dispatcher:
         tasks = route(batch, self._router)
         try:
             with context.timed():
-                self._work_off(tasks, pauses, context, meanwhile)
+                self._work_off(tasks, pauses, context, prefetch)
         except Halt as halt:
-            if not comes_again:  # the source redelivers nothing: store dead letters now
+            if not redelivers:  # the source redelivers nothing: store dead letters now
                 for task in tasks:
                     task.results = task.results or [Result(Outcome.RETRY, str(halt))]
-                self._end(len(batch), source, tasks, context, began, comes_again)
+                self._end(len(batch), source, tasks, context, began, redelivers)
             raise
-        return self._end(len(batch), source, tasks, context, began, comes_again)
+        return self._end(len(batch), source, tasks, context, began, redelivers)
 
     def _end(
-        self, size: int, source: str, tasks: Sequence[Task], context: Context, began: float, comes_again: bool
+        self, size: int, source: str, tasks: Sequence[Task], context: Context, began: float, redelivers: bool
     ) -> Report:
         """Store dead letters, report the batch to the observer and return its report. Raises Halt."""
-        if not comes_again:
+        if not redelivers:
             dead_letter_undelivered(tasks)
         with context.timed():
             letters = self._store_rejected(tasks)
@@ -111,10 +111,10 @@ class Dispatcher:
         self._observer.dispatched(Dispatched(source, report, tasks, letters, seconds))
         return report
 
-    def _store_rejected(self, tasks: Sequence[Task]) -> list[Letter]:
+    def _store_rejected(self, tasks: Sequence[Task]) -> list[DeadLetter]:
         """Store rejected tasks as dead letters, and return these. Raises Halt and LeaseLost."""
         letters = [
-            Letter(task.record, task.route, task.result)
+            DeadLetter(task.record, task.route, task.result)
             for task in tasks
             if task.result.outcome is Outcome.REJECTED
         ]
@@ -124,12 +124,12 @@ class Dispatcher:
         return letters
 
     def _work_off(
-        self, tasks: Sequence[Task], pauses: Iterator[float], context: Context, meanwhile: Meanwhile | None
+        self, tasks: Sequence[Task], pauses: Iterator[float], context: Context, prefetch: Prefetch | None
     ) -> None:
         """Process the tasks, and retry transient failures while there is time."""
         pending = [task for task in tasks if not task.results]
         for tries in count(1):
-            self._try(pending, context, meanwhile if tries == 1 else None)
+            self._try(pending, context, prefetch if tries == 1 else None)
             pending = [task for task in pending if not task.result.outcome.done]
             note_failures(pending)
             pause = next(pauses, None) if pending else None
@@ -144,12 +144,12 @@ class Dispatcher:
             for task in pending:
                 task.forget()
 
-    def _try(self, tasks: Sequence[Task], context: Context, meanwhile: Meanwhile | None) -> None:
+    def _try(self, tasks: Sequence[Task], context: Context, prefetch: Prefetch | None) -> None:
         """Re-read, call the routes and write, and repeat for tasks that the write did not settle."""
         for _ in range(ROUNDS):
             self._hints.look(tasks)
-            self._ask_and_write(tasks, context, meanwhile)
-            meanwhile = None
+            self._ask_and_write(tasks, context, prefetch)
+            prefetch = None
             tasks = self._hints.reopen(tasks)
             if not tasks:
                 return
@@ -158,7 +158,7 @@ class Dispatcher:
             done = task.overtaken and isinstance(task.record, TableRecord) and task.record.ordered
             task.results = [APPLIED if done else UNSETTLED]
 
-    def _ask_and_write(self, tasks: Sequence[Task], context: Context, meanwhile: Meanwhile | None) -> None:
+    def _ask_and_write(self, tasks: Sequence[Task], context: Context, prefetch: Prefetch | None) -> None:
         """Call the routes for one part of the tasks while the search server writes the previous part."""
         parts = parts_of(tasks, self._context.settings.bulk_actions)
 
@@ -167,17 +167,17 @@ class Dispatcher:
                 ask(part, context, self._observer.step)
                 yield part, number < len(parts)
 
-        made = Ahead(asked())
+        made = Prefetched(asked())
         silent = 0
         for part, more in made:
             if silent == PATIENCE:  # each further request could take its full timeout
                 for task in part:
                     task.writes, task.results = (), task.results or [NOT_SENT]
                 continue
-            self._write(part, made.prepare if more else meanwhile)
+            self._write(part, made.prepare if more else prefetch)
             silent = 0 if any(task.result.outcome.done for task in part) else silent + 1
 
-    def _write(self, tasks: Sequence[Task], meanwhile: Meanwhile | None) -> None:
+    def _write(self, tasks: Sequence[Task], prefetch: Prefetch | None) -> None:
         searches, items, rows = sorted_out(chain.from_iterable(task.writes for task in tasks))
         results: dict[Write, Result] = {}
         if items:
@@ -185,7 +185,7 @@ class Dispatcher:
         if rows:
             results.update(zip(rows, self._sinks.rows.write(rows), strict=True))
         if searches:
-            results.update(zip(searches, write_newest(searches, self._sinks.search, meanwhile), strict=True))
+            results.update(zip(searches, write_newest(searches, self._sinks.search, prefetch), strict=True))
         for task in tasks:
             if task.writes:
                 task.results = [results[write] for write in task.writes]

@@ -8,14 +8,14 @@ from typing import TypeAlias
 from ..model import Change, ObjectRecord, TableRecord
 from ..model.outcomes import SUPERSEDED, Outcome, Result
 from ..model.versions import UNORDERED, second_of
-from .prefetch import Meanwhile
+from .prefetch import Prefetch
 from .protocols import DocumentSink, Write
 
 Stack: TypeAlias = list[int]
 """The positions of all writes to one document, oldest first."""
 
 
-def write_newest(writes: Sequence[Write], sink: DocumentSink, meanwhile: Meanwhile | None = None) -> list[Result]:
+def write_newest(writes: Sequence[Write], sink: DocumentSink, prefetch: Prefetch | None = None) -> list[Result]:
     """Send the newest write to each document and return the result of every write, in order.
 
     - If the newest write is accepted, the older ones are STALE.
@@ -24,11 +24,11 @@ def write_newest(writes: Sequence[Write], sink: DocumentSink, meanwhile: Meanwhi
     - Writes without a version (UNORDERED) carry a re-read state. They are sent last, to conflict with the versions
       just written, and are not superseded by those writes.
 
-    `meanwhile` is work that may overlap with the request.
+    `prefetch` is work that may overlap with the request.
     """
     undated = [write for write in writes if write.version == UNORDERED]
     dated = [write for write in writes if write.version != UNORDERED] if undated else writes
-    results = _write_stacks(dated, sink, meanwhile)
+    results = _write_stacks(dated, sink, prefetch)
     if undated:
         waiting = {_place(write): result for write, result in results.items() if not result.outcome.done}
         results |= {write: waiting[_place(write)] for write in undated if _place(write) in waiting}
@@ -41,13 +41,13 @@ def _place(write: Write) -> tuple[str, str]:
 
 
 def _write_stacks(
-    writes: Sequence[Write], sink: DocumentSink, meanwhile: Meanwhile | None = None
+    writes: Sequence[Write], sink: DocumentSink, prefetch: Prefetch | None = None
 ) -> dict[Write, Result]:
     stacks = stack_by_document(writes)
     results: dict[Write, Result] = {}
     while stacks:
         heads = [writes[stack.pop()] for stack in stacks]
-        answers = sink.write(heads, meanwhile)
+        answers = sink.write(heads, prefetch)
         results.update(zip(heads, answers, strict=True))
         fallback = []
         for stack, answer in zip(stacks, answers, strict=True):

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from ..model.outcomes import Outcome, Report
 from .error_outcomes import trail_of
-from .protocols import Letter
+from .protocols import DeadLetter
 from .route_calls import Task
 
 logger = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ class Dispatched:
     source: str
     report: Report
     tasks: Sequence[Task]
-    letters: Sequence[Letter]
+    letters: Sequence[DeadLetter]
     seconds: float
 
     @cached_property

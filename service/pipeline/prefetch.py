@@ -9,10 +9,10 @@ from threading import Thread
 from typing import Generic, TypeAlias, TypeVar
 
 T = TypeVar("T")
-Meanwhile: TypeAlias = Callable[[], object]
+Prefetch: TypeAlias = Callable[[], object]
 
 
-class Ahead(Generic[T]):
+class Prefetched(Generic[T]):
     """An iterator that can compute its next item in advance."""
 
     def __init__(self, source: Iterator[T]):
@@ -43,10 +43,10 @@ class Ahead(Generic[T]):
 class Sent(Thread, Generic[T]):
     """A request in a separate thread. The calling thread, in which routes run, does other work meanwhile."""
 
-    def __init__(self, request: Callable[[], T], meanwhile: Meanwhile):
+    def __init__(self, request: Callable[[], T], prefetch: Prefetch):
         super().__init__(name="request", daemon=True)
         self._request = request
-        self._meanwhile = meanwhile
+        self._meanwhile = prefetch
         self._answer: list[T] = []
         self._error: BaseException | None = None
         self._surroundings = copy_context()  # includes the deadline

@@ -11,7 +11,7 @@ from ..context import Context
 from ..model import Change, Record
 from ..model.outcomes import Report, Result
 from ..routing import Action, Index
-from .prefetch import Meanwhile
+from .prefetch import Prefetch
 
 
 @dataclass(slots=True, eq=False)
@@ -54,8 +54,8 @@ class Sink(Protocol):
 class DocumentSink(Protocol):
     """A sink for documents. One request for many writes takes long enough to overlap with other work."""
 
-    def write(self, writes: Sequence[Write], meanwhile: Meanwhile | None = None) -> list[Result]:
-        """Write as in Sink. `meanwhile` is work that may overlap with the requests. It must not raise."""
+    def write(self, writes: Sequence[Write], prefetch: Prefetch | None = None) -> list[Result]:
+        """Write as in Sink. `prefetch` is work that may overlap with the requests. It must not raise."""
         ...
 
 
@@ -69,7 +69,7 @@ class Sinks:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class DeadLetter:
     """A dead letter: a rejected record, its route ("" if none matched) and the result."""
 
     record: Record
@@ -77,10 +77,10 @@ class Letter:
     result: Result
 
 
-class LetterStore(Protocol):
+class DeadLetterStore(Protocol):
     """A store of dead letters."""
 
-    def store(self, letters: Sequence[Letter]) -> None:
+    def store(self, letters: Sequence[DeadLetter]) -> None:
         """Store dead letters, each record and route once. Raises Halt if that fails."""
         ...
 
@@ -92,7 +92,7 @@ class Batch(Protocol):
     records: Sequence[Record]
 
     @property
-    def read_ahead(self) -> Meanwhile | None:
+    def read_ahead(self) -> Prefetch | None:
         """A function that prefetches the next records of the source and never raises, or None.
 
         It is None if a prefetch saves no time.
@@ -158,8 +158,8 @@ class Dispatches(Protocol):
         context: Context | None = None,
         *,
         within: float = math.inf,
-        comes_again: bool = True,
-        meanwhile: Meanwhile | None = None,
+        redelivers: bool = True,
+        prefetch: Prefetch | None = None,
     ) -> Report:
         """Return one result per record, in order. Raises Halt if every record would fail."""
         ...

@@ -77,7 +77,7 @@ class Lookups(Protocol):
 
 
 @dataclass(frozen=True)
-class Hints:
+class Rereads:
     """Decide which records need a re-read, and perform it. `hint_after` is in seconds.
 
     `trusting` is True for recordings, whose records are trusted. `always` is True for dead letters: every

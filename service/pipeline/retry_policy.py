@@ -13,7 +13,7 @@ from ..context import RESERVE
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """Exponential backoff with full jitter ("Exponential Backoff And Jitter", AWS Architecture Blog).
 
     `most` is the total time for all tries in seconds. `shortest` and `longest` are the limits of one delay.

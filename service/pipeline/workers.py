@@ -11,7 +11,7 @@ from typing import Final
 
 from ..context import Context
 from ..errors import Halt, LeaseLost, Unreachable
-from ..retry_pause import Pause
+from ..retry_pause import RetryPause
 from . import Batch, Dispatches, Source
 from .error_outcomes import trail_of
 
@@ -47,7 +47,7 @@ class Worker(Thread):
         self._stopping = stopping
         self._exits = exits
         self._clock = clock
-        self._pause = Pause(source.name, stopping, FIRST_PAUSE)
+        self._pause = RetryPause(source.name, stopping, FIRST_PAUSE)
         self._busy_since: float | None = None
 
     def run(self) -> None:
@@ -74,7 +74,7 @@ class Worker(Thread):
         try:
             with self._context.guarded(batch.check):
                 report = self._dispatcher.dispatch(
-                    batch.records, batch.source, within=batch.time_left(), meanwhile=batch.read_ahead
+                    batch.records, batch.source, within=batch.time_left(), prefetch=batch.read_ahead
                 )
             batch.settle(report)
         except LeaseLost as lost:

@@ -17,7 +17,7 @@ from ..model import Record
 from ..model.outcomes import Outcome
 from ..pipeline import Lag, Report
 from ..pipeline.error_outcomes import result_of
-from ..retry_pause import Pause
+from ..retry_pause import RetryPause
 
 logger = logging.getLogger(__name__)
 
@@ -186,7 +186,7 @@ class PartSource:
 
     def _read(self, state: State) -> Iterator[PartBatch]:
         """Yield the pages of a partition, until its end. Raises Halt."""
-        pause = Pause(f"{self.name}, part {state.part.name}", self._stopping)
+        pause = RetryPause(f"{self.name}, part {state.part.name}", self._stopping)
         while not self._stopping.is_set() and not state.ended:
             if not state.rest:
                 state.page = self._page(state, pause)
@@ -198,7 +198,7 @@ class PartSource:
             else:
                 self.move_on(state)
 
-    def _page(self, state: State, pause: Pause) -> Page | None:
+    def _page(self, state: State, pause: RetryPause) -> Page | None:
         """Return the next page; None if the read failed and is to be retried. Raises Halt."""
         try:
             page = state.read()

@@ -16,9 +16,9 @@ from fakes import records
 
 from routes.images import Images, ImageUploads
 from service.bootstrap.application import App
-from service.commands.backfill.loading import Manner, Scan
+from service.commands.backfill.loading import BackfillOptions, Scan
 from service.commands.rebuild.rebuild import Change, Rebuilt, change
-from service.commands.tables import Which
+from service.commands.tables import TableFilter
 from service.sinks.opensearch.alias_targets import SeenTargets
 
 READS = ("_search", "_mget", "_count", "_pit")
@@ -132,7 +132,9 @@ class Operator:
         """What became of the index, None for a process that was killed; and the number of requests (see READS)."""
         with self.process(at, after) as (app, requests):
             try:
-                (one,) = change(app, Which(), Change(**what), Scan(segments=1), Manner(), 0.0, lambda more: None)
+                (one,) = change(
+                    app, TableFilter(), Change(**what), Scan(segments=1), BackfillOptions(), 0.0, lambda more: None
+                )
             except Killed:
                 return None, requests.count
             return one, requests.count

@@ -22,7 +22,7 @@ from service.entrypoints.cli import main
 from service.errors import Halt, SettingsError
 from service.model import TableRecord
 from service.model.serializer import typed
-from service.pipeline import Letter, Outcome, Result
+from service.pipeline import DeadLetter, Outcome, Result
 from service.settings import Settings
 from service.sinks.dead_letters import LetterBox, make_letters
 from service.sources.envelopes import unwrap
@@ -57,9 +57,9 @@ def make_box(deployment: Deployment, tmp_path) -> Callable[..., tuple[str, Lette
     return make
 
 
-def letter(name: str, route: str = "images:Images", reason: str = "bad", **more: Any) -> Letter:
+def letter(name: str, route: str = "images:Images", reason: str = "bad", **more: Any) -> DeadLetter:
     (record,) = unwrap(stream_record(new={"id": name, "title": name, **more}, sequence=str(abs(hash(name)))))
-    return Letter(record, route, Result(Outcome.REJECTED, reason))
+    return DeadLetter(record, route, Result(Outcome.REJECTED, reason))
 
 
 @pytest.mark.long(after=1)
@@ -91,7 +91,7 @@ def test_bytes_in_a_record_of_boto3_come_back_as_they_were(make_box, kind):
     _, box = make_box(kind)
     change = {"Keys": typed({"id": "a"}), "NewImage": typed({"id": "a", "b": b"\0\xff"}), "SequenceNumber": "1"}
     record = TableRecord({"eventName": "INSERT", "dynamodb": change}, source=stream_arn())
-    box.store([Letter(record, "images:Images", Result(Outcome.REJECTED, "bad"))])
+    box.store([DeadLetter(record, "images:Images", Result(Outcome.REJECTED, "bad"))])
     (kept,) = box.letters()
     (again,) = unwrap({"format": 1, "route": "", "source": kept.source, "record": kept.record})
     assert again.new == {"id": "a", "b": b"\0\xff"}
@@ -287,7 +287,7 @@ def test_a_redrive_with_the_server_down_stops_at_once_and_says_what_remains(
         monkeypatch.setenv(variable, value)
     for name in "xy":
         (record,) = unwrap(stream_record(new={"id": name}, table=deployment.table, sequence=name))
-        app.letters.store([Letter(record, "images:Images", Result(Outcome.REJECTED, "bad"))])
+        app.letters.store([DeadLetter(record, "images:Images", Result(Outcome.REJECTED, "bad"))])
     where = app.settings.dead_letters
     options = [f"--dead-letters={where}", "--search-url=http://127.0.0.1:1", "--retry-time=600"]
     assert main(["dead-letters", "redrive", "--route=images:Images", *options]) == 4

@@ -13,7 +13,7 @@ from deployments import Deployment, ask, aws_client, documents_of, drop
 
 from routes.images import Images
 from service.clients.factories import SERVICES
-from service.commands.doctor import ERROR, WARNING, Finding, Patient, diagnose
+from service.commands.doctor import ERROR, WARNING, DoctorContext, Finding, diagnose
 from service.commands.rebuild import rebuild as rebuilding
 from service.context import Context
 from service.entrypoints.cli import main
@@ -26,7 +26,7 @@ def findings(deployment: Deployment, **settings: Any) -> list[Finding]:
     """What is found with some settings changed."""
     known = {name: getattr(deployment.app.context, name) for name in SERVICES}
     with Context(replace(deployment.settings, **settings), **known) as context:
-        return list(diagnose(Patient(context, deployment.app.router)))
+        return list(diagnose(DoctorContext(context, deployment.app.router)))
 
 
 def traces(deployment: Deployment) -> dict[str, Any]:

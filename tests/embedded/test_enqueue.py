@@ -16,10 +16,10 @@ from load import make_queue
 
 from routes.images import Images, ImageUploads
 from service.bootstrap.application import App
-from service.commands.backfill.loading import Manner, Scan, backfill
+from service.commands.backfill.loading import BackfillOptions, Scan, backfill
 from service.commands.rebuild import rebuild as rebuilding
 from service.commands.rebuild.rebuild import Change, Rebuilt, change
-from service.commands.tables import Which
+from service.commands.tables import TableFilter
 from service.entrypoints.lambda_handler import handler_for
 from service.errors import SettingsError
 from service.model.serializer import typed
@@ -47,7 +47,9 @@ def is_drained(place: Deployment, queue: str) -> Callable[[], bool]:
 
 
 def enqueue(place: Deployment, queue: str, **manner: Any) -> int:
-    return backfill(place.app, Which(), SCAN, Manner(enqueue=queue, **manner), lambda more: None).enqueued
+    return backfill(
+        place.app, TableFilter(), SCAN, BackfillOptions(enqueue=queue, **manner), lambda more: None
+    ).enqueued
 
 
 @pytest.mark.long
@@ -158,7 +160,7 @@ def test_an_export_is_loaded_and_what_changed_since_is_not_made_older(
     export = as_objects(deployment, export) if place == "bucket" else export
     deployment.items.put_item(Item={"id": "i0001", "title": "changed"})
     deployment.items.delete_item(Key={"id": "i0002"})
-    done = backfill(deployment.app, Which(), SCAN, Manner(export=export), lambda more: None)
+    done = backfill(deployment.app, TableFilter(), SCAN, BackfillOptions(export=export), lambda more: None)
     assert done.counts == {"applied": SIZE}
     assert indexed(deployment) == truth(deployment)
 
@@ -170,7 +172,7 @@ def test_an_export_of_another_table_is_refused(
     (tmp_path / "other").mkdir()
     other = Deployment(aws_url, search_url, tmp_path / "other")
     with other.app, pytest.raises(SettingsError, match=deployment.table):
-        backfill(other.app, Which(), SCAN, Manner(export=export), lambda more: None)
+        backfill(other.app, TableFilter(), SCAN, BackfillOptions(export=export), lambda more: None)
 
 
 def test_the_files_of_an_export_are_read_from_a_queue(
@@ -183,14 +185,18 @@ def test_the_files_of_an_export_are_read_from_a_queue(
         enqueue(deployment, queue, export=export)
     told = replace(deployment.settings, task_queue=queue, export_prefix=export)
     with App(told, [Images(), ImageUploads()]) as app:
-        found = backfill(app, Which(), SCAN, Manner(enqueue=queue, export=export), lambda more: None)
+        found = backfill(
+            app, TableFilter(), SCAN, BackfillOptions(enqueue=queue, export=export), lambda more: None
+        )
     assert found.enqueued == 3
     assert list(handled(deployment, queue, monkeypatch))
     assert indexed(deployment) == truth(deployment)
 
 
 def rebuilt(app: App, queue: str = "", **what: bool) -> Rebuilt:
-    (one,) = change(app, Which(), Change(**what), SCAN, Manner(enqueue=queue), 1.0, lambda more: None)
+    (one,) = change(
+        app, TableFilter(), Change(**what), SCAN, BackfillOptions(enqueue=queue), 1.0, lambda more: None
+    )
     return one
 
 
@@ -202,7 +208,7 @@ def test_a_new_index_is_filled_by_others_and_then_put_in_place(
     monkeypatch.setattr(rebuilding, "UNTIL_ALL_HAVE_SEEN", 0.5)
     monkeypatch.setattr(rebuilding, "longest_request", lambda settings: 0.0)
     fill(deployment, SIZE)
-    backfill(deployment.app, Which(), SCAN, Manner(), lambda more: None)
+    backfill(deployment.app, TableFilter(), SCAN, BackfillOptions(), lambda more: None)
     with App(replace(deployment.settings), [Images(), ImageUploads()]) as app:
         with pytest.raises(SettingsError, match="nothing is loaded"):
             rebuilt(app, rebuild=True, loaded=True)

@@ -22,8 +22,8 @@ from service.context import Context
 from service.errors import Halt
 from service.model import Record
 from service.pipeline import Dispatcher, Sinks
-from service.pipeline.rereads import Hints
-from service.pipeline.retry_policy import Patience
+from service.pipeline.rereads import Rereads
+from service.pipeline.retry_policy import RetryPolicy
 from service.routing import Router
 from service.settings import Settings
 from service.sinks.dynamodb import ItemSink
@@ -86,9 +86,9 @@ class Run:
             sinks=Sinks(search=SearchSink(context, {}), table=ItemSink(context), rows=RowSink(context)),
             letters=self.letters,
             observer=Silence(),
-            hints=Hints(truth, 1800.0, now=lambda: START + 10**6),
+            hints=Rereads(truth, 1800.0, now=lambda: START + 10**6),
             context=context,
-            patience=Patience(0.06, shortest=0.001, longest=0.01, clock=lambda: self.paused, sleep=self._pause),
+            patience=RetryPolicy(0.06, shortest=0.001, longest=0.01, clock=lambda: self.paused, sleep=self._pause),
         )
 
     def _pause(self, seconds: float) -> None:

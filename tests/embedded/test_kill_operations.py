@@ -21,11 +21,11 @@ from fakes import records
 from operators import Killed, Operator
 
 from routes.images import Images
-from service.commands.backfill.loading import Manner, Scan, backfill
+from service.commands.backfill.loading import BackfillOptions, Scan, backfill
 from service.commands.indices.applying import recreate
 from service.commands.indices.planning import plan
 from service.commands.rebuild import rebuild as rebuilding
-from service.commands.tables import Which
+from service.commands.tables import TableFilter
 from service.errors import SettingsError
 
 STEPS = os.environ.get("STREAMDEX_KILL_STEPS", "1")
@@ -114,7 +114,7 @@ def named_itself(operator: Operator) -> None:
         ask("DELETE", f"{place.search_url}/{index}")
     ask("PUT", f"{place.search_url}/{place.index}", {"mappings": {"date_detection": False, **Images.mapping}})
     operator.writers.catch_up()
-    backfill(place.app, Which(), Scan(segments=1), Manner(restart=True), lambda more: None)
+    backfill(place.app, TableFilter(), Scan(segments=1), BackfillOptions(restart=True), lambda more: None)
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ CASES = {
 @pytest.fixture
 def operator(deployment: Deployment) -> Iterator[Operator]:
     fill(deployment, 5)
-    backfill(deployment.app, Which(), Scan(segments=1), Manner(), lambda more: None)
+    backfill(deployment.app, TableFilter(), Scan(segments=1), BackfillOptions(), lambda more: None)
     made = Operator(deployment, Described())
     yield made
     made.writers.close()
@@ -166,7 +166,7 @@ def begin(operator: Operator, start: Start) -> None:
         ask("DELETE", f"{place.search_url}/{index}")
     operator.writers.catch_up()
     fill(place, 5)
-    backfill(place.app, Which(), Scan(segments=1), Manner(restart=True), lambda more: None)
+    backfill(place.app, TableFilter(), Scan(segments=1), BackfillOptions(restart=True), lambda more: None)
     start(operator)
 
 

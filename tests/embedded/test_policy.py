@@ -30,17 +30,17 @@ from routes.images import Images, ImageUploads
 from service.bootstrap.application import App
 from service.commands import verify as verifying
 from service.commands.backfill import loading as backfilling
-from service.commands.backfill.loading import Manner, Scan, backfill
+from service.commands.backfill.loading import BackfillOptions, Scan, backfill
 from service.commands.dead_letters import letters
 from service.commands.dead_letters.redrive import redrive
-from service.commands.doctor import NOTE, Patient, diagnose, owner_of
+from service.commands.doctor import NOTE, DoctorContext, diagnose, owner_of
 from service.commands.indices.applying import apply, documents_in
 from service.commands.indices.checking import check
 from service.commands.indices.planning import plan
 from service.commands.policy import policy_of
 from service.commands.rebuild import rebuild as rebuilding
 from service.commands.rebuild.rebuild import Change
-from service.commands.tables import Which
+from service.commands.tables import TableFilter
 from service.errors import Halt
 from service.pipeline.workers import Worker
 from service.settings import Settings
@@ -146,7 +146,7 @@ class Account:
             settings = replace(settings, task_queue=f"tasks-{self.made.table}")
             self.client("sqs").create_queue(QueueName=settings.task_queue)
         with App(settings, [Looking(), ImageUploads()]) as app:
-            owner = owner_of(Patient(app.context, app.router))
+            owner = owner_of(DoctorContext(app.context, app.router))
             policy = change(policy_of(app.router, settings, owner, operator))
         iam = self.client("iam")
         for document in (policy, as_moto_asks(policy)):  # moto looks at the form of both
@@ -275,7 +275,7 @@ def test_it_does_not_run_with_any_permission_less(account: Account, action: str)
 
 def test_the_doctor_has_nothing_but_notes_for_a_service_that_has_just_its_policy(account: Account):
     with account.app() as app:
-        found = list(diagnose(Patient(app.context, app.router)))
+        found = list(diagnose(DoctorContext(app.context, app.router)))
     assert {finding.severity for finding in found} == {NOTE}
     assert [finding.problem.partition(" (")[0] for finding in found] == [
         "not looked at: s3:GetBucketNotification is refused",
@@ -286,7 +286,7 @@ def test_the_doctor_has_nothing_but_notes_for_a_service_that_has_just_its_policy
 
 def operate(app: App) -> None:
     """All that an operator does with an index that lacks a document and has one too many, and with letters."""
-    scan, manner, which = Scan(), Manner(without_stream=True), Which()
+    scan, manner, which = Scan(), BackfillOptions(without_stream=True), TableFilter()
 
     def change(**what: bool) -> None:
         (ended,) = rebuilding.change(app, which, Change(**what), scan, manner, 0.1, lambda more: None)
@@ -297,7 +297,7 @@ def operate(app: App) -> None:
     assert backfill(app, which, scan, enqueue, lambda more: None).enqueued == scan.segments
     index = app.router.bound[0].index
     app.context.search.index(index=index, id="stray", body={"title": "T"}, params={"refresh": "true"})
-    mending = verifying.Manner(repair=True)
+    mending = verifying.BackfillOptions(repair=True)
     found = verifying.verify(app, which, scan, mending, 0.1, lambda finding, became: None, lambda more: None)
     assert found.mended == {"ghost": 1}
     for what in ("rebuild", "rollback", "abandon"):

@@ -13,11 +13,11 @@ from deployments import Deployment, Running, ask, auto_create, changing, documen
 
 from routes.images import Images, ImageUploads
 from service.bootstrap.application import App
-from service.commands.backfill.loading import Manner, Scan, backfill
+from service.commands.backfill.loading import BackfillOptions, Scan, backfill
 from service.commands.rebuild import filling
 from service.commands.rebuild import rebuild as rebuilding
 from service.commands.rebuild.rebuild import Change, Rebuilt, change
-from service.commands.tables import Which
+from service.commands.tables import TableFilter
 from service.errors import SettingsError
 from service.sinks.opensearch import alias_targets, index_copies
 
@@ -50,7 +50,7 @@ def released(running: Deployment) -> Iterator[App]:
 
 
 def do(app: App, advance: Any = lambda more: None, patience: float = 1.0, **what: Any) -> Rebuilt:
-    (one,) = change(app, Which(), Change(**what), SCAN, Manner(), patience, advance)
+    (one,) = change(app, TableFilter(), Change(**what), SCAN, BackfillOptions(), patience, advance)
     return one
 
 
@@ -198,7 +198,7 @@ def test_the_index_that_is_filled_has_no_aliases_even_if_it_has_to_be_made_again
     with App(replace(deployment.settings, names=names), [Pictured(), ImageUploads()]) as app:
         assert app.router.indices[deployment.index].aliases == (pictures,)
         inside = app.into(deployment.index, copy, app.letters)
-        backfill(inside, Which(), SCAN, Manner(), lambda more: None)
+        backfill(inside, TableFilter(), SCAN, BackfillOptions(), lambda more: None)
     assert len(titles(deployment, copy)) == 3
     assert ask("GET", f"{deployment.search_url}/_alias/{pictures}") is None
 
@@ -234,14 +234,14 @@ def test_a_write_that_the_new_index_cannot_take_ends_the_rebuild_and_disturbs_no
     eventually(lambda: len(titles(running)), 9)
     written: list[int] = []
 
-    def meanwhile(more: int) -> None:
+    def prefetch(more: int) -> None:
         if not written:
             written.append(more)
             running.items.put_item(Item={"id": "i5", "title": "no date"})
             eventually(lambda: titles(running).get("i5"), "no date")
 
     with App(running.settings, [Dated(), ImageUploads()]) as app:
-        one = do(app, meanwhile, rebuild=True)
+        one = do(app, prefetch, rebuild=True)
     assert (one.done, "has missed a write" in one.words) == (False, True)
     assert running.rejected() == []
     assert titles(running) == truth(running)
@@ -275,7 +275,7 @@ def test_an_index_that_is_no_alias_is_replaced_only_when_that_is_said(deployment
     names = {**deployment.settings.names, "index/images": plain}
     with App(replace(deployment.settings, names=names), [Described(), ImageUploads()]) as app:
         fill(deployment, 5)
-        backfill(app, Which(), SCAN, Manner(), lambda more: None)
+        backfill(app, TableFilter(), SCAN, BackfillOptions(), lambda more: None)
         with pytest.raises(SettingsError, match="--replace-index"):
             do(app, rebuild=True)
         workers = Running(app)
@@ -386,10 +386,10 @@ def test_a_rebuild_whose_copy_is_given_up_stops_at_the_next_page(
             alias = {"index": f"{deployment.index}-000002", "alias": f"{deployment.index}--also"}
             ask("POST", f"{deployment.search_url}/_aliases", {"actions": [{"remove": alias}]})
 
-    backfill(deployment.app, Which(), SCAN, Manner(), lambda more: None)
+    backfill(deployment.app, TableFilter(), SCAN, BackfillOptions(), lambda more: None)
     fill(deployment, 1)
     with App(deployment.settings, [Described(), ImageUploads()]) as app:
-        backfill(app, Which(), SCAN, Manner(), lambda more: None)
+        backfill(app, TableFilter(), SCAN, BackfillOptions(), lambda more: None)
         one = do(app, advance, rebuild=True)
         assert (one.done, "has missed a write" in one.words) == (False, True)
         assert len(pages) == 3
@@ -398,7 +398,7 @@ def test_a_rebuild_whose_copy_is_given_up_stops_at_the_next_page(
 
 def test_a_new_index_that_was_begun_by_another_release_is_not_gone_on_with(deployment: Deployment) -> None:
     fill(deployment, 2)
-    backfill(deployment.app, Which(), SCAN, Manner(), lambda more: None)
+    backfill(deployment.app, TableFilter(), SCAN, BackfillOptions(), lambda more: None)
     aliases = {f"{deployment.index}--also": {}, f"{deployment.index}--new": {}}
     mapping = {"date_detection": False, "properties": {"title": {"type": "date"}}}
     ask("PUT", f"{deployment.search_url}/{deployment.index}-000002", {"mappings": mapping, "aliases": aliases})

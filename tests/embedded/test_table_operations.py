@@ -15,29 +15,29 @@ from deployments import Deployment, Running, ask, aws_client, changing, document
 from routes.images import Images, ImageUploads
 from service import Index
 from service.bootstrap.application import App
-from service.commands.backfill.loading import Manner as Loading
+from service.commands.backfill.loading import BackfillOptions as Loading
 from service.commands.backfill.loading import Scan, backfill
-from service.commands.tables import Which
-from service.commands.verify import Finding, Manner, Verified, verify
+from service.commands.tables import TableFilter
+from service.commands.verify import Finding, Verified, VerifyOptions, verify
 from service.errors import Halt, SettingsError
 from service.model.versions import stream_version
 from service.settings import Settings
 
-ALL, SCAN = Which(), Scan(segments=3)
+ALL, SCAN = TableFilter(), Scan(segments=3)
 
 
 def load(app: App, **options: Any) -> Counter[str]:
     return backfill(app, options.pop("which", ALL), SCAN, Loading(**options), lambda more: None).counts
 
 
-def compared(app: App, which: Which = ALL, **options: Any) -> tuple[Verified, list[tuple[Finding, str]]]:
+def compared(app: App, which: TableFilter = ALL, **options: Any) -> tuple[Verified, list[tuple[Finding, str]]]:
     told: list[tuple[Finding, str]] = []
     patience = options.pop("patience", 0.3)
 
     def tell(finding: Finding, became: str) -> None:
         told.append((finding, became))
 
-    found = verify(app, which, SCAN, Manner(**options), patience, tell, lambda more: None)
+    found = verify(app, which, SCAN, VerifyOptions(**options), patience, tell, lambda more: None)
     return found, told
 
 
@@ -208,7 +208,7 @@ def test_a_change_that_is_on_its_way_is_no_fault(deployment: Deployment) -> None
 
     told: list[Any] = []
     try:
-        found = verify(deployment.app, ALL, SCAN, Manner(), 20.0, lambda *fault: told.append(fault), start)
+        found = verify(deployment.app, ALL, SCAN, VerifyOptions(), 20.0, lambda *fault: told.append(fault), start)
     finally:
         started[0].stop()
     assert (found.left, told) == ({}, [])
@@ -240,7 +240,7 @@ def test_documents_of_others_in_the_index_are_not_taken_for_ghosts(deployment: D
         assert load(app) == {"applied": 11}
         assert compared(app)[1] == []
         name = next(bound.name for bound in app.router.bound if "Firsts" in bound.name)
-        found, told = compared(app, Which(route=name))
+        found, told = compared(app, TableFilter(route=name))
         assert (found.items, told) == (11, [])
         assert "Seconds" in found.unverifiable[f"index {deployment.index}"]
         deployment.items.delete_item(Key={"id": "j1"})

@@ -9,7 +9,7 @@ import test_doctor as embedded
 from deployments import Deployment, ask, drop
 from fakes import Items
 
-from service.commands.doctor import Finding, Patient, cluster, indices
+from service.commands.doctor import DoctorContext, Finding, cluster, indices
 from service.context import Context
 from service.routing import IndexDeclaration, Router
 from service.settings import Settings
@@ -41,7 +41,7 @@ def test_dynamodb_local_and_opensearch_are_well_and_stay_as_they_were(deployment
 def of_elasticsearch(url: str) -> list[Finding]:
     with Context(Settings(search_url=url)) as context:
         create_missing(context, IndexDeclaration("items", {"properties": {"n": {"type": "double"}}}))
-        patient = Patient(context, Router([Items()]))
+        patient = DoctorContext(context, Router([Items()]))
         return [*cluster.check(patient), *indices.check(patient)]
 
 

@@ -15,7 +15,7 @@ from turns import Turns
 from service.model import TableRecord
 from service.model.serializer import typed
 from service.pipeline import Result, Write
-from service.pipeline.prefetch import Meanwhile
+from service.pipeline.prefetch import Prefetch
 
 
 class SlowIndex(WatchedIndex):
@@ -25,9 +25,9 @@ class SlowIndex(WatchedIndex):
         super().__init__()
         self._turns = turns
 
-    def write(self, writes: Sequence[Write], meanwhile: Meanwhile | None = None) -> list[Result]:
+    def write(self, writes: Sequence[Write], prefetch: Prefetch | None = None) -> list[Result]:
         self._turns.pause()
-        return super().write(writes, meanwhile)
+        return super().write(writes, prefetch)
 
 
 class SlowTruth(Truth):

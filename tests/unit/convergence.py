@@ -14,7 +14,7 @@ from service.model.outcomes import Outcome
 from service.model.serializer import typed
 from service.model.table_record import scanned
 from service.pipeline import Result, Write
-from service.pipeline.prefetch import Meanwhile
+from service.pipeline.prefetch import Prefetch
 from service.pipeline.rereads import PROMPT
 from service.routing import Delete, Index
 
@@ -90,12 +90,12 @@ class ForgetfulIndex(IndexModel):
         self.now = 0.0
         self.deleted: dict[tuple[str, str], float] = {}
 
-    def write(self, writes: Sequence[Write], meanwhile: Meanwhile | None = None) -> list[Result]:
+    def write(self, writes: Sequence[Write], prefetch: Prefetch | None = None) -> list[Result]:
         for place, when in list(self.deleted.items()):
             if self.now > when + GC_DELETES:
                 del self.deleted[place]
                 self.versions.pop(place, None)
-        results = super().write(writes, meanwhile)
+        results = super().write(writes, prefetch)
         for write, result in zip(writes, results, strict=True):
             if result.outcome is Outcome.APPLIED:
                 self.deleted.pop((write.target, write.id), None)

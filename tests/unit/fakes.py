@@ -10,10 +10,10 @@ from service.context import Context
 from service.errors import Halt
 from service.model import CREATED, Item, ObjectRecord, Record, Revision, TableRecord
 from service.model.outcomes import APPLIED, DOCUMENT_CREATED, Outcome
-from service.pipeline import Dispatched, Dispatcher, Letter, Observer, Report, Result, Sinks, Write
-from service.pipeline.prefetch import Meanwhile
-from service.pipeline.rereads import Hints
-from service.pipeline.retry_policy import Patience
+from service.pipeline import DeadLetter, Dispatched, Dispatcher, Observer, Report, Result, Sinks, Write
+from service.pipeline.prefetch import Prefetch
+from service.pipeline.rereads import Rereads
+from service.pipeline.retry_policy import RetryPolicy
 from service.pipeline.route_calls import Task
 from service.routing import Action, BucketRoute, DeleteItem, Document, Index, PutItem, Route, Router, TableRoute
 from service.sources.envelopes import unwrap
@@ -59,10 +59,10 @@ class IndexModel:
         self.sent: list[Write] = []
         self.forced = {name: list(results) for name, results in (forced or {}).items()}
 
-    def write(self, writes: Sequence[Write], meanwhile: Meanwhile | None = None) -> list[Result]:
+    def write(self, writes: Sequence[Write], prefetch: Prefetch | None = None) -> list[Result]:
         results = [self._write(write) for write in writes]
-        if meanwhile is not None:
-            meanwhile()
+        if prefetch is not None:
+            prefetch()
         return results
 
     def _write(self, write: Write) -> Result:
@@ -113,10 +113,10 @@ class HeldLetters:
     """Keeps letters in a list; `broken` stands for a store that is down."""
 
     def __init__(self, broken: bool = False):
-        self.letters: list[Letter] = []
+        self.letters: list[DeadLetter] = []
         self._broken = broken
 
-    def store(self, letters: Sequence[Letter]) -> None:
+    def store(self, letters: Sequence[DeadLetter]) -> None:
         if self._broken:
             raise Halt("the store is down")
         self.letters += letters
@@ -169,8 +169,8 @@ class Bench:
             letters=self.letters,
             observer=self.observer,
             context=context or Context(),
-            hints=Hints(self.truth, hint_after, trusting, always, clock),
-            patience=Patience(most=tries and 1000.0, clock=self.clock, sleep=self.sleep, chance=lambda: 1.0),
+            hints=Rereads(self.truth, hint_after, trusting, always, clock),
+            patience=RetryPolicy(most=tries and 1000.0, clock=self.clock, sleep=self.sleep, chance=lambda: 1.0),
         )
 
     def clock(self) -> float:

@@ -18,7 +18,7 @@ from faulty_aws import Body, error
 from infra.shim.provision import provision
 from routes.images import Images, ImageUploads
 from service.bootstrap.application import App
-from service.commands.doctor import Finding, Patient, diagnose
+from service.commands.doctor import DoctorContext, Finding, diagnose
 from service.context import Context
 from service.routing import Names, Route, Router
 from service.settings import Settings
@@ -163,8 +163,8 @@ class Clinic:
     def set_queue(self, name: str, **attributes: str) -> None:
         self.context.sqs.set_queue_attributes(QueueUrl=self.queue(name), Attributes=attributes)
 
-    def patient(self) -> Patient:
-        return Patient(self.context, self.router, lambda: NOW)
+    def patient(self) -> DoctorContext:
+        return DoctorContext(self.context, self.router, lambda: NOW)
 
     def findings(self) -> list[Finding]:
         return list(diagnose(self.patient()))

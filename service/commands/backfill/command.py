@@ -14,8 +14,8 @@ from ..progress import progress
 
 def backfill_tables(chosen: Chosen) -> int:
     from ..rebuild.rebuild import Change
-    from ..tables import Which
-    from .loading import Manner, Scan, backfill
+    from ..tables import TableFilter
+    from .loading import BackfillOptions, Scan, backfill
 
     build = chosen.configuration.build
     what = build(Change)
@@ -32,9 +32,9 @@ def backfill_tables(chosen: Chosen) -> int:
         App(quietly(chosen), chosen.routes) as app,
         progress("backfill", "items", silent=build(Output).json) as bar,
     ):
-        done = backfill(app, build(Which), build(Scan), build(Manner), bar)
+        done = backfill(app, build(TableFilter), build(Scan), build(BackfillOptions), bar)
     if done.enqueued:
-        queue = build(Manner).enqueue
+        queue = build(BackfillOptions).enqueue
         text = f"{counted(done.enqueued, 'task')} on queue {queue}, for workers with STREAMDEX_TASK_QUEUE={queue}"
         print_result(chosen, {"enqueued": done.enqueued}, text)
         return 0
@@ -45,9 +45,9 @@ def backfill_tables(chosen: Chosen) -> int:
 
 def change_indices(chosen: Chosen) -> int:
     from ..rebuild.rebuild import Change, change
-    from ..tables import Which
-    from ..verify import Patience
-    from .loading import Manner, Scan
+    from ..tables import TableFilter
+    from ..verify import VerifyPatience
+    from .loading import BackfillOptions, Scan
 
     build = chosen.configuration.build
     good = True
@@ -55,9 +55,11 @@ def change_indices(chosen: Chosen) -> int:
         App(quietly(chosen), chosen.routes) as app,
         progress("rebuild", "items", silent=build(Output).json) as bar,
     ):
-        patience = build(Patience).patience
+        patience = build(VerifyPatience).patience
         consents = build(Consent).given
-        for one in change(app, build(Which), build(Change), build(Scan), build(Manner), patience, bar, consents):
+        for one in change(
+            app, build(TableFilter), build(Change), build(Scan), build(BackfillOptions), patience, bar, consents
+        ):
             print_result(chosen, vars(one), f"{one.index}: {one.words}")
             good = good and one.done
     return 0 if good else 1
@@ -65,11 +67,11 @@ def change_indices(chosen: Chosen) -> int:
 
 def options() -> Sequence[type]:
     from ..rebuild.rebuild import Change
-    from ..tables import Which
-    from ..verify import Patience
-    from .loading import Manner, Scan
+    from ..tables import TableFilter
+    from ..verify import VerifyPatience
+    from .loading import BackfillOptions, Scan
 
-    return [Which, Scan, Manner, Change, Consent, Patience, Output]
+    return [TableFilter, Scan, BackfillOptions, Change, Consent, VerifyPatience, Output]
 
 
 COMMAND = Command(

@@ -10,7 +10,7 @@ from threading import Condition, Thread
 from ...errors import StreamdexError
 from ...pipeline import Observer
 from .. import verify as verifying
-from ..tables import Service, Which
+from ..tables import Service, TableFilter
 from .loading import Scan
 
 logger = logging.getLogger(__name__)
@@ -63,9 +63,9 @@ class GapRepair(Observer):
         logger.warning("repair begins", extra={"table": table})
         found = verifying.verify(
             self._service,
-            Which(table=table),
+            TableFilter(table=table),
             Scan(),
-            verifying.Manner(repair=True),
+            verifying.VerifyOptions(repair=True),
             self._patience,
             lambda finding, became: None,
             lambda more: None,

@@ -20,7 +20,7 @@ from ...settings import setting
 from ...sources.files.export_partitions import ExportFile, export_files
 from ...sources.partitions import Part, PartSource
 from ...sources.scan import ReadPace, Table, describe, segments_of
-from ..tables import Service, Which, chosen
+from ..tables import Service, TableFilter, chosen
 from ..work import work_off
 from .task_checks import SEGMENTS
 from .tasks import TaskQueue
@@ -43,7 +43,7 @@ class Scan:
 
 
 @dataclass(frozen=True)
-class Manner:
+class BackfillOptions:
     """The options of `backfill` apart from the scan and the selection of tables."""
 
     restart: bool = setting(False, "begin anew where an earlier one was interrupted", env="STREAMDEX_RESTART")
@@ -77,9 +77,9 @@ class Backfilled:
 
 def backfill(
     service: Service,
-    which: Which,
+    which: TableFilter,
     scan: Scan,
-    manner: Manner,
+    manner: BackfillOptions,
     advance: Callable[[int], None],
 ) -> Backfilled:
     """Load the items of the selected tables. `advance` is called with the number of finished items of each batch.
@@ -96,7 +96,7 @@ def load_tables(
     service: Service,
     tables: Mapping[str, Sequence[BoundRoute]],
     scan: Scan,
-    manner: Manner,
+    manner: BackfillOptions,
     job_of: Callable[[Sequence[BoundRoute]], str],
     found: Backfilled,
     advance: Callable[[int], None],
@@ -155,7 +155,7 @@ def load(
     service: Service,
     source: PartSource,
     dispatcher: Dispatcher,
-    manner: Manner,
+    manner: BackfillOptions,
     stopping: Event,
     on_progress: Callable[[Report], None],
 ) -> None:
@@ -167,7 +167,7 @@ def load(
 
     def work(batch: Batch) -> Report:
         with service.context.guarded(batch.check):
-            report = dispatcher.dispatch(batch.records, batch.source, meanwhile=batch.read_ahead)
+            report = dispatcher.dispatch(batch.records, batch.source, prefetch=batch.read_ahead)
         on_progress(report)
         return report
 

@@ -22,7 +22,7 @@ from ...model.backfill_task import BackfillTask, TaskRecord
 from ...model.undecodable import Refused
 from ...pipeline import Dispatcher, Outcome, Report, Result
 from ...pipeline.error_outcomes import reaching, result_of
-from ...pipeline.prefetch import Meanwhile
+from ...pipeline.prefetch import Prefetch
 from ...routing import BoundRoute
 from ...sources.files.export_partitions import ExportFile, export_file
 from ...sources.files.exports import Export
@@ -132,14 +132,14 @@ class TaskWorker:
         context: Context | None = None,
         *,
         within: float = math.inf,
-        comes_again: bool = True,
-        meanwhile: Meanwhile | None = None,
+        redelivers: bool = True,
+        prefetch: Prefetch | None = None,
     ) -> Report:
         """Like Dispatcher.dispatch. A task that does not come from a task queue becomes a dead letter."""
         tasks = {n: record for n, record in enumerate(batch) if isinstance(record, TaskRecord) and record.queue}
         until = self._clock() + AT_A_TIME
         others = {n: record for n, record in enumerate(batch) if n not in tasks}
-        results = self._dispatched(others, source, context, within, comes_again, meanwhile)
+        results = self._dispatched(others, source, context, within, redelivers, prefetch)
         refused: dict[int, Record] = {}
         for position, record in tasks.items():
             became = self._work(record, context or self._service.context, within, until)
@@ -147,7 +147,7 @@ class TaskWorker:
                 results[position] = became
             else:
                 refused[position] = became
-        results |= self._dispatched(refused, source, context, within, comes_again)
+        results |= self._dispatched(refused, source, context, within, redelivers)
         return Report([results[position] for position in range(len(batch))])
 
     def _dispatched(
@@ -156,14 +156,14 @@ class TaskWorker:
         source: str,
         context: Context | None,
         within: float,
-        comes_again: bool,
-        meanwhile: Meanwhile | None = None,
+        redelivers: bool,
+        prefetch: Prefetch | None = None,
     ) -> dict[int, Result]:
         """Dispatch some records of a batch. Records and results are keyed by position in the batch."""
         if not records:
             return {}
         report = self._dispatcher.dispatch(
-            list(records.values()), source, context, within=within, comes_again=comes_again
+            list(records.values()), source, context, within=within, redelivers=redelivers
         )
         return dict(zip(records, report.results, strict=True))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ...errors import SettingsError, UnknownEvent
 from ...model import Record, Undecodable
 from ...settings import setting
-from ...sinks.dead_letters import Kept, LetterBox
+from ...sinks.dead_letters import LetterBox, StoredDeadLetter
 from ...sources.envelopes import unwrap
 
 
@@ -23,7 +23,7 @@ class Filter:
     since: str = setting("", "the letters from this time on (ISO 8601)", env="STREAMDEX_LETTER_SINCE")
     until: str = setting("", "the letters before this time (ISO 8601)", env="STREAMDEX_LETTER_UNTIL")
 
-    def takes(self, kept: Kept) -> bool:
+    def takes(self, kept: StoredDeadLetter) -> bool:
         return (
             kept.id.startswith(self.letter)
             and self.route in ("", kept.route)
@@ -42,7 +42,7 @@ class Elsewhere:
     )
 
 
-def chosen(box: LetterBox, which: Filter) -> Iterator[Kept]:
+def chosen(box: LetterBox, which: Filter) -> Iterator[StoredDeadLetter]:
     """Return the selected dead letters."""
     return (kept for kept in box.letters(which.letter) if which.takes(kept))
 
@@ -86,7 +86,7 @@ def check_filter(which: Filter) -> None:
         raise SettingsError("purge needs a filter: --letter, --route, --reason, --since or --until")
 
 
-def records_of(kept: Kept) -> Iterable[Record]:
+def records_of(kept: StoredDeadLetter) -> Iterable[Record]:
     """Yield the record of a dead letter, decoded again by the current code."""
     letter = {"format": 1, "route": kept.route, "source": kept.source, "record": kept.record}
     try:

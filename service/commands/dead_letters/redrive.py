@@ -12,7 +12,7 @@ from ...context import RESERVE
 from ...errors import Halt, StreamdexError, Unreachable
 from ...model import Record
 from ...pipeline import Batch, Dispatcher, Outcome, Report, Result
-from ...sinks.dead_letters import Kept, LetterBox
+from ...sinks.dead_letters import LetterBox, StoredDeadLetter
 from ...sinks.dead_letters.dead_letter import portable
 from .letters import Filter, records_of
 
@@ -66,8 +66,8 @@ def redrive(box: LetterBox, which: Filter, dispatcher_of: Callable[[str], Dispat
     return redriven
 
 
-def _batches(letters: Iterable[Kept]) -> Iterator[list[Kept]]:
-    batch: list[Kept] = []
+def _batches(letters: Iterable[StoredDeadLetter]) -> Iterator[list[StoredDeadLetter]]:
+    batch: list[StoredDeadLetter] = []
     size = 0
     for kept in letters:
         batch.append(kept)
@@ -80,7 +80,10 @@ def _batches(letters: Iterable[Kept]) -> Iterator[list[Kept]]:
 
 
 def _redrive(
-    box: LetterBox, letters: Sequence[Kept], dispatchers: dict[str, Dispatcher | None], ends: Counter[str]
+    box: LetterBox,
+    letters: Sequence[StoredDeadLetter],
+    dispatchers: dict[str, Dispatcher | None],
+    ends: Counter[str],
 ) -> None:
     """Deliver a batch, one route after the other. Raises Halt, and Unreachable if no record reached a server."""
     results: list[Result] = []
@@ -99,7 +102,7 @@ def _redrive(
     _stop_if_all_failed(results)
 
 
-def _settle(box: LetterBox, kept: Kept, results: Sequence[Result]) -> str:
+def _settle(box: LetterBox, kept: StoredDeadLetter, results: Sequence[Result]) -> str:
     """Remove a dead letter that succeeded, and return its outcome as text."""
     lost = next((result.reason for result in results if result.unrouted), "")
     if lost:  # `names` or a pattern has changed; the dead letter is the only copy of the record

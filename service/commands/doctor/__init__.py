@@ -21,11 +21,11 @@ from . import (
 )
 from .findings import ERROR, NOTE, WARNING, Finding, Trouble
 from .owner import owner_of
-from .patient import Patient
+from .patient import DoctorContext
 
-__all__ = ["CHECKS", "ERROR", "NOTE", "WARNING", "Finding", "Patient", "diagnose", "owner_of"]
+__all__ = ["CHECKS", "ERROR", "NOTE", "WARNING", "DoctorContext", "Finding", "diagnose", "owner_of"]
 
-CHECKS: Final[Sequence[Callable[[Patient], Iterator[Finding]]]] = (
+CHECKS: Final[Sequence[Callable[[DoctorContext], Iterator[Finding]]]] = (
     settings.check,
     cycles.check,
     cluster.check,
@@ -41,7 +41,7 @@ CHECKS: Final[Sequence[Callable[[Patient], Iterator[Finding]]]] = (
 )
 
 
-def diagnose(patient: Patient) -> Iterator[Finding]:
+def diagnose(patient: DoctorContext) -> Iterator[Finding]:
     """Run all checks and yield each distinct finding once, as soon as it is found."""
     reported: set[Finding] = set()
     for check in CHECKS:
@@ -51,7 +51,7 @@ def diagnose(patient: Patient) -> Iterator[Finding]:
                 yield finding
 
 
-def _of(check: Callable[[Patient], Iterator[Finding]], patient: Patient) -> Iterator[Finding]:
+def _of(check: Callable[[DoctorContext], Iterator[Finding]], patient: DoctorContext) -> Iterator[Finding]:
     """Run one check. An unexpected exception becomes a finding, so that the other checks still run."""
     try:
         yield from check(patient)

@@ -14,7 +14,7 @@ from ...routing import BoundRoute
 from ...sinks.opensearch.alias_targets import Target
 from ..tables import fills_index
 from .findings import WARNING, Finding
-from .patient import Patient
+from .patient import DoctorContext
 
 Aliases = Mapping[str, Mapping[str, Any]]
 """The answer to GET NAME*/_alias, the request that the service sends too."""
@@ -22,7 +22,7 @@ Aliases = Mapping[str, Mapping[str, Any]]
 BACKFILL: Final = f"{PROGRAM} backfill"
 
 
-def listed(patient: Patient, name: str) -> Aliases:
+def listed(patient: DoctorContext, name: str) -> Aliases:
     """Return the indices whose names begin with `name`, with their aliases. Raises Trouble."""
     found: Aliases | None = patient.search.get(f"/{quote(name, safe='')}*/_alias", needed=True)
     return found or {}
@@ -38,7 +38,7 @@ def check_alias(name: str, indices: Aliases) -> Iterator[Finding]:
     yield Finding("alias", f"alias {name}", problem, _put(behind[-1], name, ', "is_write_index": true'))
 
 
-def check_missing(patient: Patient, target: Target) -> Iterator[Finding]:
+def check_missing(patient: DoctorContext, target: Target) -> Iterator[Finding]:
     """Yield a finding for a missing index, unless the service creates it at the first write (create_indices)."""
     if target.taken:
         problem = f"there is no such alias, though {', '.join(target.taken)} could be behind it"

@@ -9,7 +9,7 @@ from ...model import DELETED
 from ...routing import BucketRoute
 from ...routing.routes import implemented_events
 from .findings import WARNING, Finding, Trouble, each
-from .patient import Patient
+from .patient import DoctorContext
 from .queues import attributes_of
 
 ELSEWHERE: Final = ("EventBridgeConfiguration", "LambdaFunctionConfigurations", "TopicConfigurations")
@@ -19,13 +19,13 @@ CREATED_EVENTS: Final = "s3:ObjectCreated:"
 REMOVED_EVENTS: Final = "s3:ObjectRemoved:"
 
 
-def check(patient: Patient) -> Iterator[Finding]:
+def check(patient: DoctorContext) -> Iterator[Finding]:
     buckets = patient.buckets()
     queues = list(_arns(patient)) if buckets else []
     yield from each(lambda found: _bucket(patient, *found, queues), buckets.items())
 
 
-def _arns(patient: Patient) -> Iterator[str]:
+def _arns(patient: DoctorContext) -> Iterator[str]:
     for queue in patient.queues():
         try:
             attributes = attributes_of(patient, queue)
@@ -36,7 +36,7 @@ def _arns(patient: Patient) -> Iterator[str]:
 
 
 def _bucket(
-    patient: Patient, bucket: str, routes: Sequence[BucketRoute], queues: Collection[str]
+    patient: DoctorContext, bucket: str, routes: Sequence[BucketRoute], queues: Collection[str]
 ) -> Iterator[Finding]:
     subject = f"bucket {bucket}"
     if patient.aws.ask("s3", "head_bucket", subject, Bucket=bucket) is None:

@@ -7,14 +7,14 @@ from typing import Any, Final
 
 from ...routing.patterns import matches
 from .findings import ERROR, WARNING, Finding, Trouble
-from .patient import Patient
+from .patient import DoctorContext
 from .server import SearchServer
 
 FULL: Final = 0.8
 """The share of a limit from which a warning is given."""
 
 
-def check(patient: Patient) -> Iterator[Finding]:
+def check(patient: DoctorContext) -> Iterator[Finding]:
     """Check the cluster. A serverless collection has no cluster API.
 
     Source: "Supported operations and plugins in Amazon OpenSearch Serverless".
@@ -27,7 +27,7 @@ def check(patient: Patient) -> Iterator[Finding]:
         yield trouble.finding
 
 
-def _cluster(patient: Patient) -> Iterator[Finding]:
+def _cluster(patient: DoctorContext) -> Iterator[Finding]:
     _see(patient.search)
     answer = patient.search.get("/_cluster/settings?include_defaults=true&flat_settings=true") or {}
     settings: dict[str, Any] = {}
@@ -55,14 +55,14 @@ def _see(server: SearchServer) -> None:
         raise server.over(Finding("endpoints", server.name, problem, remedy))
 
 
-def _blocks(patient: Patient, settings: Mapping[str, Any]) -> Iterator[Finding]:
+def _blocks(patient: DoctorContext, settings: Mapping[str, Any]) -> Iterator[Finding]:
     for name in ("cluster.blocks.read_only", "cluster.blocks.read_only_allow_delete"):
         if str(settings.get(name)).lower() == "true":
             remedy = f'free disk if it was full, then PUT /_cluster/settings {{"persistent": {{"{name}": null}}}}'
             yield Finding("limits", patient.search.name, f"it takes no writes: {name} is set", remedy, ERROR)
 
 
-def _auto_create(patient: Patient, settings: Mapping[str, Any]) -> Iterator[Finding]:
+def _auto_create(patient: DoctorContext, settings: Mapping[str, Any]) -> Iterator[Finding]:
     """Check that writes cannot create an index.
 
     Only the write of a document can set `require_alias`. Deletions, and all writes while an index has copies,
@@ -97,7 +97,7 @@ def creates(value: str, index: str) -> bool:
     return False
 
 
-def _shards(patient: Patient, settings: Mapping[str, Any]) -> Iterator[Finding]:
+def _shards(patient: DoctorContext, settings: Mapping[str, Any]) -> Iterator[Finding]:
     """Check the number of shards. A server at its shard limit refuses to create an index."""
     health = patient.search.get("/_cluster/health") or {}
     most = int(settings.get("cluster.max_shards_per_node", 1000)) * int(health.get("number_of_data_nodes", 0))

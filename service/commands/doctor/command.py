@@ -32,10 +32,10 @@ class Asked:
 
 def doctor(chosen: Chosen) -> int:
     from ..policy import policy_of
-    from . import NOTE, Patient, diagnose, owner_of
+    from . import NOTE, DoctorContext, diagnose, owner_of
 
     with App(chosen.settings, chosen.routes) as app:
-        patient = Patient(app.context, app.router)
+        patient = DoctorContext(app.context, app.router)
         asked = chosen.configuration.build(Asked)
         if asked.policy:
             owner = owner_of(patient)

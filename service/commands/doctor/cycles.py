@@ -8,10 +8,10 @@ from ...errors import StreamdexError
 from ...routing.loading import load_routes
 from ...routing.write_cycles import problem_of, remedy_of, undeclared_cycles
 from .findings import NOTE, Finding
-from .patient import Patient
+from .patient import DoctorContext
 
 
-def check(patient: Patient) -> Iterator[Finding]:
+def check(patient: DoctorContext) -> Iterator[Finding]:
     settings = patient.settings
     if not settings.func:
         return  # all routes are selected, and a cycle of selected routes is refused at start

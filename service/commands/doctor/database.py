@@ -9,12 +9,12 @@ from ...clients.database import address_of, shown
 from ...errors import Halt, SettingsError
 from ...sinks.sql import ledger
 from .findings import NOTE, Finding
-from .patient import Patient
+from .patient import DoctorContext
 
 LEDGER_PAGE: Final = "docs/worker.md says how"
 
 
-def check(patient: Patient) -> Iterator[Finding]:
+def check(patient: DoctorContext) -> Iterator[Finding]:
     if not any(bound.database for bound in patient.router.bound):
         return
     try:

@@ -13,7 +13,7 @@ from ..rebuild import rollover
 from .aliases import check_alias, check_missing, check_rebuilds, listed, strays
 from .findings import ERROR, WARNING, Finding, each
 from .mappings import check_fields, check_mapping
-from .patient import Patient
+from .patient import DoctorContext
 from .settings import seconds_of
 
 BLOCKS: Final = ("index.blocks.write", "index.blocks.read_only", "index.blocks.read_only_allow_delete")
@@ -22,11 +22,11 @@ FORGETFUL: Final = "60s"
 """The default of `index.gc_deletes` ("Index settings", OpenSearch documentation)."""
 
 
-def check(patient: Patient) -> Iterator[Finding]:
+def check(patient: DoctorContext) -> Iterator[Finding]:
     yield from each(lambda found: _index(patient, *found), patient.indices().items())
 
 
-def _index(patient: Patient, name: str, routes: Sequence[BoundRoute]) -> Iterator[Finding]:
+def _index(patient: DoctorContext, name: str, routes: Sequence[BoundRoute]) -> Iterator[Finding]:
     indices = listed(patient, name)
     unwritable = list(check_alias(name, indices))
     if unwritable:
@@ -46,7 +46,7 @@ def _index(patient: Patient, name: str, routes: Sequence[BoundRoute]) -> Iterato
 
 
 def _written(
-    patient: Patient, target: Target, description: Mapping[str, Any], routes: Sequence[BoundRoute]
+    patient: DoctorContext, target: Target, description: Mapping[str, Any], routes: Sequence[BoundRoute]
 ) -> Iterator[Finding]:
     index = target.live
     settings = dict(flat(description.get("settings", {})))
@@ -65,7 +65,7 @@ def _written(
     yield from check_fields(index, mapping, int(settings.get("index.mapping.total_fields.limit", 1000)))
 
 
-def _memory(patient: Patient, index: str, gc_deletes: str) -> Iterator[Finding]:
+def _memory(patient: DoctorContext, index: str, gc_deletes: str) -> Iterator[Finding]:
     try:
         remembered = seconds_of(gc_deletes)
     except SettingsError:

@@ -11,10 +11,10 @@ from ..indices.differences import Cure, compare_mappings, narrow_numbers, types_
 from ..indices.remedies import change, renewal
 from .cluster import FULL
 from .findings import ERROR, WARNING, Finding
-from .patient import Patient
+from .patient import DoctorContext
 
 
-def check_mapping(patient: Patient, target: Target, mapping: Mapping[str, Any]) -> Iterator[Finding]:
+def check_mapping(patient: DoctorContext, target: Target, mapping: Mapping[str, Any]) -> Iterator[Finding]:
     """Report declared fields and parameters that the index lacks or has with other values."""
     declared = index_body(patient.router.indices[target.name], patient.settings)["mappings"]
     found = list(compare_mappings(declared, mapping))

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from ..policy import Owner
 from .findings import Trouble
-from .patient import Patient
+from .patient import DoctorContext
 from .queues import attributes_of
 from .tables import described
 
 
-def owner_of(patient: Patient) -> Owner:
+def owner_of(patient: DoctorContext) -> Owner:
     """Return the owner of the first existing table or queue; `*` for unknown parts."""
     for arn in _arns(patient):
         _, partition, _, region, account, _ = arn.split(":", 5)
@@ -19,7 +19,7 @@ def owner_of(patient: Patient) -> Owner:
     return Owner(region=patient.settings.region or "*")
 
 
-def _arns(patient: Patient) -> Iterator[str]:
+def _arns(patient: DoctorContext) -> Iterator[str]:
     for look in (_tables, _queues):
         try:
             yield from look(patient)
@@ -27,14 +27,14 @@ def _arns(patient: Patient) -> Iterator[str]:
             continue
 
 
-def _tables(patient: Patient) -> Iterator[str]:
+def _tables(patient: DoctorContext) -> Iterator[str]:
     for table in [*patient.tables(), *(bound.table for bound in patient.router.bound if bound.table)]:
         description = described(patient, table)
         if description is not None:
             yield description["TableArn"]
 
 
-def _queues(patient: Patient) -> Iterator[str]:
+def _queues(patient: DoctorContext) -> Iterator[str]:
     for queue in patient.queues():
         attributes = attributes_of(patient, queue)
         if attributes is not None:

@@ -16,7 +16,7 @@ from .findings import Trouble
 from .server import SearchServer
 
 
-class Patient:
+class DoctorContext:
     """One deployment, and the clients with which the checks read it."""
 
     def __init__(self, context: Context, router: Router, now: Callable[[], float] = time.time):

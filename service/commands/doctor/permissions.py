@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from ...routing import BucketRoute
 from .findings import Finding, each
-from .patient import Patient
+from .patient import DoctorContext
 from .queues import attributes_of
 from .stores import POSITIONS, PROBE
 from .tables import described, key_of
@@ -27,7 +27,7 @@ NO_HANDLE: Final = ("InvalidAddress", "InvalidParameterValue", "MessageNotInflig
 TRIMMED: Final = "TrimmedDataAccessException"
 
 
-def check(patient: Patient) -> Iterator[Finding]:
+def check(patient: DoctorContext) -> Iterator[Finding]:
     yield from each(lambda table: _listened(patient, table), patient.tables())
     written = sorted({bound.table for bound in patient.router.bound if bound.table})
     yield from each(lambda table: _written(patient, table), written)
@@ -38,7 +38,7 @@ def check(patient: Patient) -> Iterator[Finding]:
         yield from each(lambda table: _positions(patient, table), [table])
 
 
-def _listened(patient: Patient, table: str) -> Iterator[Finding]:
+def _listened(patient: DoctorContext, table: str) -> Iterator[Finding]:
     description = described(patient, table)
     if description is None:
         return
@@ -53,7 +53,7 @@ def _listened(patient: Patient, table: str) -> Iterator[Finding]:
     yield from patient.aws.tried(requests)
 
 
-def _read_stream(patient: Patient, table: str, arn: str) -> None:
+def _read_stream(patient: DoctorContext, table: str, arn: str) -> None:
     """Read a stream, each request with the previous answer. Raises Trouble."""
     subject = f"stream of table {table}"
     answer = patient.aws.ask("dynamodb_streams", "describe_stream", subject, StreamArn=arn, Limit=1) or {}
@@ -65,13 +65,13 @@ def _read_stream(patient: Patient, table: str, arn: str) -> None:
             patient.aws.ask("dynamodb_streams", "get_records", subject, fine=[TRIMMED], **page)
 
 
-def _written(patient: Patient, table: str) -> Iterator[Finding]:
+def _written(patient: DoctorContext, table: str) -> Iterator[Finding]:
     description = described(patient, table)
     if description is not None:
         yield from patient.aws.tried(impossible_writes(patient, table, key_of(description)))
 
 
-def impossible_writes(patient: Patient, table: str, key: Mapping[str, str]) -> list[Callable[[], Any]]:
+def impossible_writes(patient: DoctorContext, table: str, key: Mapping[str, str]) -> list[Callable[[], Any]]:
     """Return requests that put, update and delete an item on a condition that never holds."""
     asking, subject, probe = patient.aws.asking, f"table {table}", probe_key(key)
     never = {
@@ -91,7 +91,7 @@ def probe_key(key: Mapping[str, str]) -> dict[str, Any]:
     return {name: {kind: VALUES[kind]} for name, kind in key.items()}
 
 
-def _positions(patient: Patient, table: str) -> Iterator[Finding]:
+def _positions(patient: DoctorContext, table: str) -> Iterator[Finding]:
     description = described(patient, table)
     if description is None or key_of(description) != POSITIONS:
         return
@@ -111,7 +111,7 @@ def _positions(patient: Patient, table: str) -> Iterator[Finding]:
     )
 
 
-def _bucket(patient: Patient, bucket: str, routes: list[BucketRoute]) -> Iterator[Finding]:
+def _bucket(patient: DoctorContext, bucket: str, routes: list[BucketRoute]) -> Iterator[Finding]:
     asking, subject = patient.aws.asking, f"bucket {bucket}"
     if patient.aws.ask("s3", "head_bucket", subject, Bucket=bucket) is not None:
         keys = dict.fromkeys(f"{route.prefix}{PROBE}{route.suffix}" for route in routes)
@@ -135,7 +135,7 @@ def _bucket(patient: Patient, bucket: str, routes: list[BucketRoute]) -> Iterato
         )
 
 
-def _queue(patient: Patient, queue: str) -> Iterator[Finding]:
+def _queue(patient: DoctorContext, queue: str) -> Iterator[Finding]:
     attributes = attributes_of(patient, queue)
     if attributes is None:
         return

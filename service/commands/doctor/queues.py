@@ -8,7 +8,7 @@ from typing import Final
 
 from ...context import RESERVE
 from .findings import ERROR, WARNING, Finding, Trouble, each
-from .patient import Patient
+from .patient import DoctorContext
 from .senders import check_senders
 
 FEWEST: Final = 3
@@ -18,11 +18,11 @@ LONGEST: Final = 1_209_600
 """The longest retention period of a queue in seconds ("Amazon SQS message quotas")."""
 
 
-def check(patient: Patient) -> Iterator[Finding]:
+def check(patient: DoctorContext) -> Iterator[Finding]:
     yield from each(lambda queue: _queue(patient, queue), patient.queues())
 
 
-def attributes_of(patient: Patient, queue: str, extra: bool = False) -> Mapping[str, str] | None:
+def attributes_of(patient: DoctorContext, queue: str, extra: bool = False) -> Mapping[str, str] | None:
     """Return a queue's attributes and its QueueUrl; None if it does not exist. Raises Trouble.
 
     `extra` marks a queue that the service itself never uses.
@@ -36,7 +36,7 @@ def attributes_of(patient: Patient, queue: str, extra: bool = False) -> Mapping[
     return None if answer is None else {**answer.get("Attributes", {}), "QueueUrl": found["QueueUrl"]}
 
 
-def _queue(patient: Patient, queue: str) -> Iterator[Finding]:
+def _queue(patient: DoctorContext, queue: str) -> Iterator[Finding]:
     attributes = attributes_of(patient, queue)
     subject = f"queue {queue}"
     if attributes is None:
@@ -68,7 +68,7 @@ def _queue(patient: Patient, queue: str) -> Iterator[Finding]:
     yield from _failed(patient, queue, attributes, str(policy["deadLetterTargetArn"]).rpartition(":")[2])
 
 
-def _visibility(patient: Patient, subject: str, hidden: float) -> Iterator[Finding]:
+def _visibility(patient: DoctorContext, subject: str, hidden: float) -> Iterator[Finding]:
     """Check that the visibility timeout is at least `retry_time` + RESERVE seconds.
 
     While the service works, it extends the visibility of messages by the same timeout. At the first delivery it
@@ -87,7 +87,7 @@ def _visibility(patient: Patient, subject: str, hidden: float) -> Iterator[Findi
         )
 
 
-def _failed(patient: Patient, queue: str, attributes: Mapping[str, str], failed: str) -> Iterator[Finding]:
+def _failed(patient: DoctorContext, queue: str, attributes: Mapping[str, str], failed: str) -> Iterator[Finding]:
     """Check the dead-letter queue of a queue; the service itself never uses it."""
     try:
         other = attributes_of(patient, failed, extra=True)

@@ -7,7 +7,7 @@ from typing import Final
 
 from ..policy import place_of
 from .findings import NOTE, Finding, Trouble
-from .patient import Patient
+from .patient import DoctorContext
 
 SEE: Final = (
     "see that it is SEARCH (aws opensearchserverless batch-get-collection), and that its data access policy gives"
@@ -16,7 +16,7 @@ SEE: Final = (
 )
 
 
-def check(patient: Patient) -> Iterator[Finding]:
+def check(patient: DoctorContext) -> Iterator[Finding]:
     """Check that the collection has the type SEARCH.
 
     Source: "Collection types", AWS Solutions Library, Migration Assistant for Amazon OpenSearch Service.

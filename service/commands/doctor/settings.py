@@ -11,7 +11,7 @@ from ...bootstrap.time_settings import bad_times
 from ...errors import SettingsError
 from ...routing.patterns import is_plain
 from .findings import ERROR, NOTE, WARNING, Finding
-from .patient import Patient
+from .patient import DoctorContext
 
 UNITS: Final = {"nanos": 1e-9, "micros": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 """Units of time in seconds ("Supported units", OpenSearch documentation)."""
@@ -25,14 +25,14 @@ def seconds_of(text: str) -> float:
     return int(found[1]) * UNITS[found[2]]
 
 
-def check(patient: Patient) -> Iterator[Finding]:
+def check(patient: DoctorContext) -> Iterator[Finding]:
     yield from _memory(patient)
     yield from _times(patient)
     yield from _login(patient)
     yield from _loops(patient)
 
 
-def _memory(patient: Patient) -> Iterator[Finding]:
+def _memory(patient: DoctorContext) -> Iterator[Finding]:
     """Check that indices remember deleted documents for longer than the service trusts a record (hint_after)."""
     settings = patient.settings
     try:
@@ -50,7 +50,7 @@ def _memory(patient: Patient) -> Iterator[Finding]:
         )
 
 
-def _times(patient: Patient) -> Iterator[Finding]:
+def _times(patient: DoctorContext) -> Iterator[Finding]:
     settings = patient.settings
     for bad in bad_times(settings):
         yield Finding("settings", bad.name, bad.problem, bad.remedy, ERROR)
@@ -65,7 +65,7 @@ def _times(patient: Patient) -> Iterator[Finding]:
         )
 
 
-def _login(patient: Patient) -> Iterator[Finding]:
+def _login(patient: DoctorContext) -> Iterator[Finding]:
     settings = patient.settings
     host = urlsplit(settings.search_url).hostname or ""
     if settings.search_auth == "basic" and not (settings.search_user and settings.search_password):
@@ -80,7 +80,7 @@ def _login(patient: Patient) -> Iterator[Finding]:
         yield Finding("settings", "search_service", problem, f"set SEARCH_SERVICE={service}")
 
 
-def _loops(patient: Patient) -> Iterator[Finding]:
+def _loops(patient: DoctorContext) -> Iterator[Finding]:
     """Check that dead letters do not go to a queue that is read, and that all sources are read."""
     settings = patient.settings
     kind, _, place = settings.dead_letters.partition("://")
@@ -103,7 +103,7 @@ def _loops(patient: Patient) -> Iterator[Finding]:
     yield from _unread(patient)
 
 
-def _unread(patient: Patient) -> Iterator[Finding]:
+def _unread(patient: DoctorContext) -> Iterator[Finding]:
     """Check that a queue carries the events of each route, and that a route takes the events of each queue."""
     carrying = patient.declared.carrying
     buckets = [bucket for bucket in patient.buckets() if not carrying("bucket", bucket)]

@@ -14,7 +14,7 @@ from typing import Any, Final
 from ...private_files import is_exposed
 from ...routing import TableRoute
 from .findings import NOTE, WARNING, Finding, Trouble
-from .patient import Patient
+from .patient import DoctorContext
 from .tables import described, in_words, key_of
 
 PROBE: Final = "streamdex-doctor"
@@ -26,7 +26,7 @@ POSITIONS: Final = {"stream": "S", "shard": "S"}
 """The key of the table for checkpoints and the lease."""
 
 
-def check(patient: Patient) -> Iterator[Finding]:
+def check(patient: DoctorContext) -> Iterator[Finding]:
     for part in (_letters, _positions):
         try:
             yield from part(patient)
@@ -34,7 +34,7 @@ def check(patient: Patient) -> Iterator[Finding]:
             yield trouble.finding
 
 
-def _letters(patient: Patient) -> Iterator[Finding]:
+def _letters(patient: DoctorContext) -> Iterator[Finding]:
     kind, separator, place = patient.settings.dead_letters.partition("://")
     if not separator:
         problem = unwritable(Path(kind))
@@ -52,7 +52,7 @@ def _letters(patient: Patient) -> Iterator[Finding]:
         yield from _bucket(patient, place)
 
 
-def _bucket(patient: Patient, place: str) -> Iterator[Finding]:
+def _bucket(patient: DoctorContext, place: str) -> Iterator[Finding]:
     """Upload an object with a wrong digest: S3 answers BadDigest if writing is allowed, and stores nothing."""
     bucket, _, prefix = place.partition("/")
     key = f"{prefix.strip('/')}/{PROBE}".lstrip("/")
@@ -71,7 +71,7 @@ def _bucket(patient: Patient, place: str) -> Iterator[Finding]:
             yield Finding("dead letters", subject, problem, "remove it", NOTE)
 
 
-def _positions(patient: Patient) -> Iterator[Finding]:
+def _positions(patient: DoctorContext) -> Iterator[Finding]:
     if not any(isinstance(bound.route, TableRoute) for bound in patient.router.bound):
         return
     where = patient.settings.checkpoints

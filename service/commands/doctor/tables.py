@@ -9,7 +9,7 @@ from typing import Any, Final
 from ...routing import BoundRoute, TableRoute
 from ...routing.patterns import is_plain
 from .findings import ERROR, WARNING, Finding, each
-from .patient import Patient
+from .patient import DoctorContext
 
 NEW: Final = frozenset({"NEW_IMAGE", "NEW_AND_OLD_IMAGES"})
 OLD: Final = frozenset({"OLD_IMAGE", "NEW_AND_OLD_IMAGES"})
@@ -24,25 +24,25 @@ RENEW: Final = (
 )
 
 
-def check(patient: Patient) -> Iterator[Finding]:
+def check(patient: DoctorContext) -> Iterator[Finding]:
     yield from each(lambda pattern: _pattern(patient, pattern), _patterns(patient))
     yield from each(lambda found: _listened(patient, *found), patient.tables().items())
     written = sorted({bound.table for bound in patient.router.bound if bound.table})
     yield from each(lambda table: _written(patient, table), written)
 
 
-def _patterns(patient: Patient) -> list[str]:
+def _patterns(patient: DoctorContext) -> list[str]:
     tables = [b.route.table for b in patient.router.bound if isinstance(b.route, TableRoute)]
     return [table for table in dict.fromkeys(tables) if not is_plain(table)]
 
 
-def _pattern(patient: Patient, pattern: str) -> Iterator[Finding]:
+def _pattern(patient: DoctorContext, pattern: str) -> Iterator[Finding]:
     if not patient.matching(pattern):
         remedy = "create a table that it matches, map a name to one in STREAMDEX_NAMES, or correct the pattern"
         yield Finding("table", f"tables {pattern}", "no table matches", remedy, WARNING)
 
 
-def _listened(patient: Patient, table: str, routes: Sequence[BoundRoute]) -> Iterator[Finding]:
+def _listened(patient: DoctorContext, table: str, routes: Sequence[BoundRoute]) -> Iterator[Finding]:
     description = described(patient, table)
     if description is None:
         yield _missing(table)
@@ -57,12 +57,12 @@ def _listened(patient: Patient, table: str, routes: Sequence[BoundRoute]) -> Ite
         yield Finding("stream", f"table {table}", "its stream is not enabled", ENABLE.format(table=table))
 
 
-def _written(patient: Patient, table: str) -> Iterator[Finding]:
+def _written(patient: DoctorContext, table: str) -> Iterator[Finding]:
     if described(patient, table) is None:
         yield _missing(table)
 
 
-def described(patient: Patient, table: str) -> Mapping[str, Any] | None:
+def described(patient: DoctorContext, table: str) -> Mapping[str, Any] | None:
     """Return the answer of DescribeTable; None if the table does not exist. Raises Trouble."""
     answer = patient.aws.ask("dynamodb", "describe_table", f"table {table}", TableName=table)
     return None if answer is None else answer["Table"]

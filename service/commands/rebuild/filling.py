@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ...pipeline import Letter
+from ...pipeline import DeadLetter
 from ...routing import BoundRoute
 from .. import verify as verifying
-from ..backfill.loading import Backfilled, Manner, Scan, load_tables
-from ..tables import Service, Which, chosen
+from ..backfill.loading import Backfilled, BackfillOptions, Scan, load_tables
+from ..tables import Service, TableFilter, chosen
 from .replacing import uuid_of
 
 
@@ -18,7 +18,7 @@ class Refused:
     def __init__(self) -> None:
         self.reasons: list[str] = []
 
-    def store(self, letters: Sequence[Letter]) -> None:
+    def store(self, letters: Sequence[DeadLetter]) -> None:
         self.reasons += [letter.result.reason for letter in letters][: max(5 - len(self.reasons), 0)]
 
 
@@ -29,7 +29,13 @@ class Filling:
     """
 
     def __init__(
-        self, service: Service, index: str, new: str, scan: Scan, manner: Manner, advance: Callable[[int], None]
+        self,
+        service: Service,
+        index: str,
+        new: str,
+        scan: Scan,
+        manner: BackfillOptions,
+        advance: Callable[[int], None],
     ):
         self._service = service
         self._index = index
@@ -57,7 +63,7 @@ class Filling:
     def verify(self, patience: float) -> verifying.Verified:
         """Compare the new index with the tables, and repair it."""
         inside = self._service.into(self._index, self._new, Refused())
-        manner = verifying.Manner(repair=True)
+        manner = verifying.VerifyOptions(repair=True)
         return verifying.Verification(
             inside, self._scan, manner, patience, lambda finding, became: None, self._advance
         ).run(tables_into(inside, self._new))
@@ -67,6 +73,6 @@ def tables_into(service: Service, index: str) -> dict[str, list[BoundRoute]]:
     """Return the tables that fill an index, each with the routes that do so."""
     found = {
         table: [bound for bound in routes if bound.index == index]
-        for table, routes in chosen(service, Which()).items()
+        for table, routes in chosen(service, TableFilter()).items()
     }
     return {table: routes for table, routes in found.items() if routes}

@@ -19,9 +19,9 @@ from ...errors import SettingsError
 from ...pipeline.error_outcomes import reaching
 from ...settings import Settings, setting
 from ...sinks.opensearch.alias_targets import ALSO, SEEN_FOR, Target, look
-from ..backfill.loading import Manner, Scan
+from ..backfill.loading import BackfillOptions, Scan
 from ..indices.planning import changed_since
-from ..tables import Service, Which, chosen, fills_index
+from ..tables import Service, TableFilter, chosen, fills_index
 from ..verify import Verified
 from .filling import Filling
 from .replacing import contents_of, prepare, put_in_place
@@ -84,10 +84,10 @@ class Rebuilt:
 
 def change(
     service: Service,
-    which: Which,
+    which: TableFilter,
     what: Change,
     scan: Scan,
-    manner: Manner,
+    manner: BackfillOptions,
     patience: float,
     advance: Callable[[int], None],
     consents: Consents = lambda deletes: True,
@@ -112,7 +112,7 @@ class Rebuild:
     _index: str
     _what: Change
     _scan: Scan
-    _manner: Manner
+    _manner: BackfillOptions
     _patience: float
     _advance: Callable[[int], None]
     _consents: Consents

@@ -19,9 +19,9 @@ from ..progress import progress
 
 
 def record_stream(chosen: Chosen) -> int:
-    from .recording import Tap, record
+    from .recording import RecordOptions, record
 
-    tap = chosen.configuration.build(Tap)
+    tap = chosen.configuration.build(RecordOptions)
     if not tap.table or not tap.out:
         raise SettingsError("record needs --table=NAME and --out=FILE")
     stopping = Event()
@@ -55,9 +55,9 @@ def open_file(out: str) -> RecordingFile:
 
 
 def options() -> Sequence[type]:
-    from .recording import Tap
+    from .recording import RecordOptions
 
-    return [Tap, Output]
+    return [RecordOptions, Output]
 
 
 COMMAND = Command(

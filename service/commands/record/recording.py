@@ -14,7 +14,7 @@ from ...sinks.recordings import Masks, RecordingFile, lines_of
 
 
 @dataclass(frozen=True)
-class Tap:
+class RecordOptions:
     """The options of `record`: the table, the file, and the limits."""
 
     table: str = setting("", "the table whose stream is recorded", env="STREAMDEX_RECORD_TABLE")

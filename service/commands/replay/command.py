@@ -16,16 +16,16 @@ from ..progress import progress
 
 if TYPE_CHECKING:
     from .rehearsal import Finding, Rehearsal
-    from .replay import Mode, Replayed
+    from .replay import Replayed, ReplayOptions
 
 
 def replay_recording(chosen: Chosen) -> int:
-    from .pace import Pace, speed_of
-    from .replay import DatedNow, Mode, replay
+    from .pace import ReplayRate, speed_of
+    from .replay import DatedNow, ReplayOptions, replay
     from .selection import Selection
 
-    mode, which = chosen.configuration.build(Mode), chosen.configuration.build(Selection)
-    pace = Pace(speed_of(mode.speed))
+    mode, which = chosen.configuration.build(ReplayOptions), chosen.configuration.build(Selection)
+    pace = ReplayRate(speed_of(mode.speed))
     with App(quietly(chosen), chosen.routes) as app:
         rehearsal = rehearsal_of(app, mode, show(chosen))
         instead = {} if rehearsal is None else rehearsal.instead()
@@ -46,7 +46,7 @@ def replay_recording(chosen: Chosen) -> int:
     return summarise(chosen, replayed, rehearsal)
 
 
-def rehearsal_of(app: App, mode: Mode, show: Callable[[Finding], None]) -> Rehearsal | None:
+def rehearsal_of(app: App, mode: ReplayOptions, show: Callable[[Finding], None]) -> Rehearsal | None:
     """Return the rehearsal of `--dry-run` or `--diff`; None without them. Raises SettingsError if both are set."""
     from .rehearsal import Actions, Differences, Rehearsal
 
@@ -75,7 +75,7 @@ def show(chosen: Chosen) -> Callable[[Finding], None]:
 
 def summarise(chosen: Chosen, replayed: Replayed, rehearsal: Rehearsal | None) -> int:
     """Print the result of the replay and return the exit code."""
-    from .replay import Mode
+    from .replay import ReplayOptions
 
     counts = (
         dict(replayed.counts) if rehearsal is None else {**rehearsal.counts, "skipped": replayed.counts["skipped"]}
@@ -92,7 +92,9 @@ def summarise(chosen: Chosen, replayed: Replayed, rehearsal: Rehearsal | None) -
     if rehearsal is not None:
         print("nothing was written", file=sys.stderr)
     elif replayed.all_stale:
-        remedy = f"`{PROGRAM} verify --repair`" if chosen.configuration.build(Mode).current else "--current"
+        remedy = (
+            f"`{PROGRAM} verify --repair`" if chosen.configuration.build(ReplayOptions).current else "--current"
+        )
         words = "nothing was written: the index has, or remembers of deleted documents, something newer"
         print(f"{words}. To write the current items instead, use {remedy}", file=sys.stderr)
     elif replayed.counts["rejected"]:
@@ -101,10 +103,10 @@ def summarise(chosen: Chosen, replayed: Replayed, rehearsal: Rehearsal | None) -
 
 
 def options() -> Sequence[type]:
-    from .replay import Mode
+    from .replay import ReplayOptions
     from .selection import Selection
 
-    return [Mode, Selection, Output]
+    return [ReplayOptions, Selection, Output]
 
 
 COMMAND = Command(

@@ -10,7 +10,7 @@ from ...errors import SettingsError
 from ...model import Record, Undecodable
 
 
-class Pace:
+class ReplayRate:
     """Delays between records, from their times divided by `speed`. Without `speed` there are no delays.
 
     Records that are due at the same time stay together. A record that is older than the one before it is due at

@@ -13,9 +13,9 @@ from ...errors import Unreachable
 from ...model import Undecodable
 from ...model.outcomes import APPLIED, STALE
 from ...model.serializer import typed
-from ...pipeline import Dispatched, Letter, LetterStore, Observer, Outcome, Result, Sinks, Write
+from ...pipeline import DeadLetter, DeadLetterStore, Dispatched, Observer, Outcome, Result, Sinks, Write
 from ...pipeline.error_outcomes import result_of
-from ...pipeline.prefetch import Meanwhile
+from ...pipeline.prefetch import Prefetch
 from ...pipeline.route_calls import Task
 from ...routing import Delete, Index, InsertRows
 from ...sinks.opensearch.alias_targets import Target
@@ -61,7 +61,7 @@ class Finding:
 class Preview(Protocol):
     """A sink that writes nothing and reports what it would write."""
 
-    def write(self, writes: Sequence[Write], meanwhile: Meanwhile | None = None) -> list[Result]: ...
+    def write(self, writes: Sequence[Write], prefetch: Prefetch | None = None) -> list[Result]: ...
 
     def findings(self, write: Write, result: Result, route: str) -> Iterator[Finding]:
         """Yield the findings of a write that was passed to `write` before."""
@@ -73,7 +73,7 @@ class Rehearsed(TypedDict, total=False):
 
     sinks: Sinks
     observer: Observer
-    letters: LetterStore
+    letters: DeadLetterStore
 
 
 class Rehearsal(Observer):
@@ -99,7 +99,7 @@ class Rehearsal(Observer):
         """True if a compared document would change."""
         return any(self.counts[what] for what in DIFFERENT)
 
-    def store(self, letters: Sequence[Letter]) -> None:
+    def store(self, letters: Sequence[DeadLetter]) -> None:
         """Store nothing: rejected records are shown as findings."""
 
     def dispatched(self, done: Dispatched) -> None:
@@ -157,7 +157,7 @@ class Actions:
     def __init__(self, context: Context):
         self._most_bytes = context.settings.document_bytes
 
-    def write(self, writes: Sequence[Write], meanwhile: Meanwhile | None = None) -> list[Result]:
+    def write(self, writes: Sequence[Write], prefetch: Prefetch | None = None) -> list[Result]:
         """Reject the writes that the real sink would not send. All others count as written."""
         results: dict[int, Result] = {}
         results |= dict.fromkeys(sendable(writes, results, self._most_bytes), APPLIED)
@@ -183,7 +183,7 @@ class Differences:
         self._most_bytes = context.settings.document_bytes
         self._found: dict[Write, Finding] = {}
 
-    def write(self, writes: Sequence[Write], meanwhile: Meanwhile | None = None) -> list[Result]:
+    def write(self, writes: Sequence[Write], prefetch: Prefetch | None = None) -> list[Result]:
         results: dict[int, Result] = {}
         meant = sendable(writes, results, self._most_bytes)
         places = [(writes[position].target, writes[position].id) for position in meant]

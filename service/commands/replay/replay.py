@@ -17,7 +17,7 @@ from ...routing import Router
 from ...settings import setting
 from ...sources.files.recording import Recording
 from ...sources.scan import describe
-from .pace import Pace
+from .pace import ReplayRate
 
 Dates: TypeAlias = Callable[[Sequence[Record]], None]
 """A function that sets the versions of records before they are dispatched."""
@@ -27,7 +27,7 @@ Takes: TypeAlias = Callable[[Change], bool]
 
 
 @dataclass(frozen=True)
-class Mode:
+class ReplayOptions:
     """The options of `replay`."""
 
     route: str = setting("", "only this route runs (module:Class)", env="STREAMDEX_REPLAY_ROUTE")
@@ -121,7 +121,7 @@ def replay(
     *,
     takes: Takes | None = None,
     one_route: bool = False,
-    pace: Pace | None = None,
+    pace: ReplayRate | None = None,
     dates: Dates = lambda records: None,
 ) -> Replayed:
     """Dispatch the records of each recording once and in order: all, or those that `takes` selects.
@@ -129,7 +129,7 @@ def replay(
     `pace` delays records, `dates` changes their versions. A second replay is safe: versions keep newer documents.
     Raises Halt, and Unreachable if records that may succeed later still fail after the setting `retry_time`.
     """
-    pace = pace or Pace()
+    pace = pace or ReplayRate()
     replayed = Replayed(one_route)
     for batch in chain.from_iterable(recordings):
         for part in pace.parts(batch.records if takes is None else chosen(batch.records, takes, replayed)):

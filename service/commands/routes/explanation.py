@@ -15,7 +15,7 @@ from ...model.outcomes import worst
 from ...model.versions import EPOCH, UNORDERED, second_of
 from ...pipeline import SILENT, Outcome, Result, Write
 from ...pipeline.document_json import dump
-from ...pipeline.rereads import Hints
+from ...pipeline.rereads import Rereads
 from ...pipeline.route_calls import Task, ask, route
 from ...routing import BoundRoute, Delete, DeleteItem, Index, InsertRows, PutItem, Router, TableRoute, UpdateItem
 from ...routing.patterns import matches
@@ -53,7 +53,7 @@ class Explanation:
         return self.result is None or (self.result.outcome is not Outcome.REJECTED and not self.result.unrouted)
 
 
-def explain(record: Record, router: Router, hints: Hints, context: Context) -> Explanation:
+def explain(record: Record, router: Router, hints: Rereads, context: Context) -> Explanation:
     """Call the routes with the record as it is. Nothing is re-read and nothing is written."""
     tasks, about = route([record], router), _about(record)
     if isinstance(record, Undecodable):
@@ -82,7 +82,9 @@ def version_in_words(version: int | None, record: Record) -> str:
     return f"{version}: {seconds} s since 2012 ({_time(EPOCH + seconds)}), then {low}"
 
 
-def _taken(task: Task, bound: BoundRoute, record: Change, hints: Hints, context: Context, router: Router) -> Step:
+def _taken(
+    task: Task, bound: BoundRoute, record: Change, hints: Rereads, context: Context, router: Router
+) -> Step:
     hint = hints.why(record, bound)
     name = _id(bound, record)
     version = record.version if bound.versioned else None

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 def verify_tables(chosen: Chosen) -> int:
     from ..backfill.loading import Scan
-    from ..tables import Which
-    from . import Manner, Patience, verify
+    from ..tables import TableFilter
+    from . import VerifyOptions, VerifyPatience, verify
 
     build = chosen.configuration.build
 
@@ -30,7 +30,13 @@ def verify_tables(chosen: Chosen) -> int:
         progress("verify", "items and documents", silent=as_json) as advance,
     ):
         ended = verify(
-            app, build(Which), build(Scan), build(Manner), build(Patience).patience, on_finding, advance
+            app,
+            build(TableFilter),
+            build(Scan),
+            build(VerifyOptions),
+            build(VerifyPatience).patience,
+            on_finding,
+            advance,
         )
     print_result(
         chosen,
@@ -78,10 +84,10 @@ def as_words(found: Finding, became: str) -> str:
 
 def options() -> Sequence[type]:
     from ..backfill.loading import Scan
-    from ..tables import Which
-    from . import Manner, Patience
+    from ..tables import TableFilter
+    from . import VerifyOptions, VerifyPatience
 
-    return [Which, Scan, Manner, Patience, Output]
+    return [TableFilter, Scan, VerifyOptions, VerifyPatience, Output]
 
 
 COMMAND = Command(

@@ -10,7 +10,7 @@ from ...settings import setting
 
 
 @dataclass(frozen=True)
-class Patience:
+class VerifyPatience:
     """The time allowed for changes that are still in the stream."""
 
     patience: float = setting(
@@ -22,7 +22,7 @@ class Patience:
 
 
 @dataclass(frozen=True)
-class Manner:
+class VerifyOptions:
     """The options of `verify` apart from the selection of tables."""
 
     repair: bool = setting(False, "mend what is found, and verify that", env="STREAMDEX_REPAIR")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from threading import Event, Lock
 from typing import Final
 
-from ...checkpoints.stores import Unkept
+from ...checkpoints.stores import NoCheckpoints
 from ...errors import DecodeError, Halt
 from ...model import INSERT, MODIFY, REMOVE
 from ...model.versions import MARGIN, stream_version
@@ -25,11 +25,11 @@ from ...sources.scan import ReadPace, Table, describe, segments_of
 from ..backfill.loading import Scan
 from ..index_documents import stored
 from ..rebuild.rollover import problem_of, remedy_of
-from ..tables import Service, Which, chosen
+from ..tables import Service, TableFilter, chosen
 from ..work import work_off
 from .documents import ids, wanted
 from .findings import Finding, Kind, compare
-from .manner import Manner
+from .manner import VerifyOptions
 from .repair import MENDED, delete_stray, repair
 from .seen import Seen
 from .suspects import Suspect, Suspects, keyed, suspect_of
@@ -56,18 +56,18 @@ class Verified:
 
 def verify(
     service: Service,
-    which: Which,
+    which: TableFilter,
     scan: Scan,
-    manner: Manner,
+    manner: VerifyOptions,
     patience: float,
     on_finding: Callable[[Finding, str], None],
     advance: Callable[[int], None],
 ) -> Verified:
     """Compare the selected tables with their indices.
 
-    `patience` is in seconds. `on_finding` is called with each finding and its repair: "" if none was tried, "mended", or
-    the reason why it failed. `advance` is called with the number of items and documents checked since the last
-    call. Raises SettingsError, Halt and Unreachable.
+    `patience` is in seconds. `on_finding` is called with each finding and its repair: "" if none was tried,
+    "mended", or the reason why it failed. `advance` is called with the number of items and documents checked since
+    the last call. Raises SettingsError, Halt and Unreachable.
     """
     return Verification(service, scan, manner, patience, on_finding, advance).run(chosen(service, which))
 
@@ -79,7 +79,7 @@ class Verification:
         self,
         service: Service,
         scan: Scan,
-        manner: Manner,
+        manner: VerifyOptions,
         patience: float,
         on_finding: Callable[[Finding, str], None],
         advance: Callable[[int], None],
@@ -128,7 +128,7 @@ class Verification:
         stopping = Event()
         pace = ReadPace(self._scan.read_units, sleep=stopping.wait)
         parts = segments_of(self._service.context, table, self._scan.segments, pace, self._share)
-        source = PartSource(f"scan of table {table.name}", parts, len(parts), Unkept(), "verify", stopping)
+        source = PartSource(f"scan of table {table.name}", parts, len(parts), NoCheckpoints(), "verify", stopping)
 
         def work(batch: Batch) -> Report:
             self._compare(batch, router, suspects, seen)

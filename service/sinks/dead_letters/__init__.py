@@ -5,11 +5,11 @@ from __future__ import annotations
 from ...context import Context
 from ...errors import SettingsError
 from .bucket_store import LetterBucket
-from .dead_letter import Kept, LetterBox
+from .dead_letter import LetterBox, StoredDeadLetter
 from .folder_store import LetterFolder
 from .queue_store import LetterQueue
 
-__all__ = ["Kept", "LetterBox", "LetterBucket", "LetterFolder", "LetterQueue", "make_letters"]
+__all__ = ["LetterBox", "LetterBucket", "LetterFolder", "LetterQueue", "StoredDeadLetter", "make_letters"]
 
 
 def make_letters(context: Context) -> LetterBox:

@@ -8,9 +8,9 @@ from datetime import datetime
 
 from ...context import Context
 from ...errors import Halt
-from ...pipeline import Letter
+from ...pipeline import DeadLetter
 from ...pipeline.error_outcomes import describe
-from .dead_letter import Kept, id_in, seal, unsealed
+from .dead_letter import StoredDeadLetter, id_in, seal, unsealed
 from .folder_store import now
 
 
@@ -23,7 +23,7 @@ class LetterBucket:
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self._clock = clock
 
-    def store(self, letters: Sequence[Letter]) -> None:
+    def store(self, letters: Sequence[DeadLetter]) -> None:
         for letter in letters:
             self.put(*seal(letter, self._clock()))
 
@@ -39,13 +39,13 @@ class LetterBucket:
             ) from error
         return key
 
-    def letters(self, prefix: str = "") -> Generator[Kept, None, None]:
+    def letters(self, prefix: str = "") -> Generator[StoredDeadLetter, None, None]:
         pages = self._context.s3.get_paginator("list_objects_v2")
         for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix + prefix):
             for entry in page.get("Contents", []):
                 yield from self.letter(entry["Key"])
 
-    def letter(self, key: str) -> Iterator[Kept]:
+    def letter(self, key: str) -> Iterator[StoredDeadLetter]:
         """Yield the dead letter of an object; nothing if it does not exist or is not one of this store."""
         where = f"{self._bucket}/{key}"
         name = id_in(key.removeprefix(self._prefix) if key.startswith(self._prefix) else "", where)
@@ -53,10 +53,10 @@ class LetterBucket:
             yield from unsealed(text, where, name)
 
     @contextmanager
-    def look(self, prefix: str = "") -> Iterator[Iterator[Kept]]:
+    def look(self, prefix: str = "") -> Iterator[Iterator[StoredDeadLetter]]:
         yield self.letters(prefix)
 
-    def remove(self, kept: Kept) -> None:
+    def remove(self, kept: StoredDeadLetter) -> None:
         self._context.s3.delete_object(Bucket=self._bucket, Key=f"{self._prefix}{kept.id}.json")
 
     def count(self) -> int:

@@ -17,7 +17,7 @@ import orjson
 
 from ...errors import DecodeError
 from ...model import ObjectRecord, Record, TableRecord
-from ...pipeline import Letter
+from ...pipeline import DeadLetter
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ _NAME: Final = re.compile(rf"({_ID.pattern})\.json")
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredDeadLetter:
     """A stored dead letter. `record` has the form of a Lambda event, `time` is in ISO 8601.
 
     `cut` describes the parts missing from a truncated dead letter; it is "" for a complete one. Raises DecodeError
@@ -64,25 +64,25 @@ class Kept:
 class LetterBox(Protocol):
     """A store of dead letters."""
 
-    def store(self, letters: Sequence[Letter]) -> None:
+    def store(self, letters: Sequence[DeadLetter]) -> None:
         """Store dead letters. A repeated record and route is stored once. Raises Halt if the store fails."""
         ...
 
-    def letters(self, prefix: str = "") -> Generator[Kept, None, None]:
+    def letters(self, prefix: str = "") -> Generator[StoredDeadLetter, None, None]:
         """Yield each stored dead letter once; with a `prefix`, only those whose id begins with it.
 
         Close the generator if you stop early: dead letters already read from a queue stay invisible until then.
         """
         ...
 
-    def look(self, prefix: str = "") -> AbstractContextManager[Iterator[Kept]]:
+    def look(self, prefix: str = "") -> AbstractContextManager[Iterator[StoredDeadLetter]]:
         """Like `letters`, for dead letters that may be removed until the block ends.
 
         Messages of a queue stay invisible to other consumers until then.
         """
         ...
 
-    def remove(self, kept: Kept) -> None:
+    def remove(self, kept: StoredDeadLetter) -> None:
         """Remove a dead letter of `look`, or the latest one that `letters` yielded."""
         ...
 
@@ -91,13 +91,13 @@ class LetterBox(Protocol):
         ...
 
 
-def seal(letter: Letter, time: datetime) -> tuple[str, bytes]:
+def seal(letter: DeadLetter, time: datetime) -> tuple[str, bytes]:
     """Return the id of a dead letter and its complete JSON. Bytes become base64, times Unix seconds."""
     envelope = _envelope(letter, time)
     return envelope["id"], portable(envelope)
 
 
-def cut(letter: Letter, time: datetime, why: str) -> bytes:
+def cut(letter: DeadLetter, time: datetime, why: str) -> bytes:
     """Return the JSON of a dead letter that is too large for its store: keys and reason, without images.
 
     A redrive re-reads the item or object by these keys. If the record has no keys, only its beginning is kept.
@@ -112,7 +112,7 @@ def cut(letter: Letter, time: datetime, why: str) -> bytes:
     return portable(envelope | {"record": keys, "cut": f"the record without its images: {why}"})
 
 
-def _envelope(letter: Letter, time: datetime) -> dict[str, Any]:
+def _envelope(letter: DeadLetter, time: datetime) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "id": letter_id(letter.record, letter.route),
@@ -147,7 +147,7 @@ def id_in(name: str, where: str) -> str | None:
     return found[1]
 
 
-def unsealed(text: str | bytes, where: str, name: str = "") -> Iterator[Kept]:
+def unsealed(text: str | bytes, where: str, name: str = "") -> Iterator[StoredDeadLetter]:
     """Yield the dead letter in a JSON text. Log an unreadable text with its location `where`."""
     try:
         yield unseal(text, name)
@@ -155,7 +155,7 @@ def unsealed(text: str | bytes, where: str, name: str = "") -> Iterator[Kept]:
         logger.error("left alone: not a dead letter", extra={"where": where, "reason": str(error)})
 
 
-def unseal(text: str | bytes, name: str = "") -> Kept:
+def unseal(text: str | bytes, name: str = "") -> StoredDeadLetter:
     """Read a dead letter from its JSON. `name` is the id from its file or object name, "" for a queue message.
 
     A message has no such name, so its id is read from the JSON. Raises DecodeError if the text is not a dead
@@ -169,7 +169,7 @@ def unseal(text: str | bytes, name: str = "") -> Kept:
         raise DecodeError("not a dead letter: no format, id, route or record")
     if envelope["format"] != FORMAT:
         raise DecodeError(f"a dead letter of format {envelope['format']}: this version reads {FORMAT}")
-    return Kept(
+    return StoredDeadLetter(
         id=name or str(envelope["id"]),
         time=str(envelope.get("time", "")),
         route=str(envelope["route"]),

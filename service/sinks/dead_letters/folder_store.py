@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ...errors import Halt
-from ...pipeline import Letter
+from ...pipeline import DeadLetter
 from ...private_files import make_folder
-from .dead_letter import Kept, id_in, seal, unsealed
+from .dead_letter import StoredDeadLetter, id_in, seal, unsealed
 
 
 def now() -> datetime:
@@ -27,7 +27,7 @@ class LetterFolder:
         self._folder = Path(folder)
         self._clock = clock
 
-    def store(self, letters: Sequence[Letter]) -> None:
+    def store(self, letters: Sequence[DeadLetter]) -> None:
         try:
             make_folder(self._folder)
             for letter in letters:
@@ -38,17 +38,17 @@ class LetterFolder:
                 " set STREAMDEX_DEAD_LETTERS to a folder that can be written"
             ) from error
 
-    def letters(self, prefix: str = "") -> Generator[Kept, None, None]:
+    def letters(self, prefix: str = "") -> Generator[StoredDeadLetter, None, None]:
         for path in sorted(self._folder.glob("*.json")):
             name = id_in(path.name, str(path))
             if name is not None and name.startswith(prefix) and (text := _read(path)) is not None:
                 yield from unsealed(text, str(path), name)
 
     @contextmanager
-    def look(self, prefix: str = "") -> Iterator[Iterator[Kept]]:
+    def look(self, prefix: str = "") -> Iterator[Iterator[StoredDeadLetter]]:
         yield self.letters(prefix)
 
-    def remove(self, kept: Kept) -> None:
+    def remove(self, kept: StoredDeadLetter) -> None:
         self._path(kept.id).unlink(missing_ok=True)
 
     def count(self) -> int:

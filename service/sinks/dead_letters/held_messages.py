@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, Final
 
-from .dead_letter import Kept, portable
+from .dead_letter import StoredDeadLetter, portable
 
 LOOK: Final = 120
 """Visibility timeout in seconds of received messages, and of each extension."""
@@ -30,7 +30,7 @@ class Held:
         self._late: list[str] = []
         self._extended = monotonic()
 
-    def add(self, kept: Kept, receipt: str) -> bool:
+    def add(self, kept: StoredDeadLetter, receipt: str) -> bool:
         """Hold a message. Return True if it is the first of its dead letter."""
         name = content_of(kept)
         if name in self._removed:
@@ -40,7 +40,7 @@ class Held:
         self._receipts.setdefault(name, []).append(receipt)
         return first
 
-    def pop(self, kept: Kept) -> list[str]:
+    def pop(self, kept: StoredDeadLetter) -> list[str]:
         """Return the receipt handles of a dead letter that is to be removed."""
         name = content_of(kept)
         self._removed.add(name)
@@ -66,7 +66,7 @@ class Held:
         return (receipt for receipts in self._receipts.values() for receipt in receipts)
 
 
-def content_of(kept: Kept) -> bytes:
+def content_of(kept: StoredDeadLetter) -> bytes:
     """Return a digest of the failed record and its route. It is equal for each message of one dead letter."""
     return hashlib.sha256(portable([kept.id, kept.route, kept.source, kept.record], layout=0)).digest()
 

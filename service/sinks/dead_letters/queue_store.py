@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from ...context import Context
 from ...errors import Halt
-from ...pipeline import Letter
+from ...pipeline import DeadLetter
 from ...pipeline.error_outcomes import describe, reaching
 from .bucket_store import LetterBucket
-from .dead_letter import Kept, cut, seal, unsealed
+from .dead_letter import StoredDeadLetter, cut, seal, unsealed
 from .folder_store import now
 from .held_messages import LOOK, Held, content_of, delete
 
@@ -50,7 +50,7 @@ class LetterQueue:
         self._held = Held(monotonic)
         self._pointed: set[bytes] = set()
 
-    def store(self, letters: Sequence[Letter]) -> None:
+    def store(self, letters: Sequence[DeadLetter]) -> None:
         for letter in letters:
             name, text = seal(letter, self._clock())
             message = allowed(text)
@@ -69,13 +69,13 @@ class LetterQueue:
                     " see STREAMDEX_DEAD_LETTERS"
                 ) from error
 
-    def letters(self, prefix: str = "") -> Generator[Kept, None, None]:
+    def letters(self, prefix: str = "") -> Generator[StoredDeadLetter, None, None]:
         """Yield each dead letter once, until the queue is empty; with a `prefix`, only ids that begin with it."""
         with self.look(prefix) as found:
             yield from found
 
     @contextmanager
-    def look(self, prefix: str = "") -> Iterator[Iterator[Kept]]:
+    def look(self, prefix: str = "") -> Iterator[Iterator[StoredDeadLetter]]:
         self._held = held = Held(self._monotonic)
         self._pointed.clear()
         try:
@@ -83,7 +83,7 @@ class LetterQueue:
         finally:
             held.give_back(self._context.sqs, self._url())
 
-    def _find(self, prefix: str, held: Held) -> Iterator[Kept]:
+    def _find(self, prefix: str, held: Held) -> Iterator[StoredDeadLetter]:
         while messages := self._receive(held):
             found = [(message, kept) for message in messages for kept in self._read(message["Body"], message)]
             # Hold all messages before yielding the first: the caller may stop there.
@@ -91,7 +91,7 @@ class LetterQueue:
             delete(self._context.sqs, self._url(), held.late())
             yield from (kept for kept in new if kept.id.startswith(prefix))
 
-    def remove(self, kept: Kept) -> None:
+    def remove(self, kept: StoredDeadLetter) -> None:
         delete(self._context.sqs, self._url(), self._held.pop(kept))
         if self._large is not None and content_of(kept) in self._pointed:
             self._large.remove(kept)
@@ -114,7 +114,7 @@ class LetterQueue:
         messages: Sequence[Mapping[str, Any]] = answer.get("Messages", [])
         return messages
 
-    def _smaller(self, letter: Letter, name: str, text: bytes, size: int) -> bytes:
+    def _smaller(self, letter: DeadLetter, name: str, text: bytes, size: int) -> bytes:
         """Return a pointer to the complete dead letter in the bucket, or a truncated dead letter."""
         if self._large is not None:
             return json.dumps({"pointer": self._large.put(name, text)}).encode()
@@ -124,7 +124,7 @@ class LetterQueue:
         )
         return allowed(cut(letter, self._clock(), f"the whole is {size} bytes, a message of SQS {LARGEST}"))
 
-    def _read(self, body: str, message: Mapping[str, Any]) -> Iterator[Kept]:
+    def _read(self, body: str, message: Mapping[str, Any]) -> Iterator[StoredDeadLetter]:
         where = f"message {message['MessageId']} of queue {self._queue}"
         pointer = pointer_in(body)
         if pointer is None or self._large is None:

@@ -12,7 +12,7 @@ from ...model.outcomes import Outcome
 from ...pipeline import Result, Write
 from ...pipeline.document_json import text_of
 from ...routing import Index
-from .bulk_size import Pace
+from .bulk_size import BulkSize
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class Chunk:
     def body(self) -> bytes:
         return b"".join(self.lines)
 
-    def parts(self, pace: Pace) -> Iterator[Chunk]:
+    def parts(self, pace: BulkSize) -> Iterator[Chunk]:
         """Yield the same actions in requests within the current limits, which may be smaller than before."""
         if len(self.lines) > 1 and (len(self.lines) > pace.actions or self.size > pace.bytes):
             for half in self.halves():
@@ -48,7 +48,7 @@ def _chunk(positions: list[int], lines: list[bytes]) -> Chunk:
     return Chunk(positions, lines, sum(map(len, lines)))
 
 
-def chunks(lines: Iterable[tuple[int, bytes]], pace: Pace) -> Iterator[Chunk]:
+def chunks(lines: Iterable[tuple[int, bytes]], pace: BulkSize) -> Iterator[Chunk]:
     """Yield the lines in requests within the limits at that moment. A single larger line is sent alone."""
     chunk = Chunk()
     for position, line in lines:

@@ -10,7 +10,7 @@ STEPS: Final = 10
 """Successful answers after which a size has grown from almost nothing to its maximum."""
 
 
-class Pace:
+class BulkSize:
     """The maximum actions and bytes of the next request. Threads share it."""
 
     def __init__(self, most_actions: int, most_bytes: int):

@@ -14,13 +14,13 @@ from ...errors import Halt, Retry
 from ...model.outcomes import APPLIED, DOCUMENT_CREATED, NOT_SENT, OUT_OF_TIME, PATIENCE, SUCCEEDED, Outcome
 from ...pipeline import SILENT, Observer, Result, Write
 from ...pipeline.observers import NO_ANSWER
-from ...pipeline.prefetch import Ahead, Meanwhile, Sent
+from ...pipeline.prefetch import Prefetch, Prefetched, Sent
 from ...pipeline.stuck_records import probe
 from ...routing import Index, IndexDeclaration
 from .alias_targets import SeenTargets, Target, look
 from .bulk_body import Chunk, chunks, serialise
 from .bulk_responses import BROKEN, BUSY, GONE, TOO_LARGE, is_creation, result_of_error, result_of_item
-from .bulk_size import Pace
+from .bulk_size import BulkSize
 from .document_checks import mapping_conflict
 from .index_copies import Copies
 from .index_creation import create_behind
@@ -44,7 +44,7 @@ class SearchSink:
         self._observer = observer
         self._indices = indices
         self._targets = SeenTargets(clock)
-        self._pace = Pace(context.settings.bulk_actions, context.settings.bulk_bytes)
+        self._pace = BulkSize(context.settings.bulk_actions, context.settings.bulk_bytes)
         self._suspects = SuspectWrites()
         self._copies = Copies(context, observer, self._send_copies)
         self._absences = Absences()
@@ -59,10 +59,10 @@ class SearchSink:
             raise Retry(failed.summary)
         return self._absences.times(names)
 
-    def write(self, writes: Sequence[Write], meanwhile: Meanwhile | None = None) -> list[Result]:
+    def write(self, writes: Sequence[Write], prefetch: Prefetch | None = None) -> list[Result]:
         """Write a batch as `Sink` describes. While one request is on its way, the next one is built.
 
-        `meanwhile` runs during the last request; it may not run at all.
+        `prefetch` runs during the last request; it may not run at all.
         """
         targets, failed = self._look({write.target for write in writes})
         if failed:
@@ -73,7 +73,7 @@ class SearchSink:
         held: list[Line] = []
         if self._suspects:
             lines = self._suspects.hold_back(lines, writes, held)
-        self._send_all(self._requests(lines, meanwhile), writes, results)
+        self._send_all(self._requests(lines, prefetch), writes, results)
         if held:
             self._send_suspects(held, writes, results)
         if self._suspects:
@@ -95,7 +95,7 @@ class SearchSink:
 
     def _send_all(
         self,
-        requests: Iterable[tuple[Chunk, Meanwhile | None]],
+        requests: Iterable[tuple[Chunk, Prefetch | None]],
         writes: Sequence[Write],
         results: dict[int, Result],
     ) -> None:
@@ -109,14 +109,14 @@ class SearchSink:
             silent = 0 if any(results[p].outcome.done for p in chunk.positions) else silent + 1
 
     def _requests(
-        self, lines: Iterable[tuple[int, bytes]], meanwhile: Meanwhile | None
-    ) -> Iterator[tuple[Chunk, Meanwhile | None]]:
+        self, lines: Iterable[tuple[int, bytes]], prefetch: Prefetch | None
+    ) -> Iterator[tuple[Chunk, Prefetch | None]]:
         """Yield requests within the current limits, each with the work to run while it is on its way."""
-        made = Ahead(chunks(lines, self._pace))
+        made = Prefetched(chunks(lines, self._pace))
         for chunk in made:
             *first, last = chunk.parts(self._pace)
             yield from ((part, None) for part in first)
-            yield last, made.prepare if chunk.more else meanwhile
+            yield last, made.prepare if chunk.more else prefetch
 
     def _look(self, names: Collection[str]) -> tuple[dict[str, Target], Result | None]:
         """Return the cached or current targets, or the result of every write if they cannot be read.
@@ -165,7 +165,7 @@ class SearchSink:
         return results
 
     def _send(
-        self, chunk: Chunk, writes: Sequence[Write], results: dict[int, Result], beside: Meanwhile | None = None
+        self, chunk: Chunk, writes: Sequence[Write], results: dict[int, Result], beside: Prefetch | None = None
     ) -> None:
         """Send a request. If it is refused as a whole, send it in parts, because one action may be the cause.
 
@@ -195,7 +195,7 @@ class SearchSink:
             self._suspects.add(half, failed, writes, results)
 
     def _request(
-        self, chunk: Chunk, writes: Sequence[Write], results: dict[int, Result], beside: Meanwhile | None = None
+        self, chunk: Chunk, writes: Sequence[Write], results: dict[int, Result], beside: Prefetch | None = None
     ) -> Result | None:
         """Send one request and record the result of each action.
 
@@ -230,7 +230,7 @@ class SearchSink:
         self._pace.busy() if busy else self._pace.good()
         return None
 
-    def _post(self, chunk: Chunk, beside: Meanwhile | None) -> Any:
+    def _post(self, chunk: Chunk, beside: Prefetch | None) -> Any:
         """Send a request and report it to the observer. Raises what opensearch-py raises."""
         search, body = self._context.search, chunk.body
         with self._observer.request("search", len(chunk.positions), chunk.size, _status_of) as watch:

@@ -10,7 +10,7 @@ from typing import Protocol
 from ...checkpoints.lease import Lease, check
 from ...model import Record
 from ...pipeline import Report
-from ...pipeline.prefetch import Meanwhile
+from ...pipeline.prefetch import Prefetch
 from .shard_discovery import Stream
 from .shard_reader import ShardReader
 
@@ -60,7 +60,7 @@ class StreamBatch:
         return math.inf
 
     @property
-    def read_ahead(self) -> Meanwhile | None:
+    def read_ahead(self) -> Prefetch | None:
         """Prefetch of the shard's next page; None if that page is not read at once after this one."""
         return self._reader.read_ahead if self._from.reads_on(self._turn, len(self.records)) else None
 

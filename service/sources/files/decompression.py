@@ -92,7 +92,7 @@ class _Unpacked(io.RawIOBase):
 
 
 def open_content(found: Bytes, where: str, on_progress: Callable[[int], None]) -> Content:
-    """Return the content of a file, decompressed if it is gzip. `on_progress` receives the raw size of each read."""
+    """Return the content of a file, decompressed if it is gzip. `on_progress` gets the raw size of each read."""
     raw = _Raw(found, where, on_progress)
     content = Content(raw)
     return Content(_Unpacked(content, raw)) if content.peek(2)[:2] == b"\x1f\x8b" else content

@@ -15,7 +15,7 @@ from ...model import Record, TableRecord, Undecodable
 from ...model.table_record import table_of
 from ..partitions import Page
 from .exports import Export, KeysOf
-from .locations import Place, store_of
+from .locations import FileLocation, store_of
 from .recording import Recording, files_of
 
 PAGE: Final = 1000
@@ -26,7 +26,7 @@ PAGE: Final = 1000
 class ExportFile:
     """A data file. Its positions are line numbers: the lines before a position are read again and skipped."""
 
-    place: Place
+    place: FileLocation
     export: Export
     keys_of: KeysOf
     _rest: Iterator[Record] | None = None

@@ -20,7 +20,7 @@ from ...model.object_record import to_unix
 from ...model.table_record import scanned, table_of
 from ...model.versions import MARGIN
 from .json_lines import LARGEST, Document, lines
-from .locations import Place, Store
+from .locations import FileLocation, Store
 
 SUMMARY: Final = "manifest-summary.json"
 FILES: Final = "manifest-files.json"
@@ -94,18 +94,18 @@ def _seconds(metadata: Any) -> float | None:
         return None
 
 
-def is_manifest(place: Place) -> bool:
+def is_manifest(place: FileLocation) -> bool:
     return place.name == SUMMARY
 
 
-def beside(store: Store, place: Place) -> Export | None:
+def beside(store: Store, place: FileLocation) -> Export | None:
     """Return the export of a data file, from the manifest of its folder; None without a manifest."""
     folder, data = posixpath.split(posixpath.dirname(place.path))
     manifest = store.at(posixpath.join(folder, SUMMARY)) if data == "data" else None
     return None if manifest is None else _export(_read(manifest), manifest.where)
 
 
-def data_files(store: Store, manifest: Place) -> Iterator[tuple[Place, Export]]:
+def data_files(store: Store, manifest: FileLocation) -> Iterator[tuple[FileLocation, Export]]:
     """Yield the data files of an export. Raises SettingsError for a missing file, or for Amazon Ion."""
     summary = _read(manifest)
     export = _export(summary, manifest.where)
@@ -117,7 +117,7 @@ def data_files(store: Store, manifest: Place) -> Iterator[tuple[Place, Export]]:
             yield _at(store, posixpath.join(home, "data", _file_in(line, listing)), manifest), export
 
 
-def _file_in(line: Document, listing: Place) -> str:
+def _file_in(line: Document, listing: FileLocation) -> str:
     """Return the name of the data file in a line of the manifest. Raises SettingsError."""
     try:
         if line.error:
@@ -127,14 +127,14 @@ def _file_in(line: Document, listing: Place) -> str:
         raise SettingsError(f"{listing.where}:{line.line} does not name a file of an export: {error}") from error
 
 
-def _at(store: Store, path: str, manifest: Place) -> Place:
+def _at(store: Store, path: str, manifest: FileLocation) -> FileLocation:
     found = store.at(path)
     if found is None:
         raise SettingsError(f"{path} is not there, which {manifest.where} tells of: the export is not whole")
     return found
 
 
-def _read(manifest: Place) -> Mapping[str, Any]:
+def _read(manifest: FileLocation) -> Mapping[str, Any]:
     try:
         with manifest.open() as file:
             text = file.read(LARGEST + 1)

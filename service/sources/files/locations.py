@@ -21,7 +21,7 @@ STANDARD_INPUT: Final = "-"
 
 
 @dataclass(frozen=True)
-class Place:
+class FileLocation:
     """One file: `path` in its store, `where` its full URI, `size` in bytes before decompression, if known."""
 
     path: str
@@ -34,7 +34,7 @@ class Place:
         return posixpath.basename(self.path)
 
     def open(self, on_progress: Callable[[int], None] = lambda more: None) -> Content:
-        """Open the file, and decompress it if it is gzip. `on_progress` receives the number of raw bytes of each read.
+        """Open the file, and decompress it if it is gzip. `on_progress` gets the number of raw bytes of each read.
 
         Raises SettingsError if the file cannot be read, Unreachable and Halt. So does reading from it.
         """
@@ -46,11 +46,11 @@ class Place:
 class Store(Protocol):
     """A store of files by path."""
 
-    def at(self, path: str) -> Place | None:
+    def at(self, path: str) -> FileLocation | None:
         """Return the file with this path; None without one."""
         ...
 
-    def below(self, path: str) -> Iterator[Place]:
+    def below(self, path: str) -> Iterator[FileLocation]:
         """Yield all files in a folder and its subfolders, ordered by path."""
         ...
 
@@ -78,21 +78,21 @@ class StandardInput:
     def close(self) -> None: ...
 
 
-def standard_input() -> Place:
-    return Place(STANDARD_INPUT, "standard input", None, StandardInput)
+def standard_input() -> FileLocation:
+    return FileLocation(STANDARD_INPUT, "standard input", None, StandardInput)
 
 
 class Disk:
     """Files on this machine."""
 
-    def at(self, path: str) -> Place | None:
+    def at(self, path: str) -> FileLocation | None:
         found = Path(path)
         if found.is_dir() or not found.exists():
             return None
         size = found.stat().st_size if found.is_file() else None  # a pipe has no size
-        return Place(str(found), str(found), size, lambda: found.open("rb", buffering=0))
+        return FileLocation(str(found), str(found), size, lambda: found.open("rb", buffering=0))
 
-    def below(self, path: str) -> Iterator[Place]:
+    def below(self, path: str) -> Iterator[FileLocation]:
         if not Path(path).is_dir():
             raise SettingsError(f"the recording {path} cannot be read: there is no such file or folder")
         for found in sorted(Path(path).rglob("*")):
@@ -108,7 +108,7 @@ class Bucket:
         self._context = context
         self._bucket = bucket
 
-    def at(self, path: str) -> Place | None:
+    def at(self, path: str) -> FileLocation | None:
         if not path or path.endswith("/"):
             return None
         from botocore.exceptions import ClientError
@@ -123,7 +123,7 @@ class Bucket:
                 raise
         return self._place(path, found["ContentLength"], found["ETag"])
 
-    def below(self, path: str) -> Iterator[Place]:
+    def below(self, path: str) -> Iterator[FileLocation]:
         prefix = f"{path.rstrip('/')}/" if path.strip("/") else ""
         with reading(self._where(prefix)):
             pages = iter(
@@ -143,7 +143,7 @@ class Bucket:
         with reading(self._where(prefix)):
             return next(pages, None)
 
-    def _place(self, key: str, size: int, etag: str) -> Place:
+    def _place(self, key: str, size: int, etag: str) -> FileLocation:
         """Return a file read by range requests: a connection that stays idle during processing would be closed."""
 
         def part(begin: int) -> bytes:
@@ -154,7 +154,7 @@ class Bucket:
                 text: bytes = body.read()
             return text
 
-        return Place(key, self._where(key), size, lambda: Parts(part, size))
+        return FileLocation(key, self._where(key), size, lambda: Parts(part, size))
 
     def _where(self, key: str) -> str:
         return f"s3://{self._bucket}/{key}"

@@ -12,11 +12,11 @@ from ...context import Context
 from ...errors import DecodeError, SettingsError, UnknownEvent
 from ...model import Record, Undecodable
 from ...pipeline import Report
-from ...pipeline.prefetch import Meanwhile
+from ...pipeline.prefetch import Prefetch
 from ..envelopes import unwrap
 from .exports import Export, KeysOf, beside, data_files, is_line, is_manifest, of_table, record_of
 from .json_lines import Document, documents
-from .locations import STANDARD_INPUT, Place, standard_input, store_of
+from .locations import STANDARD_INPUT, FileLocation, standard_input, store_of
 
 _BATCH_BYTES: Final = 4 * 1024 * 1024
 """Bytes of text that complete a batch, however few records they contain."""
@@ -40,17 +40,17 @@ class Recording:
     or if it has lines of an export whose table is unknown.
     """
 
-    read_ahead: Meanwhile | None = None
+    read_ahead: Prefetch | None = None
 
     def __init__(
         self,
-        place: Place,
+        place: FileLocation,
         export: Export | None = None,
         keys_of: KeysOf = lambda table: (),
         on_progress: Callable[[int], None] = lambda more: None,
         size: int = 1000,
     ):
-        """`export` is the export of the file, if any; `on_progress` receives the number of raw bytes of each read."""
+        """`export` is the export of the file, if any; `on_progress` gets the number of raw bytes of each read."""
         self._place = place
         self._export = export
         self._keys_of = keys_of
@@ -145,7 +145,7 @@ class Recordings:
         return None if None in sizes else sum(size for size in sizes if size)
 
 
-def files_of(where: str, context: Context) -> Iterator[tuple[Place, Export | None]]:
+def files_of(where: str, context: Context) -> Iterator[tuple[FileLocation, Export | None]]:
     """Yield the files at a path; for an export, the data files of its manifest."""
     if where == STANDARD_INPUT:
         yield standard_input(), None
@@ -165,6 +165,6 @@ def files_of(where: str, context: Context) -> Iterator[tuple[Place, Export | Non
             yield place, beside(store, place)
 
 
-def is_beside_the_point(place: Place) -> bool:
+def is_beside_the_point(place: FileLocation) -> bool:
     """True if a file of a folder contains no records: hidden, unfinished, or part of a manifest."""
     return place.name.startswith((".", "_", "manifest-"))

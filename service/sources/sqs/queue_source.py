@@ -17,8 +17,8 @@ from ...model import Record
 from ...model.outcomes import Outcome
 from ...pipeline import SILENT, Lag, Observer, Report
 from ...pipeline.error_outcomes import reaching, result_of
-from ...pipeline.prefetch import Meanwhile
-from ...retry_pause import Pause
+from ...pipeline.prefetch import Prefetch
+from ...retry_pause import RetryPause
 from ...routing.queue_declarations import Carried
 from ..envelopes import unwrap_text
 from ..lambda_event import messages_to_keep
@@ -66,7 +66,7 @@ def deliveries(message: Mapping[str, Any]) -> int:
 class QueueBatch:
     """The records of some messages. A message is deleted once all of its records are acknowledged."""
 
-    read_ahead: Meanwhile | None = None
+    read_ahead: Prefetch | None = None
 
     def __init__(
         self,
@@ -196,7 +196,7 @@ class QueueSource:
 
     def _batches(self) -> Iterator[QueueBatch]:
         queue, visibility = self._open()
-        pause = Pause(self.name, self._stopping)
+        pause = RetryPause(self.name, self._stopping)
         while not self._stopping.is_set():
             asked = self._clock()
             messages = self._receive(queue.url, pause)
@@ -223,7 +223,7 @@ class QueueSource:
         if again:
             self._observer.redelivered(self.name, again)
 
-    def _receive(self, url: str, pause: Pause) -> Sequence[Mapping[str, Any]] | None:
+    def _receive(self, url: str, pause: RetryPause) -> Sequence[Mapping[str, Any]] | None:
         """Return the next messages; None if the queue cannot be reached. Raises Halt."""
         settings = self._context.settings
         try:

@@ -17,7 +17,7 @@ from ...commands.dead_letters.redrive import redrive
 from ...commands.inspection import words_of
 from ...errors import StreamdexError, Unreachable
 from ...model import Record, Undecodable
-from ...sinks.dead_letters import Kept
+from ...sinks.dead_letters import StoredDeadLetter
 from ...telemetry.recent import subject_of
 from .page_state import State
 from .record_view import exhibit_of
@@ -38,7 +38,7 @@ _ID: Final = re.compile(r"[0-9a-f]{32}")
 class Row:
     """A row of the list. `time` is in Unix seconds, None if the dead letter has no valid time."""
 
-    letter: Kept
+    letter: StoredDeadLetter
     subject: str
     event: str
     time: float | None
@@ -127,7 +127,7 @@ def look_through(state: State, which: Filter) -> Look:
     return Look(sorted(rows, key=lambda row: row.letter.time, reverse=True), complete)
 
 
-def find(state: State, name: str) -> Kept:
+def find(state: State, name: str) -> StoredDeadLetter:
     """Return one dead letter. Aborts with status 404 if the store does not have it."""
     if not _ID.fullmatch(name):
         abort(404)
@@ -136,7 +136,7 @@ def find(state: State, name: str) -> Kept:
     return kept or abort(404, "There is no such dead letter: it was delivered again, or removed.")
 
 
-def row_of(kept: Kept) -> Row:
+def row_of(kept: StoredDeadLetter) -> Row:
     record: Record = next(iter(records_of(kept)), Undecodable(kept.record, "", kept.source, kept.identifier))
     event, subject = subject_of(record)
     try:

@@ -19,7 +19,7 @@ SHOWN = 8
 
 
 @dataclass(frozen=True)
-class Branch:
+class RouteFlow:
     """A route that receives records of a source ("" for records without a route), and its counts."""
 
     route: str
@@ -35,14 +35,14 @@ class Branch:
 
 
 @dataclass(frozen=True)
-class Spring:
+class SourceFlow:
     """A source and its routes. `trouble` is the reason if the source is not OK, otherwise ""."""
 
     kind: str
     name: str
     trouble: str
     lag: Lag
-    branches: Sequence[Branch]
+    branches: Sequence[RouteFlow]
 
     @property
     def rate(self) -> float:
@@ -76,20 +76,20 @@ def views(state: State) -> Blueprint:
     return pages
 
 
-def springs_of(state: State) -> Iterator[Spring]:
+def springs_of(state: State) -> Iterator[SourceFlow]:
     """Yield the sources, then the redriven dead letters as a source of their own."""
     strands = state.flow.strands()
     troubles = state.health.reasons()
     for source in state.health.read():
         kind, _, name = source.name.partition(" ")
         branches = branches_of(state, source.name, [strand for strand in strands if strand.source == source.name])
-        yield Spring(kind, name, troubles.get(source.name, ""), source.lag(), branches)
+        yield SourceFlow(kind, name, troubles.get(source.name, ""), source.lag(), branches)
     again = [strand for strand in strands if strand.source == REDRIVEN]
     if again:
-        yield Spring("again", REDRIVEN, "", Lag(), branches_of(state, REDRIVEN, again))
+        yield SourceFlow("again", REDRIVEN, "", Lag(), branches_of(state, REDRIVEN, again))
 
 
-def branches_of(state: State, source: str, strands: Sequence[Strand]) -> list[Branch]:
+def branches_of(state: State, source: str, strands: Sequence[Strand]) -> list[RouteFlow]:
     """Return the routes of a source.
 
     A table has the routes that listen to it. A queue has the routes that received its records, or all bucket
@@ -103,12 +103,12 @@ def branches_of(state: State, source: str, strands: Sequence[Strand]) -> list[Br
     names = [name for name in state.routes if name in by_route or name in {one.name for one in bound}]
     idle = Strand(source, "", Counter(), 0, [0] * WINDOW, 0.0)
     return [
-        Branch(name, state.route(name), by_route.get(name, idle))
+        RouteFlow(name, state.route(name), by_route.get(name, idle))
         for name in [*names, *([""] if "" in by_route else [])]
     ]
 
 
-def totals_of(springs: Sequence[Spring]) -> Totals:
+def totals_of(springs: Sequence[SourceFlow]) -> Totals:
     counts: Counter[Outcome] = Counter()
     letters, rate = 0, 0.0
     for spring in springs:

@@ -42,7 +42,7 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Exhibit:
+class RecordView:
     """A record with its comparisons.
 
     `problem` is the reason if the route returns no writes. `raw` is "" if the record was too large to keep.
@@ -53,20 +53,20 @@ class Exhibit:
     comparisons: Sequence[Comparison]
 
 
-def exhibit_of(state: State, record: Record | None, route: str) -> Exhibit:
+def exhibit_of(state: State, record: Record | None, route: str) -> RecordView:
     """Call the route again and compare its writes with the index. Writes nothing."""
     if record is None:
-        return Exhibit("", "The record was too large to be kept here, so its route cannot be asked again.", [])
+        return RecordView("", "The record was too large to be kept here, so its route cannot be asked again.", [])
     raw = pretty(record.raw)
     if isinstance(record, Undecodable):
-        return Exhibit(raw, f"It cannot be read: {record.reason}", [])
+        return RecordView(raw, f"It cannot be read: {record.reason}", [])
     bound = state.route(route)
     if bound is None:
         reason = f"No route {route} is registered." if route else "No route takes it."
-        return Exhibit(raw, reason, [])
+        return RecordView(raw, reason, [])
     asked = ask(bound, record, state.app.context)
     problem = asked.problem or ("" if asked.writes else "The route asks for nothing.")
-    return Exhibit(raw, problem, [comparison_of(state, write) for write in asked.writes])
+    return RecordView(raw, problem, [comparison_of(state, write) for write in asked.writes])
 
 
 def comparison_of(state: State, write: Write) -> Comparison:

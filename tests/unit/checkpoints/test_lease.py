@@ -286,13 +286,13 @@ def test_who_stands_by_takes_nothing_that_was_renewed_or_taken_since_it_looked(p
     update = two.lease._dynamodb.update_item
 
     def late(**arguments: Any) -> Any:
-        meanwhile.pop(0)()
+        prefetch.pop(0)()
         return update(**arguments)
 
     two.lease._dynamodb = SimpleNamespace(
         get_item=dynamodb.get_item, update_item=late, exceptions=dynamodb.exceptions
     )
-    meanwhile = [one.beat, lambda: three.beat(after=SECONDS)]
+    prefetch = [one.beat, lambda: three.beat(after=SECONDS)]
     assert two.beat(after=SECONDS) == 0
     two.beat()
     three.beat()

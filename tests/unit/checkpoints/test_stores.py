@@ -12,7 +12,14 @@ from fakes import raising
 from positions_model import PositionsModel
 
 from service.checkpoints.lease import TableLease
-from service.checkpoints.stores import ENDED, LATEST, Checkpoint, SqliteCheckpoints, Unkept, make_checkpoints
+from service.checkpoints.stores import (
+    ENDED,
+    LATEST,
+    Checkpoint,
+    NoCheckpoints,
+    SqliteCheckpoints,
+    make_checkpoints,
+)
 from service.checkpoints.table_store import TableCheckpoints
 from service.context import Context
 from service.errors import Halt, LeaseLost, SettingsError, Unreachable
@@ -81,7 +88,7 @@ def test_groups_streams_and_shards_do_not_meet(open_store):
 
 
 def test_positions_that_are_not_kept_are_none():
-    store = Unkept()
+    store = NoCheckpoints()
     assert write(store, "stream", "shard", "17")
     store.remove("stream", "shard", 1)
     assert store.read("stream") == store.claim("stream", 1) == {}

@@ -15,7 +15,7 @@ from service import BucketRoute, Context, Delete, DeleteItem, Index, PutItem, Ta
 from service.commands.routes.explanation import Explanation, Step, explain, version_in_words
 from service.model import ObjectRecord
 from service.model.versions import EPOCH
-from service.pipeline.rereads import Hints
+from service.pipeline.rereads import Rereads
 from service.pipeline.route_calls import route
 from service.routing import Names, Router
 
@@ -59,7 +59,7 @@ class Audit(TableRoute):
 
 def explained(raw: Any, *routes: Any, names: Any = None, **hints: Any) -> Explanation:
     (record,) = records(raw)
-    judge = Hints(Truth(), 1800.0, now=lambda: NOW, **hints)
+    judge = Rereads(Truth(), 1800.0, now=lambda: NOW, **hints)
     return explain(record, Router(routes, Names(names or {})), judge, Context())
 
 

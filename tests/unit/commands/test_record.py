@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from stream_model import StreamModel
 
-from service.checkpoints.stores import Checkpoint, SqliteCheckpoints, Unkept
+from service.checkpoints.stores import Checkpoint, NoCheckpoints, SqliteCheckpoints
 from service.commands.record.recording import record
 from service.context import Context
 from service.errors import Halt
@@ -36,7 +36,7 @@ class Tapped:
     def run(self, most: int = 0, masks: Masks = NO_MASKS) -> int:
         context = Context(Settings(**self._settings), dynamodb=self.model, dynamodb_streams=self.model)
         timing = Timing(lambda: self.model.now, lambda: self.model.now, self._wait, lambda: 0.5)
-        source = StreamSource(context, "images", Unkept(), self.stopping, timing=timing)
+        source = StreamSource(context, "images", NoCheckpoints(), self.stopping, timing=timing)
         file = RecordingFile(self.path)
         try:
             return record(source, file, masks, self.stopping, most)
@@ -133,6 +133,6 @@ def test_a_file_that_cannot_be_written_ends_it_with_what_is_wrong(model, tmp_pat
             raise OSError(28, "No space left on device")
 
     context = Context(Settings(), dynamodb=model, dynamodb_streams=model)
-    source = StreamSource(context, "images", Unkept(), Event())
+    source = StreamSource(context, "images", NoCheckpoints(), Event())
     with pytest.raises(Halt, match=r"full\.jsonl cannot be written: No space left"):
         record(source, Full(), NO_MASKS, Event())  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ from service.context import Context
 from service.errors import Halt, Unreachable
 from service.model.outcomes import APPLIED
 from service.model.serializer import typed
-from service.pipeline import Letter, Outcome, Report, Result
+from service.pipeline import DeadLetter, Outcome, Report, Result
 from service.sinks.dead_letters import LetterFolder, LetterQueue
 from service.sinks.dead_letters.held_messages import LOOK
 
@@ -26,9 +26,9 @@ DOWN = Result(Outcome.RETRY, "the search server does not answer")
 REFUSED = Result(Outcome.REJECTED, "mapping", 400)
 
 
-def letters(count: int, route: str = "r") -> list[Letter]:
+def letters(count: int, route: str = "r") -> list[DeadLetter]:
     raws = [stream_record(new={"id": f"i{n}"}, sequence=str(n)) for n in range(count)]
-    return [Letter(record, route, WHY) for record in records(*raws)]
+    return [DeadLetter(record, route, WHY) for record in records(*raws)]
 
 
 class Server:
@@ -39,7 +39,7 @@ class Server:
         self.forced = {name: list(results) for name, results in forced.items()}
         self.asked: list[int] = []
 
-    def write(self, writes: Sequence[Any], meanwhile: Any = None) -> list[Result]:
+    def write(self, writes: Sequence[Any], prefetch: Any = None) -> list[Result]:
         self.asked.append(len(writes))
         return [self.forced[w.id].pop(0) if self.forced.get(w.id) else self.answer for w in writes]
 

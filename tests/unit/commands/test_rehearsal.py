@@ -17,8 +17,8 @@ from service.context import Context
 from service.errors import Halt, Reject
 from service.model import Item
 from service.pipeline import Dispatcher, Outcome, Report, Sinks
-from service.pipeline.rereads import Hints
-from service.pipeline.retry_policy import Patience
+from service.pipeline.rereads import Rereads
+from service.pipeline.retry_policy import RetryPolicy
 from service.routing import BucketRoute, DeleteItem, Document, PutItem, Route, Router, TableRoute
 from service.settings import Settings
 
@@ -92,8 +92,8 @@ class Rehearsed:
             letters=self.rehearsal,
             observer=self.rehearsal,
             context=context,
-            hints=Hints(self.truth, 1800.0, trusting=True, always=always),
-            patience=Patience(most=0.0),
+            hints=Rereads(self.truth, 1800.0, trusting=True, always=always),
+            patience=RetryPolicy(most=0.0),
         )
 
     def dispatch(self, *raws: Any) -> Report:

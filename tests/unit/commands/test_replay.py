@@ -11,7 +11,7 @@ import pytest
 from builders import s3_record, stream_record
 from fakes import NOW, Bench, Items, records
 
-from service.commands.replay.pace import Pace, speed_of
+from service.commands.replay.pace import ReplayRate, speed_of
 from service.commands.replay.replay import DatedNow, replay
 from service.commands.replay.selection import Selection
 from service.context import Context
@@ -187,7 +187,7 @@ def paced(
     clock = Clock()
     raws = [stream_record(new={"id": "a"}, created=c, sequence=str(n)) for n, c in enumerate(created)]  # type: ignore[arg-type]
     parts = []
-    for part in Pace(speed_of(speed), lambda: clock.now, clock.sleep).parts(records(*raws)):
+    for part in ReplayRate(speed_of(speed), lambda: clock.now, clock.sleep).parts(records(*raws)):
         parts.append((round(clock.now - 1000.0, 3), [int(record.identifier) for record in part]))
         clock.now += work
     return parts, clock.pauses
@@ -224,7 +224,7 @@ def test_the_pace_goes_on_from_batch_to_batch(tmp_path):
     path = tmp_path / "r.jsonl"
     path.write_text("\n".join(map(json.dumps, raws)))
     one_each = Recording(Disk().at(str(path)), size=1)
-    replay([one_each], bench.dispatcher, pace=Pace(1.0, lambda: clock.now, clock.sleep))
+    replay([one_each], bench.dispatcher, pace=ReplayRate(1.0, lambda: clock.now, clock.sleep))
     assert clock.pauses == [1, 1]
 
 

@@ -70,7 +70,7 @@ def app(*sources: Source, stop_timeout: float = 3.0, on_halt: str = "retry", hal
             source.stopping = stopping
         return list(sources)
 
-    def dispatch(records: Any, name: str, within: float, meanwhile: Any) -> Report:
+    def dispatch(records: Any, name: str, within: float, prefetch: Any) -> Report:
         assert within == 1.5
         time.sleep(max(source.slow for source in sources))
         if waiting and name == sources[0].name:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from lengths import examples
 
 from service.pipeline import rereads
-from service.pipeline.rereads import Hints
+from service.pipeline.rereads import Rereads
 
 QUICK = (0, 0, 1)
 """Seconds between two changes."""
@@ -72,7 +72,7 @@ def test_without_versions_it_does_not_hold(monkeypatch, holds):
 
 
 def test_without_looking_again_at_what_was_read_it_does_not_hold(monkeypatch):
-    monkeypatch.setattr(Hints, "_overtaken", lambda self, tasks: [])
+    monkeypatch.setattr(Rereads, "_overtaken", lambda self, tasks: [])
     inverted = [Change(number, START, "a", False, low=9 - number) for number in range(2)]
     fails(ends_equal, scenes(st.just(inverted), consumers=st.just(2), fifo=st.just(False)))
 

@@ -35,7 +35,7 @@ from service.model import table_record
 from service.model.outcomes import APPLIED, SUPERSEDED
 from service.model.versions import RUNS_BACK
 from service.pipeline import Result, Write, newest_writes, rereads
-from service.pipeline.rereads import Hints
+from service.pipeline.rereads import Rereads
 from service.routing import Delete
 
 
@@ -114,12 +114,12 @@ def test_without_versions_on_deletes_it_does_not_hold(monkeypatch):
 
 
 def test_without_reading_what_comes_late_it_does_not_hold(monkeypatch):
-    monkeypatch.setattr(Hints, "_may_be_gone", lambda self, task: False)
+    monkeypatch.setattr(Rereads, "_may_be_gone", lambda self, task: False)
     fails(queue_cases(), hint_after=float("inf"))
 
 
 def test_without_reading_again_what_the_index_did_not_have_it_must_not_forget_its_deletions(monkeypatch):
-    monkeypatch.setattr(Hints, "_may_be_gone", lambda self, task: False)
+    monkeypatch.setattr(Rereads, "_may_be_gone", lambda self, task: False)
     history = [Change(0, START, "a", removes=False), Change(1, START, "a", removes=True)]
     late = [Delivery(START + 1.0, (1,), "queue"), Restart(START + 40.0), Delivery(START + 50.0, (0,), "queue")]
     fails(st.just((history, late)))
@@ -132,7 +132,7 @@ def test_without_the_newest_of_a_batch_it_does_not_hold(monkeypatch):
 
 
 def test_without_the_fall_back_to_what_was_superseded_it_does_not_hold(monkeypatch):
-    def only_newest(writes, sink, meanwhile):
+    def only_newest(writes, sink, prefetch):
         stacks = newest_writes.stack_by_document(writes)
         answers = sink.write([writes[stack[-1]] for stack in stacks])
         newest = {stack[-1]: answer for stack, answer in zip(stacks, answers, strict=True)}
@@ -144,7 +144,7 @@ def test_without_the_fall_back_to_what_was_superseded_it_does_not_hold(monkeypat
 
 @pytest.mark.long
 def test_without_reading_what_conflicts_within_a_second_it_does_not_hold(monkeypatch):
-    monkeypatch.setattr(Hints, "_unsettled", lambda self, task: False)
+    monkeypatch.setattr(Rereads, "_unsettled", lambda self, task: False)
     fails(shard_cases())
 
 
@@ -174,7 +174,7 @@ def test_without_reading_what_comes_unordered_and_unranked_it_does_not_hold(monk
 
 
 def test_without_reading_what_is_redriven_it_does_not_hold(monkeypatch):
-    monkeypatch.setattr(Hints, "_is_hint", lambda self, task: False)
+    monkeypatch.setattr(Rereads, "_is_hint", lambda self, task: False)
     fails(shard_cases())
 
 

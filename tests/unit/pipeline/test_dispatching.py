@@ -299,7 +299,7 @@ def test_nothing_is_acknowledged_when_dead_letters_cannot_be_kept():
 def test_what_nobody_delivers_again_is_kept_as_exhausted_with_the_route_that_was_tried():
     bench = Bench(Uploads())
     batch = records(s3_record("retry"), s3_record("fine"))
-    report = bench.dispatcher.dispatch(batch, comes_again=False)
+    report = bench.dispatcher.dispatch(batch, redelivers=False)
     assert report.undone == []
     (letter,) = bench.letters.letters
     assert (letter.record, letter.route) == (batch[0], "test_dispatching:Uploads")
@@ -313,7 +313,7 @@ def test_a_halt_keeps_what_nobody_delivers_again():
 
     bench = Bench(Halting())
     with pytest.raises(Halt):
-        bench.dispatcher.dispatch(records(s3_record("a"), s3_record("b")), comes_again=False)
+        bench.dispatcher.dispatch(records(s3_record("a"), s3_record("b")), redelivers=False)
     assert [letter.record.key for letter in bench.letters.letters] == ["a", "b"]
     assert "exhausted: no permission" in bench.letters.letters[0].result.reason
 

@@ -22,8 +22,8 @@ from service.context import Context
 from service.errors import Halt
 from service.model import Record
 from service.pipeline import Dispatcher, Sinks
-from service.pipeline.rereads import Hints
-from service.pipeline.retry_policy import Patience
+from service.pipeline.rereads import Rereads
+from service.pipeline.retry_policy import RetryPolicy
 from service.routing import Router
 from service.sinks.dynamodb import ItemSink
 from service.sinks.sql import RowSink
@@ -80,9 +80,9 @@ class Run:
             sinks=Sinks(search=self.index, table=ItemSink(context), rows=RowSink(context)),
             letters=self.letters,
             observer=Silence(),
-            hints=Hints(Lookups(context), 1800.0, now=lambda: WHEN),
+            hints=Rereads(Lookups(context), 1800.0, now=lambda: WHEN),
             context=context,
-            patience=Patience(0.05, shortest=0.001, longest=0.01),
+            patience=RetryPolicy(0.05, shortest=0.001, longest=0.01),
         )
 
     def items(self) -> dict[str, str]:

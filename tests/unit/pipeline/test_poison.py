@@ -19,7 +19,7 @@ from opensearchpy.exceptions import ConnectionTimeout, TransportError
 from service import Context
 from service.deadline import request_time, time_left
 from service.model import Record
-from service.pipeline.retry_policy import Patience
+from service.pipeline.retry_policy import RetryPolicy
 from service.routing import IndexDeclaration
 from service.settings import Settings
 from service.sinks.opensearch import SearchSink
@@ -80,7 +80,7 @@ class World:
         context = Context(Settings(), search=self.server)
         sink = SearchSink(context, {"items": IndexDeclaration("items")}, clock=self._now)
         self.bench = Bench(Items(), index=sink, context=context, clock=lambda: NOW + age)
-        self.bench.dispatcher._patience = Patience(
+        self.bench.dispatcher._patience = RetryPolicy(
             context.settings.retry_time, clock=self._now, sleep=self._sleep, chance=lambda: 0.5
         )
         self._context = context

@@ -19,7 +19,7 @@ from service.model import Item
 from service.model.outcomes import NOT_SENT, PATIENCE, Outcome
 from service.pipeline import Result, Write
 from service.pipeline.batch_parts import parts_of
-from service.pipeline.prefetch import Ahead, Meanwhile, Sent
+from service.pipeline.prefetch import Prefetch, Prefetched, Sent
 from service.pipeline.route_calls import Task
 from service.routing import Document
 from service.settings import Settings
@@ -33,7 +33,7 @@ def numbers(most: int, made: list[int]) -> Iterator[int]:
 
 def test_the_next_is_made_when_it_is_prepared_and_once():
     made: list[int] = []
-    ahead = Ahead(numbers(3, made))
+    ahead = Prefetched(numbers(3, made))
     assert next(ahead) == 0
     ahead.prepare()
     ahead.prepare()
@@ -48,7 +48,7 @@ def test_what_making_the_next_raises_is_raised_where_it_is_asked_for():
         yield 0
         raise Halt("no more")
 
-    ahead = Ahead(failing())
+    ahead = Prefetched(failing())
     assert next(ahead) == 0
     ahead.prepare()
     with pytest.raises(Halt, match="no more"):
@@ -64,12 +64,12 @@ def test_a_request_is_on_its_way_while_this_thread_does_other_work():
         assert done.wait(10)
         return "answer"
 
-    def meanwhile() -> None:
+    def prefetch() -> None:
         here.append(get_ident())
         assert on_its_way.wait(10)
         done.set()
 
-    assert Sent(request, meanwhile).answer() == "answer"
+    assert Sent(request, prefetch).answer() == "answer"
     assert here == [get_ident()]
 
 
@@ -130,10 +130,10 @@ class SlowIndex(IndexModel):
         super().__init__()
         self.events = events
 
-    def write(self, writes: Sequence[Write], meanwhile: Meanwhile | None = None) -> list[Result]:
+    def write(self, writes: Sequence[Write], prefetch: Prefetch | None = None) -> list[Result]:
         self.events.append(f"sent {len(writes)}")
-        if meanwhile is not None:
-            meanwhile()
+        if prefetch is not None:
+            prefetch()
         self.events.append("answered")
         return super().write(writes)
 
@@ -178,7 +178,7 @@ def test_what_there_is_to_do_meanwhile_is_done_once_beside_the_last_part():
     bench = Bench(Items(), index=SlowIndex(events), context=small_parts())
     bench.index.forced = {"k9": [Result(Outcome.RETRY, "busy", conflict=1), Result(Outcome.APPLIED)]}
     batch = records(*(change(f"k{n}", n) for n in range(10)))
-    bench.dispatcher.dispatch(batch, meanwhile=lambda: events.append("meanwhile"))
+    bench.dispatcher.dispatch(batch, prefetch=lambda: events.append("meanwhile"))
     assert events == ["sent 2", "answered", "sent 8", "meanwhile", "answered"]
 
 
@@ -189,7 +189,7 @@ class Dead(IndexModel):
         super().__init__()
         self.requests = 0
 
-    def write(self, writes: Sequence[Write], meanwhile: Meanwhile | None = None) -> list[Result]:
+    def write(self, writes: Sequence[Write], prefetch: Prefetch | None = None) -> list[Result]:
         self.requests += 1
         return [Result(Outcome.RETRY, "no answer")] * len(writes)
 

@@ -16,7 +16,7 @@ from service import Context, Retry
 from service.errors import Halt
 from service.model.outcomes import Lasting
 from service.pipeline import Outcome, Result
-from service.pipeline.retry_policy import RESERVE, Patience
+from service.pipeline.retry_policy import RESERVE, RetryPolicy
 from service.pipeline.stuck_records import PROBE
 
 BUSY = Result(Outcome.RETRY, "busy")
@@ -98,7 +98,7 @@ def test_a_halt_between_the_tries_ends_them():
 def test_pauses_never_go_beyond_the_time_there_is(most, remaining, chances):
     now = [0.0]
     drawn = iter(chances * 10_000)
-    patience = Patience(most, clock=lambda: now[0], chance=lambda: next(drawn))
+    patience = RetryPolicy(most, clock=lambda: now[0], chance=lambda: next(drawn))
     for pause in patience.pauses(remaining):
         assert 0 < pause <= patience.longest
         now[0] += pause

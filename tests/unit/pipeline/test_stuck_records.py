@@ -13,7 +13,7 @@ from service import Index, Retry
 from service.model import Record
 from service.pipeline import Outcome, Result, stuck_records
 from service.pipeline.group_testing import FAN, Suspects, parts_of_suspects
-from service.pipeline.retry_policy import Patience
+from service.pipeline.retry_policy import RetryPolicy
 from service.pipeline.stuck_records import StuckRecords
 
 SEVEN_HOURS = 7 * 3600
@@ -79,7 +79,7 @@ def deliver(bench: Bench, left: list[Record], times: int) -> list[Record]:
 def old(*routes: Any, **options: Any) -> Bench:
     """A bench at the default time for retries, seven hours after the changes."""
     bench = Bench(*routes, clock=lambda: NOW + SEVEN_HOURS, **options)
-    bench.dispatcher._patience = Patience(20.0, clock=bench.clock, sleep=bench.sleep, chance=lambda: 1.0)
+    bench.dispatcher._patience = RetryPolicy(20.0, clock=bench.clock, sleep=bench.sleep, chance=lambda: 1.0)
     return bench
 
 

@@ -18,8 +18,8 @@ from service import Context, Index, TableRoute
 from service.context import RESERVE
 from service.deadline import request_time, time_left
 from service.pipeline import Outcome
-from service.pipeline.rereads import Hints
-from service.pipeline.retry_policy import Patience
+from service.pipeline.rereads import Rereads
+from service.pipeline.retry_policy import RetryPolicy
 from service.routing import IndexDeclaration
 from service.settings import Settings
 from service.sinks.dynamodb import ItemSink
@@ -90,7 +90,7 @@ def test_items_that_there_is_no_time_for_come_again():
 def test_objects_that_there_is_no_time_to_look_at_come_again():
     client, context = lasting(9.0, 2.0)
     bench = Bench(Uploads(), context=context)
-    bench.dispatcher._hints = Hints(Lookups(context), 1800.0)
+    bench.dispatcher._hints = Rereads(Lookups(context), 1800.0)
     assert outcomes(bench, context, *UPLOADS) == ["RETRY"] * 6  # none was written: the routes had no time left
     assert client.requests == 4
     assert bench.table.sent == []
@@ -153,7 +153,7 @@ def test_a_function_answers_in_time_however_late_the_search_server_answers(left,
     context = Context(parent=countdown, search=Late(countdown, seconds))
     sink = SearchSink(context, {"items": IndexDeclaration("items")})
     bench = Bench(Items(), index=sink, context=context)
-    bench.dispatcher._patience = Patience(
+    bench.dispatcher._patience = RetryPolicy(
         1000.0, clock=lambda: left - countdown.left, sleep=countdown.spend, chance=lambda: 1.0
     )
     assert outcomes(bench, context, *CHANGES) == ["RETRY"] * 6

@@ -73,7 +73,7 @@ def test_a_route_that_cannot_work_is_an_error_that_names_it(mine, message):
 
 
 def test_an_event_without_a_method_may_be_ignored():
-    class Kept(TableRoute):
+    class StoredDeadLetter(TableRoute):
         table: ClassVar = "images"
         key: ClassVar = {"id": "S"}
         writes: ClassVar = {"table": "others"}
@@ -82,7 +82,7 @@ def test_an_event_without_a_method_may_be_ignored():
         def insert(self, record, context) -> Iterable[Action]:
             return []
 
-    Router([Kept()])
+    Router([StoredDeadLetter()])
 
 
 def test_what_is_no_route_is_an_error():

@@ -10,13 +10,13 @@ import pytest
 from service.clients.search.json_serializer import AnswerReader
 from service.pipeline.document_json import dump, path_of_no_number, surely_finite
 from service.sinks.opensearch.bulk_body import Chunk, chunks
-from service.sinks.opensearch.bulk_size import Pace
+from service.sinks.opensearch.bulk_size import BulkSize
 
 LINES = [(number, b"%d" % number) for number in range(10)]
 
 
 def test_a_request_that_was_made_before_the_pace_slowed_is_sent_in_parts():
-    pace = Pace(8, 1000)
+    pace = BulkSize(8, 1000)
     (chunk,) = chunks(iter(LINES[:8]), pace)
     pace.busy()
     pace.busy()

@@ -16,8 +16,8 @@ from moto import mock_aws
 
 from service.context import Context
 from service.errors import DecodeError
-from service.pipeline import Letter, Outcome, Result
-from service.sinks.dead_letters import Kept, LetterBucket, LetterFolder, LetterQueue
+from service.pipeline import DeadLetter, Outcome, Result
+from service.sinks.dead_letters import LetterBucket, LetterFolder, LetterQueue, StoredDeadLetter
 from service.sinks.dead_letters.dead_letter import FORMAT
 
 NAME = "0123456789abcdef0123456789abcdef"
@@ -47,7 +47,7 @@ def content(name: Any, key: str = "a", **more: Any) -> str:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_there_is_no_dead_letter_with_another_kind_of_id(name):
     with pytest.raises(DecodeError, match="id"):
-        Kept(id=name, time="", route="", reason="", status=None, source="", identifier="", record={})
+        StoredDeadLetter(id=name, time="", route="", reason="", status=None, source="", identifier="", record={})
 
 
 @pytest.mark.parametrize("name", [*HOSTILE, OTHER, 7, None, [NAME]])
@@ -90,11 +90,11 @@ def test_a_letter_is_not_written_through_a_link(tmp_path):
     outside.write_text("mine")
     box = LetterFolder(folder)
     (record,) = records(stream_record(new={"id": "a"}))
-    box.store([Letter(record, "r", WHY)])
+    box.store([DeadLetter(record, "r", WHY)])
     (path,) = folder.iterdir()
     path.unlink()
     path.symlink_to(outside)
-    box.store([Letter(record, "r", WHY)])
+    box.store([DeadLetter(record, "r", WHY)])
     assert outside.read_text() == "mine"
     assert len(list(box.letters())) == 1
 

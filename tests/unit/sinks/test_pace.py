@@ -5,11 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.sinks.opensearch.bulk_size import LEAST_BYTES, Pace
+from service.sinks.opensearch.bulk_size import LEAST_BYTES, BulkSize
 
 
 def test_a_busy_server_gets_half_as_many_actions_and_good_answers_bring_them_back():
-    pace = Pace(1000, 1_000_000)
+    pace = BulkSize(1000, 1_000_000)
     pace.busy()
     pace.busy()
     assert pace.actions == 250
@@ -19,7 +19,7 @@ def test_a_busy_server_gets_half_as_many_actions_and_good_answers_bring_them_bac
 
 
 def test_a_request_that_was_too_large_halves_the_next():
-    pace = Pace(1000, 1_000_000)
+    pace = BulkSize(1000, 1_000_000)
     pace.too_large(400_000)
     assert pace.bytes == 200_000
     for _ in range(10):
@@ -29,7 +29,7 @@ def test_a_request_that_was_too_large_halves_the_next():
 
 @given(st.lists(st.sampled_from(["busy", "too_large", "good"])), st.integers(1, 5000), st.integers(1024, 10**8))
 def test_sizes_stay_within_their_bounds(steps, actions, size):
-    pace = Pace(actions, size)
+    pace = BulkSize(actions, size)
     for step in steps:
         pace.too_large(size) if step == "too_large" else getattr(pace, step)()
         assert 1 <= pace.actions <= actions

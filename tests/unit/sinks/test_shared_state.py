@@ -19,7 +19,7 @@ from service.context import Context
 from service.pipeline import Outcome, Write
 from service.settings import Settings
 from service.sinks.opensearch import SearchSink
-from service.sinks.opensearch.bulk_size import Pace
+from service.sinks.opensearch.bulk_size import BulkSize
 
 THREADS = 4
 SECONDS = 0.3
@@ -100,7 +100,7 @@ def test_threads_that_write_look_and_forget_indices_at_once_never_fail():
 @pytest.mark.usefixtures("restless")
 def test_no_step_of_the_pace_is_lost():
     steps = 8_000
-    pace = Pace(2 ** (THREADS * steps), 1)
+    pace = BulkSize(2 ** (THREADS * steps), 1)
 
     def work(number: int) -> None:
         for _ in range(steps):

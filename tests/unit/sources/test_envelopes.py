@@ -18,7 +18,7 @@ from builders import (
 
 from service.errors import UnknownEvent
 from service.model import CREATED, DELETED, ObjectRecord, TableRecord, Undecodable
-from service.pipeline import Letter, Outcome, Result
+from service.pipeline import DeadLetter, Outcome, Result
 from service.sinks.dead_letters import LetterFolder
 from service.sources.envelopes import unwrap, unwrap_text
 
@@ -325,7 +325,7 @@ def test_a_dead_letter_is_the_record_that_it_keeps(tmp_path):
     )
     uploaded = next(unwrap(s3_record("a b.jpg"), "m-1"))
     LetterFolder(tmp_path).store(
-        [Letter(record, "r", Result(Outcome.REJECTED)) for record in (streamed, uploaded)]
+        [DeadLetter(record, "r", Result(Outcome.REJECTED)) for record in (streamed, uploaded)]
     )
     letters = [json.loads(path.read_text()) for path in tmp_path.glob("*.json")]
     found = {type(record).__name__: record for letter in letters for record in unwrap(letter)}

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.checkpoints.stores import SqliteCheckpoints, Unkept
+from service.checkpoints.stores import NoCheckpoints, SqliteCheckpoints
 from service.context import Context
 from service.errors import Halt
 from service.model.versions import MARGIN, stream_version
@@ -134,14 +134,14 @@ def test_what_was_interrupted_goes_on_after_the_last_page_that_was_done(checkpoi
 
 
 class Follower:
-    """Checkpoints of a process that stands by until another is done, `meanwhile`."""
+    """Checkpoints of a process that stands by until another is done, `prefetch`."""
 
-    def __init__(self, checkpoints: Any, meanwhile: Callable[[], object]):
+    def __init__(self, checkpoints: Any, prefetch: Callable[[], object]):
         self.lease = self
         self.claim, self.read = checkpoints.claim, checkpoints.read
         self.write, self.remove = self._noting(checkpoints.write), self._noting(checkpoints.remove)
         self.tokens: list[int] = []
-        self._steps = iter([lambda: 0, meanwhile])
+        self._steps = iter([lambda: 0, prefetch])
 
     def token(self) -> int:
         step = next(self._steps, None)
@@ -242,7 +242,7 @@ def test_a_missing_permission_halts(checkpoints):
 def test_a_share_reads_about_so_much_and_other_items_each_time():
     """Nobody goes on from it: else what both draw would be read once."""
     table = FakeTable(1000)
-    first, second = (sorted(read(source_of(table, Unkept(), 4, share=0.1))) for _ in range(2))
+    first, second = (sorted(read(source_of(table, NoCheckpoints(), 4, share=0.1))) for _ in range(2))
     assert len(first) == len(second) == 100
     assert first != second
 

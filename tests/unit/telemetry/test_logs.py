@@ -10,7 +10,7 @@ from builders import s3_record, stream_record
 from fakes import records
 
 from service.model import Undecodable
-from service.pipeline import Dispatched, Letter, Outcome, Report, Result
+from service.pipeline import DeadLetter, Dispatched, Outcome, Report, Result
 from service.pipeline.route_calls import Task
 from service.settings import Settings
 from service.telemetry.logs import LoggingObserver, request, set_up_logs
@@ -50,7 +50,7 @@ def test_auto_is_json_where_nobody_looks_on(capsys):
 def test_each_dead_letter_is_an_error_that_names_its_record(capsys):
     table, upload = records(stream_record(new={"id": "a"}), s3_record("b"))
     undecodable = Undecodable({}, "odd", "queue q", "m-1")
-    letters = [Letter(record, "images:Images", REJECTED) for record in (table, upload, undecodable)]
+    letters = [DeadLetter(record, "images:Images", REJECTED) for record in (table, upload, undecodable)]
     _, *log_text = map(json.loads, lines(capsys, "json", [REJECTED] * 3, letters))
     assert [line["level"] for line in log_text] == ["ERROR"] * 3
     assert [line["event"] for line in log_text] == ["kept as a dead letter"] * 3
@@ -65,7 +65,7 @@ def lines_of(capsys, *raws, **details) -> list[dict]:
     for task in tasks:
         for name, value in details.items():
             setattr(task.record, name, value)
-    letters = [Letter(task.record, "r", REJECTED) for task in tasks]
+    letters = [DeadLetter(task.record, "r", REJECTED) for task in tasks]
     set_up_logs(Settings(log_format="json"))
     LoggingObserver().dispatched(Dispatched("table images", Report([REJECTED] * len(tasks)), tasks, letters, 0))
     return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
@@ -127,7 +127,7 @@ def test_a_try_that_follows_names_the_first_record_and_quotes_its_route_at_debug
 
 def test_a_hostile_key_cannot_begin_a_line_of_its_own(capsys):
     (upload,) = records(s3_record("a\nERROR all is lost\x1b[31m"))
-    log_text = lines(capsys, "text", [REJECTED], [Letter(upload, "r", REJECTED)])
+    log_text = lines(capsys, "text", [REJECTED], [DeadLetter(upload, "r", REJECTED)])
     assert len(log_text) == 2
     assert "\x1b" not in log_text[1]
 

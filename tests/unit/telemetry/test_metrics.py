@@ -124,7 +124,7 @@ def test_letters_that_a_halt_leaves_are_counted_where_nothing_comes_again():
     truth.error = Halt("no permission")
     raw = {**record("a"), "dynamodb": {**record("a")["dynamodb"], "ApproximateCreationDateTime": None}}
     with pytest.raises(Halt):
-        made.dispatcher.dispatch(records(raw), "test", comes_again=False)
+        made.dispatcher.dispatch(records(raw), "test", redelivers=False)
     assert told(metrics)["dead_letters_total['fakes:Items']"] == 1
 
 

@@ -237,7 +237,7 @@ def test_a_mapping_conflict_is_told_in_words(app, capsys):
 
 
 def test_what_is_given_up_quotes_nothing(app, tmp_path, capsys):
-    app(raised(Retry)).dispatcher.dispatch(records(RAW), "lambda s3", comes_again=False)
+    app(raised(Retry)).dispatcher.dispatch(records(RAW), "lambda s3", redelivers=False)
     (_, line) = told(capsys)
     assert line["reason"] == "exhausted: test_secrecy:raised.<locals>.Raising INSERT of table images: Retry"
     assert f"{KEY} has {VALUE}" in letters(tmp_path)
@@ -293,7 +293,7 @@ def test_a_halt_says_what_to_mend_and_quotes_nothing(app, capsys, error):
 
 def test_a_halt_of_a_lambda_keeps_the_records_and_quotes_nothing(app, tmp_path, capsys):
     with pytest.raises(Halt) as halt:
-        app(Items, answer=quoting(404)).dispatcher.dispatch(records(RAW), "lambda s3", comes_again=False)
+        app(Items, answer=quoting(404)).dispatcher.dispatch(records(RAW), "lambda s3", redelivers=False)
     assert KEY not in str(halt.value)
     assert [line["event"] for line in told(capsys)] == ["dispatched", "kept as a dead letter"]
     assert KEY in letters(tmp_path)

@@ -267,8 +267,8 @@ def test_a_worker_is_busy_while_a_batch_is_tried_and_not_after():
 def test_a_worker_leaves_it_to_the_dispatcher_when_to_read_ahead():
     did: list[str] = []
 
-    def dispatch(*_: Any, meanwhile: Callable[[], None], **__: Any) -> Report:
-        meanwhile()
+    def dispatch(*_: Any, prefetch: Callable[[], None], **__: Any) -> Report:
+        prefetch()
         did.append("dispatched")
         return Report([])
 

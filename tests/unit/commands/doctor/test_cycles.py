@@ -7,7 +7,7 @@ from itertools import count
 
 import pytest
 
-from service.commands.doctor import ERROR, NOTE, Patient, cycles
+from service.commands.doctor import ERROR, NOTE, DoctorContext, cycles
 from service.context import Context
 from service.routing import Router
 from service.settings import Settings
@@ -39,7 +39,7 @@ def diagnosed(tmp_path, monkeypatch):
         (folder / "__init__.py").write_text('ROUTES = ["one:Route", "two:Route"]')
         (folder / "one.py").write_text(one)
         (folder / "two.py").write_text(two)
-        return list(cycles.check(Patient(Context(Settings(func=func, routes=name)), Router([]))))
+        return list(cycles.check(DoctorContext(Context(Settings(func=func, routes=name)), Router([]))))
 
     yield check
     for module in [module for module in sys.modules if module.startswith(name)]:

@@ -14,7 +14,7 @@ from planted import HEALTH, NOW, SETTINGS, Clinic, index_of
 
 from routes.images import Images
 from service.bootstrap.selection import choose
-from service.commands.doctor import ERROR, NOTE, WARNING, Patient, diagnose
+from service.commands.doctor import ERROR, NOTE, WARNING, DoctorContext, diagnose
 from service.commands.doctor.cluster import creates
 from service.commands.doctor.settings import seconds_of
 from service.context import Context
@@ -392,7 +392,7 @@ def alone(clinic: Clinic, **settings: Any) -> list[Any]:
     """What is found with a search client of the service's own."""
     clinic.change(**settings)
     with Context(clinic.settings, **vars(clinic.clients)) as context:
-        return list(diagnose(Patient(context, clinic.router, lambda: NOW)))
+        return list(diagnose(DoctorContext(context, clinic.router, lambda: NOW)))
 
 
 def test_an_address_that_is_not_set_is_named(clinic: Clinic):

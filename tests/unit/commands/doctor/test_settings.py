@@ -13,7 +13,7 @@ import boto3
 import pytest
 from planted import NOW, Clinic
 
-from service.commands.doctor import ERROR, NOTE, WARNING, Patient, diagnose
+from service.commands.doctor import ERROR, NOTE, WARNING, DoctorContext, diagnose
 from service.commands.doctor.stores import PROBE
 from service.context import Context
 
@@ -103,7 +103,7 @@ def test_a_collection_that_does_not_let_the_service_look_is_an_error(clinic: Cli
 def own_clients(clinic: Clinic) -> list[Any]:
     """What is found with clients of AWS that settings make; moto dates its answers by another clock."""
     with Context(clinic.settings, search=clinic.search) as context:
-        found = diagnose(Patient(context, clinic.router, lambda: NOW))
+        found = diagnose(DoctorContext(context, clinic.router, lambda: NOW))
         return [finding for finding in found if finding.topic != "clock"]
 
 

@@ -10,7 +10,7 @@ import pytest
 from planted import NOW, Clinic
 from secure import Secure
 
-from service.commands.doctor import Finding, Patient, diagnose
+from service.commands.doctor import DoctorContext, Finding, diagnose
 from service.commands.doctor.tls import is_plain, speaks_tls
 from service.context import Context
 
@@ -33,7 +33,7 @@ def found_at(clinic: Clinic, url: str) -> Finding:
     """The one finding of a doctor who asks with a client of the service's own."""
     clinic.change(search_url=url)
     with Context(clinic.settings, **vars(clinic.clients)) as context:
-        (found,) = list(diagnose(Patient(context, clinic.router, lambda: NOW)))
+        (found,) = list(diagnose(DoctorContext(context, clinic.router, lambda: NOW)))
     return found
 
 

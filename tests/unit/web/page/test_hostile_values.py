@@ -15,7 +15,7 @@ from page_bench import Page, Text
 
 from service.model import Undecodable
 from service.model.outcomes import Outcome
-from service.pipeline import Letter, Result
+from service.pipeline import DeadLetter, Result
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -40,8 +40,8 @@ def pages_with(page: Page, text: str) -> list[str]:
     result = Result(Outcome.REJECTED, text)
     page.bench.index.forced = {}
     page.dispatch(raw, upload, {"eventSource": "aws:dynamodb", "dynamodb": {"SequenceNumber": text}})
-    letters = [Letter(record, text[:300].replace("\ud800", ""), result) for record in records(raw, upload)]
-    page.letters.store([*letters, Letter(Undecodable({"a": text}, text, text, text), "fakes:Items", result)])
+    letters = [DeadLetter(record, text[:300].replace("\ud800", ""), result) for record in records(raw, upload)]
+    page.letters.store([*letters, DeadLetter(Undecodable({"a": text}, text, text, text), "fakes:Items", result)])
     fixed = ["/", "/records", "/letters", "/search?q=", "/shards"]
     found = {path: page.get(path) for path in fixed}
     linked = {link for html in found.values() for link in re.findall(r'href="(/(?:records|letters)/[^"]+)"', html)}

@@ -18,7 +18,7 @@ from page_bench import Page, words
 from service.errors import Halt
 from service.model.outcomes import Outcome
 from service.model.serializer import typed
-from service.pipeline import Letter, Result
+from service.pipeline import DeadLetter, Result
 from service.web.page import dead_letter_pages as views
 
 WHY = Result(Outcome.REJECTED, "mapping conflict: field n", 400)
@@ -33,7 +33,7 @@ def keep(page: Page, *raws: Any, route: str = "fakes:Items", result: Result = WH
         before = set(folder.glob("*.json"))
         time = START + timedelta(minutes=len(before))
         page.letters._clock = lambda time=time: time
-        page.letters.store([Letter(record, route, result) for record in records(raw)])
+        page.letters.store([DeadLetter(record, route, result) for record in records(raw)])
         found += [path.stem for path in set(folder.glob("*.json")) - before]
     return found
 
