@@ -1,7 +1,7 @@
 """streamdex: keep search indices in sync with DynamoDB tables and S3 buckets.
 
-The names below are public, under semantic versioning. Importing them loads neither boto3 nor opensearch-py:
-a cold start pays for what it uses.
+The names in `__all__` are public and follow semantic versioning. Importing this package loads neither boto3 nor
+opensearch-py, which keeps cold starts short.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The outside world as a route sees it: injected, built when first used, closed at the end."""
+"""The context that routes get: clients, settings and the time left. Clients are created on first use."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from .deadline import NO_DEADLINE, Deadline, time_left, until
 from .settings import Settings
 
 RESERVE: Final = 3.0
-"""Seconds of an invocation that are left for the answer and the dead letters, at the most."""
+"""Seconds of an invocation reserved for the response and the dead letters, at most."""
 
 SHARE: Final = 5
-"""And no more than this part of what is left: a function may have three seconds in all."""
+"""At most 1/SHARE of the time left is reserved, because the timeout may be only three seconds."""
 
 TRIES: Final = 3
-"""Requests to the search server that hang, one after the other, for which an invocation has time."""
+"""Consecutive requests to the search server that may time out within one invocation."""
 
 
 class Context:
-    """Clients, settings and the time left. Any client can be handed in; the rest are made from settings.
+    """Clients, settings and the time left. Clients that are not passed in are created from settings.
 
-    `with Context(settings) as context:` closes what it made. `parent` is the Lambda context of the
+    `with Context(settings) as context:` closes the clients that it created. `parent` is the Lambda context of the
     invocation, or None.
     """
 
     def __init__(self, settings: Settings | None = None, *, parent: Any = None, **clients: Any):
-        """`clients` are ready-made ones by name: s3, dynamodb, dynamodb_streams, sqs, search, sql."""
+        """`clients` are existing clients by name: s3, dynamodb, dynamodb_streams, sqs, search, sql."""
         self.settings = settings or Settings()
         self.parent = parent
         self._clients = dict(clients)
@@ -62,7 +62,7 @@ class Context:
 
     @property
     def opensearchserverless(self) -> Any:
-        """The boto3 client of OpenSearch Serverless, which knows collections and nothing of what is in them."""
+        """The boto3 client of OpenSearch Serverless. It manages collections, not documents."""
         return self._aws("opensearchserverless")
 
     @property
@@ -76,8 +76,10 @@ class Context:
 
     @property
     def sql(self) -> Any:
-        """The engine of SQLAlchemy for the SQL database. Raises SettingsError for a URL that is none, and Halt
-        without the extra `sql`."""
+        """The SQLAlchemy engine of the SQL database.
+
+        Raises SettingsError if DB_URL is invalid, and Halt if the extra `sql` is not installed.
+        """
         with self._lock:
             if "sql" not in self._clients:
                 self._clients["sql"] = make_engine(self.settings)
@@ -86,7 +88,7 @@ class Context:
 
     @contextmanager
     def guarded(self, check: Callable[[], None]) -> Iterator[None]:
-        """Within the block, and this thread, `check` is asked before each request that writes."""
+        """Call `check` before each write request of this thread within the block."""
         before = getattr(self._here, "check", None)
         self._here.check = check
         try:
@@ -95,16 +97,16 @@ class Context:
             self._here.check = before
 
     def check(self) -> None:
-        """Raises LeaseLost where what is worked on in this thread is another process's by now."""
+        """Run the check of this thread's `guarded` block. Raises LeaseLost if the lease may be lost."""
         guard = getattr(self._here, "check", None)
         if guard is not None:
             guard()
 
     @contextmanager
     def timed(self) -> Iterator[None]:
-        """End every request of the block, and of this thread, before the invocation ends.
+        """Make every request of this thread within the block end before the invocation ends.
 
-        RESERVE seconds, or 1/SHARE of what is left now if that is less, stay for what follows the block.
+        RESERVE seconds, or 1/SHARE of the time left if that is less, are reserved for the code after the block.
         """
         left = self.remaining_time()
         reserve = min(RESERVE, left / SHARE)
@@ -113,17 +115,17 @@ class Context:
             yield
 
     def out_of_time(self) -> bool:
-        """True if nothing more may be begun in this thread: the rest of the invocation is for its answer."""
+        """True if this thread must not start more work, because only the reserved time is left."""
         return time_left() < 0
 
     def remaining_time(self) -> float:
-        """Seconds until the runtime cuts this work off; infinite outside of a Lambda."""
+        """Return the seconds until the Lambda timeout; infinite outside of a Lambda."""
         if self.parent is None:
             return math.inf
         return float(self.parent.get_remaining_time_in_millis()) / 1000
 
     def during(self, parent: Any) -> Context:
-        """The same world, clients included, within one invocation of a Lambda."""
+        """Return a context with the same settings and clients for the Lambda invocation `parent`."""
         within = Context(self.settings, parent=parent)
         within._clients, within._lock, within._made = self._clients, self._lock, self._made
         within._here = self._here

@@ -1,6 +1,6 @@
-"""The deadline of the work in hand. Each client asks for it before a request, so that no request outlives it.
+"""The deadline of the current work. Each client reads it before a request, so that no request exceeds it.
 
-It belongs to the current thread (`contextvars`), and is handed to a thread that works for it.
+The deadline belongs to the current thread (`contextvars`). It must be passed on to helper threads.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """`left` returns the seconds until the deadline; `request` is the most that one request may take of them.
+    """A deadline. `left` returns the seconds until it. `request` limits the seconds of one request.
 
-    The second is what lets a request that hangs be tried again before the deadline, with fewer documents.
+    The limit per request leaves time to retry a request that hangs, with fewer documents, before the deadline.
     """
 
     left: Callable[[], float]
@@ -35,13 +35,13 @@ def time_left() -> float:
 
 
 def request_time(most: float) -> float:
-    """Return the seconds that a request may take that may take `most` where there is no deadline."""
+    """Return the maximum duration of one request in seconds: `most` or the deadline's limit, if that is less."""
     return min(most, _CURRENT.get().request)
 
 
 @contextmanager
 def until(deadline: Deadline) -> Iterator[None]:
-    """Set the deadline of the block, in place of the one outside of it."""
+    """Set the deadline within the block. It replaces the outer one."""
     token = _CURRENT.set(deadline)
     try:
         yield
@@ -50,6 +50,6 @@ def until(deadline: Deadline) -> Iterator[None]:
 
 
 def after(seconds: float, clock: Callable[[], float] = time.monotonic) -> Deadline:
-    """Return the deadline in so many seconds, or the current one if that is sooner."""
+    """Return a deadline in `seconds` seconds, or at the current deadline if that is earlier."""
     outside, end = _CURRENT.get(), clock() + seconds
     return Deadline(lambda: min(end - clock(), outside.left()), outside.request)

@@ -1,4 +1,4 @@
-"""Folders and files that only their user may read: positions, dead letters, recordings, rows."""
+"""Folders and files that only their owner may read: checkpoints, dead letters, recordings, the SQLite database."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Final
 
 STATE: Final = ".streamdex"
-"""The folder that holds the state of a service, in its working directory, where no setting names another."""
+"""The default folder of the service's state, in the working directory."""
 
 OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
-"""The permissions of everybody but the user."""
+"""The permission bits of the group and of other users."""
 
 
 def make_folder(path: str | Path) -> None:
-    """Create a folder that only its user may enter (mode 0700), and its missing parents alike. Raises OSError.
+    """Create a folder and its missing parents with mode 0700. Raises OSError.
 
-    A folder that exists keeps its mode, because others may use it on purpose. Only STATE is tightened.
+    An existing folder keeps its mode, because other users may share it on purpose. Only STATE is tightened.
     """
     folder = Path(path)
     for one in (*reversed(folder.parents), folder):
@@ -28,7 +28,7 @@ def make_folder(path: str | Path) -> None:
 
 
 def opener(path: str, flags: int) -> int:
-    """An opener for `open`: the file has mode 0600, whether it is created or exists. Raises OSError."""
+    """Open a file for `open(…, opener=opener)` and give it mode 0600, new or existing. Raises OSError."""
     file = os.open(path, flags, 0o600)
     tighten(file)
     return file
@@ -37,8 +37,8 @@ def opener(path: str, flags: int) -> int:
 def make_database(path: str | Path) -> None:
     """Create the file of a SQLite database with mode 0600, and its folder. Raises OSError.
 
-    SQLite gives its mode to the files beside it. An existing database is not opened: to close it would release the
-    locks that SQLite holds in this process.
+    SQLite gives its journal and WAL files the same mode. An existing database is not opened, because closing it
+    would release the locks that SQLite holds in this process.
     """
     make_folder(Path(path).parent)
     try:
@@ -50,7 +50,10 @@ def make_database(path: str | Path) -> None:
 
 
 def tighten(file: int | str | Path) -> None:
-    """Take all permissions from everybody but the user. Other users' files, pipes and devices stay as they are."""
+    """Remove all permissions of the group and of other users.
+
+    Files of other users, pipes and devices are left unchanged.
+    """
     found = os.stat(file)
     regular = stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)
     if regular and found.st_mode & OTHERS and found.st_uid == os.geteuid():
@@ -58,6 +61,6 @@ def tighten(file: int | str | Path) -> None:
 
 
 def is_exposed(path: str | Path) -> bool:
-    """True for an existing file or folder that other users of this machine may reach."""
+    """True if the file or folder exists and other users of this machine may access it."""
     there = Path(path).absolute()
     return there.exists() and all(one.stat().st_mode & OTHERS for one in (there, *there.parents))

@@ -1,6 +1,6 @@
-"""How a person calls this program: under the name that it is imported by."""
+"""The command with which users start this program, for messages and help."""
 
 from typing import Final
 
 PROGRAM: Final = f"python -m {__package__}"
-"""`python -m service` in its own repository, `python -m streamdex` where the package is installed."""
+"""`python -m service` in the repository, `python -m streamdex` if the package is installed."""

@@ -1,4 +1,4 @@
-"""The pause before something that failed is tried again."""
+"""The backoff of a source after a failure."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from .backoff import backoff
 logger = logging.getLogger(__name__)
 
 LONGEST: Final = 30.0
-"""Seconds."""
+"""The longest backoff, in seconds."""
 
 
 def pause_after(failures: int, shortest: float, chance: Callable[[], float]) -> float:
-    """Return the seconds to wait after so many failures in a row, with full jitter."""
+    """Return the seconds to wait after so many consecutive failures, at least `shortest`, with full jitter."""
     return shortest + chance() * (backoff(failures, shortest, LONGEST) - shortest)
 
 
 def log_pause(source: str, reason: str, seconds: float, halted: bool = False) -> None:
-    """Logs why a source waits. `halted` is for what somebody has to mend."""
+    """Log why a source waits. `halted` logs an error, because the operator must act."""
     level, event = (logging.ERROR, "halted") if halted else (logging.WARNING, "trying again")
     logger.log(level, event, extra={"source": source, "reason": reason, "after": f"{seconds:.1f} s"})
 
 
 class RetryPause:
-    """Waits longer after each failure in a row, and not at all once `stopping` is set."""
+    """A backoff that grows with each consecutive failure. It does not wait once `stopping` is set."""
 
     def __init__(
         self, source: str, stopping: Event, shortest: float = 0.1, chance: Callable[[], float] = random.random
@@ -40,7 +40,7 @@ class RetryPause:
         self._failures = 0
 
     def longer(self, reason: str, halted: bool = False) -> None:
-        """Says why, and waits."""
+        """Count a failure, log its reason, and wait."""
         self._failures += 1
         seconds = pause_after(self._failures, self._shortest, self._chance)
         if not self._stopping.is_set():
@@ -48,5 +48,5 @@ class RetryPause:
         self._stopping.wait(seconds)
 
     def reset(self) -> None:
-        """What failed has worked."""
+        """Reset the count of failures after a success."""
         self._failures = 0

@@ -1,11 +1,11 @@
-"""What the tests of your routes need: records as they would come, and what a route asks for.
+"""Helpers for the tests of your routes: build records, and get the actions that a route returns.
 
     from service.testing import insert, modify, remove, run, upload
 
     assert run(Images(), insert({"id": "sunset", "title": "Sunset"})) == [Index({"title": "Sunset"})]
 
-The items go through DynamoDB's types and back, as in production: a float comes back as a float, a set as a
-sorted list.
+Items are converted to DynamoDB JSON and back, as in production: a float stays a float, and a set becomes a sorted
+list.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ACCOUNT = "000000000000"
 
 
 class Change:
-    """What happened to an item or an object, before it is known in which table or bucket."""
+    """A change of an item or object. The route supplies the table or bucket."""
 
     def __init__(self, event: str, *, new: Any = None, old: Any = None, key: str = "", **details: Any):
         self.event = event
@@ -36,24 +36,24 @@ class Change:
 
 
 def insert(new: Mapping[str, Any]) -> Change:
-    """A new item."""
+    """Return the change of a new item."""
     return Change(INSERT, new=new)
 
 
 def modify(old: Mapping[str, Any], new: Mapping[str, Any]) -> Change:
-    """An item that has changed."""
+    """Return the change of a modified item."""
     return Change(MODIFY, old=old, new=new)
 
 
 def remove(old: Mapping[str, Any]) -> Change:
-    """An item that is gone."""
+    """Return the change of a deleted item."""
     return Change(REMOVE, old=old)
 
 
 def upload(key: str, event: str = CREATED, **details: Any) -> Change:
-    """An object that was put; with event="ObjectDeleted", one that was removed.
+    """Return the change of a created or, with event="ObjectDeleted", a deleted object.
 
-    `details` are size, eTag, versionId and sequencer. Raises ValueError for an event that no bucket has.
+    `details` are size, eTag, versionId and sequencer. Raises ValueError for other events and details.
     """
     if object_event(event) not in OBJECT_FAMILIES:
         raise ValueError(f"{event!r} is no event of a bucket; there are {', '.join(sorted(OBJECT_FAMILIES))}")
@@ -64,13 +64,11 @@ def upload(key: str, event: str = CREATED, **details: Any) -> Change:
 
 
 def run(route: Route, change: Change, context: Context | None = None) -> list[Action]:
-    """What the route asks for, checked as in production; [] where the change is none that it wants.
+    """Return the actions of the route, checked as in production; [] if the route does not match the change.
 
-    Of InsertRows the rows are read, into a list.
-
-    `context` is the world that the route sees: `Context(s3=…)` with your own client, moto's or a fake. Raises
-    whatever the route raises, Reject for what would be a dead letter, DeclarationError for a route that is
-    wrongly declared, and ValueError for a change that cannot come to it.
+    The rows of InsertRows are read into a list. `context` is passed to the route: `Context(s3=…)` with your own
+    client, moto's or a fake. Raises Reject if the record would become a dead letter, DeclarationError for an
+    invalid route, ValueError for a change that the route cannot get, and every error of the route.
     """
     from .pipeline.route_calls import actions_of, writes_of
 
@@ -89,12 +87,11 @@ def run(route: Route, change: Change, context: Context | None = None) -> list[Ac
 
 
 def _read(action: Action) -> Action:
-    """The action, its rows read to their end."""
     return replace(action, rows=list(action.rows)) if isinstance(action, InsertRows) else action
 
 
 def record_of(route: Route, change: Change) -> TableRecord | ObjectRecord:
-    """The record that the route's table or bucket would give. Raises ValueError where it could not."""
+    """Return the record of a change in the route's table or bucket. Raises ValueError if the route takes none."""
     name = type(route).__name__
     if isinstance(route, TableRoute):
         if change.key:
@@ -113,7 +110,7 @@ def record_of(route: Route, change: Change) -> TableRecord | ObjectRecord:
 
 
 def _keys_of(route: TableRoute, item: Mapping[str, Any]) -> dict[str, Any]:
-    """The item's key, typed. Raises ValueError where it is not the one that the route declares."""
+    """Return the item's key in DynamoDB JSON. Raises ValueError if it does not match the declared key."""
     name = type(route).__name__
     missing = [attribute for attribute in route.key if attribute not in item]
     if missing:

@@ -1,4 +1,4 @@
-"""Time and chance, injected wherever something waits: a test has its own."""
+"""Clocks, waiting and randomness. They are injected, so that tests can replace them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from threading import Condition
 from typing import Final
 
 RETENTION: Final = 24 * 3600.0
-"""Seconds that a stream keeps its records ("DynamoDB Streams", Amazon DynamoDB Developer Guide)."""
+"""Seconds that a DynamoDB stream keeps its records ("DynamoDB Streams", Amazon DynamoDB Developer Guide)."""
 
 
 def wait_for(condition: Condition, seconds: float) -> None:
@@ -19,7 +19,7 @@ def wait_for(condition: Condition, seconds: float) -> None:
 
 @dataclass(frozen=True)
 class Timing:
-    """The clock of pauses, the time of day in Unix seconds, how to wait, and chance."""
+    """A monotonic clock in seconds, the time in Unix seconds, a wait on a condition, and random numbers."""
 
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], float] = time.time

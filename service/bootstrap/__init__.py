@@ -1,1 +1,1 @@
-"""Build the application from settings: the only place that wires its parts together."""
+"""Builds the application from its settings. This is the only package that wires the parts together."""

@@ -1,4 +1,4 @@
-"""Builds the parts from settings: the only place that wires them together."""
+"""The application object. It creates all parts from the settings and connects them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 
 
 class App:
-    """The service for some settings and routes. `with App(…) as app:` closes its clients at the end."""
+    """The service for given settings and routes. `with App(…) as app:` closes its clients at the end."""
 
     def __init__(
         self,
@@ -51,8 +51,10 @@ class App:
         letters: DeadLetterStore | None = None,
         recording: bool = False,
     ):
-        """`letters` keep what cannot succeed. With `recording` what is dispatched is recorded where `record_to`
-        says. Raises SettingsError."""
+        """`letters` replaces the dead-letter store of the settings.
+
+        With `recording`, dispatched records are recorded to the setting `record_to`. Raises SettingsError.
+        """
         set_up_logs(settings)
         self.settings = settings
         self.context = context or Context(settings)
@@ -69,7 +71,7 @@ class App:
         self.dispatcher = self._dispatcher(self.router, self.hints)
 
     def dispatcher_of(self, route: str) -> Dispatcher | None:
-        """What dispatches to one route alone (all, for ""), each record a hint; None for one not registered."""
+        """Return a dispatcher for one route ("" for all) that re-reads every record; None for an unknown route."""
         router = self._router_of(route)
         return self._dispatcher(router, replace(self.hints, always=True)) if router else None
 
@@ -81,10 +83,10 @@ class App:
         observer: Observer | None = None,
         letters: DeadLetterStore | None = None,
     ) -> Dispatcher:
-        """Return the dispatcher of a recording: of all routes, or of one.
+        """Return the dispatcher that replays a recording to one route ("" for all).
 
-        Records are trusted, or with `current` replaced by the current state. A rehearsal gives its own `sinks`,
-        with an observer and a store of dead letters. Raises SettingsError for a route that is not registered.
+        Records are trusted; with `current` the current state is re-read instead. A dry run passes its own `sinks`,
+        with its own observer and dead-letter store. Raises SettingsError for a route that is not registered.
         """
         router = self._router_of(route)
         if router is None:
@@ -98,18 +100,18 @@ class App:
             sinks=sinks,
             letters=letters or self._keeps,
             observer=observer or self.observer,
-            hints=replace(hints, trusting=True),  # there is nothing written that could be overtaken
+            hints=replace(hints, trusting=True),  # a dry run writes nothing, so no record can be stale
             context=self.context,
         )
 
     def recordings(self, wheres: Sequence[str], table: str = "") -> Recordings:
-        """The recordings under some names; of which `table`, as it exists, a lone file of an export is."""
+        """Return the recordings in these files, folders or URIs. `table` is the table of a single export file."""
         from ..sources.files.recording import Recordings
 
         return Recordings(wheres, self.context, table, self.router.key_of)
 
     def tap(self, table: str, stopping: Event) -> StreamSource:
-        """The stream of a table, as that exists; where it is read to is not kept."""
+        """Return the stream of a table (actual name). Its checkpoints are not stored."""
         from ..checkpoints.stores import NoCheckpoints
         from ..sources.dynamodb_streams import StreamSource
 
@@ -117,7 +119,7 @@ class App:
 
     @property
     def masks(self) -> Masks:
-        """What recordings leave out. Raises SettingsError where that is in the key of a route's table."""
+        """The attributes to mask in recordings. Raises SettingsError if one is in the key of a route's table."""
         from ..sinks.recordings import Masks
 
         masks = Masks(self.settings.record_mask)
@@ -126,28 +128,27 @@ class App:
         return masks
 
     def _recording(self) -> list[Recorder]:
-        """What records what is dispatched. Raises SettingsError."""
         from ..sinks.recordings import Recorder
 
         return [Recorder(self.settings, self.masks)]
 
     def _router_of(self, route: str) -> Router | None:
-        """All routes, for "", or one of them alone; None for one that is not registered."""
+        """Return a router of one route ("" for all); None if it is not registered."""
         if not route:
             return self.router
         chosen = [bound.route for bound in self.router.bound if bound.name == route]
         return Router(chosen, self.router.names) if chosen else None
 
     def loader_of(self, routes: Sequence[BoundRoute], hints: bool = False) -> Dispatcher:
-        """What dispatches to some of the routes; with `hints` each record is only a hint."""
+        """Return a dispatcher for some of the routes; with `hints` it re-reads every record."""
         router = Router([bound.route for bound in routes], self.router.names)
         return self._dispatcher(router, replace(self.hints, always=hints))
 
     def into(self, index: str, other: str, letters: DeadLetterStore) -> App:
-        """The same in the same world, with another index in place of one, and letters of what is refused.
+        """Return an App with the same context that writes to the index `other` in place of `index`.
 
-        That index is there already, and has no aliases of the route's: while it is being filled it must not be
-        found through them.
+        `letters` stores its dead letters. The index `other` must exist. It does not get the routes' aliases,
+        because searches must not find it while it is being filled.
         """
         logical = self.router.names.logical("index", index) or index
         settings = replace(
@@ -158,7 +159,7 @@ class App:
         return inside
 
     def dead_letters_of(self, queue: str) -> Source:
-        """The messages that a queue has given up, until there are no more.
+        """Return the source of a queue's dead-letter queue. It ends when that queue is empty.
 
         Raises Halt, and SettingsError for the task queue.
         """
@@ -173,7 +174,7 @@ class App:
         return QueueSource(self.context, dead_letter_queue(self.context, actual), Event(), drains=True)
 
     def invocation(self) -> AbstractContextManager[None]:
-        """What an invocation of a Lambda stands in: its metrics are written at its end, if they are wanted."""
+        """Return the context manager of one Lambda invocation. It writes the metrics at the end, if enabled."""
         settings = self.settings
         if settings.metrics == "none" or (settings.metrics == "auto" and not settings.lambda_function):
             return nullcontext()
@@ -195,15 +196,15 @@ class App:
         )
 
     def sources(self, stopping: Event) -> list[Source]:
-        """The streams of the routes' tables, and the queues that settings name.
+        """Return the streams of the routes' tables and the queues of the settings.
 
-        Raises SettingsError where there is nowhere to write what they bring.
+        Raises SettingsError if a route has an index and SEARCH_URL is not set.
         """
         from ..sources.dynamodb_streams import StreamSource
         from ..sources.sqs.queue_source import QueueSource
 
         if any(bound.index for bound in self.router.bound):
-            _ = self.context.search  # an address that is missing is told now, not with the first record
+            _ = self.context.search  # raises now, not with the first record, if SEARCH_URL is not set
         unread = [bucket for bucket in self.buckets() if not self.queues.carrying("bucket", bucket)]
         if unread:
             logger.warning(
@@ -234,20 +235,20 @@ class App:
         return [*streams, *queues]
 
     def tables(self) -> list[str]:
-        """The tables that the routes listen to, as they exist."""
+        """Return the actual names of the routes' tables."""
         return tables_of(self.router.bound, self.router.names, self.context)
 
     def absences(self, table: str) -> Mapping[str, int]:
-        """Return how often each index of a table's routes was missing in this process; missing ones are created.
+        """Return how often each index of a table's routes was missing in this process. Create the missing indices.
 
-        Raises Halt, and Retry if the search server cannot be asked.
+        Raises Halt, and Retry if the search server cannot be reached.
         """
         return self.search_sink.absences(
             {bound.index for bound in self.router.listening_to("table", table) if bound.index}
         )
 
     def buckets(self) -> list[str]:
-        """The buckets that the routes listen to, as they exist; patterns are left out."""
+        """Return the actual names of the routes' buckets, without patterns."""
         routes = [b.route for b in self.router.bound if isinstance(b.route, BucketRoute)]
         names = self.router.names
         return sorted({names.actual("bucket", r.bucket) for r in routes if is_plain(r.bucket)})
@@ -272,7 +273,7 @@ class App:
 
 
 def _tracing(settings: Settings) -> list[Observer]:
-    """What traces, if that is wanted: else the SDK is not even imported. Raises SettingsError."""
+    """Return the tracing observer if `trace` is set; otherwise the SDK is not imported. Raises SettingsError."""
     if not settings.trace:
         return []
     from ..telemetry.traces import TracingObserver, make_recorder

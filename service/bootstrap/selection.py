@@ -1,4 +1,4 @@
-"""Which settings and routes a run is of, from the command line, the environment, files and AWS."""
+"""Selection of the settings and routes of a run, from the command line, the environment, files and AWS."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..settings.reading import Configuration, Usage, read_configuration
 
 @dataclass(frozen=True)
 class Chosen:
-    """The settings that were read, and the routes they chose."""
+    """The settings that were read, and the selected routes."""
 
     configuration: Configuration
     settings: Settings
@@ -28,12 +28,12 @@ def choose(
     environment: Mapping[str, str] | None = None,
     operands: Sequence[str] = (),
     routes: Sequence[type[Route]] | None = None,
-    usage: Usage = Usage(),  # noqa: B008  # it cannot change
+    usage: Usage = Usage(),  # noqa: B008  # immutable
 ) -> Chosen:
-    """Reads the settings of the service, of the classes `also`, and of the routes chosen or given.
+    """Read the settings of the service, of the classes `also`, and of the routes given or selected by FUNC.
 
-    More than once: to know which routes, with the settings that those declare, and again with the secrets that are
-    kept elsewhere. Raises SettingsError.
+    The settings are read up to three times: to select the routes, with the settings that these routes declare, and
+    with the secrets from AWS Systems Manager. Raises SettingsError.
     """
     narrowed = routes is not None
     if routes is None:

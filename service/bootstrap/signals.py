@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a wish to stop."""
+"""Handlers of SIGINT (Ctrl-C) and SIGTERM that request a stop."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import FrameType
 
 @contextmanager
 def stops(stopping: Event) -> Iterator[None]:
-    """Within the block SIGINT and SIGTERM set `stopping`; the handlers before are given back."""
+    """Set `stopping` on SIGINT and SIGTERM within the block. Restore the previous handlers after it."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         stopping.set()

@@ -1,4 +1,4 @@
-"""Settings of time with which a record that fails for ever could hold up its source."""
+"""Checks of time settings with which a record that always fails would block its source."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..timing import RETENTION
 
 @dataclass(frozen=True, slots=True)
 class BadTime:
-    """A setting of time, what is wrong with it, and what to do."""
+    """A time setting, its problem, and the remedy."""
 
     name: str
     problem: str
@@ -26,7 +26,7 @@ FOR_CONTAINERS: Final = "stall_after"
 
 
 def bad_times(settings: Settings) -> Iterator[BadTime]:
-    """Yield the settings with which no record could be given up in time."""
+    """Yield the settings with which a failing record could not become a dead letter in time."""
     if settings.retry_for >= RETENTION:
         yield BadTime(
             FOR_STREAMS,

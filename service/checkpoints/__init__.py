@@ -1,1 +1,1 @@
-"""Positions in streams, by group, stream and shard: in SQLite or a DynamoDB table, with the lease of a group."""
+"""Checkpoints by group, stream and shard, in SQLite or a DynamoDB table, and the lease of a group."""

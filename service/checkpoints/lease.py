@@ -1,8 +1,9 @@
-"""One poller of a group at a time: a lease in the table of checkpoints, and others on stand-by.
+"""The lease of a group in the checkpoint table. One poller of the group holds it; the others stand by.
 
-After "Building Distributed Locks with the DynamoDB Lock Client" (AWS Database Blog): the holder counts a beat up,
-and who sees the same beat for the whole lease time, by its own clock, takes over. No two clocks are compared. The
-holder counts its time from before it asked, so it stops before anybody else begins.
+This follows "Building Distributed Locks with the DynamoDB Lock Client" (AWS Database Blog). The holder increments
+a heartbeat counter. A stand-by takes over if the counter does not change for the lease time. Each process uses its
+own clock; clocks are never compared. The holder measures its lease time from before the request, so it stops
+before another process starts.
 """
 
 from __future__ import annotations
@@ -20,43 +21,43 @@ from ..timing import REAL, Timing
 logger = logging.getLogger(__name__)
 
 LEASE: Final = "lease"
-"""The sort key of a group's lease, which is the name of no shard."""
+"""The sort key of a group's lease. No shard has this name."""
 
 HELD: Final = "#owner = :me AND #token <= :token"
-"""The condition of a renewal. A repeated one passes, for its answer may have been lost; a belated one does not."""
+"""The condition of a renewal. It accepts a repeated renewal (the response may be lost) but not an outdated one."""
 
 SHORTEST: Final = 0.05
-"""Seconds, about, before a renewal that failed is tried again; longer each time."""
+"""The shortest backoff of a failed renewal, in seconds."""
 
 
 class Lease(Protocol):
-    """Who may read the streams of a group."""
+    """The right to read the streams of a group."""
 
     def token(self) -> int:
-        """A number that grows each time the lease changes hands; 0 while this process does not hold it."""
+        """Return the fencing token, which grows with each new holder; 0 if this process is not the holder."""
         ...
 
 
 class LocalLease:
-    """The lease of checkpoints that only one process can reach."""
+    """The lease of a checkpoint store that only one process uses. It is always held."""
 
     def token(self) -> int:
         return 1
 
 
 def check(lease: Lease, token: int) -> None:
-    """Raises LeaseLost unless the lease is held, and still the one of this token."""
+    """Raise LeaseLost unless this process holds the lease with this token."""
     if not token or lease.token() != token:
         raise LeaseLost("another poller of the group has taken over, or may have: this one was away for too long")
 
 
 class TableLease(Thread):
-    """A lease in a DynamoDB table, renewed in a thread of its own until it is released."""
+    """A lease in a DynamoDB table. Its own thread renews it until it is released."""
 
     def __init__(
         self, dynamodb: Any, table: str, group: str, seconds: float, timing: Timing = REAL, owner: str = ""
     ):
-        """`seconds` is how long the holder may be silent before another takes over."""
+        """`seconds` is the lease time: another process takes over if the holder does not renew within it."""
         super().__init__(name=f"lease of {group}", daemon=True)
         self.owner = owner or uuid.uuid4().hex
         self.key = {"stream": {"S": group}, "shard": {"S": LEASE}}
@@ -83,15 +84,16 @@ class TableLease(Thread):
             due = self._clock() + self._seconds / 3
             try:
                 self.beat()
-            except Exception as error:  # the next beat is due all the same
+            except Exception as error:  # the thread goes on, because the next heartbeat is due anyway
                 reason = f"unexpected {trail_of(error)}"
                 logger.error("lease not renewed", extra={"group": self._group, "reason": reason})
             self._rest(due - self._clock())
 
     def beat(self) -> None:
-        """Renews the lease, or looks whether it can be had.
+        """Renew the lease, or try to take it over.
 
-        A renewal that failed is tried again after short pauses until the next is due: the holder's time runs out.
+        A failed renewal is retried with a short backoff until the next heartbeat is due, because the lease time is
+        running out.
         """
         due = self._clock() + self._seconds / 3
         failures = 0
@@ -105,7 +107,7 @@ class TableLease(Thread):
             self._rest(pause)
 
     def release(self) -> None:
-        """Lets go of the lease, so that a stand-by need not wait."""
+        """Release the lease, so that a stand-by need not wait for the lease time."""
         self._released = True
         with self._wake:
             self._wake.notify_all()
@@ -115,7 +117,7 @@ class TableLease(Thread):
             return
         try:
             self._write(self._token, "", HELD)
-        except Exception as error:  # whoever stands by waits for the lease time instead
+        except Exception as error:  # a stand-by then waits for the lease time
             logger.warning("lease not released", extra={"group": self._group, "reason": describe(error)})
         self._token = 0
 
@@ -125,7 +127,7 @@ class TableLease(Thread):
                 self._timing.wait(self._wake, seconds)
 
     def _try(self) -> Exception | None:
-        """One look or renewal; what it failed with."""
+        """Try once to renew or take the lease. Return the error of a failed request."""
         try:
             if self._token:
                 self._renew()
@@ -140,7 +142,7 @@ class TableLease(Thread):
         return None
 
     def _renew(self) -> None:
-        """Goes on, with another token after a time without: what was read in it is worth nothing."""
+        """Renew the lease. If it had expired, use a new token, so that earlier work cannot be saved."""
         began = self._clock()
         token = self.token() or self._token + 1
         self._write(token, self.owner, HELD)
@@ -148,7 +150,7 @@ class TableLease(Thread):
             self._renew()
 
     def _hold(self, token: int, until: float) -> bool:
-        """Whether the token can be gone on with. One that ran out meanwhile cannot: that may have been seen."""
+        """Hold the lease until `until`. Return False if the token has expired: others may have seen that."""
         with self._lock:
             if token == self._token and self._clock() >= self._until:
                 return False
@@ -158,7 +160,7 @@ class TableLease(Thread):
     def _acquire(self) -> None:
         found = self._dynamodb.get_item(TableName=self._table, Key=self.key, ConsistentRead=True).get("Item")
         if found is None:
-            # Not 1: positions may have tokens of a lease that somebody has deleted.
+            # The first token is not 1: checkpoints may still have tokens of a lease item that was deleted.
             self._take(int(self._timing.now()), "attribute_not_exists(#owner)")
             return
         owner, token, beat = found["owner"]["S"], int(found["token"]["N"]), int(found["beat"]["N"])
@@ -166,7 +168,7 @@ class TableLease(Thread):
             if self._seen is None and owner not in ("", self.owner):
                 logger.info("standing by: another poller holds the lease", extra={"group": self._group})
             self._seen, self._seen_at = (token, beat), self._clock()
-        # Its own it can have at once: it took it, and did not hear the answer.
+        # If the owner is this process, an earlier request succeeded but its response was lost.
         if owner in ("", self.owner) or self._clock() - self._seen_at >= self._seconds:
             self._take(token + 1, "#token = :seen AND #beat = :beat")
 
@@ -199,5 +201,5 @@ class TableLease(Thread):
 
 
 def used(name: str, condition: str) -> bool:
-    """DynamoDB refuses values that no expression names."""
+    """True if an expression uses the value. DynamoDB rejects requests with unused values."""
     return name in (":owner", ":token", ":one", ":none") or name in condition

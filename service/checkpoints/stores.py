@@ -1,4 +1,4 @@
-"""Where the positions in streams are kept, by group, stream and shard."""
+"""Checkpoint stores: the position in each shard, by group, stream and shard."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from .lease import Lease, LocalLease
 FORMAT: Final = 2
 
 ENDED: Final = "SHARD_END"
-"""The position of a shard that is closed and read to its end, and whose children are recorded."""
+"""The position of a closed shard that was read to its end and whose child shards have checkpoints."""
 
 TRIM_HORIZON: Final = "TRIM_HORIZON"
 LATEST: Final = "LATEST"
-"""The positions of a shard of which nothing was read yet: its beginning, or its end when it was first seen."""
+"""The positions of a shard before its first read: its beginning, or its end at the time of discovery."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """How far a shard is read: the sequence number of the last record that is done, or one of the words above.
+    """The position in a shard: the sequence number of the last acknowledged record, or a constant above.
 
-    `time` is when that record was made, or when the word was written, in Unix seconds.
+    `time` is the time of that record, or the time when the constant was written, in Unix seconds.
     """
 
     position: str
@@ -35,41 +35,47 @@ class Checkpoint:
 
 
 class Checkpoints(Protocol):
-    """How far a group has read the shards of its streams, and the lease of whoever may read them.
+    """The checkpoints of a group, and the lease for reading its streams.
 
-    `token` is that of the lease under which something was read. Under an earlier one than the lease has by now, or
-    than the position was claimed with, nothing is changed: LeaseLost.
+    `token` is the token of the lease under which the records were read. If the lease, or the checkpoint, has a
+    higher token by now, nothing is changed and LeaseLost is raised.
     """
 
     @property
     def lease(self) -> Lease: ...
 
     def read(self, stream: str) -> dict[str, Checkpoint]:
-        """What is recorded of a stream, by shard, for who only looks. Raises Halt, and what boto3 raises."""
+        """Return the checkpoints of a stream by shard, for reading only. Raises Halt and boto3 errors."""
         ...
 
     def claim(self, stream: str, token: int) -> dict[str, Checkpoint]:
-        """What is recorded of a stream, by shard, once nobody with an earlier token can change it any longer.
+        """Return the checkpoints of a stream by shard, after locking out all earlier tokens.
 
-        Raises Halt, LeaseLost, and what boto3 raises.
+        Raises Halt, LeaseLost and boto3 errors.
         """
         ...
 
     def write(self, stream: str, shard: str, checkpoint: Checkpoint, token: int) -> bool:
-        """Keeps how far a shard is read; False if it cannot for now. Raises Halt where it never can, LeaseLost."""
+        """Store the position of a shard. Return False after a transient error.
+
+        Raises LeaseLost, and Halt for any other error.
+        """
         ...
 
     def remove(self, stream: str, shard: str, token: int) -> None:
-        """Forgets a shard, or does so another time. Raises Halt where it never can, LeaseLost."""
+        """Delete the checkpoint of a shard. Errors are handled as in `write`."""
         ...
 
     def close(self) -> None:
-        """Lets go of the store."""
+        """Close the store."""
         ...
 
 
 def make_checkpoints(context: Context, group: str, competes: bool = True) -> Checkpoints:
-    """The store that the setting `checkpoints` names. Who only reads it does not compete for the lease."""
+    """Return the store of the setting `checkpoints`; with `competes=False` it never takes the lease.
+
+    Raises SettingsError, and Halt if the store cannot be opened.
+    """
     where = context.settings.checkpoints
     kind, separator, name = where.partition("://")
     if not separator:
@@ -82,7 +88,7 @@ def make_checkpoints(context: Context, group: str, competes: bool = True) -> Che
 
 
 class NoCheckpoints:
-    """Positions that nobody goes on from."""
+    """A store that discards all checkpoints."""
 
     lease: Lease = LocalLease()
 
@@ -103,7 +109,7 @@ class NoCheckpoints:
 
 
 class SqliteCheckpoints:
-    """A file on this machine, for one process."""
+    """A SQLite file for a single process."""
 
     def __init__(self, path: str | Path, group: str):
         self.lease: Lease = LocalLease()
@@ -114,8 +120,8 @@ class SqliteCheckpoints:
                 make_database(path)
             self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
             self._connection.execute("PRAGMA journal_mode = WAL")
-            # Commits do not wait for the disk. They survive the process; if the power fails the file is whole, and
-            # some records are read again ("PRAGMA synchronous", SQLite).
+            # Commits do not wait for the disk. They survive a crash of the process. After a power failure the file
+            # is consistent, and some records are read again ("PRAGMA synchronous", SQLite).
             self._connection.execute("PRAGMA synchronous = NORMAL")
             self._connection.execute(
                 "CREATE TABLE IF NOT EXISTS positions (grp TEXT, stream TEXT, shard TEXT, position TEXT,"
@@ -135,7 +141,7 @@ class SqliteCheckpoints:
     def write(self, stream: str, shard: str, checkpoint: Checkpoint, token: int) -> bool:
         row = (self._group, stream, shard, checkpoint.position, checkpoint.time, FORMAT)
         self._execute("INSERT OR REPLACE INTO positions VALUES (?, ?, ?, ?, ?, ?)", *row)
-        if checkpoint.position == LATEST:  # without it, what came since the stream was begun would be left out
+        if checkpoint.position == LATEST:  # if it were lost, the next start would skip the records until then
             self._execute("PRAGMA wal_checkpoint(FULL)")
         return True
 

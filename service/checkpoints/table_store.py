@@ -1,8 +1,8 @@
-"""Positions in a DynamoDB table, which the processes of a group share.
+"""Checkpoints in a DynamoDB table, which the processes of a group share.
 
-A fencing token keeps out who was paused and has been followed by another: each row has the token of the lease
-under which it was written, and no write with a lower one is taken. Whoever takes over claims the rows before using
-them: it writes its own token into each, and goes on from what it then finds.
+A fencing token locks out a process that was paused and lost its lease meanwhile. Each row has the token of the
+lease under which it was written, and writes with a lower token are rejected. A new holder first claims the rows:
+it writes its token into each row and continues from the returned position.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from .stores import FORMAT, Checkpoint
 logger = logging.getLogger(__name__)
 
 FENCE: Final = "(attribute_not_exists(#token) OR #token <= :token)"
-"""The condition of each write. Rows of earlier versions have no token."""
+"""The condition of each write. Rows written by earlier versions have no token."""
 
 AT_ONCE: Final = 16
-"""Rows that are claimed at the same time."""
+"""The number of rows that are claimed in parallel."""
 
-# What expressions name: most of these are reserved words ("Reserved words in DynamoDB", Developer Guide).
+# Placeholders, because most of these names are reserved words ("Reserved words in DynamoDB", Developer Guide).
 NAMES: Final = {"#stream": "stream", "#position": "position", "#token": "token"}
 
 Row = Mapping[str, Any]
 
 
 class TableCheckpoints:
-    """A DynamoDB table with the string keys `stream` (of a group) and `shard`; it is created if it is missing."""
+    """A DynamoDB table with the string keys `stream` (GROUP|STREAM) and `shard`; it is created if missing."""
 
     def __init__(self, context: Context, table: str, group: str, lease_time: float, competes: bool = True):
         self._dynamodb = context.dynamodb
@@ -51,7 +51,7 @@ class TableCheckpoints:
         return checkpoints_of(self._rows(stream))
 
     def claim(self, stream: str, token: int) -> dict[str, Checkpoint]:
-        # Not in transactions: these would meet the checkpoints that the holder before us still writes.
+        # No transactions: they would conflict with checkpoints that the previous holder still writes.
         with ThreadPoolExecutor(AT_ONCE, "claim") as pool:
             return checkpoints_of(list(pool.map(partial(self._claim, token), self._rows(stream))))
 
@@ -68,7 +68,7 @@ class TableCheckpoints:
         self._change(partial(self._dynamodb.delete_item, Key=self._key(stream, shard)), shard, token)
 
     def close(self) -> None:
-        """Releases the lease; the client is the context's to close."""
+        """Release the lease. The context closes the client."""
         self.lease.release()
 
     def _rows(self, stream: str) -> list[Row]:
@@ -82,7 +82,7 @@ class TableCheckpoints:
         return [item for page in query for item in page["Items"]]
 
     def _claim(self, token: int, row: Row) -> Row:
-        """A row as it is once nobody with a lower token can write it. Raises LeaseLost, and what boto3 raises."""
+        """Write the token into a row and return the row. Raises LeaseLost and boto3 errors."""
         if token_of(row) == token:
             return row
         check(self.lease, token)
@@ -130,7 +130,7 @@ class TableCheckpoints:
             if table.get("TableStatus") != "CREATING":
                 return
         except self._dynamodb.exceptions.ResourceNotFoundException:
-            with suppress(self._dynamodb.exceptions.ResourceInUseException):  # another of the group was faster
+            with suppress(self._dynamodb.exceptions.ResourceInUseException):  # another process was faster
                 self._create()
         waiter = self._dynamodb.get_waiter("table_exists")
         waiter.wait(TableName=self._table, WaiterConfig={"Delay": 2, "MaxAttempts": 100})
@@ -148,15 +148,15 @@ class TableCheckpoints:
 
 
 def checkpoints_of(rows: Sequence[Row]) -> dict[str, Checkpoint]:
-    """Rows as checkpoints, by shard."""
+    """Return rows as checkpoints by shard."""
     return {row["shard"]["S"]: Checkpoint(row["position"]["S"], float(row["time"]["N"])) for row in rows}
 
 
 def token_of(row: Row) -> int:
-    """The token of whoever has written or claimed a row; 0 for one of an earlier version."""
+    """Return the token under which a row was written or claimed; 0 for a row of an earlier version."""
     return int(row.get("token", {"N": "0"})["N"])
 
 
 def named(*names: str) -> dict[str, str]:
-    """The names that an expression uses, and no others: DynamoDB refuses those."""
+    """Return the placeholders that an expression uses. DynamoDB rejects requests with unused ones."""
     return {name: NAMES[name] for name in names}

@@ -1,1 +1,1 @@
-"""Clients of AWS, the search server and the SQL database, made from settings."""
+"""Clients of AWS, the search server and the SQL database, created from settings."""

@@ -1,4 +1,4 @@
-"""The SQL database that settings name, as an engine of SQLAlchemy; imported by whoever needs it."""
+"""The SQLAlchemy engine of the SQL database. SQLAlchemy is imported only if it is needed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..settings import Settings
 from .database_deadline import end_at_deadline
 
 EMBEDDED: Final = f"{STATE}/rows.sqlite"
-"""The file that is the database where settings name none."""
+"""The file of the default SQLite database."""
 
 DRIVERS: Final = {
     "mysql": "mysql+pymysql",
@@ -20,13 +20,13 @@ DRIVERS: Final = {
     "postgres": "postgresql+psycopg",
     "postgresql": "postgresql+psycopg",
 }
-"""The drivers of the extra `sql`, for an address that names none."""
+"""The drivers of the extra `sql`, used for a DB_URL that names no driver."""
 
 EXTRA: Final = "install streamdex[sql] (SQLAlchemy and the drivers of MySQL and PostgreSQL)"
 
 
 def address_of(settings: Settings) -> Any:
-    """Where the database is, as SQLAlchemy's URL. Raises SettingsError, and Halt without SQLAlchemy."""
+    """Return the database's SQLAlchemy URL. Raises SettingsError, and Halt if SQLAlchemy is not installed."""
     try:
         from sqlalchemy.engine import URL, make_url
         from sqlalchemy.exc import ArgumentError
@@ -36,7 +36,7 @@ def address_of(settings: Settings) -> Any:
     if settings.db_url:
         try:
             url = make_url(settings.db_url)
-        except (ArgumentError, ValueError):  # it would quote the password
+        except (ArgumentError, ValueError):  # the original error quotes the password
             raise SettingsError("DB_URL must be an address such as postgresql://user:password@host/name") from None
         return url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
     if settings.db_host:
@@ -52,20 +52,20 @@ def address_of(settings: Settings) -> Any:
 
 
 def is_embedded(settings: Settings) -> bool:
-    """Whether no database is named: then it is a file of our own."""
+    """True if the settings name no database, so that the default SQLite file is used."""
     return not settings.db_url and not settings.db_host
 
 
 def shown(url: Any) -> str:
-    """An address as a person may see it: without the password, and without options, which may hold one, too."""
+    """Return an address for messages: without the password, and without options, which may contain one."""
     text: str = url.set(query={}).render_as_string(hide_password=True)
     return text
 
 
 def make_engine(settings: Settings) -> Any:
-    """Return the engine: its connections are checked before they are used, and cut at the current deadline.
+    """Return the engine. Its connections are checked before use and closed at the current deadline.
 
-    Raises SettingsError for an address that is none, and Halt without SQLAlchemy or a driver.
+    Raises SettingsError for an invalid address, and Halt if SQLAlchemy or the driver is not installed.
     """
     url = address_of(settings)
     from sqlalchemy import create_engine
@@ -87,14 +87,14 @@ def make_engine(settings: Settings) -> Any:
 
 
 def _sqlite(engine: Any, seconds: float) -> None:
-    """Transactions as SQLAlchemy begins them, and for writing at once: two that read first could only fail.
+    """Begin each transaction as a write transaction: two that read first and then write would fail on each other.
 
-    sqlite3 by itself would begin one later, and not around a savepoint ("Pysqlite", SQLAlchemy documentation).
+    sqlite3 itself would begin it later, and not for a savepoint ("Pysqlite", SQLAlchemy documentation).
     """
     from sqlalchemy import event
 
     file = engine.url.database
-    # A database of the user's own keeps its mode: others may use it on purpose.
+    # An existing database file of the user keeps its mode, because other users may share it on purpose.
     if file == EMBEDDED or (file and file != ":memory:" and not Path(file).exists()):
         try:
             make_database(file)
@@ -115,7 +115,7 @@ def _sqlite(engine: Any, seconds: float) -> None:
 
 
 def _mysql(engine: Any, seconds: float) -> None:
-    """Locks are not waited for too long, and a value that does not fit is refused and not cut off."""
+    """Limit the wait for locks to `seconds`, and reject values that do not fit instead of truncating them."""
     from sqlalchemy import event
 
     @event.listens_for(engine, "connect")
@@ -126,7 +126,7 @@ def _mysql(engine: Any, seconds: float) -> None:
 
 
 def _postgresql(engine: Any, seconds: float) -> None:
-    """Locks are not waited for too long: by itself PostgreSQL would wait without end."""
+    """Limit the wait for locks to `seconds`. PostgreSQL waits indefinitely by default."""
     from sqlalchemy import event
 
     @event.listens_for(engine, "connect")

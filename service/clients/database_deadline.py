@@ -1,6 +1,6 @@
-"""Connections to the SQL database that are cut at the current deadline.
+"""Deadlines for connections to the SQL database.
 
-The drivers of MySQL and PostgreSQL wait for a server without end: nothing but the end of the connection ends that.
+The drivers of MySQL and PostgreSQL wait for a response indefinitely. Only closing the connection ends the wait.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from ..deadline import time_left
 
 _TIMER: Final = "streamdex_deadline"
 _LEAST: Final = 1
-"""Seconds: the drivers take whole ones."""
+"""Seconds; the drivers accept only whole ones."""
 
 
 def end_at_deadline(engine: Any, kind: str, seconds: float) -> None:
-    """Have the connections of an engine opened within `seconds`, checked, and cut at the deadline of their thread.
+    """Limit the engine's connections: connect in `seconds`, ping on checkout, and cut at the thread's deadline.
 
     `kind` is the name of the database's dialect.
     """
@@ -38,13 +38,13 @@ def end_at_deadline(engine: Any, kind: str, seconds: float) -> None:
 
     @event.listens_for(engine, "connect")
     def connected(connection: Any, record: Any) -> None:
-        if kind in ("mysql", "mariadb"):  # these limits were for the connection alone
+        if kind in ("mysql", "mariadb"):  # these limits apply only while connecting
             connection._read_timeout = connection._write_timeout = None
 
     @event.listens_for(engine, "checkout")
     def taken(connection: Any, record: Any, proxy: Any) -> None:
         _watch(record, connection)
-        try:  # SQLAlchemy's own check comes before this event
+        try:  # SQLAlchemy's own ping runs before this event, without a deadline
             engine.dialect.do_ping(connection)
         except engine.dialect.dbapi.Error as error:
             if engine.dialect.is_disconnect(error, connection, None):
@@ -57,7 +57,7 @@ def end_at_deadline(engine: Any, kind: str, seconds: float) -> None:
 
 
 def _limits(kind: str, seconds: float) -> dict[str, Any]:
-    """The argument of each driver for the connection timeout. SQLite's is for locks: it waits for nothing else."""
+    """Return the driver's arguments for a connection timeout. For SQLite it limits the wait for locks."""
     if kind == "sqlite":
         return {"timeout": seconds}
     whole = max(int(seconds), _LEAST)
@@ -67,7 +67,7 @@ def _limits(kind: str, seconds: float) -> dict[str, Any]:
 
 
 def _watch(record: Any, connection: Any) -> None:
-    """Cut a connection at the deadline, unless it is returned before."""
+    """Cut a connection at the deadline, unless it is returned to the pool before."""
     _release(record)
     left = time_left()
     if left < math.inf:
@@ -83,11 +83,11 @@ def _release(record: Any) -> None:
 
 
 def _cut(connection: Any) -> None:
-    """End what a connection waits for: its driver then raises an error, as for a server that is gone."""
+    """Interrupt a connection. Its driver then raises the error of a lost connection."""
     if hasattr(connection, "interrupt"):  # SQLite
         connection.interrupt()
         return
-    with suppress(OSError, AttributeError):  # it is closed by now
+    with suppress(OSError, AttributeError):  # the connection may already be closed
         descriptor = connection.fileno() if hasattr(connection, "fileno") else connection._sock.fileno()
         with socket.socket(fileno=os.dup(descriptor)) as twin:
             twin.shutdown(socket.SHUT_RDWR)

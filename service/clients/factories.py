@@ -1,4 +1,4 @@
-"""The clients of the outside world, made from settings. Each import is paid for by whoever needs it."""
+"""Factories of clients. Client libraries are imported on first use, which keeps cold starts short."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ from ..settings import Settings
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1", "localhost.localstack.cloud"})
 
 SERVICES = ("dynamodb", "dynamodb_streams", "s3", "sqs")
-"""The services of AWS that are used, as settings name them."""
+"""The AWS services in use, as named in settings."""
 
 CONNECTIONS: Final = 256
-"""Connections to one server that are kept for the next request: as many as threads may read one table or queue.
+"""The size of a connection pool for one server: the maximum number of threads that read one table or queue.
 
-They are opened one by one, when all that there are are in use. Beyond this number each request has one of its own.
+A connection is opened only if all others are in use. Connections beyond this number are closed after one request.
 """
 
 CONNECT_TIMEOUT: Final = 2.0
-"""Seconds until a connection to AWS is given up; it is tried three times."""
+"""The timeout of connecting to AWS in seconds. Botocore makes three attempts."""
 
 READ_TIMEOUT: Final = 30.0
-"""Seconds that a request to AWS waits for an answer, at the most."""
+"""The timeout of a request to AWS in seconds."""
 
 LONGEST_PAUSE: Final = 3.0
-"""Seconds that botocore waits between its three tries, at the most."""
+"""The longest backoff of botocore between its three attempts, in seconds."""
 
 _SHORTEST: Final = 0.001
 
 STAND_IN_REGION = "us-east-1"
 STAND_IN_KEY = "streamdex"
-"""What is presented to an emulator on this machine: it takes any credentials, so none need be set."""
+"""The default credentials for an emulator on this machine, which accepts any credentials."""
 
 
 def is_local(url: str) -> bool:
-    """Whether an address is on this machine, where only an emulator can stand for AWS."""
+    """True if the address is on this machine. AWS itself never is, so the server is an emulator."""
     return is_address(url) and urlsplit(url).hostname in LOCAL_HOSTS
 
 
 def is_address(url: str) -> bool:
-    """Whether this is `http(s)://host`, perhaps with a port."""
+    """True if this is an http or https URL with a host and a valid port or none."""
     try:
         parts = urlsplit(url)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -53,13 +53,13 @@ def is_address(url: str) -> bool:
 
 
 def endpoint_of(settings: Settings, service: str) -> str:
-    """Where a service of AWS is: its own setting, else the one for all, else "" (AWS itself)."""
+    """Return the endpoint of an AWS service: its own setting, else the common setting, else "" (AWS itself)."""
     named: str = getattr(settings, f"aws_endpoint_url_{service}", "")
     return named or settings.aws_endpoint_url
 
 
 def make_session(settings: Settings, local: bool) -> Any:
-    """A boto3 session with the credentials that are set, or with any where only an emulator is asked."""
+    """Return a boto3 session with the credentials of the settings; with `local`, by default the emulator's."""
     import boto3
     from botocore.session import Session
 
@@ -71,8 +71,7 @@ def make_session(settings: Settings, local: bool) -> Any:
             aws_secret_access_key=settings.aws_secret_access_key or None,
             aws_session_token=settings.aws_session_token or None,
         )
-    # An emulator takes any credentials: a profile that is set for AWS itself, and may not even be there,
-    # is left out of it.
+    # An emulator accepts any credentials. The AWS profile is ignored, because it may not exist on this machine.
     unprofiled = Session(session_vars={"profile": (None, None, None, None)})
     return boto3.Session(
         botocore_session=unprofiled,
@@ -84,7 +83,10 @@ def make_session(settings: Settings, local: bool) -> Any:
 
 
 def make_aws_client(settings: Settings, service: str) -> Any:
-    """A boto3 client for `dynamodb`, `dynamodb_streams`, `s3`, `sqs` or `opensearchserverless`."""
+    """Return a boto3 client of `dynamodb`, `dynamodb_streams`, `s3`, `sqs`, `ssm` or `opensearchserverless`.
+
+    Raises SettingsError for an invalid endpoint.
+    """
     from botocore.config import Config
 
     endpoint = endpoint_of(settings, service)
@@ -95,7 +97,7 @@ def make_aws_client(settings: Settings, service: str) -> Any:
         read_timeout=READ_TIMEOUT,
         max_pool_connections=CONNECTIONS,
         retries={"mode": "standard", "max_attempts": 3},
-        # A bucket's name in the host's name does not resolve on a laptop, and no proxy leads back to it.
+        # Locally, host names that contain the bucket's name do not resolve, and a proxy cannot reach localhost.
         s3={"addressing_style": "path"} if local else {},
         proxies={} if local else None,
     )
@@ -109,23 +111,23 @@ def make_aws_client(settings: Settings, service: str) -> Any:
 
 
 def _limit(request: Any, **_: Any) -> None:
-    """Have a request to AWS end at the current deadline: botocore reads its time-out from the context."""
+    """Make a request to AWS end at the current deadline. Botocore reads the timeout from the request's context."""
     left = time_left()
     if left < READ_TIMEOUT and request.context is not None:
         request.context["read_timeout"] = max(left, _SHORTEST)
 
 
 def _stop_retrying(caught_exception: Exception | None = None, **_: Any) -> None:
-    """Raise the error of a request that there is no time to send again, as botocore does after its last try."""
+    """Raise the error of a request if no time is left to retry it, as botocore does after its last attempt."""
     if caught_exception is not None and time_left() < LONGEST_PAUSE:
         raise caught_exception
 
 
 def make_search_client(settings: Settings) -> Any:
-    """A client of SEARCH_URL, as opensearch-py's. Raises SettingsError where that is not set.
+    """Return a client of SEARCH_URL with the interface of opensearch-py. Raises SettingsError if it is not set.
 
-    It never retries by itself: what was applied and what was not is the sink's to know. An address with more than
-    a server and a path goes through opensearch-py alone.
+    The client does not retry, because the sink must know which actions were applied. For an address with
+    credentials or a query, opensearch-py's own client is returned.
     """
     if not settings.search_url:
         raise SettingsError("SEARCH_URL is not set: name the search server, such as http://127.0.0.1:9200")
@@ -153,7 +155,7 @@ def make_search_client(settings: Settings) -> Any:
 
 
 def make_pool(settings: Settings) -> Any:
-    """urllib3's connections to the search server, trusted as opensearch-py trusts them."""
+    """Return a urllib3 connection pool for the search server, with the TLS rules of opensearch-py."""
     from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, disable_warnings
 
     from .search.timed_connections import TimedConnection, TimedTLSConnection
@@ -168,7 +170,7 @@ def make_pool(settings: Settings) -> Any:
     if settings.search_verify_certs:
         from certifi import where
 
-        # The variable is OpenSSL's.
+        # SSL_CERT_FILE is OpenSSL's own variable.
         trusted = settings.search_ca_certs or os.environ.get("SSL_CERT_FILE") or where()
         options = {"cert_reqs": "CERT_REQUIRED", "ca_certs": trusted}
     else:
@@ -179,7 +181,7 @@ def make_pool(settings: Settings) -> Any:
 
 
 def make_opensearch(settings: Settings) -> Any:
-    """An opensearch-py client."""
+    """Return an opensearch-py client that does not retry."""
     from opensearchpy import OpenSearch
 
     from .search.bounded_connections import BoundedConnection, BoundedSignedConnection
@@ -208,11 +210,11 @@ def make_opensearch(settings: Settings) -> Any:
 
 
 def make_signer(settings: Settings) -> Any:
-    """What signs each request to a domain (`es`) or a serverless collection (`aoss`) with SigV4.
+    """Return the SigV4 signer of requests to a domain (`es`) or a serverless collection (`aoss`).
 
-    Those that the environment holds, as a Lambda's does for as long as it lives, need no botocore. Else it is what
-    finds credentials, and renews temporary ones before they expire. Raises SettingsError without credentials or
-    without a region.
+    Credentials and a region in the settings are used without botocore; those of a Lambda are valid for its whole
+    life. Otherwise botocore finds them, and renews temporary credentials before they expire. Raises SettingsError
+    without credentials or region.
     """
     from requests_aws4auth import AWS4Auth
 

@@ -1,4 +1,4 @@
-"""Settings that are kept as parameters of AWS Systems Manager: secrets, for those who are started without any."""
+"""Settings from the Parameter Store of AWS Systems Manager, for processes started without secrets."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from .factories import make_aws_client
 
 
 def parameters_of(settings: Settings) -> dict[str, str]:
-    """The parameters at the path `secrets`, by their last names, which are those of variables.
+    """Return the parameters under the path `secrets`, by their names below it, which are names of variables.
 
-    Raises SettingsError where they cannot be read.
+    Raises SettingsError if they cannot be read.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 

@@ -1,4 +1,4 @@
-"""The command line: `python -m service COMMAND`, or `streamdex COMMAND` where the package is installed."""
+"""The command line: `python -m service COMMAND`, or `streamdex COMMAND` if the package is installed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ or settings, 3 halted, 4 unreachable, 130 interrupted.
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit code; errors are one line on standard error."""
+    """Run one command and return its exit code. Errors are printed as one line on standard error."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in ("-h", "--help", "help"):
         print(overview(), end="")
@@ -30,20 +30,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # the reader of our output is gone, as with `| head`
+    except BrokenPipeError:  # the reader of the output has closed the pipe, as with `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
 
 def script() -> int:
-    """The command `streamdex`: the user's routes are found in the folder it is called in, as by `python -m`."""
+    """Run the command `streamdex`. Routes are imported from the working directory, as with `python -m`."""
     if not sys.flags.safe_path:
         sys.path.insert(0, "")
     return main()
 
 
 def overview() -> str:
-    """Every command in a line."""
+    """Return the help text with one line per command."""
     commands = {name: command_of(name) for name in MODULES}
     calls = {name: " ".join([name, *command.operands]) for name, command in commands.items()}
     width = max(map(len, calls.values()))
@@ -53,7 +53,7 @@ def overview() -> str:
 
 
 def run_command(name: str, words: Sequence[str]) -> int:
-    """Raises SettingsError for a command or an option that is not there."""
+    """Run one command and return its exit code. Raises SettingsError for an unknown command or option."""
     if name not in MODULES:
         raise SettingsError(f"there is no command {name!r}; there are {', '.join(MODULES)}")
     command = command_of(name)

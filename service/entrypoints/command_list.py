@@ -20,10 +20,10 @@ MODULES: Final[Mapping[str, str]] = {
     "routes": "service.commands.routes.command",
     "settings": "service.commands.settings",
 }
-"""The module of each command, in the order of `--help`. Each has a `COMMAND`."""
+"""The module of each command, in the order of `--help`. Each module defines `COMMAND`."""
 
 
 def command_of(name: str) -> Command:
-    """Import a command. Raises KeyError if there is none of this name."""
+    """Import a command. Raises KeyError for an unknown name."""
     found: Command = import_module(MODULES[name]).COMMAND
     return found

@@ -1,4 +1,4 @@
-"""The container: reads streams and queues until it is told to stop."""
+"""The container: reads streams and queues until it is stopped."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ logger = logging.getLogger(__name__)
 
 
 def run(app: App, stopping: Event | None = None, started: Callable[[Sequence[Source]], None] | None = None) -> int:
-    """Runs until SIGTERM, SIGINT or `stopping`; then finishes the batches in hand. Returns the exit code.
+    """Run until SIGTERM, SIGINT or `stopping`, then finish the current batches. Return the exit code.
 
-    0 after a stop; the code of the error with the setting `on_halt=exit`, or of one that nobody foresaw. `started`
-    is called with the sources. Raises SettingsError if there is nothing to read or no port, or for a bad time.
+    The exit code is 0 after a stop, else the code of an unexpected error, or of a halt with `on_halt=exit`.
+    `started` is called with the sources. Raises SettingsError if there is nothing to read, if the port of the page
+    cannot be used, and for an invalid time setting.
     """
     stopping = stopping or Event()
     check_times(app.settings, FOR_CONTAINERS)
@@ -56,12 +57,12 @@ def run(app: App, stopping: Event | None = None, started: Callable[[Sequence[Sou
                 started(sources)
             logger.info("reading", extra={"sources": ", ".join(source.name for source in sources)})
             while not stopping.wait(1.0):
-                pass  # in steps, so that a signal is noticed on every platform
+                pass  # waits in steps, because some platforms do not interrupt a wait for a signal
             return _finish(workers, app.settings.stop_timeout)
 
 
 def _pages(health: Health, app: App) -> AbstractContextManager[object]:
-    """The service's own pages, if there is a port for them. Raises SettingsError."""
+    """Return the server of the service's page, or a null context if page_port is 0. Raises SettingsError."""
     settings = app.settings
     if not settings.page_port:
         return nullcontext()
@@ -69,7 +70,10 @@ def _pages(health: Health, app: App) -> AbstractContextManager[object]:
 
 
 def _finish(workers: Sequence[Worker], timeout: float) -> int:
-    """Waits for the batches in hand, `timeout` seconds at most in all; what is abandoned comes again."""
+    """Wait at most `timeout` seconds for all current batches. Return the exit code.
+
+    Abandoned batches are redelivered.
+    """
     deadline = time.monotonic() + timeout
     for worker in workers:
         worker.join(max(0.0, deadline - time.monotonic()))

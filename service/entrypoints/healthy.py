@@ -1,6 +1,6 @@
-"""`python -m service.entrypoints.healthy`: asks the service of this container whether it is alive.
+"""`python -m service.entrypoints.healthy`: the health check of the container image.
 
-For the health check of an image: exit code 0 if it is, 1 if not.
+It requests `/healthz` of this container. The exit code is 0 if the service is healthy, else 1.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from ..settings import Settings
 from ..settings.reading import read_configuration
 
 TIMEOUT = 4.0
-"""Seconds: less than whoever asks waits by itself."""
+"""Seconds; shorter than the timeout of the image's health check."""
 
 
 def main() -> int:
-    """The routes' own settings are left alone, so that no route is imported every few seconds."""
+    """Check the health. Only the service's settings are read, so that the frequent check imports no routes."""
     settings = read_configuration(Settings, strict=False).build(Settings)
     everywhere = settings.page_host in ("0.0.0.0", "::")  # noqa: S104  # compared, not bound
     host = "127.0.0.1" if everywhere else settings.page_host

@@ -25,10 +25,10 @@ Handler: TypeAlias = Callable[[Any, Any], Any]
 
 
 def handler_for(*routes: type[Route], events: Collection[str] = ()) -> Handler:
-    """A handler for these routes, or for those that FUNC chooses where none are given.
+    """Return a handler for these routes, or for the routes that FUNC selects if none are given.
 
-    With `events` (such as {"ObjectCreated"}) it takes only these and leaves the others alone. Settings are
-    read, and clients made, on the first call.
+    With `events` (such as {"ObjectCreated"}) it processes only these events and ignores others. Settings are read,
+    and clients created, on the first call.
     """
 
     @cache
@@ -47,19 +47,19 @@ def handler_for(*routes: type[Route], events: Collection[str] = ()) -> Handler:
     repeats = Repeats()
 
     def handle(event: Any, lambda_context: Any) -> Any:
-        """Dispatches an event and answers what its source reads.
+        """Dispatch an event and return the response that its source reads.
 
-        `{"batchItemFailures": […]}` for streams and queues. S3, SNS and EventBridge read no answer and deliver
-        nothing again: what is still undone is kept as a dead letter, and the answer is None. With `drop_repeats`
-        one of these whose request id was seen before is answered so at once. Raises UnknownEvent for an event with
-        nothing known in it, and Halt when every record would fail.
+        Streams and queues get `{"batchItemFailures": […]}`. S3, SNS and EventBridge read no response and redeliver
+        nothing: their unfinished records become dead letters, and None is returned. With `drop_repeats`, None is
+        returned at once for such an event if its request id was seen before. Raises UnknownEvent for an event
+        without a known record, and Halt if every record would fail.
         """
         service = app()
         request_id = getattr(lambda_context, "aws_request_id", "")
         with uncollected(), service.invocation(), request(request_id):
             with service.observer.step("decode", "event", entries_of(event)):
                 batch = LambdaBatch(event, events, service.queues)
-            # What a stream or a queue delivers again comes under another id, and never may be dropped.
+            # Streams and queues redeliver under a new request id. Their records must never be dropped.
             if service.settings.drop_repeats and not batch.answers and repeats.has_seen(request_id):
                 logger.warning("repeat dropped", extra={"records": len(batch.records)})
                 return None
@@ -74,8 +74,10 @@ def handler_for(*routes: type[Route], events: Collection[str] = ()) -> Handler:
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Within the block Python does not look for cycles: it would go through all of a large event again and again,
-    and find nothing. What is in no cycle is freed as ever."""
+    """Disable the cyclic garbage collector within the block.
+
+    It would traverse a large event again and again and find no cycles. Objects without cycles are freed as usual.
+    """
     was = gc.isenabled()
     gc.disable()
     try:

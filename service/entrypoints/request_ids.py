@@ -1,4 +1,4 @@
-"""The request ids that this sandbox of a Lambda has seen, for those who want no automatic retries."""
+"""The request ids that this Lambda sandbox has seen. The setting `drop_repeats` uses them to drop retries."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections import OrderedDict
 from typing import Final
 
 MOST: Final = 1000
-"""Ids that are remembered: a retry comes within minutes ("Asynchronous invocation", Lambda Developer Guide)."""
+"""Remembered ids, at most. Retries follow within minutes ("Asynchronous invocation", Lambda Developer Guide)."""
 
 
 class Repeats:
-    """Knows the latest ids; `most` of them."""
+    """The latest `most` request ids."""
 
     def __init__(self, most: int = MOST):
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._most = most
 
     def has_seen(self, request_id: str) -> bool:
-        """Whether the id was asked about before; from now on it was. One that is "" is never a repeat."""
+        """True if this method was called with the id before. An empty id is never a repeat."""
         if not request_id or request_id in self._seen:
             return bool(request_id)
         self._seen[request_id] = None

@@ -1,4 +1,4 @@
-"""`run`: the container."""
+"""The command `run`, which starts the container."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Routes: the classes that users write, and the router that finds those of a record."""
+"""Routes: the base classes of the users' routes, and the router that finds the routes of a record."""
 
 from __future__ import annotations
 

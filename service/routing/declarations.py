@@ -1,4 +1,4 @@
-"""What can be seen to be wrong with route classes before the first record comes."""
+"""Checks of route classes at startup, before the first record."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ INDEX_FORBIDDEN = '\\/*?"<>|,#:'
 
 
 def check_declaration(route: Any) -> None:
-    """Raises DeclarationError for a route that cannot work, with what to write instead."""
+    """Check the declaration of one route. Raises DeclarationError with the remedy if the route cannot work."""
     name = full_name(route)
     if not isinstance(route, TableRoute | BucketRoute):
         raise DeclarationError(f"{name} is neither a TableRoute nor a BucketRoute: derive from one of them")
@@ -68,7 +68,7 @@ def _check_targets(name: str, route: Any) -> None:
 
 
 def is_target(writes: Any) -> bool:
-    """Whether `writes` says where: one table of DynamoDB, or the SQL database that settings name."""
+    """True if `writes` names a target: one DynamoDB table, or the SQL database of the settings."""
     return dict(writes) == {"database": "sql"} or (set(writes) == {"table"} and is_plain(writes["table"]))
 
 
@@ -85,7 +85,7 @@ def _check_index(name: str, route: Any) -> None:
 
 
 def is_index_name(name: str) -> bool:
-    """Whether an index can have this name, or none ("Create index", OpenSearch documentation)."""
+    """True if this is a valid index name or empty ("Create index", OpenSearch documentation)."""
     return (
         name == name.lower()
         and not name.startswith(("-", "_", "+"))
@@ -112,7 +112,7 @@ def _check_table(name: str, route: Any) -> None:
 
 
 def check_clashes(routes: Sequence[Route]) -> None:
-    """Raises DeclarationError, naming both, for a route given twice or two that could write one document."""
+    """Raise DeclarationError if a route is registered twice, or two could write the same document."""
     alike: dict[type[Route], list[Route]] = {}
     for route in routes:
         twins = alike.setdefault(type(route), [])
@@ -134,17 +134,17 @@ def check_clashes(routes: Sequence[Route]) -> None:
 
 
 def could_meet(one: Route, other: Route) -> bool:
-    """Whether two routes of one index can give a document the same id."""
+    """True if two routes of the same index can produce the same document id."""
     if isinstance(one, TableRoute) and isinstance(other, TableRoute):
         return _tables_meet(one, other)
     if isinstance(one, BucketRoute) and isinstance(other, BucketRoute):
         return _buckets_meet(one, other)
-    return True  # the ids of a table's items and of a bucket's objects may be equal
+    return True  # an item and an object can have the same document id
 
 
 def _tables_meet(one: TableRoute, other: TableRoute) -> bool:
     if one.table != other.table and (is_plain(one.table) or is_plain(other.table)):
-        return True  # an id that carries no table can be equal to any other
+        return True  # an id without the table's name can equal any other id
     if not overlap(one.table, other.table):
         return False
     shared = set(one.where) & set(other.where)
@@ -156,7 +156,7 @@ def _buckets_meet(one: BucketRoute, other: BucketRoute) -> bool:
         return True
     if not overlap(one.bucket, other.bucket):
         return False
-    # prefix and suffix may share characters of a short key, so each is asked alone
+    # Prefix and suffix may share characters of a short key, so each is compared on its own.
     prefixes = one.prefix.startswith(other.prefix) or other.prefix.startswith(one.prefix)
     suffixes = one.suffix.endswith(other.suffix) or other.suffix.endswith(one.suffix)
     return prefixes and suffixes

@@ -1,7 +1,7 @@
-"""The id of a document: a function of the item's keys alone, so that a REMOVE finds it.
+"""Document ids. An id depends on the item's key alone, so that a REMOVE record finds the document.
 
-A plain string key is its own id. Of everything else no two collide: `1` and `"1"`, `a|b` + `c` and
-`a` + `b|c`, a long key and its digest.
+A single string key is its own id. Different keys never share an id: `1` and `"1"`, `a|b` + `c` and `a` + `b|c`,
+a long key and its digest.
 
 | key                         | id                                                     |
 |-----------------------------|--------------------------------------------------------|
@@ -26,15 +26,15 @@ from ..errors import DecodeError
 from ..model.dynamodb_json import read_value
 
 LONGEST: Final = 512
-"""Bytes of an id: OpenSearch answers 400 to the whole bulk request above it (tried on 3.6.0)."""
+"""The maximum bytes of an id. OpenSearch 3.6.0 rejects the whole bulk request of a longer id with status 400."""
 
 _PIECES: Final = re.compile(r"((?:~.|[^~|])*)\|", re.DOTALL)
 
 
 def document_id(parts: Sequence[object], scope: str = "") -> str:
-    """The id for key values in the order declared; `scope` is a table's or bucket's name to put in front.
+    """Return the id of key values, given in the declared order. `scope` is a table or bucket name to prepend.
 
-    Raises DecodeError for a value that no key can have.
+    Raises DecodeError for an invalid key value.
     """
     if len(parts) == 1 and not scope:
         (part,) = parts
@@ -46,7 +46,10 @@ def document_id(parts: Sequence[object], scope: str = "") -> str:
 
 
 def plain_id(typed_keys: Mapping[str, Any], attribute: str) -> str:
-    """The id for a key of one attribute, a text that is its own id, as it stands in the record; "" for another."""
+    """Return the id of a key of one plain string in DynamoDB JSON; "" for other keys.
+
+    This is the fast path of `document_id`.
+    """
     typed = typed_keys.get(attribute)
     if type(typed) is not dict or len(typed) != 1 or len(typed_keys) != 1:
         return ""
@@ -57,9 +60,10 @@ def plain_id(typed_keys: Mapping[str, Any], attribute: str) -> str:
 
 
 def parts_of(text: str, kinds: Sequence[str], scoped: bool = False) -> tuple[str, list[dict[str, str]]] | None:
-    """The scope ("" without one) and the typed key values of an id, for attributes of these types ("S", "N", "B").
+    """Return the scope ("" without one) and the key values of an id, in DynamoDB JSON.
 
-    None for what is the id of no such key. Raises DecodeError for a digest, which does not tell its key.
+    `kinds` are the types of the key attributes ("S", "N", "B"). Return None if the id does not match them. Raises
+    DecodeError for a digest, which does not contain the key.
     """
     if text.startswith("~h"):
         raise DecodeError("the id is a digest: the key was too long to be in it")

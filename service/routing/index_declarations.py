@@ -1,4 +1,4 @@
-"""What the routes of an index say of it, together."""
+"""The merged declaration of an index: mappings, settings and aliases of all its routes."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Mappings: TypeAlias = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class IndexDeclaration:
-    """An index as its routes declare it: the one place from which whoever creates or compares it knows it.
+    """An index as its routes declare it. Commands create the index, or compare it, from this declaration alone.
 
-    `name` and `aliases` are names as they exist. `mapping` has no dotted names, and `settings` are flat: their
-    dotted names, without `index.` in front.
+    `name` and `aliases` are actual names. In `mapping` dotted field names are expanded to objects. The keys of
+    `settings` are dotted names without the prefix `index.`.
     """
 
     name: str
@@ -31,9 +31,9 @@ class IndexDeclaration:
 
 
 def declared_indices(routes: Iterable[Route], names: Names) -> dict[str, IndexDeclaration]:
-    """The indices of the routes, by the names that exist.
+    """Return the declared indices of the routes by actual name.
 
-    Raises DeclarationError, naming both, for two routes that contradict each other, and for an alias that is the
+    Raises DeclarationError if two routes contradict each other (the message names both), and if an alias is the
     name of an index.
     """
     by_index: dict[str, list[Route]] = {}
@@ -81,7 +81,7 @@ def _check_pair(one: Route, other: Route) -> None:
 
 
 def flat(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of an index, in whatever nesting, by their dotted names without `index.` in front."""
+    """Return nested index settings by their dotted names, without the prefix `index.`."""
     found: dict[str, Any] = {}
     for name, value in settings.items():
         if isinstance(value, Mapping):
@@ -92,7 +92,7 @@ def flat(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def expanded(mapping: Mappings) -> dict[str, Any]:
-    """The same with each dotted name of a field as the objects that the server makes of it."""
+    """Return the mapping with each dotted field name expanded to nested objects, as the server does."""
     if not isinstance(mapping.get("properties"), Mapping):
         return dict(mapping)
     fields: dict[str, Any] = {}
@@ -105,7 +105,7 @@ def expanded(mapping: Mappings) -> dict[str, Any]:
 
 
 def merged(one: Mappings, other: Mappings) -> dict[str, Any]:
-    """What two mappings that do not contradict each other say together."""
+    """Merge two mappings that do not contradict each other."""
     result = dict(one)
     for name, value in other.items():
         if name == "properties" and name in result:
@@ -120,7 +120,7 @@ def merged(one: Mappings, other: Mappings) -> dict[str, Any]:
 
 
 def contradictions(one: Mappings, other: Mappings, path: str = "") -> Iterable[str]:
-    """The dotted paths at which two mappings differ. A field that is no object is the same as a whole, or not."""
+    """Yield the dotted paths at which two mappings differ. Fields that are not objects are compared as a whole."""
     for name in sorted(one.keys() & other.keys() - {"properties"}):
         if one[name] != other[name]:
             yield f"{path}{name}"
@@ -135,7 +135,7 @@ def contradictions(one: Mappings, other: Mappings, path: str = "") -> Iterable[s
 
 
 def plain(value: Any) -> Any:
-    """The same in dictionaries and lists of its own, as JSON has them."""
+    """Return a deep copy made of dictionaries and lists only, as in JSON."""
     if isinstance(value, Mapping):
         return {str(name): plain(member) for name, member in value.items()}
     return [plain(member) for member in value] if isinstance(value, list | tuple) else value

@@ -1,4 +1,4 @@
-"""Finds the route classes that ROUTES lists, importing only the modules that were chosen."""
+"""Load the route classes that ROUTES lists. Only the modules that FUNC selects are imported."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from .routes import Route
 
 
 def load_routes(package: str, func: Sequence[str] = ()) -> list[type[Route]]:
-    """The classes of `package.ROUTES`, a list of "module:Class"; with `func` only those of the modules named.
+    """Return the classes of `package.ROUTES`, a list of "module:Class"; with `func` only those of these modules.
 
-    Raises SettingsError for a module name that is not there, listing those that are, and DeclarationError for
-    an entry that leads to no route class.
+    Raises SettingsError for an unknown module name, listing the known ones, and DeclarationError for an entry that
+    does not lead to a route class.
     """
     entries = _entries(package)
     modules = list(dict.fromkeys(module for module, _ in entries))
@@ -31,7 +31,7 @@ def _entries(package: str) -> list[tuple[str, str]]:
         listed = importlib.import_module(package).ROUTES
     except ModuleNotFoundError as error:
         if error.name and not f"{package}.".startswith(f"{error.name}."):
-            raise  # the package is there and something that it needs is not
+            raise  # the package exists, but a module that it imports is missing
         raise SettingsError(f"there is no package {package!r} of routes here: set STREAMDEX_ROUTES") from error
     except AttributeError as error:
         raise DeclarationError(f"{package}/__init__.py has no ROUTES: write ROUTES = ['module:Class']") from error
@@ -52,7 +52,7 @@ def _load(package: str, module: str, name: str) -> type[Route]:
     except ModuleNotFoundError as error:
         missing = "there is no such module" if error.name == full else f"it needs {error.name}"
         raise DeclarationError(f"{where} cannot be imported: {missing}") from error
-    except Exception as error:  # whatever a module does when it is imported
+    except Exception as error:  # the module's own code runs here and can raise anything
         raise DeclarationError(f"{where} cannot be imported: {_place(error)}") from error
     found = getattr(loaded, name, None)
     if found is None:
@@ -65,7 +65,7 @@ def _load(package: str, module: str, name: str) -> type[Route]:
 
 def _place(error: Exception) -> str:
     words = f"{type(error).__name__}: {error}"
-    if isinstance(error, SyntaxError):  # it says its place itself
+    if isinstance(error, SyntaxError):  # its message already contains file and line
         return words
     place = traceback.extract_tb(error.__traceback__)[-1]
     return f"{words} ({place.filename}, line {place.lineno})"

@@ -1,4 +1,4 @@
-"""Logical names, which routes use, and what exists under them in this deployment."""
+"""The mapping between the logical names that routes use and the actual names of this deployment."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ KINDS = ("table", "bucket", "index", "queue")
 
 
 class Names:
-    """The setting `names`: {"table/images": "images-lab"}. A name that is not mapped is itself.
+    """The setting `names`, such as {"table/images": "images-lab"}. A name that is not mapped is used unchanged.
 
-    Raises SettingsError for a key without a kind, and for two names of one thing.
+    Raises SettingsError for a key without a kind, and for two logical names with the same actual name.
     """
 
     def __init__(self, mapping: Mapping[str, str] | None = None):
@@ -28,7 +28,7 @@ class Names:
             self._actual[kind, logical] = actual
 
     def actual(self, kind: str, logical: str) -> str:
-        """What exists under a logical name. Raises SettingsError if another name stands for just that."""
+        """Return the actual name of a logical name. Raises SettingsError if another name is mapped to it."""
         found = self._actual.get((kind, logical))
         if found is not None:
             return found
@@ -41,16 +41,16 @@ class Names:
         return logical
 
     def existing(self, kind: str, name: str) -> str:
-        """What exists under a name that a person gave: a logical one, or its own."""
+        """Return the actual name of a name that a user typed: a logical or an actual name."""
         return name if self.logical(kind, name) not in (None, name) else self.actual(kind, name)
 
     def logical(self, kind: str, actual: str) -> str | None:
-        """The logical name of what exists; None where its own name stands for something else."""
+        """Return the logical name of an actual name; None if it is the logical name of something else."""
         found = self._logical.get((kind, actual))
         if found is not None:
             return found
         return None if (kind, actual) in self._actual else actual
 
     def actuals(self, kind: str, fits: Callable[[str], bool]) -> list[str]:
-        """What exists under the logical names that are mapped and fit."""
+        """Return the actual names of the mapped logical names for which `fits` is true."""
         return [actual for (of, logical), actual in self._actual.items() if of == kind and fits(logical)]

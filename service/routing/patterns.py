@@ -1,4 +1,4 @@
-"""Patterns in which only `*` is special: it stands for any text, also none."""
+"""Patterns with one wildcard: `*` matches any text, including the empty text."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from functools import lru_cache
 
 
 def is_plain(pattern: str) -> bool:
-    """Whether the pattern is just a name."""
+    """True if the pattern has no wildcard."""
     return "*" not in pattern
 
 
 @lru_cache(maxsize=4096)
 def compiled(pattern: str) -> re.Pattern[str]:
-    """The pattern as a regular expression, to be matched in full."""
+    """Return the pattern as a regular expression for `fullmatch`."""
     return re.compile(".*".join(re.escape(part) for part in pattern.split("*")), re.DOTALL)
 
 
@@ -22,9 +22,9 @@ def matches(pattern: str, text: str) -> bool:
 
 
 def overlap(one: str, other: str) -> bool:
-    """Whether some text matches both patterns."""
-    # row[j]: what was read of `one` so far and other[:j] match some text in common. A star, on either
-    # side, matches nothing (the row before) or takes what stands opposite (the column before).
+    """True if some text matches both patterns."""
+    # row[j] is True if the characters of `one` read so far and other[:j] match a common text. A star, on either
+    # side, matches nothing (the previous row) or consumes the opposite character (the previous column).
     row = [True] + [False] * len(other)
     for j, theirs in enumerate(other):
         row[j + 1] = row[j] and theirs == "*"

@@ -1,6 +1,6 @@
-"""The declarations of what each queue carries. Anything else that is found in a queue becomes a dead letter.
+"""Declarations of the contents of each queue. Any other message in a queue becomes a dead letter.
 
-Whoever may send to a queue may change the index, so a queue is declared with what it carries: notifications of
+Every sender with access to a queue can change the index. So each queue declares its contents: notifications of
 some buckets, stream records of some tables (EventBridge Pipes), or backfill tasks (docs/security.md).
 """
 
@@ -21,15 +21,15 @@ from .router import Router
 from .routes import BucketRoute
 
 CONTENTS: Final = {"bucket": "notification", "table": "stream record"}
-"""The contents that a queue can be declared to carry, by the kind of name."""
+"""The contents that a queue can declare, by kind of name."""
 
-_LONGEST: Final = 100  # characters of a name that is shown: it comes from the message
+_LONGEST: Final = 100  # characters of a name in an error text; the name comes from an untrusted message
 
 
 def declared_queues(entries: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """The names of queues in the setting `read_queue`, each with what it is declared to carry; () for the default.
+    """Return the declared contents of each queue in the setting `read_queue`; () for the default contents.
 
-    An entry is QUEUE, or QUEUE=KIND/NAME+KIND/NAME where KIND is bucket or table. Raises SettingsError.
+    An entry is QUEUE, or QUEUE=KIND/NAME+KIND/NAME. KIND is bucket or table. Raises SettingsError for any other.
     """
     found: dict[str, tuple[str, ...]] = {}
     for entry in entries:
@@ -49,16 +49,19 @@ def declared_queues(entries: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
 @dataclass(frozen=True)
 class Carried:
-    """The contents of a queue or topic. `contents` is KIND/NAME, by existing names or patterns of logical ones."""
+    """The accepted contents of a queue or topic: KIND/NAME, with an actual name or a pattern of logical names.
+
+    `where` names the queue or topic in error texts.
+    """
 
     where: str
     names: Names
     contents: Sequence[str] = ()
     tasks: str = ""
-    """The task queue's name, if this is it."""
+    """The queue's name if it is the task queue, else ""."""
 
     def judged(self, record: Record) -> Record:
-        """Return the record if this queue carries such; else a record that becomes a dead letter and says why."""
+        """Return the record if this queue accepts it, else a record that becomes a dead letter with the reason."""
         if isinstance(record, TaskRecord):
             return replace(record, queue=self.tasks) if self.tasks else replace(record, reason=self._why(record))
         if isinstance(record, Undecodable) or self.carries(*_content_of(record)):
@@ -66,7 +69,7 @@ class Carried:
         return Refused(record.raw, self._why(record), record.source, record.identifier)
 
     def carries(self, kind: str, actual: str) -> bool:
-        """True if what comes from this bucket or table (`kind`) may be in it."""
+        """True if records of this bucket or table are accepted. `kind` is "bucket" or "table"."""
         logical = self.names.logical(kind, actual)
         for content in self.contents:
             of, _, name = content.partition("/")
@@ -93,7 +96,7 @@ class Carried:
 
 
 class Queues:
-    """The queues of a deployment, by their settings. Raises SettingsError for a declaration that cannot work."""
+    """The queues of a deployment, from its settings. Raises SettingsError if the task queue declares contents."""
 
     def __init__(self, settings: Settings, router: Router):
         self._names = names = router.names
@@ -107,10 +110,10 @@ class Queues:
                 " backfill tasks: use two queues"
             )
         self.read = list(dict.fromkeys([*self._declared, *filter(None, [self.tasks])]))
-        """The queues that a container reads, by their existing names."""
+        """The actual names of the queues that the container reads."""
 
     def carried(self, queue: str) -> Carried:
-        """Return the contents of a queue by its existing name; by default, events of the routes' buckets."""
+        """Return the contents of a queue (actual name); by default notifications of the routes' buckets."""
         where = f"queue {queue}"
         if self.tasks and queue == self.tasks:
             return Carried(where, self._names, tasks=queue)
@@ -118,15 +121,15 @@ class Queues:
         return Carried(where, self._names, _existing(self._names, contents) or self._uploads)
 
     def topic(self, name: str) -> Carried:
-        """Return the contents of a topic that calls a Lambda function: notifications of the routes' buckets."""
+        """Return the contents of a topic that invokes a Lambda function: notifications of the routes' buckets."""
         return Carried(f"topic {name[:_LONGEST]}", self._names, self._uploads)
 
     def carrying(self, kind: str, actual: str) -> list[str]:
-        """The queues that carry what comes from a bucket or a table, by their existing names."""
+        """Return the actual names of the queues that accept records of a bucket or table."""
         return [queue for queue in self.read if self.carried(queue).carries(kind, actual)]
 
     def declared(self) -> Mapping[str, Sequence[str]]:
-        """The queues that are declared with what they carry, by existing names."""
+        """Return the declared contents of each queue that declares any, by actual names."""
         return {queue: _existing(self._names, contents) for queue, contents in self._declared.items() if contents}
 
 
@@ -136,7 +139,7 @@ def _buckets(router: Router) -> list[str]:
 
 
 def _existing(names: Names, contents: Iterable[str]) -> list[str]:
-    """The same contents by existing names; patterns stay patterns of logical ones."""
+    """Return the contents with actual names. Patterns are kept, because they match logical names."""
     parts = [content.partition("/")[::2] for content in contents]
     return [f"{kind}/{names.existing(kind, name) if is_plain(name) else name}" for kind, name in parts]
 

@@ -1,4 +1,4 @@
-"""Which routes a record goes to, decided once per table or bucket and remembered."""
+"""The router finds the routes of a record. It caches the routes of each table and bucket."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from .write_cycles import check_cycles
 
 @dataclass(frozen=True, eq=False)
 class BoundRoute:
-    """A route with everything that follows from its declaration: made once, at start-up.
+    """A route and all values derived from its declaration. It is created once, at startup.
 
-    `alone` says that a document is made of its item alone, by `document()`. `plain_key` is the key's one attribute
-    where an id is made of nothing else, "" elsewhere.
+    `alone` is True if `document()` makes a document from its item alone. `plain_key` is the only key attribute if
+    it alone forms the document id, else "".
     """
 
     route: Route
@@ -41,7 +41,7 @@ class BoundRoute:
     plain_key: str
 
     def document_id(self, record: Change) -> str:
-        """The id of the document that the record is about. Raises DecodeError for other keys than declared."""
+        """Return the id of the record's document. Raises DecodeError if its key is not the declared key."""
         if isinstance(record, ObjectRecord):
             return document_id([record.key], record.bucket if self.scoped else "")
         name = self.plain_key and plain_id(record.typed_keys, self.plain_key)
@@ -60,9 +60,9 @@ class BoundRoute:
         return document_id(parts, record.table if self.scoped else "")
 
     def typed_key(self, text: str) -> tuple[str, dict[str, Any]] | None:
-        """The key, typed, that a document's id is of, with the table's name where that is in it too ("" without).
+        """Return the table name ("" if the id contains none) and the key of a document id, in DynamoDB JSON.
 
-        None for the id of no such key. Raises DecodeError for one that does not tell.
+        Return None if the id does not belong to such a key. Raises DecodeError for a digest.
         """
         assert isinstance(self.route, TableRoute)
         found = parts_of(text, [self.route.key[name] for name in self.key], self.scoped)
@@ -74,7 +74,7 @@ Candidate: TypeAlias = tuple[BoundRoute, RecordTest | None]
 
 
 class Router:
-    """The registered routes. Raises DeclarationError for one that is wrong, two that clash, and a cycle."""
+    """The registered routes. Raises DeclarationError for invalid or conflicting routes and undeclared cycles."""
 
     def __init__(self, routes: Sequence[Route], names: Names | None = None):
         self.names = names or Names()
@@ -88,7 +88,7 @@ class Router:
         self._by_bucket: dict[str, Sequence[Candidate]] = {}
 
     def candidates(self, record: Change) -> Sequence[Candidate]:
-        """The routes whose table or bucket fits, in the order registered, each with what is left to ask."""
+        """Return the routes of the record's table or bucket in registration order, each with its `record_test`."""
         if isinstance(record, TableRecord):
             found = self._by_table.get(record.table)
             if found is None:
@@ -100,7 +100,7 @@ class Router:
         return found
 
     def key_of(self, table: str) -> tuple[str, ...]:
-        """The key attributes of a table, as its routes declare them; none where it has no route."""
+        """Return the key attributes of a table as its routes declare them; () if it has no route."""
         candidates = self._by_table.get(table) or self._of("table", table)
         return next((bound.key for bound, _ in candidates), ())
 
@@ -127,7 +127,10 @@ class Router:
         )
 
     def listening_to(self, kind: str, actual: str) -> list[BoundRoute]:
-        """The routes whose "table" or "bucket" this is, by the name that exists, in the order registered."""
+        """Return the routes of a table or bucket by its actual name, in registration order.
+
+        `kind` is "table" or "bucket".
+        """
         logical = self.names.logical(kind, actual)
         if logical is None:
             return []
@@ -138,12 +141,15 @@ class Router:
 
 
 def route_name(kind: type[Route]) -> str:
-    """`module:Class` without the package, as in ROUTES."""
+    """Return `module:Class` without the package, as in ROUTES."""
     return f"{kind.__module__.rpartition('.')[2]}:{kind.__qualname__}"
 
 
 def record_test(route: Route) -> RecordTest | None:
-    """What is left to ask of a record once its table or bucket fits; None if nothing. May raise anything."""
+    """Return the test that remains after table or bucket have matched, or None.
+
+    The test can raise any error, because it may call the route's `wants`.
+    """
     if isinstance(route, TableRoute):
         tests: list[RecordTest] = [where_test(name, pattern) for name, pattern in route.where.items()]
         if type(route).wants is not TableRoute.wants:
@@ -159,7 +165,7 @@ def record_test(route: Route) -> RecordTest | None:
 
 
 def where_test(attribute: str, pattern: str) -> Callable[[TableRecord], bool]:
-    """Whether a key attribute matches a pattern; a number is matched as DynamoDB writes it."""
+    """Return a test of a key attribute. Numbers are matched as DynamoDB writes them."""
     expression = compiled(pattern)
 
     def fits(record: TableRecord) -> bool:
@@ -173,11 +179,11 @@ def where_test(attribute: str, pattern: str) -> Callable[[TableRecord], bool]:
 
 
 def has_place(route: Route, record: TableRecord) -> bool:
-    """Whether a record's key is one of those that a route is for."""
+    """True if the record's key matches the route's `where`."""
     patterns = route.where if isinstance(route, TableRoute) else {}
     return all(where_test(attribute, pattern)(record) for attribute, pattern in patterns.items())
 
 
 def affix_test(prefix: str, suffix: str) -> Callable[[ObjectRecord], bool]:
-    """Whether an object's key begins and ends as the route says."""
+    """Return a test of the object's key."""
     return lambda upload: upload.key.startswith(prefix) and upload.key.endswith(suffix)

@@ -1,4 +1,4 @@
-"""The classes that a user's routes derive from."""
+"""The base classes of the users' routes."""
 
 from __future__ import annotations
 
@@ -13,75 +13,77 @@ if TYPE_CHECKING:
 
 
 class Route:
-    """What routes of tables and of buckets have in common."""
+    """The common base class of table routes and bucket routes."""
 
     index: ClassVar[str] = ""
     """The index of the route's documents (logical name)."""
 
     mapping: ClassVar[Mapping[str, Any]] = {}
-    """The index's mappings, used when the service creates it; several routes of one index add theirs up."""
+    """The mappings of the index, used when the service creates it. Mappings of several routes are merged."""
 
     index_settings: ClassVar[Mapping[str, Any]] = {}
-    """The index's own settings, such as {"number_of_shards": 3, "analysis": {...}}; added up likewise."""
+    """The settings of the index, such as {"number_of_shards": 3, "analysis": {...}}; merged in the same way."""
 
     aliases: ClassVar[Collection[str]] = ()
-    """Further names under which the index is searched (logical names)."""
+    """Aliases of the index (logical names)."""
 
     writes: ClassVar[Mapping[str, str]] = {}
-    """Where else the route writes: items to {"table": name} (logical name), or rows to {"database": "sql"}."""
+    """Another target of the route: {"table": name} for items (logical name), or {"database": "sql"} for rows."""
 
     cycle: ClassVar[bool] = False
-    """True if what the route writes may come back to it, as a change of a table that it reads, directly or over
-    other routes. It must return no action once nothing is left to change: each write is a record of its own."""
+    """True if the route's writes may change a table that it reads, directly or through other routes.
+
+    Such a route must return no action once nothing is left to change, because each write produces a new record.
+    """
 
     fetch: ClassVar[bool] = False
-    """Whether records are only a hint: what is there now is read, and that is written."""
+    """True if the current state is re-read for every record and written instead of the record's image."""
 
     versions: ClassVar[str | None] = "external"
-    """None for an index that keeps no external versions: then every record is a hint."""
+    """"external", or None for an index without external versions: then every record is re-read."""
 
     ignore: ClassVar[Collection[str]] = ()
-    """Events that the route has nothing to do with on purpose."""
+    """Events that the route skips on purpose."""
 
 
 class TableRoute(Route):
-    """A kind of item of a DynamoDB table, kept in step with an index.
+    """A route that keeps an index in sync with one kind of item of a DynamoDB table.
 
-    Declare `table`, `key` and `index`, and write `document`. For more, override `insert`, `modify` or `remove`:
-    each takes the record and the context and returns actions. They write nothing themselves.
+    Declare `table`, `key` and `index`, and implement `document`. For more control, override `insert`, `modify` or
+    `remove`: each takes the record and the context and returns actions. They write nothing themselves.
     """
 
     table: ClassVar[str] = ""
-    """The table (logical name); `*` stands for any text, and then document ids carry the table's name."""
+    """The table (logical name). `*` matches any text. Document ids then contain the table's name."""
 
     key: ClassVar[Mapping[str, str]] = {}
-    """The table's key attributes with their types, the partition key first: {"PK": "S", "SK": "N"}."""
+    """The table's key attributes and their types, partition key first: {"PK": "S", "SK": "N"}."""
 
     where: ClassVar[Mapping[str, str]] = {}
-    """Patterns of key attributes that pick this kind of item: {"PK": "USER#*"}. Only `*` is special."""
+    """Patterns of key attributes that select this kind of item: {"PK": "USER#*"}. The only wildcard is `*`."""
 
     def wants(self, record: TableRecord) -> bool:
-        """Whether the record is for this route, once table and `where` match."""
+        """True if the route takes the record. It is called after table and `where` have matched."""
         return True
 
     def document(self, item: Item) -> Document | None:
-        """The document of an item; None if it should not be searchable."""
+        """Return the document of an item; None if the item must not be in the index."""
         raise NotImplementedError(f"{type(self).__name__} has no document()")
 
     def documents(self, items: Sequence[Item], context: Context) -> Sequence[Document | None]:
-        """The documents of many items, in their order, for routes that look something up for all at once."""
+        """Return the documents of several items in their order. Override it to look up data for all at once."""
         return [self.document(item) for item in items]
 
     def insert(self, record: TableRecord, context: Context) -> Iterable[Action]:
-        """An item is new: index its document."""
+        """Handle a new item: index its document."""
         return [self._searchable(record, context)]
 
     def modify(self, record: TableRecord, context: Context) -> Iterable[Action]:
-        """An item has changed: index its document as it is now."""
+        """Handle a changed item: index its new document."""
         return [self._searchable(record, context)]
 
     def remove(self, record: TableRecord, context: Context) -> Iterable[Action]:
-        """An item is gone: delete its document."""
+        """Handle a deleted item: delete its document."""
         return [Delete()]
 
     def _searchable(self, record: TableRecord, context: Context) -> Action:
@@ -90,28 +92,30 @@ class TableRoute(Route):
 
 
 class BucketRoute(Route):
-    """A kind of object of an S3 bucket. Write `created`, `deleted` or both; both return actions."""
+    """A route for one kind of S3 object. Implement `created`, `deleted` or both: they return actions."""
 
     bucket: ClassVar[str] = ""
-    """The bucket (logical name); `*` stands for any text, and then document ids carry the bucket's name."""
+    """The bucket (logical name). `*` matches any text. Document ids then contain the bucket's name."""
 
     queue: ClassVar[str] = ""
-    """The queue that `make run` and `make shim` make for the bucket's events (logical name); one of all routes
-    that name none."""
+    """The queue that `make run` and `make shim` create for the bucket's events (logical name).
+
+    Routes that name no queue share one.
+    """
 
     prefix: ClassVar[str] = ""
     suffix: ClassVar[str] = ""
 
     def wants(self, upload: ObjectRecord) -> bool:
-        """Whether the object is for this route, once bucket, prefix and suffix match."""
+        """True if the route takes the object. It is called after bucket, prefix and suffix have matched."""
         return True
 
     def created(self, upload: ObjectRecord, context: Context) -> Iterable[Action]:
-        """An object is there, new or overwritten."""
+        """Handle an object that was created or overwritten."""
         raise NotImplementedError(f"{type(self).__name__} has no created()")
 
     def deleted(self, upload: ObjectRecord, context: Context) -> Iterable[Action]:
-        """An object is gone."""
+        """Handle a deleted object."""
         raise NotImplementedError(f"{type(self).__name__} has no deleted()")
 
 
@@ -122,32 +126,32 @@ METHODS: Mapping[str, str] = {
     CREATED: "created",
     DELETED: "deleted",
 }
-"""The method that takes an event."""
+"""The route method for each event."""
 
 
 def implemented_events(route: type[Route]) -> frozenset[str]:
-    """The events that a class has a method for that can work, decided from the class alone.
+    """Return the events that a route class can handle.
 
-    A route that ignores an event gives up what it would inherit for it.
+    An inherited method does not count if the route ignores its event.
     """
     inherited = {event for event, method in METHODS.items() if _works(route, method)} - set(route.ignore)
     return frozenset(inherited | written_events(route))
 
 
 def written_events(route: type[Route]) -> frozenset[str]:
-    """The events that a class has a method of its own for."""
+    """Return the events whose methods the class overrides."""
     return frozenset(
         event for event, method in METHODS.items() if hasattr(route, method) and _overrides(route, method)
     )
 
 
 def does_something(route: type[Route]) -> bool:
-    """Whether its author wrote anything that makes an action."""
+    """True if the class implements any method that produces actions."""
     return bool(written_events(route)) or (issubclass(route, TableRoute) and has_document(route))
 
 
 def uses_documents(route: type[Route], event: str) -> bool:
-    """Whether the event is left to `documents`, so that many items can be asked for at once."""
+    """True if the event uses the inherited method, so that one call of `documents` can serve several records."""
     if not issubclass(route, TableRoute) or event not in (INSERT, MODIFY):
         return False
     return event in implemented_events(route) and not _overrides(route, METHODS[event])
@@ -164,7 +168,7 @@ def _works(route: type[Route], method: str) -> bool:
 
 
 def has_document(route: type[Route]) -> bool:
-    """Whether its author wrote how an item becomes a document."""
+    """True if the class implements `document` or `documents`."""
     return _overrides(route, "document") or _overrides(route, "documents")
 
 

@@ -1,4 +1,4 @@
-"""Routes whose writes come back to them: each write is the record of another write, without an end."""
+"""Detection of cycles: routes whose writes lead back to a table that they read, so that writes never end."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from .patterns import matches
 from .routes import Route, TableRoute
 
 Cycle: TypeAlias = Sequence[type[TableRoute]]
-"""Routes of which each writes a table that the next one reads, and the last one a table that the first reads."""
+"""Routes in sequence. Each writes a table that the next one reads; the last one writes for the first."""
 
 
 def check_cycles(routes: Iterable[type[Route]]) -> None:
-    """Raises DeclarationError, naming routes and tables, for a cycle in which no route declares one."""
+    """Raise DeclarationError, naming routes and tables, for a cycle in which no route sets `cycle = True`."""
     for found in undeclared_cycles(routes):
         raise DeclarationError(f"{problem_of(found)}: {remedy_of(found)}")
 
 
 def undeclared_cycles(routes: Iterable[type[Route]]) -> Iterator[Cycle]:
-    """The cycles in which no route says `cycle = True`, each once."""
+    """Yield each cycle in which no route sets `cycle = True` once."""
     writing = [
         kind for kind in routes if issubclass(kind, TableRoute) and "table" in kind.writes and not kind.cycle
     ]
@@ -37,10 +37,10 @@ def undeclared_cycles(routes: Iterable[type[Route]]) -> Iterator[Cycle]:
 
 
 def _way_back(start: type[TableRoute], readers: Mapping[type[TableRoute], Cycle]) -> Cycle:
-    """The shortest way from a route back to itself; empty if there is none."""
+    """Return the shortest cycle from a route back to itself; empty if there is none."""
     ways: list[list[type[TableRoute]]] = [[start]]
     reached: set[type[TableRoute]] = set()
-    for way in ways:  # grows while it is read: breadth first
+    for way in ways:  # the loop appends to this list: breadth-first search
         for other in readers[way[-1]]:
             if other is start:
                 return way

@@ -1,4 +1,4 @@
-"""How a setting is declared, by the service and by route classes alike."""
+"""The declaration of a setting, for the service and for route classes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Declared:
-    """What a setting's declaration says beyond its name, type and default."""
+    """The declared properties of a setting, besides its name, type and default."""
 
     help: str
     env: str = ""
@@ -32,11 +32,10 @@ def setting(
     most: float | None = None,
     secret: bool = False,
 ) -> Any:
-    """A dataclass field that is also an option, a variable and a key of the configuration file.
+    """Return a dataclass field that is also a command line option, a variable and a key of the configuration file.
 
-    `env` is the variable's name; without it, the field's name in capitals. `aliases` are further
-    names, each an option and (in capitals) a variable. `least` and `most` bound a number. A `secret`
-    is masked wherever settings are shown.
+    `env` is the variable's name, by default the field's name in upper case. `aliases` are further options and, in
+    upper case, variables. `least` and `most` bound a number. A `secret` is masked in all output.
     """
     declared = Declared(help, env, aliases, choices, least, most, secret)
     metadata = {"declared": declared}

@@ -1,4 +1,4 @@
-"""The configuration file: YAML whose nesting is only for the reader."""
+"""The parser of the configuration file: YAML whose nesting is flattened."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from .options import Option
 logger = logging.getLogger(__name__)
 
 
-class NestedYaml(configargparse.ConfigFileParser):  # type: ignore[misc]  # it has no types
-    """YAML whose nesting is only for the reader: `db: {host: h}` is `db_host`, else `host`."""
+class NestedYaml(configargparse.ConfigFileParser):  # type: ignore[misc]  # the library has no types
+    """A parser that flattens YAML: `db: {host: h}` sets `db_host` or, if there is no such setting, `host`."""
 
     _options: ClassVar[Mapping[str, Option]] = {}
     _names: ClassVar[Mapping[str, str]] = {}
@@ -77,11 +77,12 @@ class NestedYaml(configargparse.ConfigFileParser):  # type: ignore[misc]  # it h
 
 
 def nested_yaml(options: Mapping[str, Option], strict: bool, narrowed: bool) -> type[NestedYaml]:
-    """The parser that knows these options (ConfigArgParse takes a class, and makes the instance).
+    """Return a parser class for these options. ConfigArgParse creates the instance.
 
-    An unknown key is an error if `strict`; but where FUNC has `narrowed` the routes it may be a setting of others.
+    With `strict`, an unknown key is an error. With `narrowed`, it is only logged, because FUNC selects some routes
+    and another route may declare it.
     """
-    settings = [option for option in options.values() if option.env]
-    names = {name: option.name for option in settings for name in (option.name, *option.declared.aliases)}
-    members = {"_options": options, "_names": names, "_strict": strict, "_narrowed": narrowed}
+    settings = {name: option for name, option in options.items() if option.env}
+    names = {name: option.name for option in settings.values() for name in (option.name, *option.declared.aliases)}
+    members = {"_options": settings, "_names": names, "_strict": strict, "_narrowed": narrowed}
     return type("NestedYaml", (NestedYaml,), members)

@@ -1,4 +1,4 @@
-"""The settings that classes declare, as options: names, types, and text to value and back."""
+"""Options: the declared settings of classes, with their names, types and conversions from and to text."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ TRUE = frozenset({"true", "yes", "on", "1"})
 FALSE = frozenset({"false", "no", "off", "0"})
 
 RESERVED = ("config", "const_path", "help")
-"""Names of options that are no settings."""
+"""Names of options that are not settings."""
 
 
 @dataclass(frozen=True)
 class Option:
-    """One setting: its name, its type, its default and what its declaration says."""
+    """One setting with its name, type, default and declared properties. `owner` is the declaring class."""
 
     name: str
     type: Any
@@ -44,7 +44,7 @@ class Option:
         return f"{self.owner} ({kind_of(self.type)}, default {masked(self, self.default)!r})"
 
     def is_like(self, other: Option) -> bool:
-        """Whether two declarations are of the same setting, whatever they say it is for."""
+        """True if two declarations are equal except for the help text."""
         here, there = (dataclasses.replace(option.declared, help="") for option in (self, other))
         return (self.type, self.default, here) == (other.type, other.default, there)
 
@@ -56,7 +56,7 @@ class Option:
 
 
 def options_of(declaring: type, command: bool = False) -> list[Option]:
-    """The settings that a class declares; DeclarationError for a field that is not one."""
+    """Return the settings that a class declares. Raises DeclarationError for a field without `setting`."""
     if not dataclasses.is_dataclass(declaring):
         return []
     types = typing.get_type_hints(declaring)
@@ -75,7 +75,7 @@ def options_of(declaring: type, command: bool = False) -> list[Option]:
 
 
 def collect(declaring: Iterable[type], own: Sequence[type] = ()) -> dict[str, Option]:
-    """All settings by name; DeclarationError where two share a name and are not declared alike."""
+    """Return all settings by name. Raises DeclarationError if two different declarations share a name."""
     options: dict[str, Option] = {}
     names: dict[str, Option | None] = dict.fromkeys(RESERVED)
     for owner in declaring:
@@ -93,7 +93,7 @@ def collect(declaring: Iterable[type], own: Sequence[type] = ()) -> dict[str, Op
 
 
 def converter(option: Option) -> Callable[[str], Any]:
-    """What turns the text of a setting into its type, saying in words what does not fit."""
+    """Return a function from text to the setting's type. It raises ArgumentTypeError for an invalid value."""
     declared = option.declared
 
     def convert(text: str) -> Any:
@@ -174,7 +174,7 @@ def shown_value(value: Any) -> str:
 
 
 def masked(option: Option, value: Any) -> str:
-    """The value as a person may see it: secrets and the passwords in addresses are not shown."""
+    """Return the value as text for output. Secrets and passwords in URLs are masked."""
     text = shown_value(value)
     if option.declared.secret:
         return MASK if text else ""
@@ -182,5 +182,5 @@ def masked(option: Option, value: Any) -> str:
 
 
 def hide_password(text: str) -> str:
-    """`scheme://user:password@host` without the password."""
+    """Mask the password in `scheme://user:password@host`."""
     return re.sub(r"(://[^:/@\s]*):[^/\s]*@", rf"\1:{MASK}@", text)

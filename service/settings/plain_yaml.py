@@ -1,4 +1,4 @@
-"""YAML in which every scalar stays the text it is: 0123 and 12:30 are no numbers, and types are the settings'."""
+"""YAML whose scalars stay text: 0123 and 12:30 are not converted to numbers. The settings define the types."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import yaml
 
 
 class PlainLoader(yaml.BaseLoader):
-    """Takes every scalar for text, but for the ways to say nothing."""
+    """A loader that reads every scalar as text, except for null."""
 
 
 PlainLoader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^(?:~|null|Null|NULL|)$"), [*"~nN", ""])
@@ -18,13 +18,16 @@ PlainLoader.add_constructor("tag:yaml.org,2002:null", lambda loader, node: None)
 
 
 class NotYaml(ValueError):
-    """Says the line where it is known, as " (line 3)", and never what is on it: that may be a secret."""
+    """The text is not YAML. The message is the line if it is known, as " (line 3)".
+
+    It never quotes the text, which may contain a secret.
+    """
 
 
 def load(lines: Iterable[str]) -> Any:
-    """What a file holds. Raises NotYaml."""
+    """Return the contents of a file. Raises NotYaml."""
     try:
-        return yaml.load("".join(lines), PlainLoader)  # noqa: S506  # it makes nothing but text
+        return yaml.load("".join(lines), PlainLoader)  # noqa: S506  # PlainLoader creates only text, lists and dictionaries
     except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         raise NotYaml(f" (line {mark.line + 1})" if mark else "") from None

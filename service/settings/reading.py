@@ -1,4 +1,7 @@
-"""Reads settings: configuration file < environment < command line. The only reader of the environment."""
+"""Reading of settings: configuration file < environment < command line.
+
+No other module reads settings from the environment.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Usage:
-    """What help says of a program beyond its options: an example of its words, and what stands at the end."""
+    """The texts of `--help` besides the options. `example` are arguments; `ending` is printed last."""
 
     program: str = "streamdex"
     summary: str = ""
@@ -34,7 +37,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class Shown:
-    """A setting as a person is shown it: secrets masked."""
+    """A setting for output, with secrets masked."""
 
     name: str
     value: str
@@ -44,7 +47,7 @@ class Shown:
 
 
 class Configuration:
-    """The values that were read; `build` makes an instance of any of the classes declared."""
+    """The values that were read. `build` returns an instance of any of the declaring classes."""
 
     def __init__(
         self,
@@ -59,16 +62,16 @@ class Configuration:
         self._options = options
 
     def build(self, declaring: type[T]) -> T:
-        """An instance of a dataclass whose settings were read."""
+        """Return an instance of a dataclass whose settings were read."""
         names = [option.name for option in options_of(declaring)]
         return declaring(**{name: self._values[name] for name in names})
 
     def replaced(self, **values: Any) -> Configuration:
-        """The same with other values for some settings."""
+        """Return a copy with other values for some settings."""
         return Configuration({**self._values, **values}, self._origins, self._options, self.operands)
 
     def environment(self, secrets: bool = True) -> dict[str, str]:
-        """The same settings as variables, for what reads only those; without those that have their default."""
+        """Return the settings that differ from their defaults as environment variables, for other programs."""
         return {
             option.env: shown_value(self._values[name])
             for name, option in self._options.items()
@@ -76,7 +79,7 @@ class Configuration:
         }
 
     def shown(self) -> list[Shown]:
-        """Every setting, its value and where that came from, in the order declared."""
+        """Return every setting with its value and the value's origin, in the order of declaration."""
         return [
             Shown(name, masked(option, self._values[name]), self._origins[name], option.env, option.declared.help)
             for name, option in self._options.items()
@@ -93,17 +96,18 @@ def read_configuration(
     strict: bool = True,
     narrowed: bool = False,
     own: Sequence[type] = (),
-    usage: Usage = Usage(),  # it cannot change
+    usage: Usage = Usage(),  # immutable
 ) -> Configuration:
-    """The values of all settings of the classes given.
+    """Read the values of all settings of the declaring classes.
 
-    `arguments` are command line options; a Lambda passes none, so `sys.argv` is never read for it. `parameters`
-    stand for variables of the environment that are not set. `operands`
-    are the names of the words that have to stand among them (one or more for a name that ends in S, one or none
-    for one that ends in ?). Help lists the options of the classes `own` first. With `strict=False` unknown
-    options and keys are left for a second reading, once the routes are known; where FUNC has `narrowed` these, a
-    key that they do not have is only told.
-    Raises SettingsError for an unknown option or key and for a bad value, naming it.
+    - `arguments` are the command line options. A Lambda passes none, so `sys.argv` is never read for it.
+    - `parameters` replace environment variables that are not set.
+    - `operands` are the names of the positional arguments. NAMES takes one or more, NAME? takes one or none.
+    - `strict=False` ignores unknown options and keys, for a first call before the routes are known.
+    - `narrowed` only logs unknown keys of the file, because FUNC selects some of the routes.
+    - `own` are the classes with the options of one command: given on the command line alone, first in the help.
+
+    Raises SettingsError, naming the option or key, if it is unknown or its value is invalid.
     """
     options = collect(declaring, own)
     arguments = list(spelled_out(arguments, options))
@@ -129,24 +133,24 @@ def read_configuration(
 
 
 def spelled_out(arguments: Sequence[str], options: Mapping[str, Option]) -> Iterator[str]:
-    """A switch without a value says true, and the word behind it is not its value: `--json FILE`."""
+    """Yield the arguments with `=true` after each switch without a value, so that `--json FILE` works."""
     switches = {flag for option in options.values() if option.type is bool for flag in option.flags}
     for word, following in zip_longest(arguments, arguments[1:], fillvalue=""):
         yield f"{word}=true" if word in switches and not is_bool(following) else word
 
 
 def without_empty(environment: Mapping[str, str]) -> dict[str, str]:
-    """A variable that is set to nothing is one that is not set (`make run SEARCH_URL=`)."""
+    """Remove empty variables. An empty variable counts as not set (`make run SEARCH_URL=`)."""
     return {name: value for name, value in environment.items() if value != ""}
 
 
-class Parser(configargparse.ArgumentParser):  # type: ignore[misc]  # it has no types
+class Parser(configargparse.ArgumentParser):  # type: ignore[misc]  # the library has no types
     def error(self, message: str) -> NoReturn:
         raise SettingsError(f"{message} (every setting: {PROGRAM} settings)")
 
 
 def names_of(unknown: Sequence[str]) -> list[str]:
-    """The names among unknown words, without what stands behind each: that may be a secret."""
+    """Return the option names among unknown arguments, without their values, which may be secrets."""
     names, in_front = [], ""
     for word in unknown:
         if word.startswith("--") and not in_front:
@@ -158,7 +162,7 @@ def names_of(unknown: Sequence[str]) -> list[str]:
 
 
 def like(name: str, options: Mapping[str, Option]) -> str:
-    """A guess at what was meant."""
+    """Return a suggestion of the closest option, or ""."""
     flags = [flag for option in options.values() for flag in option.flags]
     close = difflib.get_close_matches(name, flags, n=1)
     return f" (did you mean {close[0]}?)" if close else ""
@@ -178,7 +182,7 @@ def make_parser(
         description=usage.summary,
         epilog=f"Example: {usage.program} {usage.example}\n\n{usage.ending}".replace("%", "%%"),
         allow_abbrev=False,
-        add_help=False,  # a value such as -hunter2 would be taken for -h
+        add_help=False,  # argparse would read a value such as -hunter2 as -h
         add_env_var_help=False,
         add_config_file_help=False,
         default_config_files=list(DEFAULT_FILES),
@@ -201,7 +205,7 @@ def make_parser(
             type=converter(option),
             default=option.default,
             metavar=option.name.upper(),
-            **({"nargs": "?", "const": True} if option.type is bool else {}),  # --json is --json=true
+            **({"nargs": "?", "const": True} if option.type is bool else {}),  # --json means --json=true
             help=(f"{option.declared.help} [{known}]" if known else option.declared.help).replace("%", "%%"),
         )
     return parser
@@ -210,7 +214,7 @@ def make_parser(
 def find_origins(
     parser: Parser, options: Mapping[str, Option], arguments: Sequence[str], aliases: Mapping[str, str]
 ) -> dict[str, str]:
-    """For each setting, in words, where its value came from. `aliases` are the variables set instead of others."""
+    """Return the origin of each setting's value. `aliases` maps a variable to the alias that was set instead."""
     origins = dict.fromkeys(options, "default")
     for source, entries in reversed(parser.get_source_to_settings_dict().items()):
         label = {"environment_variables": "environment"}.get(source, source.partition("|")[2])

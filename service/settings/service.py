@@ -11,9 +11,9 @@ from .declaration import setting
 
 @dataclass(frozen=True)
 class Settings:
-    """The service's own settings; those of the chosen routes stand beside them."""
+    """The service's own settings. Route classes declare further settings."""
 
-    # What runs.
+    # Routes and names.
     func: tuple[str, ...] = setting(
         (), "only the routes of these modules (commas between them); all without it", env="FUNC"
     )
@@ -126,7 +126,7 @@ class Settings:
         "", "the session token of temporary AWS credentials", env="AWS_SESSION_TOKEN", secret=True
     )
 
-    # The stand-ins of `make run`.
+    # The embedded servers of `make run`.
     shim: str = setting(
         "embedded",
         "what they are: embedded, containers (compose.yaml), or LocalStack by its own command",
@@ -269,7 +269,7 @@ class Settings:
         3.0, "seconds that a stop waits for the batch in hand", env="STREAMDEX_STOP_TIMEOUT", least=0
     )
 
-    # What cannot succeed, and what is told.
+    # Dead letters, recordings, logs, metrics and traces.
     dead_letters: str = setting(
         f"{STATE}/dead-letters",
         "where dead letters are kept: a folder, s3://BUCKET/PREFIX or sqs://QUEUE",

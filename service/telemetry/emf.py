@@ -1,8 +1,8 @@
-"""The metrics as CloudWatch reads them in a Lambda's log: lines in embedded metric format on standard output.
+"""Metrics for CloudWatch: lines in embedded metric format (EMF) on a Lambda's standard output.
 
-Source: "Specification: Embedded metric format", Amazon CloudWatch User Guide. A document gives each of its
-dimensions one value, so there is one for each set of labels. A histogram is an object of `Values` and `Counts`, as
-AWS's own libraries write it (aws-embedded-metrics-java, metrique); there may be a hundred of each.
+Source: "Specification: Embedded metric format", Amazon CloudWatch User Guide. A document has one value per
+dimension, so each set of labels gets its own document. A histogram is an object with `Values` and `Counts`, each
+with at most 100 entries, as AWS's own libraries write it (aws-embedded-metrics-java, metrique).
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from typing import Any, Final, TypeAlias
 from .metrics import METRICS, Histogram, Labels, Metric, Metrics, Values
 
 UNITS: Final = {"seconds": "Seconds", "bytes": "Bytes", "minutes": "None"}
-"""By the end of a metric's name; CloudWatch has no minutes ("MetricDatum")."""
+"""CloudWatch units by the last word of a metric's name. CloudWatch has no unit for minutes ("MetricDatum")."""
 
 FUNCTION: Final = "FunctionName"
 NO_VALUE: Final = "none"
-"""A dimension must not be empty ("Dimension"): what stands for the route of a record that has none."""
+"""The dimension value of an empty label, because CloudWatch rejects empty values ("Dimension")."""
 
 Document: TypeAlias = dict[str, Any]
 
 
 class EmbeddedMetrics:
-    """Writes what was counted while an invocation lasted."""
+    """Write the metrics of one Lambda invocation."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class EmbeddedMetrics:
         write: Callable[[str], object] | None = None,
         now: Callable[[], float] = time.time,
     ):
-        """`function` names the Lambda function, `write` takes the lines, `now` is the time in Unix seconds."""
+        """`function` is the name of the Lambda function. `now` returns Unix seconds."""
         self._metrics = metrics
         self._namespace = namespace
         self._function = function
@@ -47,7 +47,7 @@ class EmbeddedMetrics:
 
     @contextmanager
     def reporting(self) -> Iterator[None]:
-        """Writes what was counted by the end of the block, also where it raises."""
+        """Write the collected metrics at the end of the block, also if it raises."""
         try:
             yield
         finally:
@@ -57,7 +57,7 @@ class EmbeddedMetrics:
 
 
 def documents(values: Values, namespace: str, function: str, now: float) -> Iterator[Document]:
-    """A document for each set of labels that has a value; `now` in Unix seconds."""
+    """Yield one document for each set of labels that has a value. `now` is in Unix seconds."""
     together: dict[tuple[Labels, Labels], dict[Metric, Any]] = {}
     for metric in METRICS:
         for labels, value in _values_of(metric, values):
@@ -87,17 +87,17 @@ def _values_of(metric: Metric, values: Values) -> Iterator[tuple[Labels, Any]]:
     for labels, histogram in values.histograms.get(metric, {}).items():
         yield labels, _distribution(histogram)
     for labels, number in values.numbers.get(metric, {}).items():
-        if math.isfinite(number):  # CloudWatch takes no other, and JSON has no word for it
+        if math.isfinite(number):  # CloudWatch and JSON accept only finite numbers
             yield labels, number
 
 
 def _distribution(histogram: Histogram) -> Document:
-    """Each bucket as so many times the mean of its values: sum and average are exact."""
+    """Return a histogram in EMF. Each bucket is the mean of its values and their count, so the sum is exact."""
     buckets = [(total, count) for total, count in zip(histogram.sums, histogram.counts, strict=True) if count]
     return {"Values": [total / count for total, count in buckets], "Counts": [count for _, count in buckets]}
 
 
 def _dimension(label: str) -> str:
-    """A label as the value of a dimension: ASCII without control characters, 1 to 1024 of them ("Dimension")."""
+    """Return a label as a dimension value: 1 to 1024 printable ASCII characters ("Dimension")."""
     text = label.encode("ascii", "backslashreplace").decode()
     return "".join(char if char.isprintable() else "?" for char in text).strip()[:1024] or NO_VALUE

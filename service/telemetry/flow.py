@@ -1,4 +1,4 @@
-"""How many records flow from which source through which route: totals, and each second of the last minute."""
+"""Counts of records per source and route: totals, and each second of the last minute."""
 
 from __future__ import annotations
 
@@ -12,16 +12,19 @@ from typing import Final
 from ..pipeline import Dispatched, Observer, Outcome
 
 WINDOW: Final = 60
-"""Seconds that are told one by one."""
+"""The number of past seconds that are counted separately."""
 
 RECENT: Final = 10
-"""Seconds that a rate is the mean of."""
+"""The number of seconds over which a rate is averaged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Strand:
-    """The records of one source on one route ("" without one): totals since the start by outcome, dead letters
-    among them, and the records of each whole second of the last minute, the oldest first."""
+    """The counts of one source and route ("" for records without a route).
+
+    `counts` are the records since the start by outcome, `letters` the dead letters among them. `seconds` are the
+    records of each second of the last minute, oldest first. `rate` is in records per second.
+    """
 
     source: str
     route: str
@@ -43,7 +46,7 @@ class _Tally:
 
 
 class Flow(Observer):
-    """Counts for the page. Threads share it; a batch takes its lock once."""
+    """Count records for the page. Threads share it. A batch takes its lock once."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic):
         self._clock = clock
@@ -65,7 +68,7 @@ class Flow(Observer):
                 self._tallies.setdefault((done.source, route), _Tally()).letters += count
 
     def strands(self) -> list[Strand]:
-        """What has flowed, as of now."""
+        """Return the current counts of each source and route."""
         now = int(self._clock())
         recent = max(min(RECENT, now - int(self._began)), 1)
         with self._lock:

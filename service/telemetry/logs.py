@@ -1,11 +1,12 @@
-"""Log lines: events with fields; text on a terminal, JSON in a container or a Lambda.
+"""Log lines: events with fields, as text on a terminal and as JSON in a container or a Lambda.
 
-INFO: work done. WARNING: nothing is lost, it is tried again. ERROR: a dead letter, or somebody is needed.
+INFO: work done. WARNING: a failure that is retried; nothing is lost. ERROR: a dead letter, or a problem that the
+operator must fix.
 
-No line holds a secret or a value of an item, its key among them: a record is named by table, shard and sequence
-number, or by bucket and the object's key. All that is wrong with it is said in its dead letter, and at DEBUG. An
-unexpected error is named by its class and its place in the code. Its words are logged at DEBUG only, or where it
-ends the process.
+No line contains a secret or a value of an item, not even its key. A record is identified by table, shard and
+sequence number, or by bucket and object key. The full reason of a failure is in the dead letter, and in the log at
+DEBUG. An unexpected error is logged by its class and its position in the code. Its message is logged only at
+DEBUG, or if the error ends the process.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ _ROOT: Final = logging.getLogger(__package__.rpartition(".")[0])
 _OWN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _REQUEST: Final = ContextVar("request_id", default="")
 _MOST_REASONS: Final = 3
-"""Reasons written out for a batch; the counts hold the rest."""
+"""Reasons that are logged per batch, at most. The counts include all failures."""
 
 logger = logging.getLogger(__name__)
 
 
 def set_up_logs(settings: Settings) -> None:
-    """Sends the service's log lines to standard error, in the form that the settings name."""
+    """Send the service's log lines to standard error, in the format of the settings."""
     handler = logging.StreamHandler(sys.stderr)
     text = settings.log_format == "text" or (settings.log_format == "auto" and sys.stderr.isatty())
     handler.setFormatter(TextFormatter() if text else JsonFormatter())
@@ -50,7 +51,7 @@ def set_up_logs(settings: Settings) -> None:
 
 @contextmanager
 def request(request_id: str) -> Iterator[None]:
-    """Within the block each line says which invocation of a Lambda it is of."""
+    """Add the request id of a Lambda invocation to each log line within the block."""
     token = _REQUEST.set(request_id)
     try:
         yield
@@ -66,12 +67,12 @@ def _with_request(record: logging.LogRecord) -> bool:
 
 
 def fields_of(record: logging.LogRecord) -> dict[str, Any]:
-    """What was given as `extra`."""
+    """Return the fields that were passed as `extra`."""
     return {name: value for name, value in vars(record).items() if name not in _OWN}
 
 
 class TextFormatter(logging.Formatter):
-    """`12:01:02 dispatched  source=table images  applied=3  ms=12`, for a person."""
+    """Format a line as text: `12:01:02 dispatched  source=table images  applied=3  ms=12`."""
 
     def format(self, record: logging.LogRecord) -> str:
         clock = time.strftime("%H:%M:%S", time.localtime(record.created))
@@ -82,7 +83,7 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line, for a machine."""
+    """Format a line as one JSON object."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -97,12 +98,12 @@ class JsonFormatter(logging.Formatter):
 
 
 def one_line(value: Any) -> str:
-    """Text that cannot break out of its line, whatever an item's key holds."""
+    """Return the value as text with control characters escaped, so that it cannot break the line."""
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in str(value))
 
 
 class LoggingObserver(Observer):
-    """Tells of each batch in one line, and of what was rejected or has to come again."""
+    """Log each batch in one line, and log rejected records and retries."""
 
     def dispatched(self, done: Dispatched) -> None:
         source, report = done.source, done.report
@@ -152,12 +153,12 @@ class LoggingObserver(Observer):
 
 
 def reason_of(result: Result) -> str:
-    """The reason as the log may have it: all of it at DEBUG alone."""
+    """Return the reason for the log: in full at DEBUG, otherwise a summary without values."""
     return result.reason if logger.isEnabledFor(logging.DEBUG) else result.summary
 
 
 def failures_of(tasks: Sequence[Task]) -> list[dict[str, str]]:
-    """The first of the tasks that failed for each reason, some at the most: its route, what names it, and why."""
+    """Return the log fields of the first failed task of each reason, for at most _MOST_REASONS reasons."""
     first = {reason_of(task.result): task for task in reversed(tasks)}
     return [
         {"route": task.route, **subject_of(task.record), "reason": reason}
@@ -170,7 +171,7 @@ def iso(seconds: float) -> str:
 
 
 def range_of(tasks: Sequence[Task]) -> dict[str, str]:
-    """The shard of a batch, as far as it is known, and its first and last sequence number; nothing for a queue."""
+    """Return the shard (if known) and the first and last sequence number of a batch; {} for a queue."""
     ends = [task.record for task in (*tasks[:1], *tasks[-1:])]
     known = [record for record in ends if isinstance(record, TableRecord) and record.ordered]
     if not known:
@@ -179,7 +180,7 @@ def range_of(tasks: Sequence[Task]) -> dict[str, str]:
 
 
 def subject_of(record: Record) -> dict[str, str]:
-    """What names a record, and where it came from."""
+    """Return the log fields that identify a record."""
     if isinstance(record, ObjectRecord):
         return {"bucket": record.bucket, "key": record.key, "change": record.event}
     if isinstance(record, TableRecord):

@@ -1,6 +1,6 @@
-"""What is counted and measured: the one list, and the values so far.
+"""The list of all metrics, and their current values.
 
-How they get out is another room's: `/metrics` for Prometheus, embedded metric format for CloudWatch.
+Other modules export them: `prometheus` for `/metrics`, and `emf` for CloudWatch.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Labels: TypeAlias = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric: its name, its labels, what it says. A histogram has the upper `bounds` of its buckets."""
+    """A metric with its name, help text and labels. A histogram has `bounds`, the upper bounds of its buckets."""
 
     name: str
     help: str
@@ -77,12 +77,12 @@ METRICS: Final = (
 
 
 BY_SOURCE: Final = (GAPS, GAP_TIME, REDELIVERED, POISON)
-"""What is counted of each source from zero on: of a count that was never there the first rise is not seen."""
+"""Counters that start at zero for each source. Otherwise Prometheus misses their first increase."""
 
 
 @dataclass
 class Histogram:
-    """How many values there were up to each bound, and above the last; and the sums of these."""
+    """The number and sum of the values in each bucket. The last bucket has no upper bound."""
 
     counts: list[int]
     sums: list[float]
@@ -94,7 +94,7 @@ class Histogram:
 
 @dataclass
 class Values:
-    """The values of all metrics so far."""
+    """The current values of all metrics."""
 
     numbers: dict[Metric, dict[Labels, float]] = field(default_factory=dict)
     histograms: dict[Metric, dict[Labels, Histogram]] = field(default_factory=dict)
@@ -111,7 +111,7 @@ class Values:
         self.put(LEFT, lag.left / 60, source)
 
     def observe(self, metric: Metric, value: float, *labels: str, count: int = 1) -> None:
-        """Takes a value down that there was so many times."""
+        """Add a value to a histogram `count` times."""
         by_labels = self.histograms.setdefault(metric, {})
         if labels not in by_labels:
             size = len(metric.bounds) + 1
@@ -123,10 +123,10 @@ class Values:
 
 
 class Metrics(Observer):
-    """Counts what it is told. Threads share it; a batch takes its lock once."""
+    """Collect metrics from the events of the pipeline. Threads share it. A batch takes its lock once."""
 
     def __init__(self, now: Callable[[], float] = time.time, routes: Iterable[str] = ()):
-        """`now` is the time in Unix seconds; `routes` are those whose dead letters are counted from zero on."""
+        """`now` returns Unix seconds. `routes` are the routes whose dead-letter counters start at zero."""
         self.lock = Lock()
         self.values = Values()
         self.values.add(RETRIES, 0.0)
@@ -136,13 +136,13 @@ class Metrics(Observer):
         self._now = now
 
     def take(self) -> Values:
-        """The values since they were last taken, which begin anew; rejects in a row go on being counted."""
+        """Return the values since the last call and reset them. The counts of consecutive rejects continue."""
         with self.lock:
             taken, self.values = self.values, Values()
             return taken
 
     def arrived(self, source: str, lag: Lag) -> None:
-        """A batch was handed over by a source that cannot be asked how far it is behind."""
+        """Record the lag of a batch from a source whose lag cannot be queried (a Lambda event)."""
         with self.lock:
             self.values.behind(source, lag)
 
@@ -190,7 +190,7 @@ class Metrics(Observer):
             self.values.add(POISON, messages, source)
 
     def _runs(self, done: Dispatched) -> dict[str, float]:
-        """For each route of a batch, how many of its records were rejected since its last that was not."""
+        """Return for each route of a batch the number of records rejected since its last success."""
         runs = dict.fromkeys((route for route, _ in done.ends), 0.0)
         for route in {route for route, outcome in done.ends if outcome is Outcome.REJECTED}:
             runs[route] = self._rejected.get(route, 0.0)

@@ -1,4 +1,4 @@
-"""Where the messages of a batch come from, by their trace headers.
+"""The X-Ray traces of a batch, from the trace headers of its messages.
 
 Source: "Tracing header" and "Amazon SQS and AWS X-Ray" (AWS X-Ray Developer Guide).
 """
@@ -16,10 +16,11 @@ _PARENT: Final = re.compile(r"[0-9a-f]{16}", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Origin:
-    """What the trace headers of some messages say.
+    """The contents of the trace headers of some messages.
 
-    `traces` are their traces, `only` the one that all came with, or None, and `parent` who sent them in it.
-    `sampled` is 1 where one of the traces is recorded, 0 where none is, None where that is open.
+    `traces` are their trace ids. `only` is the trace id that all messages share, else None. `parent` is the id of
+    the sender's segment in that trace, else None. `sampled` is 1 if any of the traces is sampled, 0 if none is,
+    and None if this is undecided.
     """
 
     traces: Sequence[str]
@@ -32,7 +33,7 @@ NOWHERE: Final = Origin((), None, None, None)
 
 
 def origin_of(messages: Sequence[Any]) -> Origin:
-    """What messages say: `AWSTraceHeader` is among their attributes, as SQS and Lambda give them."""
+    """Return the origin of messages, from the attribute `AWSTraceHeader` in the formats of SQS and Lambda."""
     headers = [header_in(message) for message in messages]
     traces = sorted({header["Root"] for header in headers if header})
     parents = {header.get("Parent", "") for header in headers}
@@ -44,7 +45,7 @@ def origin_of(messages: Sequence[Any]) -> Origin:
 
 
 def header_in(message: Any) -> dict[str, str]:
-    """The parts of a message's trace header, `Root=1-…;Parent=…;Sampled=1`; none without one that can be read."""
+    """Return the parts of a message's trace header, `Root=1-…;Parent=…;Sampled=1`; {} without a valid one."""
     if not isinstance(message, Mapping):
         return {}
     attributes = message.get("Attributes") or message.get("attributes")

@@ -1,4 +1,4 @@
-"""The metrics as Prometheus reads them."""
+"""The metrics in the Prometheus text format."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ PREFIX = "streamdex_"
 
 
 def exposition(metrics: Metrics, sources: Callable[[], Iterable[Source]]) -> bytes:
-    """The text of `/metrics`, with how far the sources are behind at this moment."""
+    """Return the text of `/metrics`, with the current lag of the sources."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Collector(metrics, sources))
     return generate_latest(registry)
 
 
 class Collector:
-    """Gives prometheus-client the values of one moment."""
+    """A prometheus-client collector that returns a consistent snapshot of the values."""
 
     def __init__(self, metrics: Metrics, sources: Callable[[], Iterable[Source]]):
         self._metrics = metrics
         self._sources = sources
 
     def collect(self) -> Iterator[Family]:
-        lags = {source.name: source.lag() for source in self._sources()}  # before the lock that batches wait for
+        lags = {source.name: source.lag() for source in self._sources()}  # outside the lock, which blocks batches
         with self._metrics.lock:
             for name, lag in lags.items():
                 self._metrics.values.behind(name, lag)
@@ -54,7 +54,7 @@ class Collector:
 
 
 def cumulative(metric: Metric, counts: Iterable[int]) -> list[tuple[str, float]]:
-    """How many values there were up to each bound, as Prometheus counts them."""
+    """Return the cumulative count of values up to each bound, as Prometheus expects them."""
     bounds = [*(str(bound) for bound in metric.bounds), "+Inf"]
     total = 0
     found = []

@@ -1,4 +1,4 @@
-"""The latest records and how each ended, for the page: bounded in number and in bytes."""
+"""The latest records and their outcomes, for the page. Their number and bytes are bounded."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from ..pipeline import Dispatched, Observer, Outcome, Result
 from ..pipeline.route_calls import Task
 
 LARGEST: Final = 64 * 1024
-"""Bytes, about, of a record that is kept whole; of a larger one only what is said of it."""
+"""Approximate bytes of the largest record that is kept in full. Larger ones keep only their metadata."""
 
 BYTES: Final = 8 * 1024 * 1024
-"""Bytes, about, of all records that are kept."""
+"""Approximate bytes of all kept records, at most."""
 
 LONGEST: Final = 512
-"""Characters of a key."""
+"""The maximum characters of a key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A write that was asked for: "Index", "Delete", …; where, and at which version."""
+    """A requested write: the action ("Index", "Delete", …), its target, document id and version."""
 
     action: str
     target: str
@@ -37,10 +37,10 @@ class Written:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """A record on one of its routes ("" without one), and how it ended.
+    """A record on one of its routes ("" without a route), and its outcome.
 
-    `time` is when, in Unix seconds; `record` is None where it was too large to be kept. A `hint` was one that
-    something changed: what was there at the time was written in its place.
+    `time` is the time of the outcome in Unix seconds. `record` is None if it was too large to keep. `hint` is True
+    if the current state was re-read and written in place of the record's image.
     """
 
     id: str
@@ -58,16 +58,19 @@ class Seen:
 
 
 class Recent(Observer):
-    """Keeps the latest records, and of those that did not end well the latest beside them: these are rare, and
-    would be gone in a moment under load. Threads share it; a batch takes its lock once."""
+    """Keep the latest records and, separately, the latest failed ones.
+
+    Failures are rare, and under load other records would displace them at once. Threads share it. A batch takes
+    its lock once.
+    """
 
     def __init__(self, most: int, now: Callable[[], float] = time.time):
-        """`most` records are kept of either kind."""
+        """`most` limits the number of records of each kind."""
         self._most = most
         self._now = now
         self._lock = Lock()
         self._numbers = itertools.count(1)
-        self._run = secrets.token_hex(3)  # what an earlier process kept under a number is not this one's
+        self._run = secrets.token_hex(3)  # makes ids unique across restarts
         self._latest = Ring(most)
         self._troubled = Ring(most)
 
@@ -87,13 +90,13 @@ class Recent(Observer):
                     self._troubled.add(seen)
 
     def records(self) -> list[Seen]:
-        """What is kept, the latest first."""
+        """Return the kept records, latest first."""
         with self._lock:
             kept = {seen.number: seen for seen in (*self._troubled, *self._latest)}
         return sorted(kept.values(), key=lambda seen: -seen.number)
 
     def find(self, id: str) -> Seen | None:
-        """The record of an id; None once it is no longer kept."""
+        """Return the record of an id; None if it is no longer kept."""
         return next((seen for seen in self.records() if seen.id == id), None)
 
     def _seen(self, source: str, task: Task, result: Result, now: float) -> Seen:
@@ -118,7 +121,7 @@ class Recent(Observer):
 
 
 class Ring(deque[Seen]):
-    """The last so many records, and no more bytes of them than BYTES."""
+    """The last `most` records, of BYTES bytes at most."""
 
     def __init__(self, most: int):
         super().__init__()
@@ -133,8 +136,11 @@ class Ring(deque[Seen]):
 
 
 def size_of(record: Record) -> int:
-    """Bytes, about, of a record as it came: as a stream says ("StreamRecord", DynamoDB Streams API Reference), or
-    counted, for what comes through a queue may say anything."""
+    """Return the approximate size of a record in bytes.
+
+    Stream records contain it ("StreamRecord", DynamoDB Streams API Reference). Others are measured, because the
+    sender of a queue message can set any size.
+    """
     if isinstance(record, TableRecord) and record.ordered:
         said = record.raw["dynamodb"].get("SizeBytes")
         if isinstance(said, int):
@@ -143,7 +149,7 @@ def size_of(record: Record) -> int:
 
 
 def count(value: Any) -> int:
-    """Bytes, about, of any value; not further than LARGEST."""
+    """Return the approximate size of a value in bytes. Counting stops above LARGEST."""
     size, rest = 0, [value]
     while rest and size <= LARGEST:
         one = rest.pop()
@@ -157,7 +163,7 @@ def count(value: Any) -> int:
 
 
 def subject_of(record: Record) -> tuple[str, str]:
-    """The event and the key of a record, for a person; what the source calls it, where it cannot be read."""
+    """Return the event and key of a record for display; for an undecodable record, the source's identifier."""
     if isinstance(record, TableRecord):
         keys = [v for typed in record.typed_keys.values() if isinstance(typed, dict) for v in typed.values()]
         return record.event, " | ".join(map(str, keys))

@@ -1,15 +1,14 @@
 """Traces with AWS X-Ray: a segment for each batch, with subsegments for decoding, each route and each request.
 
-In a Lambda the batch is a subsegment of the segment that AWS makes of the invocation, in the trace that AWS chose.
-Elsewhere a batch whose messages all came with one trace goes on with it. One whose messages came with several has
-its own, and names theirs in the annotation `traces`, as a Lambda's does. Nothing of an item gets into a trace, nor
-do the words of an error, which may quote one.
+In a Lambda the batch is a subsegment of the invocation's segment, in the trace that AWS chose. Elsewhere, if all
+messages of a batch have the same trace, the batch continues it. If they have several, the batch starts its own
+trace and lists theirs in the annotation `traces`, as in a Lambda. Traces contain no values of items and no error
+messages, which may quote values.
 
-Routes that are asked while a request is on its way stand within that request's subsegment, which ends when both
-are done.
+If a route is called during a request, its subsegment is inside the request's, which ends when both have ended.
 
-The SDK sends by UDP and waits for no answer. Left to itself it would ask the daemon which batches to trace: the
-setting `trace_rate` says it here, unless a message came with a trace that is decided.
+The SDK sends by UDP and does not wait for a response. By default it asks the daemon which batches to sample. Here
+the setting `trace_rate` decides, unless the sampling of a message's trace is already decided.
 
 Sources: "AWS X-Ray segment documents", "Amazon SQS and AWS X-Ray" (AWS X-Ray Developer Guide).
 """
@@ -42,21 +41,21 @@ from .origins import NOWHERE, Origin, origin_of
 logger = logging.getLogger(__name__)
 
 DAEMON: Final = "127.0.0.1:2000"
-"""Where the daemon is, unless AWS_XRAY_DAEMON_ADDRESS says otherwise."""
+"""The default address of the daemon. AWS_XRAY_DAEMON_ADDRESS overrides it."""
 
 NAMESPACE: Final = "streamdex"
-"""Of metadata."""
+"""The namespace of metadata."""
 
 MOST: Final = 20
-"""Tables, routes and traces named of one batch: a segment has 64 kB at most, an annotation 1,000 characters."""
+"""Tables, routes and traces listed per batch. X-Ray limits a segment to 64 kB, an annotation to 1,000 chars."""
 
 _NOT_IN_NAMES: Final = re.compile(r"[^\w .:/%&#=+\-@]")
 
 
 def make_recorder(settings: Settings) -> AWSXRayRecorder:
-    """The SDK's own recorder, so that what a route traces by itself stands within its batch.
+    """Configure and return the SDK's global recorder, so that a route's own subsegments are part of its batch.
 
-    Raises SettingsError for an address of the daemon that is none.
+    Raises SettingsError if AWS_XRAY_DAEMON_ADDRESS is invalid.
     """
     try:
         xray_recorder.emitter.set_daemon_address(DAEMON)
@@ -74,7 +73,7 @@ def make_recorder(settings: Settings) -> AWSXRayRecorder:
 
 @dataclass(frozen=True)
 class Decoded:
-    """What was decoded before its batch began: from when to when, in Unix seconds, and where it came from."""
+    """The decoding of a batch, before the batch began: its start and end in Unix seconds, and its origin."""
 
     began: float
     ended: float
@@ -82,7 +81,7 @@ class Decoded:
 
 
 class TracingObserver(Observer):
-    """Traces what is done with batches; each thread has a batch of its own."""
+    """Trace batches. Each thread has its own current batch."""
 
     def __init__(self, recorder: AWSXRayRecorder):
         self._recorder = recorder
@@ -114,7 +113,7 @@ class TracingObserver(Observer):
 
     @contextmanager
     def _decode(self, raws: Sequence[Any]) -> Iterator[None]:
-        """Takes note of it: there is nothing yet that it could be a part of."""
+        """Remember the times of the decoding. The segment of its batch does not exist yet."""
         began = time.time()
         yield
         self._here.decoded = Decoded(began, time.time(), origin_of(raws))
@@ -133,7 +132,7 @@ class TracingObserver(Observer):
                 self._recorder.end_subsegment() if self._in_lambda else self._recorder.end_segment()
 
     def _begin(self, source: str) -> Any:
-        """Begins a batch, with what was decoded for it."""
+        """Begin the segment of a batch, and add the decoding that preceded it."""
         decoded, self._here.decoded = self._current("decoded"), None
         origin = decoded.origin if decoded else NOWHERE
         if self._in_lambda:
@@ -150,7 +149,7 @@ class TracingObserver(Observer):
 
     @contextmanager
     def _route(self, route: str, tasks: Sequence[Task]) -> Iterator[None]:
-        """Counts what became of the records for which the route asked nothing; the batch counts all."""
+        """Trace a call of a route. Count the outcomes of records without a write; the batch counts all records."""
         with self._part(route) as entity:
             with harmless():
                 annotate(entity, route=route, records=len(tasks))
@@ -170,7 +169,7 @@ class TracingObserver(Observer):
 
     @contextmanager
     def _part(self, name: str, namespace: str = "local") -> Iterator[Any]:
-        """A subsegment; None where there is none, as a route may have meddled with the trace."""
+        """Begin and end a subsegment. Yield None if it fails, because a route has changed the trace."""
         entity = None
         with harmless():
             entity = self._recorder.begin_subsegment(name_from(name), namespace)
@@ -185,7 +184,7 @@ class TracingObserver(Observer):
 
 
 class Once(logging.Filter):
-    """Tells of traces that cannot be sent the first time alone, in a line of the service's own."""
+    """A filter that logs only the first failure to send traces, as a line of the service."""
 
     reported = False
 
@@ -200,7 +199,7 @@ class Once(logging.Filter):
 
 
 def names_in(records: Sequence[Record]) -> dict[str, str]:
-    """The tables and the buckets that records are of."""
+    """Return the tables and buckets of records, as annotations."""
     tables = {record.table for record in records if isinstance(record, TableRecord)}
     buckets = {record.bucket for record in records if isinstance(record, ObjectRecord)}
     found = {"table": tables, "bucket": buckets}
@@ -208,7 +207,7 @@ def names_in(records: Sequence[Record]) -> dict[str, str]:
 
 
 def counts_of(tasks: Sequence[Task]) -> dict[str, Counter[str]]:
-    """How many records of each route had each outcome."""
+    """Return the number of records by route and outcome, for at most MOST routes."""
     routes: dict[str, Counter[str]] = {}
     for task in tasks:
         if task.route in routes or len(routes) < MOST:
@@ -223,7 +222,7 @@ def annotate(entity: Any, **values: str | int) -> None:
 
 @contextmanager
 def marking(entity: Any) -> Iterator[None]:
-    """Marks what an error leaves as a fault, with the error's class."""
+    """Mark the segment as a fault, with the error's class, if the block raises."""
     try:
         yield
     except BaseException as error:
@@ -235,7 +234,7 @@ def marking(entity: Any) -> Iterator[None]:
 
 @contextmanager
 def harmless() -> Iterator[None]:
-    """What goes wrong with a trace, which a route can meddle with, is no reason for the work to go wrong."""
+    """Suppress errors of tracing within the block, because a route can change the trace and work must go on."""
     try:
         yield
     except Exception as error:
@@ -243,5 +242,5 @@ def harmless() -> Iterator[None]:
 
 
 def name_from(text: str) -> str:
-    """The text with the characters alone that a name may have, and no more than 200 of them."""
+    """Return a valid segment name: at most 200 characters, invalid ones replaced by "_"."""
     return _NOT_IN_NAMES.sub("_", text)[:200] or NAMESPACE

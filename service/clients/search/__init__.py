@@ -1,4 +1,4 @@
-"""The client of the search server. opensearch-py is imported only for more than bulk requests."""
+"""The client of the search server. opensearch-py is imported only if a request needs it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""opensearch-py's connections, whose requests end at the current deadline."""
+"""Connections for opensearch-py whose requests end at the current deadline."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .transport_errors import refused, unreached
 
 
 class _Bounded:
-    """The common base of both kinds of connection: their deadline, and the errors that they raise."""
+    """The deadline and the errors of both kinds of connection."""
 
     timeout: Any
 
@@ -25,13 +25,13 @@ class _Bounded:
             return super().perform_request(*arguments, timeout=left, **options)  # type: ignore[misc]
 
     def _raise_error(self, status_code: int, raw_data: str | bytes, content_type: str | None = None) -> None:
-        """Raise the error of an answer, whatever JSON it is: opensearch-py's own expects an object."""
+        """Raise the error of a response. opensearch-py's own method fails if the JSON is not an object."""
         text = raw_data if isinstance(raw_data, str) else raw_data.decode("utf-8", "replace")
         raise refused(status_code, text, content_type or "")
 
 
 class BoundedConnection(_Bounded, Urllib3HttpConnection):
-    """The one over urllib3."""
+    """A connection over urllib3."""
 
     def _create_urllib3_pool(self) -> None:
         super()._create_urllib3_pool()
@@ -40,4 +40,4 @@ class BoundedConnection(_Bounded, Urllib3HttpConnection):
 
 
 class BoundedSignedConnection(_Bounded, RequestsHttpConnection):
-    """The one over requests, which limits each read alone."""
+    """A connection over requests, for signed requests. It limits each read, not the whole request."""

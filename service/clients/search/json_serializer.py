@@ -1,4 +1,4 @@
-"""What opensearch-py reads answers with."""
+"""The JSON serializer of opensearch-py's client."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from .response_reader import read_answer
 
 
 class AnswerReader(JSONSerializer):
-    """Its own, faster."""
+    """A JSONSerializer that parses responses faster."""
 
     def loads(self, s: str) -> Any:
-        """Raises UnexpectedAnswer for what is no JSON."""
+        """Parse a response. Raises UnexpectedAnswer if it is not JSON."""
         return read_answer(s)

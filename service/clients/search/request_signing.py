@@ -1,4 +1,4 @@
-"""What signs the requests that go over urllib3."""
+"""SigV4 signatures for requests sent with urllib3."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 
 class Signer:
-    """Signs with requests-aws4auth. `auth` is its AWS4Auth, `address` the server's scheme, host and port.
+    """Sign requests with requests-aws4auth. `auth` is its AWS4Auth, `address` the server's scheme, host and port.
 
-    Threads share it; where credentials are renewed, `auth` changes what it signs with.
+    Threads share it. A lock protects `auth`, which changes its state when it renews credentials.
     """
 
     def __init__(self, auth: Any, address: str):
@@ -22,7 +22,7 @@ class Signer:
     def __call__(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
     ) -> Mapping[str, str]:
-        """The headers with those of the signature. Raises what the credentials' source raises."""
+        """Return the headers with the signature's headers added. Raises the errors of the credential provider."""
         from requests.structures import CaseInsensitiveDict
 
         signed: CaseInsensitiveDict[str] = CaseInsensitiveDict(headers)

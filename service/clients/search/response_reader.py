@@ -1,4 +1,4 @@
-"""How the search client reads what the server answers."""
+"""Parsing and checking of the search server's responses."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ _JSON_TYPES: Final = (
 )
 
 Aliases: TypeAlias = Mapping[str, Mapping[str, Mapping[str, Mapping[str, Any]]]]
-"""The answer to GET NAME*/_alias: `{index: {"aliases": {alias: properties}}}`."""
+"""The response to GET NAME*/_alias: `{index: {"aliases": {alias: properties}}}`."""
 
 _GOOD: Final = re.compile(r'\s*\{"took":\d+,(?:"ingest_took":\d+,)?"errors":false,"items":\[')
-"""How the answer to a bulk request begins of which each action was done."""
+"""The start of the response to a bulk request without errors."""
 
 
 def read_answer(text: str) -> Any:
-    """Return JSON as values. Raises UnexpectedAnswer for text that is none.
+    """Parse JSON. Raises UnexpectedAnswer if the text is not JSON.
 
-    The answer to a bulk request has two hundred bytes for each action. It is only read where it tells of errors:
-    of another nobody wants to know more than how many actions it is for.
+    The response to a bulk request has about 200 bytes per action. Without errors it is not parsed, because only
+    the number of its actions is needed.
     """
     if _GOOD.match(text) and text.rstrip().endswith("]}"):
         return {"errors": False, "items": Done(text)}
@@ -46,7 +46,7 @@ def read_answer(text: str) -> Any:
 
 
 def _read_by_python(text: str) -> Any:
-    """Return the same for NaN and for halves of surrogate pairs, which orjson refuses. Raises UnexpectedAnswer."""
+    """Parse JSON with NaN or unpaired surrogates, which orjson rejects. Raises UnexpectedAnswer."""
     try:
         return json.loads(text)
     except (RecursionError, ValueError) as error:
@@ -54,10 +54,7 @@ def _read_by_python(text: str) -> Any:
 
 
 def part(answer: Any, kind: type[T], *path: str) -> T:
-    """Return the value at a path of an answer.
-
-    Raises UnexpectedAnswer where there is none, or one of another kind.
-    """
+    """Return the value at a path of a response. Raises UnexpectedAnswer if it is missing or not of type `kind`."""
     for name in path:
         answer = answer.get(name) if isinstance(answer, Mapping) else None
     if not isinstance(answer, kind):
@@ -69,22 +66,22 @@ def part(answer: Any, kind: type[T], *path: str) -> T:
 
 
 def json_type(kind: type[Any]) -> str:
-    """Return the name that JSON has for the values of a type."""
+    """Return the JSON name of a Python type, for error texts."""
     return next((name for one, name in _JSON_TYPES if issubclass(kind, one)), kind.__name__)
 
 
 def aliases_in(answer: Any) -> Aliases:
-    """Return the answer to a question for aliases. Raises UnexpectedAnswer."""
+    """Return a checked response to a request for aliases. Raises UnexpectedAnswer."""
     for of in part(answer, dict).values():
         for properties in part(of, dict, "aliases").values():
             part(properties, dict)
-    return answer  # type: ignore[no-any-return]  # it was looked at
+    return answer  # type: ignore[no-any-return]  # checked above
 
 
 def entries_in(answer: Any, count: int) -> Sequence[Any]:
-    """Return the entries of a bulk answer, one for each of the actions, whatever is in them.
+    """Return the entries of a bulk response, one per action. Their contents are not checked.
 
-    Raises UnexpectedAnswer for more or fewer.
+    Raises UnexpectedAnswer if there are not exactly `count` entries.
     """
     entries: Sequence[Any] = part(answer, Sequence, "items")  # type: ignore[type-abstract]
     if isinstance(entries, str) or len(entries) != count:
@@ -93,13 +90,13 @@ def entries_in(answer: Any, count: int) -> Sequence[Any]:
 
 
 class Done(Sequence[Any]):
-    """The actions of an answer without errors; read once somebody looks at one."""
+    """The entries of a bulk response without errors. The text is parsed on first access."""
 
     def __init__(self, text: str):
         self._text = text
 
     def __len__(self) -> int:
-        # Each action has one. Within a text of JSON there is no quotation mark without a backslash before it.
+        # Each action has one status. JSON strings cannot contain this text, because they escape quotation marks.
         return self._text.count('"status":')
 
     def __getitem__(self, at: Any) -> Any:

@@ -1,7 +1,7 @@
-"""The two requests that every batch needs, over urllib3 at once; and everything else through opensearch-py.
+"""A search client that sends bulk and alias requests directly with urllib3, and all others through opensearch-py.
 
-Importing opensearch-py takes longer than all else that a Lambda does until its first record is indexed
-(docs/decisions/0014). What goes wrong is raised as opensearch-py raises it.
+Importing opensearch-py takes longer than all other work of a Lambda until its first record is indexed
+(docs/decisions/0014). Every batch needs only these two requests. Errors are those of opensearch-py.
 """
 
 from __future__ import annotations
@@ -16,20 +16,23 @@ from ...deadline import after, request_time, time_left, until
 from .response_reader import read_answer
 
 LEVEL: Final = 1
-"""Of gzip: its default takes four times the time for a fifth less to send."""
+"""The gzip level. The default level takes four times as long and saves only a fifth of the bytes."""
 
 ADDRESSES: Final = 3
-"""Addresses of a server that may be tried within the time of one request: a domain has one in each zone."""
+"""The number of IP addresses that can be tried within one request. A domain has one per Availability Zone."""
 
 Sign: TypeAlias = Callable[[str, str, bytes | None, Mapping[str, str]], Mapping[str, str]]
-"""Of a request's method, path, body and headers, the headers to send."""
+"""Takes the method, path, body and headers of a request, and returns the headers to send."""
 
 
 class SearchClient:
-    """As opensearch-py's client. `pool` is urllib3's for the server, `path` what stands before each path there,
-    and `make` makes opensearch-py's client once it is wanted. A request takes `timeout` seconds at the most, from
-    its first byte to the last of its answer, and ends at the current deadline. With `compress` bodies are gzipped;
-    `sign` gives the headers of a signed request."""
+    """A client with the interface of opensearch-py's.
+
+    `pool` is the server's urllib3 pool, `path` the prefix of each request path. `make` creates opensearch-py's
+    client on first use. A request takes at most `timeout` seconds, from its first byte to the last byte of the
+    response, and ends at the current deadline. `compress` gzips bodies. `sign` returns the headers of a signed
+    request.
+    """
 
     def __init__(
         self,
@@ -53,14 +56,16 @@ class SearchClient:
         self.indices = Indices(self)
 
     def bulk(self, *, body: Any, **more: Any) -> Any:
-        """The answer to a bulk request; one with more to say than its bytes is opensearch-py's."""
+        """Send a bulk request. Requests with other arguments than a body of bytes go through opensearch-py."""
         if more or not isinstance(body, bytes):
             return self.whole.bulk(body=body, **more)
         return self.request("POST", "/_bulk", body)
 
     def request(self, method: str, path: str, body: bytes | None = None) -> Any:
-        """Return the answer to a request. Raises UnexpectedAnswer, and what opensearch-py raises; nothing is tried
-        again."""
+        """Send a request once, without retries, and return the parsed response.
+
+        Raises UnexpectedAnswer and the errors of opensearch-py.
+        """
         headers: Mapping[str, str] = self._headers
         if body and self._compress:
             body, headers = gzip.compress(body, LEVEL), {**headers, "content-encoding": "gzip"}
@@ -82,7 +87,7 @@ class SearchClient:
     def _send(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
     ) -> tuple[int, str, str]:
-        """Return the status, the text and the content type of an answer. Raises what urllib3 raises."""
+        """Return the status, text and content type. Raises the errors of urllib3."""
         from urllib3 import Timeout
 
         with until(after(request_time(self._timeout))):
@@ -103,7 +108,7 @@ class SearchClient:
 
     @property
     def whole(self) -> Any:
-        """opensearch-py's client, made once for all threads."""
+        """opensearch-py's client, created once for all threads."""
         with self._lock:
             if self._made is None:
                 self._made = self._make()
@@ -119,13 +124,13 @@ class SearchClient:
 
 
 class Indices:
-    """Of opensearch-py's client of indices, the look at aliases; the rest is that one's."""
+    """The `indices` client: `get_alias` is sent directly, all other methods are opensearch-py's."""
 
     def __init__(self, client: SearchClient):
         self._client = client
 
     def get_alias(self, index: str = "", **more: Any) -> Any:
-        """The aliases of indices by a pattern of their names."""
+        """Return the aliases of the indices that match a pattern."""
         if more or not index:
             return self._client.whole.indices.get_alias(index=index or None, **more)
         return self._client.request("GET", f"/{quote(index, safe=',*')}/_alias")

@@ -1,6 +1,6 @@
-"""Connections on which a request ends at the current deadline.
+"""Connections whose requests end at the current deadline.
 
-urllib3's time-outs are for one read: a server that sends a byte now and then outlives them.
+The timeouts of urllib3 limit a single read. A server that sends one byte at a time never exceeds them.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from ...deadline import time_left
 
 _SHORTEST: Final = 0.001
-"""Seconds: a socket takes 0 for one that never waits."""
+"""The shortest timeout in seconds. A timeout of 0 would make the socket non-blocking."""
 
 
 def limit(sock: socket) -> None:
-    """Have the next operation of a socket end at the deadline. Raises TimeoutError after it."""
+    """Make the next operation of a socket end at the deadline. Raises TimeoutError if the deadline has passed."""
     left = time_left()
     if left <= 0:
         raise TimeoutError("timed out")
@@ -29,7 +29,7 @@ def limit(sock: socket) -> None:
 
 
 class TimedReads(io.RawIOBase):
-    """The input of a socket; the time that is left limits each read."""
+    """The input of a socket. The time left limits each read."""
 
     def __init__(self, sock: socket):
         self._sock = sock
@@ -48,7 +48,7 @@ class TimedReads(io.RawIOBase):
 
 
 class TimedSocket:
-    """The part of a socket that HTTPResponse needs."""
+    """The part of the socket interface that HTTPResponse uses."""
 
     def __init__(self, sock: socket):
         self._sock = sock
@@ -58,14 +58,14 @@ class TimedSocket:
 
 
 class TimedResponse(HTTPResponse):
-    """An answer that is read until the deadline."""
+    """A response whose reads end at the deadline."""
 
     def __init__(self, sock: Any, *arguments: Any, **options: Any):
-        super().__init__(TimedSocket(sock), *arguments, **options)  # type: ignore[arg-type]  # all that it asks of it
+        super().__init__(TimedSocket(sock), *arguments, **options)  # type: ignore[arg-type]  # makefile is enough
 
 
 class _Timed:
-    """The common base of both kinds of connection."""
+    """The deadline of both kinds of connection."""
 
     response_class: Any = TimedResponse
     sock: Any
@@ -73,12 +73,12 @@ class _Timed:
     def send(self, data: Any) -> None:
         if self.sock is not None:
             limit(self.sock)
-        super().send(data)  # type: ignore[misc]  # that of the connection
+        super().send(data)  # type: ignore[misc]  # the connection class is the other base
 
 
 class TimedConnection(_Timed, HTTPConnection):
-    """A connection whose requests end at the deadline."""
+    """An HTTP connection whose requests end at the deadline."""
 
 
 class TimedTLSConnection(_Timed, HTTPSConnection):
-    """The same over TLS."""
+    """An HTTPS connection whose requests end at the deadline."""

@@ -1,4 +1,4 @@
-"""What goes wrong with a request, as opensearch-py says it."""
+"""Conversion of failed requests to the errors of opensearch-py."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib3.exceptions import SSLError as NotSecure
 
 
 def unreached(error: Exception) -> Exception:
-    """The error of a request that had no answer."""
+    """Return the error of a request that got no response."""
     if isinstance(error, NotSecure):
         return SSLError("N/A", str(error), error)
     if isinstance(error, ReadTimeoutError):
@@ -21,7 +21,7 @@ def unreached(error: Exception) -> Exception:
 
 
 def refused(status: int, text: str, kind: str) -> Exception:
-    """The error of a request that was refused; `kind` is the type of what the server said."""
+    """Return the error of a response with an error status. `kind` is the content type of its `text`."""
     error: Any = text
     info: Any = None
     if text and kind.partition(";")[0].strip() == "application/json":
