@@ -32,7 +32,7 @@ class Outcome(IntEnum):
 
 
 SUCCEEDED: Final = (Outcome.APPLIED, Outcome.STALE)
-"""The outcomes of a write that its target accepted."""
+"""The outcomes of a write that its target accepted, or refused because it has something newer."""
 
 
 class Lasting(Enum):

@@ -18,10 +18,10 @@ Stack: TypeAlias = list[int]
 def write_newest(writes: Sequence[Write], sink: DocumentSink, prefetch: Prefetch | None = None) -> list[Result]:
     """Send the newest write to each document and return the result of every write, in order.
 
-    - If the newest write is accepted, the older ones are STALE.
+    - If the newest write is accepted, or refused as older than the document, the older ones are STALE.
     - If it is rejected, the next older one is sent.
     - If it is retried, the older ones are retried too.
-    - Writes without a version (UNORDERED) carry a re-read state. They are sent last, to conflict with the versions
+    - Writes of version 0 (UNORDERED) carry a re-read state. They are sent last, to conflict with the versions
       just written, and are not superseded by those writes.
 
     `prefetch` is work that may overlap with the request.

@@ -24,7 +24,7 @@ class Task:
     """One record on one of its routes, with the writes that the route returned and their results.
 
     - `seen` is the record that the route is called with: the delivered one, or one with the current state.
-    - `at` is the version at which to write, once the task is reopened.
+    - `at` is the version of a re-read: the write gets this or that of the record, whichever is higher.
     - `overtaken` is True if the item changed again after the write.
     - `strict` makes its writes strict (see Write), because other changes can have the same version.
     - `failed` is the last failure of this task alone in this delivery. `failing` has the writes that failed.
