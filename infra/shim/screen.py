@@ -49,7 +49,7 @@ def _route(bound: BoundRoute, settings: Settings) -> str:
     route = bound.route
     source = f"table {route.table}" if isinstance(route, TableRoute) else f"bucket {getattr(route, 'bucket', '')}"
     targets = [f"index {bound.index}"] if bound.index else []
-    targets += [f"table {bound.table}"] if bound.table else []
+    targets += [f"table {bound.item_table}"] if bound.item_table else []
     targets += [f"database {_database(settings)}"] if bound.database else []
     return f"{bound.name:24} {source} -> {', '.join(targets)}"
 
@@ -103,9 +103,8 @@ def _try_bucket(app: App, bound: BoundRoute, route: BucketRoute) -> list[str]:
     key = f"{route.prefix}{PICTURE}"
     put = f".upload_file('tests/data/lisbon.jpg', '{bucket}', '{key}')"
     gone = f".delete_object(Bucket='{bucket}', Key='{key}')"
-    fed = [
-        b.index for b in app.router.bound if isinstance(b.route, TableRoute) and _reads(app, b.route, bound.table)
-    ]
+    table = bound.item_table
+    fed = [b.index for b in app.router.bound if isinstance(b.route, TableRoute) and _reads(app, b.route, table)]
     index = bound.index or next(iter(fed), "")
     search = [_search(app, index)] if index else []
     return [_python(app, "client", "s3", put), *search, "", _python(app, "client", "s3", gone)]

@@ -67,13 +67,13 @@ class App:
         self.observer = Observers(LoggingObserver(), self.metrics, *_tracing(settings), *self._recorders)
         self.search_sink = SearchSink(self.context, self.router.indices, self.observer)
         self._checkpoints: Checkpoints | None = None
-        self.hints = Rereads(Lookups(self.context), settings.hint_after)
-        self.dispatcher = self._dispatcher(self.router, self.hints)
+        self.rereads = Rereads(Lookups(self.context), settings.hint_after)
+        self.dispatcher = self._dispatcher(self.router, self.rereads)
 
     def dispatcher_of(self, route: str) -> Dispatcher | None:
         """Return a dispatcher for one route ("" for all) that re-reads every record; None for an unknown route."""
         router = self._router_of(route)
-        return self._dispatcher(router, replace(self.hints, always=True)) if router else None
+        return self._dispatcher(router, replace(self.rereads, always=True)) if router else None
 
     def replayer(
         self,
@@ -92,15 +92,15 @@ class App:
         if router is None:
             names = ", ".join(bound.name for bound in self.router.bound)
             raise SettingsError(f"there is no route {route!r}; there are {names}")
-        hints = replace(self.hints, trusting=not current, always=current)
+        rereads = replace(self.rereads, trusting=not current, always=current)
         if sinks is None:
-            return self._dispatcher(router, hints)
+            return self._dispatcher(router, rereads)
         return Dispatcher(
             router,
             sinks=sinks,
             letters=letters or self._keeps,
             observer=observer or self.observer,
-            hints=replace(hints, trusting=True),  # a dry run writes nothing, so no record can be stale
+            rereads=replace(rereads, trusting=True),  # a dry run writes nothing, so no record can be stale
             context=self.context,
         )
 
@@ -139,10 +139,10 @@ class App:
         chosen = [bound.route for bound in self.router.bound if bound.name == route]
         return Router(chosen, self.router.names) if chosen else None
 
-    def loader_of(self, routes: Sequence[BoundRoute], hints: bool = False) -> Dispatcher:
-        """Return a dispatcher for some of the routes; with `hints` it re-reads every record."""
+    def loader_of(self, routes: Sequence[BoundRoute], reread: bool = False) -> Dispatcher:
+        """Return a dispatcher for some of the routes; with `reread` it re-reads every record."""
         router = Router([bound.route for bound in routes], self.router.names)
-        return self._dispatcher(router, replace(self.hints, always=hints))
+        return self._dispatcher(router, replace(self.rereads, always=reread))
 
     def into(self, index: str, other: str, letters: DeadLetterStore) -> App:
         """Return an App with the same context that writes to the index `other` in place of `index`.
@@ -181,7 +181,7 @@ class App:
         function = settings.lambda_function or settings.group
         return EmbeddedMetrics(self.metrics, settings.metrics_namespace, function).reporting()
 
-    def _dispatcher(self, router: Router, hints: Rereads) -> Dispatcher:
+    def _dispatcher(self, router: Router, rereads: Rereads) -> Dispatcher:
         return Dispatcher(
             router,
             sinks=Sinks(
@@ -191,7 +191,7 @@ class App:
             ),
             letters=self._keeps,
             observer=self.observer,
-            hints=hints,
+            rereads=rereads,
             context=self.context,
         )
 

@@ -31,8 +31,8 @@ class Service(Protocol):
         """Return this service with `other` in place of `index`, and with `letters` as its dead-letter store."""
         ...
 
-    def loader_of(self, routes: Sequence[BoundRoute], hints: bool = False) -> Dispatcher:
-        """Return a dispatcher for these routes; with `hints`, it re-reads the current state of each record."""
+    def loader_of(self, routes: Sequence[BoundRoute], reread: bool = False) -> Dispatcher:
+        """Return a dispatcher for these routes; with `reread`, it re-reads the current state of each record."""
         ...
 
 

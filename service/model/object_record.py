@@ -11,7 +11,7 @@ from urllib.parse import unquote_plus
 
 from ..errors import DecodeError
 from .events import CREATED, object_event
-from .versions import UNORDERED, normal_sequencer, object_version, sequencer_time
+from .versions import NO_VERSION, normal_sequencer, object_version, sequencer_time
 
 CEPH: Final = "ceph:s3"
 MINIO: Final = "minio:s3"
@@ -122,7 +122,7 @@ class ObjectRecord:
         if self.created is not None and self.created > latest:
             self.created, dropped = None, True
         if sequencer_time(self.version) > latest:
-            self.sequencer, self.version, dropped = "", UNORDERED, True
+            self.sequencer, self.version, dropped = "", NO_VERSION, True
         return dropped
 
     @property

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 from ..errors import DecodeError
 from .dynamodb_json import read_item
 from .events import INSERT
-from .versions import MARGIN, UNORDERED, is_ranked, stream_version
+from .versions import MARGIN, NO_VERSION, is_ranked, stream_version
 
 Item: TypeAlias = dict[str, Any]
 
@@ -132,7 +132,7 @@ class TableRecord:
         """Clear the time and the version if the time is after `latest` (Unix seconds). Return True if it was."""
         if self.created is None or self.created <= latest:
             return False
-        self.created, self.version = None, UNORDERED
+        self.created, self.version = None, NO_VERSION
         return True
 
     @property

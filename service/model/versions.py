@@ -31,19 +31,19 @@ LARGEST: Final = 2**63 - 1
 _OBJECT_DIGITS: Final = 15  # hexadecimal; 60 bits
 _SEQUENCER_FRACTION: Final = 28  # bits of a version after the first eight digits
 
-UNORDERED: Final = 0
+NO_VERSION: Final = 0
 """The version of a record without a usable time or sequencer. It wins only if the document has no version yet."""
 
 
 def stream_version(created: float | None, sequence: int | None) -> int:
-    """Return the version of a stream record, or UNORDERED without a time between 2012 and 2080.
+    """Return the version of a stream record, or NO_VERSION without a time between 2012 and 2080.
 
     `created` is ApproximateCreationDateTime in Unix seconds, `sequence` the SequenceNumber. In AWS's numbers, the
     digits above the low twenty grow with each write to an item. DynamoDB Local and LocalStack count in the low
     digits. moto's numbers have no usable order, but its times have a fraction, which the times of AWS never have.
     """
     if created is None or not _FIRST <= created <= _LAST:
-        return UNORDERED
+        return NO_VERSION
     seconds = int(created)
     low = int((created - seconds) * 1_000_000) if created % 1.0 else 0
     if not low and sequence is not None:
@@ -88,9 +88,9 @@ def normal_sequencer(sequencer: str) -> str:
 
 
 def object_version(sequencer: str) -> int:
-    """Return the version of an object record: the first 15 digits of its sequencer, or UNORDERED without one."""
+    """Return the version of an object record: the first 15 digits of its sequencer, or NO_VERSION without one."""
     text = normal_sequencer(sequencer)
-    return int(text[:_OBJECT_DIGITS].ljust(_OBJECT_DIGITS, "0"), 16) if text else UNORDERED
+    return int(text[:_OBJECT_DIGITS].ljust(_OBJECT_DIGITS, "0"), 16) if text else NO_VERSION
 
 
 def sequencer_time(version: int) -> float:

@@ -37,7 +37,7 @@ class Dispatcher:
         letters: DeadLetterStore,
         observer: Observer,
         context: Context,
-        hints: Rereads,
+        rereads: Rereads,
         patience: RetryPolicy | None = None,
     ):
         self._router = router
@@ -45,8 +45,8 @@ class Dispatcher:
         self._letters = letters
         self._observer = observer
         self._context = context
-        self._hints = hints
-        self._stuck = StuckRecords(hints.age, context.settings.retry_for)
+        self._rereads = rereads
+        self._stuck = StuckRecords(rereads.age, context.settings.retry_for)
         self._clock_skew = context.settings.clock_skew
         self._patience = patience or RetryPolicy(context.settings.retry_time)
 
@@ -85,7 +85,7 @@ class Dispatcher:
     ) -> Report:
         began = self._patience.clock()
         pauses = self._patience.pauses(min(within, context.remaining_time()))
-        drop_future_times(batch, source, self._hints.now() + self._clock_skew)
+        drop_future_times(batch, source, self._rereads.now() + self._clock_skew)
         tasks = route(batch, self._router)
         try:
             with context.timed():
@@ -147,10 +147,10 @@ class Dispatcher:
     def _try(self, tasks: Sequence[Task], context: Context, prefetch: Prefetch | None) -> None:
         """Re-read, call the routes and write, and repeat for tasks that the write did not settle."""
         for _ in range(ROUNDS):
-            self._hints.look(tasks)
+            self._rereads.reread_before_write(tasks)
             self._ask_and_write(tasks, context, prefetch)
             prefetch = None
-            tasks = self._hints.reopen(tasks)
+            tasks = self._rereads.reopen(tasks)
             if not tasks:
                 return
         for task in tasks:

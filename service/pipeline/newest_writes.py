@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from ..model import Change, ObjectRecord, TableRecord
 from ..model.outcomes import SUPERSEDED, Outcome, Result
-from ..model.versions import UNORDERED, second_of
+from ..model.versions import NO_VERSION, second_of
 from .prefetch import Prefetch
 from .protocols import DocumentSink, Write
 
@@ -21,13 +21,13 @@ def write_newest(writes: Sequence[Write], sink: DocumentSink, prefetch: Prefetch
     - If the newest write is accepted, or refused as older than the document, the older ones are STALE.
     - If it is rejected, the next older one is sent.
     - If it is retried, the older ones are retried too.
-    - Writes of version 0 (UNORDERED) carry a re-read state. They are sent last, to conflict with the versions
+    - Writes of version 0 (NO_VERSION) carry a re-read state. They are sent last, to conflict with the versions
       just written, and are not superseded by those writes.
 
     `prefetch` is work that may overlap with the request.
     """
-    undated = [write for write in writes if write.version == UNORDERED]
-    dated = [write for write in writes if write.version != UNORDERED] if undated else writes
+    undated = [write for write in writes if write.version == NO_VERSION]
+    dated = [write for write in writes if write.version != NO_VERSION] if undated else writes
     results = _write_stacks(dated, sink, prefetch)
     if undated:
         waiting = {_place(write): result for write, result in results.items() if not result.outcome.done}

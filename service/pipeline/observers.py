@@ -56,7 +56,7 @@ NO_ANSWER: Final = 504
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A write request to a sink: "search", "table" or "sql". `size` is in bytes. `status` is 504 without a response."""
+    """A write request to a sink: "search", "table" or "sql". `size` in bytes; `status` 504 if unanswered."""
 
     sink: str
     actions: int

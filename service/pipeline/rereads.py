@@ -48,7 +48,7 @@ from typing import Any, Final, Protocol
 from ..errors import DecodeError
 from ..model import CREATED, DELETED, REMOVE, Change, ObjectRecord, Record, Revision, TableRecord, Undecodable
 from ..model.outcomes import STALE, Outcome, Result
-from ..model.versions import RUNS_BACK, UNORDERED, second_of
+from ..model.versions import NO_VERSION, RUNS_BACK, second_of
 from ..routing import BoundRoute
 from .error_outcomes import result_of
 from .route_calls import Task
@@ -90,28 +90,28 @@ class Rereads:
     always: bool = False
     now: Callable[[], float] = time.time
 
-    def look(self, tasks: Sequence[Task]) -> None:
+    def reread_before_write(self, tasks: Sequence[Task]) -> None:
         """Set the current state on tasks that need it, or a result if the re-read fails. Raises Halt."""
-        tasks = [task for task in tasks if self.always or not _taken_at_its_word(task)]
+        tasks = [task for task in tasks if self.always or not _is_trusted(task)]
         for task in tasks:
             record = task.record
             if isinstance(record, TableRecord) and not (record.ordered or record.ranked or self.trusting):
                 task.at = record.version if task.at is None else task.at
-        items = [task for task in tasks if isinstance(task.record, TableRecord) and self._is_hint(task)]
+        items = [task for task in tasks if isinstance(task.record, TableRecord) and self._needs_reread(task)]
         if items:
-            self._look_at_items(items)
+            self._reread_items(items)
         for task in tasks:
             if isinstance(task.record, ObjectRecord):
-                if self._is_hint(task):
-                    self._look_at_object(task, task.record)
+                if self._needs_reread(task):
+                    self._reread_object(task, task.record)
                 else:
                     task.strict = not self.trusting
 
     def reopen(self, tasks: Sequence[Task]) -> list[Task]:
         """Reopen the tasks that need a re-read after their write, and return them. Raises Halt."""
-        tasks = [task for task in tasks if not _surely_settled(task)]
+        tasks = [task for task in tasks if not _is_settled(task)]
         unsettled = [task for task in tasks if self._unsettled(task)]
-        items = [t for t in tasks if isinstance(t.seen, TableRecord) and self._may_be_past(t)]
+        items = [t for t in tasks if isinstance(t.seen, TableRecord) and self._must_check_after_write(t)]
         return unsettled if self.trusting else unsettled + self._overtaken(items)
 
     def why(self, record: Change, bound: BoundRoute) -> str:
@@ -119,7 +119,7 @@ class Rereads:
         asked = "it is delivered again by hand" if self.always else ""
         return asked or _why_of_route(record, bound) or self._why_of_itself(record, bound)
 
-    def _is_hint(self, task: Task) -> bool:
+    def _needs_reread(self, task: Task) -> bool:
         record, bound = task.record, task.bound
         if bound is None or task.results or isinstance(record, Undecodable):
             return False
@@ -128,7 +128,7 @@ class Rereads:
     def _why_of_itself(self, record: Change, bound: BoundRoute) -> str:
         if self.trusting or (bound.database and not bound.index):
             return ""
-        timeless = "it has no usable time or sequencer" if record.version == UNORDERED else ""
+        timeless = "it has no usable time or sequencer" if record.version == NO_VERSION else ""
         if record.ordered:
             return timeless
         why = _why_of_object(record, bound) if isinstance(record, ObjectRecord) else _why_of_item(record, bound)
@@ -142,12 +142,12 @@ class Rereads:
         """Return the seconds since the change, or infinity for a record without a time."""
         return self.now() - record.created if record.created is not None else float("inf")
 
-    def _look_at_items(self, tasks: Sequence[Task]) -> None:
+    def _reread_items(self, tasks: Sequence[Task]) -> None:
         for task, now in self._read(tasks):
-            if not self.always and _is_past(task, now):
+            if not self.always and _is_outdated(task, now):
                 task.results = [STALE]
             else:
-                _see(task, now)
+                _set_current(task, now)
 
     def _overtaken(self, tasks: Sequence[Task]) -> list[Task]:
         """Reopen the tasks whose item differs from the written state, and return them.
@@ -181,7 +181,7 @@ class Rereads:
             version = record.version if task.at is None else max(record.version, task.at)
             yield task, record.as_now(image, version)
 
-    def _look_at_object(self, task: Task, record: ObjectRecord) -> None:
+    def _reread_object(self, task: Task, record: ObjectRecord) -> None:
         try:
             found = self.lookups.revision(record)
         except Exception as error:
@@ -190,17 +190,17 @@ class Rereads:
             ]
             return
         if record.event in (CREATED, DELETED):
-            _see(task, _current(task, record, found))
+            _set_current(task, _current(task, record, found))
 
     def _unsettled(self, task: Task) -> bool:
         conflicts = [result.conflict for result in task.results if result.conflict is not None]
         conflict = max(conflicts, default=0)
-        if conflicts and not self.trusting and _may_be_newer(task, conflict):
+        if conflicts and not self.trusting and _conflict_needs_reread(task, conflict):
             task.reopen(conflict)
             return True
-        return self._may_be_past(task) and self._changed_meanwhile(task)
+        return self._must_check_after_write(task) and self._changed_meanwhile(task)
 
-    def _may_be_past(self, task: Task) -> bool:
+    def _must_check_after_write(self, task: Task) -> bool:
         """True if an item or object must be re-read after the write."""
         return _may_be_overtaken(task) or self._may_be_gone(task)
 
@@ -226,13 +226,13 @@ class Rereads:
         return True
 
 
-def _taken_at_its_word(task: Task) -> bool:
+def _is_trusted(task: Task) -> bool:
     """True for the common case of a trusted record. A fast check that may miss some."""
     record, bound = task.record, task.bound
     return (
         type(record) is TableRecord
         and record.ordered
-        and record.version != UNORDERED
+        and record.version != NO_VERSION
         and task.at is None
         and bound is not None
         and not bound.fetch
@@ -240,15 +240,15 @@ def _taken_at_its_word(task: Task) -> bool:
     )
 
 
-def _surely_settled(task: Task) -> bool:
+def _is_settled(task: Task) -> bool:
     """True for the common case of a versioned write without a conflict. A fast check that may miss some."""
     bound, results = task.bound, task.results
     return (
         task.at is None
         and bound is not None
         and bound.versioned
-        and not bound.table
-        and task.record.version != UNORDERED  # type: ignore[union-attr]  # a record with a route is decoded
+        and not bound.item_table
+        and task.record.version != NO_VERSION  # type: ignore[union-attr]  # a record with a route is decoded
         and len(results) == 1
         and results[0].conflict is None
         and not results[0].created
@@ -261,20 +261,20 @@ def _may_be_overtaken(task: Task) -> bool:
     if bound is None or isinstance(record, Undecodable):
         return False
     # All records without a usable time or sequencer share one version, so it does not show which was read last.
-    undated = task.at is not None or not bound.versioned or (bound.index and record.version == UNORDERED)
-    if undated or (bound.table and not (isinstance(record, TableRecord) and record.ordered)):
+    undated = task.at is not None or not bound.versioned or (bound.index and record.version == NO_VERSION)
+    if undated or (bound.item_table and not (isinstance(record, TableRecord) and record.ordered)):
         return task.result.outcome is Outcome.APPLIED
     return False
 
 
-def _may_be_newer(task: Task, conflict: int) -> bool:
+def _conflict_needs_reread(task: Task, conflict: int) -> bool:
     """True if a record may be newer than the write with the version `conflict` that it met."""
     record = task.record
-    if record.version == UNORDERED:  # type: ignore[union-attr]  # undecodable records are never written
+    if record.version == NO_VERSION:  # type: ignore[union-attr]  # undecodable records are never written
         return True
     if not isinstance(record, TableRecord):
         return task.strict and conflict == record.version  # type: ignore[union-attr]
-    if task.bound is not None and task.bound.table:
+    if task.bound is not None and task.bound.item_table:
         return True
     version = record.version if task.at is None else task.at
     ahead = second_of(conflict) - second_of(version)
@@ -285,7 +285,7 @@ def _may_be_newer(task: Task, conflict: int) -> bool:
     return ahead == 0 and not relied_on
 
 
-def _is_past(task: Task, now: TableRecord) -> bool:
+def _is_outdated(task: Task, now: TableRecord) -> bool:
     """True if an ordered record met a newer version and differs from the current state.
 
     The record with the current state follows in the shard. Records before it would visibly revert a write of the
@@ -294,7 +294,7 @@ def _is_past(task: Task, now: TableRecord) -> bool:
     record, bound = task.record, task.bound
     if task.at is None or bound is None or bound.fetch or not isinstance(record, TableRecord):
         return False
-    if not record.ordered or record.version == UNORDERED or (record.event != REMOVE and not record.has_new):
+    if not record.ordered or record.version == NO_VERSION or (record.event != REMOVE and not record.has_new):
         return False
     try:
         return record.new != now.new
@@ -311,14 +311,14 @@ def _why_of_route(record: Change, bound: BoundRoute) -> str:
 
 
 def _why_of_object(record: ObjectRecord, bound: BoundRoute) -> str:
-    if bound.table:
+    if bound.item_table:
         return "items are made of the object as it is now"
     versions = record.event == DELETED and record.version_id
     return "one version of the object was deleted, and others may be there" if versions else ""
 
 
 def _why_of_item(record: TableRecord, bound: BoundRoute) -> str:
-    if bound.table:
+    if bound.item_table:
         return "it came unordered, and the route writes items"
     return (
         ""
@@ -342,7 +342,7 @@ def _current(task: Task, record: ObjectRecord, found: Revision | None) -> Object
     return record.as_now(CREATED if found else DELETED, version, content)
 
 
-def _see(task: Task, now: TableRecord | ObjectRecord) -> None:
+def _set_current(task: Task, now: TableRecord | ObjectRecord) -> None:
     assert task.bound is not None
     task.seen = now
     if now.event not in task.bound.implemented:

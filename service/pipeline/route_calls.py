@@ -129,9 +129,9 @@ def writes_of(bound: BoundRoute, record: Change, actions: Iterable[Action], stri
                 raise Reject(f"{name} without a target: {bound.name} declares no database in writes")
             writes.append(Write(record, action, bound.database, f"{bound.name} {number}", record.version))
         elif isinstance(action, Action):
-            if not bound.table:
+            if not bound.item_table:
                 raise Reject(f"{name} without a target: {bound.name} declares no table in writes")
-            writes.append(Write(record, action, bound.table, "", record.version))
+            writes.append(Write(record, action, bound.item_table, "", record.version))
         else:
             raise Reject(f"{name} is no action: return {ACTIONS}")
     return writes

@@ -28,7 +28,7 @@ class BoundRoute:
     route: Route
     name: str
     index: str
-    table: str
+    item_table: str
     database: str
     implemented: frozenset[str]
     ignored: frozenset[str]
@@ -113,7 +113,7 @@ class Router:
             route=route,
             name=route_name(kind),
             index=self.names.actual("index", route.index) if route.index else "",
-            table=self.names.actual("table", route.writes["table"]) if "table" in route.writes else "",
+            item_table=self.names.actual("table", route.writes["table"]) if "table" in route.writes else "",
             database=route.writes.get("database", ""),
             implemented=implemented_events(kind),
             ignored=frozenset(route.ignore),

@@ -86,7 +86,7 @@ class Run:
             sinks=Sinks(search=SearchSink(context, {}), table=ItemSink(context), rows=RowSink(context)),
             letters=self.letters,
             observer=Silence(),
-            hints=Rereads(truth, 1800.0, now=lambda: START + 10**6),
+            rereads=Rereads(truth, 1800.0, now=lambda: START + 10**6),
             context=context,
             patience=RetryPolicy(0.06, shortest=0.001, longest=0.01, clock=lambda: self.paused, sleep=self._pause),
         )

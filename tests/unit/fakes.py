@@ -169,7 +169,7 @@ class Bench:
             letters=self.letters,
             observer=self.observer,
             context=context or Context(),
-            hints=Rereads(self.truth, hint_after, trusting, always, clock),
+            rereads=Rereads(self.truth, hint_after, trusting, always, clock),
             patience=RetryPolicy(most=tries and 1000.0, clock=self.clock, sleep=self.sleep, chance=lambda: 1.0),
         )
 

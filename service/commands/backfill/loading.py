@@ -128,7 +128,7 @@ def load_tables(
                 f"{job_of(routes)}|{what}",
                 stopping,
             )
-            load(service, source, service.loader_of(routes, hints=bool(files)), manner, stopping, on_progress)
+            load(service, source, service.loader_of(routes, reread=bool(files)), manner, stopping, on_progress)
 
 
 def files_by_table(

@@ -204,7 +204,7 @@ class TaskWorker:
         Raises _Unfinished if a record of the first page is unfinished, and what a read or a dispatch raises.
         """
         service, bound = self._target_of(task, routes)
-        part, dispatcher = part_of(task, service), service.loader_of(bound, hints=bool(task.file))
+        part, dispatcher = part_of(task, service), service.loader_of(bound, reread=bool(task.file))
         begun = task.after
         while task.after != ENDED:
             page = part.read(task.after)

@@ -47,7 +47,7 @@ def redrive(chosen: Chosen, app: App, which: Filter) -> int:
     queue = chosen.configuration.build(letters.Elsewhere).queue
     if queue:
         messages = app.dead_letters_of(queue)
-        redriven = redrive.redrive_queue(messages, app.loader_of(app.router.bound, hints=True))
+        redriven = redrive.redrive_queue(messages, app.loader_of(app.router.bound, reread=True))
     else:
         redriven = redrive.redrive(app.letters, which, app.dispatcher_of)
     words = ", ".join(f"{count} {name}" for name, count in sorted(redriven.ends.items()))

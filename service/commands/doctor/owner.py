@@ -28,7 +28,7 @@ def _arns(patient: DoctorContext) -> Iterator[str]:
 
 
 def _tables(patient: DoctorContext) -> Iterator[str]:
-    for table in [*patient.tables(), *(bound.table for bound in patient.router.bound if bound.table)]:
+    for table in [*patient.tables(), *(bound.item_table for bound in patient.router.bound if bound.item_table)]:
         description = described(patient, table)
         if description is not None:
             yield description["TableArn"]

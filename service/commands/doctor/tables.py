@@ -27,7 +27,7 @@ RENEW: Final = (
 def check(patient: DoctorContext) -> Iterator[Finding]:
     yield from each(lambda pattern: _pattern(patient, pattern), _patterns(patient))
     yield from each(lambda found: _listened(patient, *found), patient.tables().items())
-    written = sorted({bound.table for bound in patient.router.bound if bound.table})
+    written = sorted({bound.item_table for bound in patient.router.bound if bound.item_table})
     yield from each(lambda table: _written(patient, table), written)
 
 

@@ -75,7 +75,7 @@ def _tables(work: Work) -> Iterator[Grant]:
 
 
 def _writes(work: Work) -> Iterator[Grant]:
-    for table in sorted({bound.table for bound in work.router.bound if bound.table}):
+    for table in sorted({bound.item_table for bound in work.router.bound if bound.item_table}):
         yield Grant("Write", table, "dynamodb", WRITE, [work.owner.arn("dynamodb", f"table/{table}")])
 
 

@@ -90,7 +90,7 @@ def explain_record(chosen: Chosen, options: Options) -> int:
         raise SettingsError("routes explain needs --record=FILE (- for standard input)")
     with App(quietly(chosen), chosen.routes) as app:
         record = record_of(app, options.record, options.number)
-        explanation = explain(record, app.router, app.hints, app.context)
+        explanation = explain(record, app.router, app.rereads, app.context)
     print_result(chosen, as_json(explanation), in_words(explanation, record))
     return 0 if explanation.arrives else 1
 

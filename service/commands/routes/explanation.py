@@ -12,7 +12,7 @@ from ...context import Context
 from ...errors import DecodeError, Halt
 from ...model import Change, ObjectRecord, Record, TableRecord, Undecodable
 from ...model.outcomes import worst
-from ...model.versions import EPOCH, UNORDERED, second_of
+from ...model.versions import EPOCH, NO_VERSION, second_of
 from ...pipeline import SILENT, Outcome, Result, Write
 from ...pipeline.document_json import dump
 from ...pipeline.rereads import Rereads
@@ -53,15 +53,15 @@ class Explanation:
         return self.result is None or (self.result.outcome is not Outcome.REJECTED and not self.result.unrouted)
 
 
-def explain(record: Record, router: Router, hints: Rereads, context: Context) -> Explanation:
+def explain(record: Record, router: Router, rereads: Rereads, context: Context) -> Explanation:
     """Call the routes with the record as it is. Nothing is re-read and nothing is written."""
     tasks, about = route([record], router), _about(record)
     if isinstance(record, Undecodable):
         return Explanation(about, (), tasks[0].result)
-    record.drop_times_after(hints.now() + context.settings.clock_skew)
+    record.drop_times_after(rereads.now() + context.settings.clock_skew)
     by_route = {task.bound: task for task in tasks if task.bound is not None}
     steps = tuple(
-        _taken(by_route[bound], bound, record, hints, context, router)
+        _taken(by_route[bound], bound, record, rereads, context, router)
         if bound in by_route and not by_route[bound].results
         else Step(bound.name, False, _refusal(by_route.get(bound), bound, record, router))
         for bound in router.bound
@@ -74,7 +74,7 @@ def version_in_words(version: int | None, record: Record) -> str:
     """Return a version and its parts as a text."""
     if version is None:
         return "none: the index keeps no versions"
-    if version == UNORDERED:
+    if version == NO_VERSION:
         return "0: the record has no usable time or sequencer"
     if isinstance(record, ObjectRecord):
         return f"{version}: the sequencer {record.sequencer}"
@@ -83,9 +83,9 @@ def version_in_words(version: int | None, record: Record) -> str:
 
 
 def _taken(
-    task: Task, bound: BoundRoute, record: Change, hints: Rereads, context: Context, router: Router
+    task: Task, bound: BoundRoute, record: Change, rereads: Rereads, context: Context, router: Router
 ) -> Step:
-    hint = hints.why(record, bound)
+    hint = rereads.why(record, bound)
     name = _id(bound, record)
     version = record.version if bound.versioned else None
     if isinstance(record, TableRecord) and record.event in bound.batched and not record.has_new:

@@ -58,7 +58,7 @@ def _listed(bound: BoundRoute, router: Router) -> Listed:
         ignored=sorted(bound.ignored),
         dead_letters=sorted(expected - bound.implemented - bound.ignored),
         index=bound.index,
-        table=bound.table,
+        table=bound.item_table,
         database=bound.database,
         fetch=route.fetch,
         versions=route.versions,

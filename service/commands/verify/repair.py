@@ -67,7 +67,7 @@ def _write(service: Service, faults: Sequence[Suspect], at: Sequence[int]) -> li
             record = faults[place].record
             version = max(at[place], there[place].version or 0, dated[record.table])
             records.append(keyed(record.source, typed(record.keys), version))
-        report = service.loader_of([bound], hints=True).dispatch(records, "repair")
+        report = service.loader_of([bound], reread=True).dispatch(records, "repair")
         results |= zip(group, report.results, strict=True)
     return [results[place] for place in range(len(faults))]
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from ...model.versions import UNORDERED, time_of
+from ...model.versions import NO_VERSION, time_of
 from ...pipeline import Outcome
 from ...routing import BoundRoute, TableRoute
 from ...sinks.dead_letters.dead_letter import portable
@@ -101,7 +101,7 @@ def version_in_words(version: int | None, bound: BoundRoute | None) -> str:
     """Describe a document version; `bound` is the route that wrote it, None if unknown."""
     if version is None:
         return "the index keeps no versions"
-    if version == UNORDERED:
+    if version == NO_VERSION:
         return "of a record without order: it wins only where nothing is known"
     if bound is None or isinstance(bound.route, TableRoute):
         return f"a change at {stamp(time_of(version))}; its place within that second: {number(version % 2**32)}"

@@ -57,9 +57,9 @@ class Audit(TableRoute):
         return [PutItem({"PK": record.keys["PK"]})]
 
 
-def explained(raw: Any, *routes: Any, names: Any = None, **hints: Any) -> Explanation:
+def explained(raw: Any, *routes: Any, names: Any = None, **rereads: Any) -> Explanation:
     (record,) = records(raw)
-    judge = Rereads(Truth(), 1800.0, now=lambda: NOW, **hints)
+    judge = Rereads(Truth(), 1800.0, now=lambda: NOW, **rereads)
     return explain(record, Router(routes, Names(names or {})), judge, Context())
 
 

@@ -92,7 +92,7 @@ class Rehearsed:
             letters=self.rehearsal,
             observer=self.rehearsal,
             context=context,
-            hints=Rereads(self.truth, 1800.0, trusting=True, always=always),
+            rereads=Rereads(self.truth, 1800.0, trusting=True, always=always),
             patience=RetryPolicy(most=0.0),
         )
 

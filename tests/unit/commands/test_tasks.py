@@ -75,8 +75,8 @@ class World:
         self.hinted: list[bool] = []
         self.worker = TaskWorker(self, self.bench.dispatcher, lambda: self.now)
 
-    def loader_of(self, routes: Sequence[Any], hints: bool = False) -> Dispatcher:
-        self.hinted.append(hints)
+    def loader_of(self, routes: Sequence[Any], reread: bool = False) -> Dispatcher:
+        self.hinted.append(reread)
         return self.bench.dispatcher
 
     def into(self, index: str, other: str, letters: Any) -> World:
@@ -116,7 +116,7 @@ class World:
     def is_slow(self) -> None:
         """A page takes all the time that there is."""
 
-        def loader_of(routes: Sequence[Any], hints: bool = False) -> Any:
+        def loader_of(routes: Sequence[Any], reread: bool = False) -> Any:
             def dispatch(*given: Any, **more: Any) -> Any:
                 self.now += working.AT_A_TIME
                 return self.bench.dispatcher.dispatch(*given, **more)

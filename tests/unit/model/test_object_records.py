@@ -12,7 +12,7 @@ from service.errors import DecodeError
 from service.model import CREATED, DELETED
 from service.model.events import OBJECT_FAMILIES, object_event
 from service.model.object_record import from_eventbridge, from_notification, from_pointer
-from service.model.versions import UNORDERED
+from service.model.versions import NO_VERSION
 
 KEYS = [
     "plain.jpg",
@@ -103,7 +103,7 @@ def test_an_event_of_eventbridge_is_read():
 def test_a_pointer_says_that_an_object_is_there():
     record = from_pointer({"bucket": "in", "key": "a+b%20c.jpg"})
     assert (record.event, record.bucket, record.key) == (CREATED, "in", "a+b%20c.jpg")
-    assert (record.size, record.etag, record.sequencer, record.version) == (None, "", "", UNORDERED)
+    assert (record.size, record.etag, record.sequencer, record.version) == (None, "", "", NO_VERSION)
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -259,5 +259,5 @@ def test_a_notification_of_ceph_is_read_and_its_key_is_not_decoded():
 @pytest.mark.parametrize("sample", [of_minio, of_ceph])
 def test_the_sequencer_of_another_store_than_s3_orders_nothing(sample):
     record = from_notification(sample())
-    assert (record.sequencer, record.version) == ("", UNORDERED)
+    assert (record.sequencer, record.version) == ("", NO_VERSION)
     assert record.created is not None

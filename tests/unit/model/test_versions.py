@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from service.model.object_record import from_eventbridge, from_notification
 from service.model.table_record import TableRecord
-from service.model.versions import EPOCH, UNORDERED, normal_sequencer, object_version, stream_version
+from service.model.versions import EPOCH, NO_VERSION, normal_sequencer, object_version, stream_version
 
 LIMIT = 2**63
 COUNTER = 10**20
@@ -85,7 +85,7 @@ def test_any_sequence_number_of_up_to_40_digits_stays_within_its_second(second, 
 
 @pytest.mark.parametrize("created", [None, 0, -5, EPOCH - 1, EPOCH + 2**31, math.nan, math.inf, -math.inf])
 def test_a_record_without_a_usable_time_is_unordered(created):
-    assert stream_version(created, 5) == UNORDERED
+    assert stream_version(created, 5) == NO_VERSION
 
 
 @given(
@@ -137,7 +137,7 @@ def test_the_version_of_an_object_is_the_first_15_digits_of_its_sequencer(sequen
 
 @pytest.mark.parametrize("sequencer", ["", "00", "zz", "0x1"])
 def test_an_object_without_a_usable_sequencer_is_unordered(sequencer):
-    assert object_version(sequencer) == UNORDERED
+    assert object_version(sequencer) == NO_VERSION
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_an_object_without_a_usable_sequencer_is_unordered(sequencer):
 def test_the_s3_and_the_eventbridge_form_of_one_sequencer_give_one_version(direct, bridged):
     one = from_notification(s3_record("k", sequencer=direct))
     other = from_eventbridge(eventbridge("k", sequencer=bridged))
-    assert one.version == other.version > UNORDERED
+    assert one.version == other.version > NO_VERSION
     assert one.sequencer == other.sequencer
 
 

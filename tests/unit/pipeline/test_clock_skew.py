@@ -12,7 +12,7 @@ from fakes import NOW, Bench, Items, Truth, records
 from service import BucketRoute, Delete, Index
 from service.context import Context
 from service.model.serializer import typed
-from service.model.versions import UNORDERED, stream_version
+from service.model.versions import NO_VERSION, stream_version
 from service.settings import Settings
 
 SEQUENCE = "100000000000000000001"
@@ -52,7 +52,7 @@ def test_a_record_of_the_future_is_re_read_and_freezes_no_document(queued: bool)
     forged = change(666, YEAR_2079)
     world.dispatch(sqs_message(forged) if queued else forged)
     assert world.documents == {"a": {"n": 9}}
-    assert world.index.versions["items", "a"] == UNORDERED
+    assert world.index.versions["items", "a"] == NO_VERSION
     world.truth.table["a"] = typed({"id": "a", "n": 10})
     assert world.outcomes(change(10, NOW)) == ["APPLIED"]
     assert world.documents == {"a": {"n": 10}}
@@ -75,7 +75,7 @@ def test_within_the_skew_a_time_is_trusted_and_the_setting_moves_the_bound():
     ):
         world = bench(there=9, **settings)
         world.dispatch(change(1, created))
-        expected = stream_version(created, int(SEQUENCE)) if trusted else UNORDERED
+        expected = stream_version(created, int(SEQUENCE)) if trusted else NO_VERSION
         assert world.index.versions["items", "a"] == expected
         assert world.documents == {"a": {"n": 1 if trusted else 9}}
 

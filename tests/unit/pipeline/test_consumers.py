@@ -79,5 +79,5 @@ def test_without_looking_again_at_what_was_read_it_does_not_hold(monkeypatch):
 
 def test_what_a_queue_has_reordered_shows_states_to_come_if_it_is_read(monkeypatch):
     same_second = lambda task, conflict: conflict >> 32 == task.record.version >> 32  # noqa: E731
-    monkeypatch.setattr(rereads, "_may_be_newer", same_second)
+    monkeypatch.setattr(rereads, "_conflict_needs_reread", same_second)
     fails(goes_never_back, scenes(RANKED, fifo=st.just(False)))

@@ -160,7 +160,7 @@ def test_without_the_sequence_number_of_a_shard_clocks_must_not_run_back(monkeyp
 
 
 def test_if_what_is_past_is_written_as_it_is_now_somebody_sees_it_go_back(monkeypatch):
-    monkeypatch.setattr(rereads, "_is_past", lambda task, now: False)
+    monkeypatch.setattr(rereads, "_is_outdated", lambda task, now: False)
     # A random search takes a minute to find one: two changes of one second, and the first comes again alone.
     history = [Change(number, START + 60 * (number == 2), "a", removes=False) for number in range(3)]
     readings = [Delivery(START + 60.0, numbers, "shard") for numbers in ((0, 1), (0,), (1,))]
@@ -174,7 +174,7 @@ def test_without_reading_what_comes_unordered_and_unranked_it_does_not_hold(monk
 
 
 def test_without_reading_what_is_redriven_it_does_not_hold(monkeypatch):
-    monkeypatch.setattr(Rereads, "_is_hint", lambda self, task: False)
+    monkeypatch.setattr(Rereads, "_needs_reread", lambda self, task: False)
     fails(shard_cases())
 
 

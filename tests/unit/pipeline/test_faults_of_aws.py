@@ -80,7 +80,7 @@ class Run:
             sinks=Sinks(search=self.index, table=ItemSink(context), rows=RowSink(context)),
             letters=self.letters,
             observer=Silence(),
-            hints=Rereads(Lookups(context), 1800.0, now=lambda: WHEN),
+            rereads=Rereads(Lookups(context), 1800.0, now=lambda: WHEN),
             context=context,
             patience=RetryPolicy(0.05, shortest=0.001, longest=0.01),
         )

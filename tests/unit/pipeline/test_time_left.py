@@ -90,7 +90,7 @@ def test_items_that_there_is_no_time_for_come_again():
 def test_objects_that_there_is_no_time_to_look_at_come_again():
     client, context = lasting(9.0, 2.0)
     bench = Bench(Uploads(), context=context)
-    bench.dispatcher._hints = Rereads(Lookups(context), 1800.0)
+    bench.dispatcher._rereads = Rereads(Lookups(context), 1800.0)
     assert outcomes(bench, context, *UPLOADS) == ["RETRY"] * 6  # none was written: the routes had no time left
     assert client.requests == 4
     assert bench.table.sent == []

@@ -185,8 +185,8 @@ def test_a_pattern_is_matched_with_the_logical_name():
 def test_index_and_written_table_are_those_that_exist():
     router = Router([Images(), Uploads()], Names({"index/images": "images-v2", "table/images": "images-lab"}))
     images, uploads = router.bound
-    assert (images.index, images.table) == ("images-v2", "")
-    assert (uploads.index, uploads.table) == ("", "images-lab")
+    assert (images.index, images.item_table) == ("images-v2", "")
+    assert (uploads.index, uploads.item_table) == ("", "images-lab")
 
 
 def test_two_routes_whose_indices_are_one_where_they_exist_are_an_error_that_names_the_index():

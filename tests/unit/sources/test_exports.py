@@ -18,7 +18,7 @@ from service.context import Context
 from service.errors import SettingsError
 from service.model import Record, TableRecord, Undecodable
 from service.model.serializer import typed
-from service.model.versions import MARGIN, UNORDERED, second_of, stream_version
+from service.model.versions import MARGIN, NO_VERSION, second_of, stream_version
 from service.sources.files.exports import of_table
 from service.sources.files.locations import Disk
 from service.sources.files.recording import Recording, Recordings
@@ -158,7 +158,7 @@ def test_an_item_of_a_data_file_alone_wins_only_where_nothing_is_known(tmp_path)
     path.write_bytes(packed(item("c", n=3)))
     (record,) = read(path, table="images")
     assert isinstance(record, TableRecord)
-    assert (record.table, record.created, record.version) == ("images", None, UNORDERED)
+    assert (record.table, record.created, record.version) == ("images", None, NO_VERSION)
     bench = Bench(Items(), trusting=True)
     bench.dispatcher.dispatch([record], "test")
     assert bench.documents == {"c": {"n": 3}}
@@ -213,7 +213,7 @@ def test_a_change_without_a_time_has_the_weakest_version(tmp_path):
     path.write_text(json.dumps({**change("a", "when?", NewImage={}), "Metadata": {}}))
     (record,) = Recording(Disk().at(str(path)), of_table("images")).records()
     assert isinstance(record, TableRecord)
-    assert (record.version, record.created) == (UNORDERED, None)
+    assert (record.version, record.created) == (NO_VERSION, None)
 
 
 def test_a_full_and_an_incremental_export_end_as_the_table_was(tmp_path):
