@@ -297,7 +297,7 @@ def operate(app: App) -> None:
     assert backfill(app, which, scan, enqueue, lambda more: None).enqueued == scan.segments
     index = app.router.bound[0].index
     app.context.search.index(index=index, id="stray", body={"title": "T"}, params={"refresh": "true"})
-    mending = verifying.BackfillOptions(repair=True)
+    mending = verifying.VerifyOptions(repair=True)
     found = verifying.verify(app, which, scan, mending, 0.1, lambda finding, became: None, lambda more: None)
     assert found.mended == {"ghost": 1}
     for what in ("rebuild", "rollback", "abandon"):

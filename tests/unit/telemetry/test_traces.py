@@ -352,7 +352,7 @@ def test_traces_that_cannot_be_sent_are_told_once(app, monkeypatch, capsys):
     monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", "255.255.255.255:2000")  # to all: the system refuses that
     built = app(log_level="WARNING", log_format="json")
     (once,) = logging.getLogger("aws_xray_sdk.core.emitters.udp_emitter").filters
-    monkeypatch.setattr(once, "told", False)
+    monkeypatch.setattr(once, "reported", False)
     for name in "abc":
         assert dispatch(built, item(name)).undone == []
     (line,) = map(json.loads, capsys.readouterr().err.splitlines())
