@@ -9,21 +9,21 @@ from typing import Final
 from ..commands.command import Command
 
 MODULES: Final[Mapping[str, str]] = {
-    "run": "service.entrypoints.run_command",
-    "record": "service.commands.record.command",
-    "replay": "service.commands.replay.command",
-    "backfill": "service.commands.backfill.command",
-    "verify": "service.commands.verify.command",
-    "dead-letters": "service.commands.dead_letters.command",
-    "doctor": "service.commands.doctor.command",
-    "indices": "service.commands.indices.command",
-    "routes": "service.commands.routes.command",
-    "settings": "service.commands.settings",
+    "run": ".run_command",
+    "record": "..commands.record.command",
+    "replay": "..commands.replay.command",
+    "backfill": "..commands.backfill.command",
+    "verify": "..commands.verify.command",
+    "dead-letters": "..commands.dead_letters.command",
+    "doctor": "..commands.doctor.command",
+    "indices": "..commands.indices.command",
+    "routes": "..commands.routes.command",
+    "settings": "..commands.settings",
 }
 """The module of each command, in the order of `--help`. Each module defines `COMMAND`."""
 
 
 def command_of(name: str) -> Command:
     """Import a command. Raises KeyError for an unknown name."""
-    found: Command = import_module(MODULES[name]).COMMAND
+    found: Command = import_module(MODULES[name], __package__).COMMAND
     return found
