@@ -23,14 +23,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if LENGTH > 1:
         return
     seen: Counter[str] = Counter()
-    left_out = []
+    kept, left_out = [], []
     for item in items:
+        function = item.nodeid.partition("[")[0]
+        seen[function] += 1
         mark = item.get_closest_marker("long")
-        if mark is not None:
-            function = item.nodeid.partition("[")[0]
-            seen[function] += 1
-            if seen[function] > mark.kwargs.get("after", 0):
-                left_out.append(item)
+        quick = mark is None or seen[function] <= mark.kwargs.get("after", 0)
+        (kept if quick else left_out).append(item)
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in set(left_out)]
+        items[:] = kept

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from threading import Event
 from types import TracebackType
@@ -37,6 +37,15 @@ if TYPE_CHECKING:
     from ..sources.files.recording import Recordings
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Everything that a dispatcher writes to: the sinks, the dead-letter store and the observer."""
+
+    sinks: Sinks
+    letters: DeadLetterStore
+    observer: Observer
 
 
 class App:
@@ -75,34 +84,20 @@ class App:
         router = self._router_of(route)
         return self._dispatcher(router, replace(self.rereads, always=True)) if router else None
 
-    def replayer(
-        self,
-        route: str = "",
-        current: bool = False,
-        sinks: Sinks | None = None,
-        observer: Observer | None = None,
-        letters: DeadLetterStore | None = None,
-    ) -> Dispatcher:
+    def replayer(self, route: str = "", current: bool = False, outputs: Outputs | None = None) -> Dispatcher:
         """Return the dispatcher that replays a recording to one route ("" for all).
 
-        Records are trusted; with `current` the current state is re-read instead. A dry run passes its own `sinks`,
-        with its own observer and dead-letter store. Raises SettingsError for a route that is not registered.
+        Records are trusted; with `current` the current state is re-read instead. A dry run passes its own
+        `outputs`. Raises SettingsError for a route that is not registered.
         """
         router = self._router_of(route)
         if router is None:
             names = ", ".join(bound.name for bound in self.router.bound)
             raise SettingsError(f"there is no route {route!r}; there are {names}")
         rereads = replace(self.rereads, trusting=not current, always=current)
-        if sinks is None:
-            return self._dispatcher(router, rereads)
-        return Dispatcher(
-            router,
-            sinks=sinks,
-            letters=letters or self._keeps,
-            observer=observer or self.observer,
-            rereads=replace(rereads, trusting=True),  # a dry run writes nothing, so no record can be stale
-            context=self.context,
-        )
+        if outputs is not None:
+            rereads = replace(rereads, trusting=True)  # a dry run writes nothing, so no record can be stale
+        return self._dispatcher(router, rereads, outputs)
 
     def recordings(self, wheres: Sequence[str], table: str = "") -> Recordings:
         """Return the recordings in these files, folders or URIs. `table` is the table of a single export file."""
@@ -181,19 +176,24 @@ class App:
         function = settings.lambda_function or settings.group
         return EmbeddedMetrics(self.metrics, settings.metrics_namespace, function).reporting()
 
-    def _dispatcher(self, router: Router, rereads: Rereads) -> Dispatcher:
+    def _dispatcher(self, router: Router, rereads: Rereads, outputs: Outputs | None = None) -> Dispatcher:
+        outputs = outputs or self._outputs()
         return Dispatcher(
             router,
-            sinks=Sinks(
-                search=self.search_sink,
-                table=ItemSink(self.context, self.observer),
-                rows=RowSink(self.context, self.observer),
-            ),
-            letters=self._keeps,
-            observer=self.observer,
+            sinks=outputs.sinks,
+            letters=outputs.letters,
+            observer=outputs.observer,
             rereads=rereads,
             context=self.context,
         )
+
+    def _outputs(self) -> Outputs:
+        sinks = Sinks(
+            search=self.search_sink,
+            table=ItemSink(self.context, self.observer),
+            rows=RowSink(self.context, self.observer),
+        )
+        return Outputs(sinks, self._keeps, self.observer)
 
     def sources(self, stopping: Event) -> list[Source]:
         """Return the streams of the routes' tables and the queues of the settings.

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from deployments import DEADLINE, aws_client
+from deployments import DEADLINE, aws_client, eventually
 
 from service.checkpoints.stores import SqliteCheckpoints
 from service.context import Context
@@ -79,9 +79,7 @@ class Table:
         """Start a thread that makes a change as soon as the process has read this number of the key."""
 
         def wait() -> None:
-            deadline = time.monotonic() + DEADLINE
-            while number not in self.of(key) and time.monotonic() < deadline:
-                time.sleep(0.05)
+            eventually(lambda: number in self.of(key), True)
             change()
 
         waiting = threading.Thread(target=wait)

@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import math
 import sys
-from types import SimpleNamespace
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from traceback import walk_stack
+from types import FrameType, SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
 
+import service
 from benchmarks import work
 from service import TableRoute
 from service.clients.search.response_reader import read_answer
@@ -19,6 +24,15 @@ from service.entrypoints.lambda_handler import handler_for
 
 MOST = 114
 """Calls for a small record of nine attributes, from the event to the answer."""
+
+SERVICE = str(Path(service.__file__).parent)
+
+MOST_OF_OURS = (32, 15, 184, 267)
+"""Modules of the service that one record crosses, frames deep at its bulk request, distinct functions, calls."""
+
+
+def ours(frame: FrameType) -> bool:
+    return frame.f_code.co_filename.startswith(SERVICE)
 
 
 class Search:
@@ -53,23 +67,23 @@ def surroundings(monkeypatch, tmp_path):
     monkeypatch.setenv("STREAMDEX_DEAD_LETTERS", str(tmp_path / "letters"))
 
 
-def calls(handler: Any, event: Any) -> int:
-    """How many functions are called to handle an event, Python's own among them; the first time does not count."""
+def profile(handler: Any, event: Any, note: Callable[[FrameType, str], object]) -> None:
+    """Handle an event twice, and note each call of the second time."""
     handler(event, None)
-    counted = 0
-
-    def count(frame: Any, kind: str, what: Any) -> None:
-        nonlocal counted
-        counted += kind in ("call", "c_call")
-
     before = sys.getprofile()
-    sys.setprofile(count)
+    sys.setprofile(lambda frame, kind, what: note(frame, kind))
     try:
         answer = handler(event, None)
     finally:
         sys.setprofile(before)
     assert answer == {"batchItemFailures": []}
-    return counted
+
+
+def calls(handler: Any, event: Any) -> int:
+    """Return how many functions are called to handle an event, those of Python among them."""
+    counted: Counter[str] = Counter()
+    profile(handler, event, lambda frame, kind: counted.update([kind]))
+    return counted["call"] + counted["c_call"]
 
 
 def calls_for_each_record(handler: Any) -> float:
@@ -90,3 +104,25 @@ def test_records_of_a_large_batch_are_worth_hardly_more():
     handler = handler_for(Items)
     large, larger = work.event(2000, "small"), work.event(4000, "small")
     assert (calls(handler, larger) - calls(handler, large)) / 2000 <= 1.1 * MOST
+
+
+def test_a_record_crosses_few_modules_and_functions(monkeypatch):
+    deep: list[int] = []
+
+    class Watched(Search):
+        def bulk(self, body: bytes) -> Any:
+            deep.append(sum(ours(frame) for frame, _ in walk_stack(sys._getframe(1))))
+            return super().bulk(body)
+
+    monkeypatch.setattr("service.context.make_search_client", lambda settings: Watched())
+    modules: set[str] = set()
+    functions: Counter[str] = Counter()
+
+    def note(frame: FrameType, kind: str) -> None:
+        if kind == "call" and ours(frame):
+            modules.add(frame.f_code.co_filename)
+            functions[f"{frame.f_code.co_filename}:{frame.f_code.co_qualname}"] += 1
+
+    profile(handler_for(Items), work.event(1, "small"), note)
+    counts = (len(modules), deep[-1], len(functions), functions.total())
+    assert all(count <= most for count, most in zip(counts, MOST_OF_OURS, strict=True)), counts

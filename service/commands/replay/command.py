@@ -28,8 +28,7 @@ def replay_recording(chosen: Chosen) -> int:
     pace = ReplayRate(speed_of(mode.speed))
     with App(quietly(chosen), chosen.routes) as app:
         rehearsal = rehearsal_of(app, mode, show(chosen))
-        instead = {} if rehearsal is None else rehearsal.instead()
-        dispatcher = app.replayer(mode.route, mode.current, **instead)
+        dispatcher = app.replayer(mode.route, mode.current, rehearsal.outputs if rehearsal else None)
         takes = which.test(app.router.names)
         table = app.router.names.existing("table", which.table) if which.table else ""
         recordings = app.recordings(chosen.configuration.operands, table)

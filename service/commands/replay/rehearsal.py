@@ -6,14 +6,15 @@ import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, Protocol, TypedDict
+from typing import Any, Final, Protocol
 
+from ...bootstrap.application import Outputs
 from ...context import Context
 from ...errors import Unreachable
 from ...model import Undecodable
 from ...model.outcomes import APPLIED, STALE
 from ...model.serializer import typed
-from ...pipeline import DeadLetter, DeadLetterStore, Dispatched, Observer, Outcome, Result, Sinks, Write
+from ...pipeline import DeadLetter, Dispatched, Observer, Outcome, Result, Sinks, Write
 from ...pipeline.error_outcomes import result_of
 from ...pipeline.prefetch import Prefetch
 from ...pipeline.route_calls import Task
@@ -68,14 +69,6 @@ class Preview(Protocol):
         ...
 
 
-class Rehearsed(TypedDict, total=False):
-    """The arguments of `App.replayer` that replace everything a replay writes to."""
-
-    sinks: Sinks
-    observer: Observer
-    letters: DeadLetterStore
-
-
 class Rehearsal(Observer):
     """The replacement of everything a replay writes to: the sinks, the dead-letter store and the observer.
 
@@ -89,10 +82,10 @@ class Rehearsal(Observer):
         self.counts: Counter[str] = Counter()
         self._show = show
 
-    def instead(self) -> Rehearsed:
-        """Return the arguments of `App.replayer` with which nothing is written."""
-        sinks = Sinks(search=self.search, table=self.table, rows=self.rows)
-        return {"sinks": sinks, "observer": self, "letters": self}
+    @property
+    def outputs(self) -> Outputs:
+        """The outputs of a dispatcher that writes nothing."""
+        return Outputs(Sinks(search=self.search, table=self.table, rows=self.rows), self, self)
 
     @property
     def differs(self) -> bool:

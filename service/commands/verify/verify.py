@@ -41,8 +41,9 @@ DONE: Final = Result(Outcome.SKIPPED, "verified")
 class Verified:
     """The result of a verification.
 
-    `items` and `documents` were checked. `left` and `mended` count the differences by kind: not repaired, and
-    repaired. `refused` is the number of items that their route, or the rules of the index, reject.
+    `items` and `documents` are the numbers that were checked. `left` counts the differences that remain, `mended`
+    the repaired ones, both by kind. `refused` is the number of items that their route, or the rules of the index,
+    reject.
     `unverifiable` has the reason for each route, or index, that could not be checked.
     """
 
@@ -65,9 +66,9 @@ def verify(
 ) -> Verified:
     """Compare the selected tables with their indices.
 
-    `patience` is in seconds. `on_finding` is called with each finding and its repair: "" if none was tried,
-    "mended", or the reason why it failed. `advance` is called with the number of items and documents checked since
-    the last call. Raises SettingsError, Halt and Unreachable.
+    `patience` is in seconds. `on_finding` is called with each finding and the end of its repair: "" without a
+    repair, "mended", or the reason of the failure. `advance` is called with the number of items and documents
+    checked since its last call. Raises SettingsError, Halt and Unreachable.
     """
     return Verification(service, scan, manner, patience, on_finding, advance).run(chosen(service, which))
 
