@@ -6,6 +6,8 @@ opensearch-py, which keeps cold starts short.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from .context import Context
 from .errors import Reject, Retry, Skip, StreamdexError
 from .model import Item, ObjectRecord, TableRecord
@@ -25,6 +27,9 @@ from .routing import (
     setting,
 )
 
+if TYPE_CHECKING:
+    from .model.deserializer import Deserializer
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -34,6 +39,7 @@ __all__ = [
     "Context",
     "Delete",
     "DeleteItem",
+    "Deserializer",
     "Document",
     "Index",
     "InsertRows",
@@ -50,3 +56,12 @@ __all__ = [
     "UpdateItem",
     "setting",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import `Deserializer` on first use, because it loads boto3."""
+    if name == "Deserializer":
+        from .model.deserializer import Deserializer
+
+        return Deserializer
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

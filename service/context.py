@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from threading import RLock, local
+from contextlib import ExitStack
+from threading import RLock
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from .clients.database import make_engine
 from .clients.factories import make_aws_client, make_search_client
-from .deadline import NO_DEADLINE, Deadline, time_left, until
 from .settings import Settings
-
-RESERVE: Final = 3.0
-"""Seconds of an invocation reserved for the response and the dead letters, at most."""
-
-SHARE: Final = 5
-"""At most 1/SHARE of the time left is reserved, because the timeout may be only three seconds."""
-
-TRIES: Final = 3
-"""Consecutive requests to the search server that may time out within one invocation."""
 
 
 class Context:
@@ -38,7 +27,6 @@ class Context:
         self._clients = dict(clients)
         self._made = ExitStack()
         self._lock = RLock()
-        self._here = local()
 
     @property
     def s3(self) -> Any:
@@ -86,38 +74,6 @@ class Context:
                 self._made.callback(self._clients["sql"].dispose)
             return self._clients["sql"]
 
-    @contextmanager
-    def guarded(self, check: Callable[[], None]) -> Iterator[None]:
-        """Call `check` before each write request of this thread within the block."""
-        before = getattr(self._here, "check", None)
-        self._here.check = check
-        try:
-            yield
-        finally:
-            self._here.check = before
-
-    def check(self) -> None:
-        """Run the check of this thread's `guarded` block. Raises LeaseLost if the lease may be lost."""
-        guard = getattr(self._here, "check", None)
-        if guard is not None:
-            guard()
-
-    @contextmanager
-    def timed(self) -> Iterator[None]:
-        """Make every request of this thread within the block end before the invocation ends.
-
-        RESERVE seconds, or 1/SHARE of the time left if that is less, are reserved for the code after the block.
-        """
-        left = self.remaining_time()
-        reserve = min(RESERVE, left / SHARE)
-        deadline = Deadline(lambda: self.remaining_time() - reserve, (left - reserve) / TRIES)
-        with until(NO_DEADLINE if left == math.inf else deadline):
-            yield
-
-    def out_of_time(self) -> bool:
-        """True if this thread must not start more work, because only the reserved time is left."""
-        return time_left() < 0
-
     def remaining_time(self) -> float:
         """Return the seconds until the Lambda timeout; infinite outside of a Lambda."""
         if self.parent is None:
@@ -125,10 +81,11 @@ class Context:
         return float(self.parent.get_remaining_time_in_millis()) / 1000
 
     def during(self, parent: Any) -> Context:
-        """Return a context with the same settings and clients for the Lambda invocation `parent`."""
+        """Return a context with the same clients for the Lambda context `parent`, or this one if it is None."""
+        if parent is None:
+            return self
         within = Context(self.settings, parent=parent)
         within._clients, within._lock, within._made = self._clients, self._lock, self._made
-        within._here = self._here
         return within
 
     def close(self) -> None:

@@ -13,6 +13,15 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final
 
+RESERVE: Final = 3.0
+"""Seconds reserved for the response and the dead letters, at most."""
+
+SHARE: Final = 5
+"""At most 1/SHARE of the time left is reserved, because a Lambda's timeout may be only three seconds."""
+
+TRIES: Final = 3
+"""Consecutive requests that may time out before a deadline."""
+
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
@@ -24,6 +33,17 @@ class Deadline:
     left: Callable[[], float]
     request: float = math.inf
 
+    def with_reserve(self) -> Deadline:
+        """Return an earlier deadline, and a limit for one request, so that time for other work remains.
+
+        RESERVE seconds are reserved, or 1/SHARE of the time left if that is less.
+        """
+        left = self.left()
+        if left == math.inf:
+            return self
+        reserve = min(RESERVE, left / SHARE)
+        return Deadline(lambda: self.left() - reserve, (left - reserve) / TRIES)
+
 
 NO_DEADLINE: Final = Deadline(lambda: math.inf)
 _CURRENT: Final = ContextVar("deadline", default=NO_DEADLINE)
@@ -32,6 +52,11 @@ _CURRENT: Final = ContextVar("deadline", default=NO_DEADLINE)
 def time_left() -> float:
     """Return the seconds until the deadline: infinite without one, negative after it."""
     return _CURRENT.get().left()
+
+
+def out_of_time() -> bool:
+    """True if no more work may start, because only the reserved time is left."""
+    return time_left() < 0
 
 
 def request_time(most: float) -> float:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import Event, Thread
 
-from ..pipeline import Batch, Report, Source
+from ..pipeline import Delivery, Report, Source
 
 
-def work_off(source: Source, work: Callable[[Batch], Report], stopping: Event) -> None:
-    """Process each batch with `work` and settle it, in `source.workers` threads.
+def work_off(source: Source, work: Callable[[Delivery], Report], stopping: Event) -> None:
+    """Process each delivery with `work` and settle its batch, in `source.workers` threads.
 
     An exception in one thread sets `stopping`. The other threads finish their current batch, then the exception is
     raised. `stopping` is always set when this returns.
@@ -19,7 +19,7 @@ def work_off(source: Source, work: Callable[[Batch], Report], stopping: Event) -
     def read() -> None:
         try:
             for batch in source:
-                batch.settle(work(batch))
+                batch.settle(work(batch.delivery))
         except BaseException as error:
             errors.append(error)
             stopping.set()

@@ -44,9 +44,7 @@ def run(app: App, stopping: Event | None = None, started: Callable[[Sequence[Sou
     with stops(stopping):
         exits, tasks = app.settings.on_halt == "exit", TaskWorker(app, app.dispatcher)
         workers = [
-            Worker(
-                source, tasks if isinstance(source, QueueSource) else app.dispatcher, app.context, stopping, exits
-            )
+            Worker(source, tasks if isinstance(source, QueueSource) else app.dispatcher, stopping, exits)
             for source in sources
             for _ in range(source.workers)
         ]

@@ -15,7 +15,7 @@ from ..bootstrap.selection import choose
 from ..bootstrap.time_settings import FOR_STREAMS, check_times
 from ..pipeline import Dispatches
 from ..routing import Route, TableRoute
-from ..sources.lambda_event import LambdaBatch, entries_of
+from ..sources.lambda_event import LambdaBatch
 from ..telemetry.logs import request
 from .request_ids import Repeats
 
@@ -57,17 +57,15 @@ def handler_for(*routes: type[Route], events: Collection[str] = ()) -> Handler:
         service = app()
         request_id = getattr(lambda_context, "aws_request_id", "")
         with uncollected(), service.invocation(), request(request_id):
-            with service.observer.step("decode", "event", entries_of(event)):
-                batch = LambdaBatch(event, events, service.queues)
+            batch = LambdaBatch(event, lambda_context, events, service.queues, service.observer)
             # Streams and queues redeliver under a new request id. Their records must never be dropped.
             if service.settings.drop_repeats and not batch.answers and repeats.has_seen(request_id):
                 logger.warning("repeat dropped", extra={"records": len(batch.records)})
                 return None
             service.metrics.arrived(batch.source, batch.lag(time.time()))
-            context = service.context.during(lambda_context)
             dispatcher = tasks() if batch.has_tasks else service.dispatcher
-            report = dispatcher.dispatch(batch.records, batch.source, context, redelivers=batch.answers)
-        return batch.answer(report) if batch.answers else None
+            batch.settle(dispatcher.run(batch.delivery))
+        return batch.answer
 
     return handle
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, IntEnum
+from functools import cached_property
 from typing import Final
 
 
@@ -115,12 +116,12 @@ class Report:
     def __init__(self, results: Sequence[Result]):
         self.results = results
 
-    @property
+    @cached_property
     def undone(self) -> list[int]:
         """The positions of the records that the source must redeliver."""
-        return [position for position, result in enumerate(self.results) if not result.outcome.done]
+        return [position for position, result in enumerate(self.results) if result.outcome <= Outcome.BLOCKED]
 
     def counts(self) -> dict[str, int]:
         """Return the number of records by outcome name in lower case."""
-        tally = Counter(result.outcome for result in self.results)
-        return {outcome.name.lower(): tally[outcome] for outcome in Outcome if tally[outcome]}
+        tally = Counter([result.outcome for result in self.results])
+        return {outcome.name.lower(): tally[outcome] for outcome in sorted(tally)}

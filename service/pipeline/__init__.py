@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..model.outcomes import Outcome, Report, Result
+from .delivery import Delivery
 from .dispatcher import Dispatcher
 from .observers import SILENT, Dispatched, Observer, Observers, Request
 from .protocols import Batch, DeadLetter, DeadLetterStore, Dispatches, Lag, Sink, Sinks, Source, Write
@@ -12,6 +13,7 @@ __all__ = [
     "Batch",
     "DeadLetter",
     "DeadLetterStore",
+    "Delivery",
     "Dispatched",
     "Dispatcher",
     "Dispatches",

@@ -1,32 +1,35 @@
-"""Process a batch of records and return one outcome for each."""
+"""The dispatcher: the steps from the records of a delivery to one outcome for each."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, count
+from collections.abc import Iterator, Sequence
+from itertools import count
 
 from ..context import Context
+from ..deadline import until
 from ..errors import Halt
-from ..model import Record, TableRecord
+from ..model import TableRecord
 from ..model.outcomes import APPLIED, NOT_SENT, PATIENCE, UNSETTLED, Outcome, Report, Result, worst
 from ..routing import InsertRows, Router
 from .batch_parts import parts_of
 from .clock_skew import drop_future_times
+from .delivery import Delivery
+from .matching import match
 from .newest_writes import write_newest
 from .observers import Dispatched, Observer
 from .prefetch import Prefetch, Prefetched
 from .protocols import DeadLetter, DeadLetterStore, Sinks, Write
 from .rereads import ROUNDS, Rereads
 from .retry_policy import RetryPolicy
-from .route_calls import SEARCHES, Task, ask, route
+from .route_calls import ITEMS, SEARCHES, call_routes
 from .stuck_records import StuckRecords, conclude, dead_letter_undelivered, note_failures
+from .task import Task
 
 
 class Dispatcher:
     """Pass records to their routes and the resulting actions to the sinks.
 
-    The only state between batches is how often old records have failed.
+    The only state between deliveries is how often old records have failed.
     """
 
     def __init__(
@@ -38,7 +41,7 @@ class Dispatcher:
         observer: Observer,
         context: Context,
         rereads: Rereads,
-        patience: RetryPolicy | None = None,
+        retry_policy: RetryPolicy | None = None,
     ):
         self._router = router
         self._sinks = sinks
@@ -48,107 +51,65 @@ class Dispatcher:
         self._rereads = rereads
         self._stuck = StuckRecords(rereads.age, context.settings.retry_for)
         self._clock_skew = context.settings.clock_skew
-        self._patience = patience or RetryPolicy(context.settings.retry_time)
+        self._retry_policy = retry_policy or RetryPolicy(context.settings.retry_time)
 
-    def dispatch(
-        self,
-        batch: Sequence[Record],
-        source: str = "",
-        context: Context | None = None,
-        *,
-        within: float = math.inf,
-        redelivers: bool = True,
-        prefetch: Prefetch | None = None,
-    ) -> Report:
-        """Process a batch. The report has one result per record, in the order of the batch.
+    def run(self, delivery: Delivery) -> Report:
+        """Process a delivery. The report has one result per record, in the order of the delivery.
 
-        - A failure that may succeed later is retried within the limits of the setting `retry_time`, the context
-          and `within` (seconds). After that the source redelivers the record.
-        - If the source does not redeliver (`redelivers` is False), the record becomes a dead letter instead.
-        - `prefetch` is work that may overlap with a request to the search server. It is called at most once.
+        1. Match the records to routes: one task for each record and route.
+        2. Read the current state of tasks whose version does not prove which state is newer.
+        3. Call the routes. They return actions, which become writes.
+        4. Keep the newest write to each document.
+        5. Write.
+        6. Read again what versions cannot settle, and repeat from 3 if it has changed.
+        7. Repeat from 2 what may succeed later, while there is time. The source redelivers the rest.
+        8. Store what cannot succeed as dead letters. If the source does not redeliver, so is the rest.
+        9. Report.
 
         Raises Halt if every record would fail. Then no record may be acknowledged.
         """
-        if not batch:
+        if not delivery.records:
             return Report([])
-        with self._observer.step("batch", source, batch):
-            return self._carry_out(batch, source, context or self._context, within, redelivers, prefetch)
+        with self._observer.step("batch", delivery.source, delivery.records):
+            began = self._retry_policy.clock()
+            drop_future_times(delivery.records, delivery.source, self._rereads.now() + self._clock_skew)
+            tasks = match(delivery.records, self._router)
+            try:
+                with until(delivery.deadline.with_reserve()):
+                    self._process(tasks, delivery)
+            except Halt as halt:
+                if not delivery.redelivers:
+                    for task in tasks:
+                        task.results = task.results or [Result(Outcome.RETRY, str(halt))]
+                    self._finish(tasks, delivery, began)
+                raise
+            return self._finish(tasks, delivery, began)
 
-    def _carry_out(
-        self,
-        batch: Sequence[Record],
-        source: str,
-        context: Context,
-        within: float,
-        redelivers: bool,
-        prefetch: Prefetch | None,
-    ) -> Report:
-        began = self._patience.clock()
-        pauses = self._patience.pauses(min(within, context.remaining_time()))
-        drop_future_times(batch, source, self._rereads.now() + self._clock_skew)
-        tasks = route(batch, self._router)
-        try:
-            with context.timed():
-                self._work_off(tasks, pauses, context, prefetch)
-        except Halt as halt:
-            if not redelivers:  # the source redelivers nothing: store dead letters now
-                for task in tasks:
-                    task.results = task.results or [Result(Outcome.RETRY, str(halt))]
-                self._end(len(batch), source, tasks, context, began, redelivers)
-            raise
-        return self._end(len(batch), source, tasks, context, began, redelivers)
-
-    def _end(
-        self, size: int, source: str, tasks: Sequence[Task], context: Context, began: float, redelivers: bool
-    ) -> Report:
-        """Store dead letters, report the batch to the observer and return its report. Raises Halt."""
-        if not redelivers:
-            dead_letter_undelivered(tasks)
-        with context.timed():
-            letters = self._store_rejected(tasks)
-        report = Report(_results(size, tasks))
-        seconds = self._patience.clock() - began
-        self._observer.dispatched(Dispatched(source, report, tasks, letters, seconds))
-        return report
-
-    def _store_rejected(self, tasks: Sequence[Task]) -> list[DeadLetter]:
-        """Store rejected tasks as dead letters, and return these. Raises Halt and LeaseLost."""
-        letters = [
-            DeadLetter(task.record, task.route, task.result)
-            for task in tasks
-            if task.result.outcome is Outcome.REJECTED
-        ]
-        if letters:
-            self._context.check()
-            self._letters.store(letters)
-        return letters
-
-    def _work_off(
-        self, tasks: Sequence[Task], pauses: Iterator[float], context: Context, prefetch: Prefetch | None
-    ) -> None:
-        """Process the tasks, and retry transient failures while there is time."""
+    def _process(self, tasks: Sequence[Task], delivery: Delivery) -> None:
+        """Steps 2 to 7: process the tasks, and retry transient failures while there is time."""
+        pauses = self._retry_policy.pauses(min(delivery.retry_time, delivery.deadline.left()))
         pending = [task for task in tasks if not task.results]
         for tries in count(1):
-            self._try(pending, context, prefetch if tries == 1 else None)
+            self._try(pending, delivery, delivery.prefetch if tries == 1 else None)
             pending = [task for task in pending if not task.result.outcome.done]
             note_failures(pending)
             pause = next(pauses, None) if pending else None
             if pause is None:
-                if pending or self._stuck:
-                    self._stuck.give_up(tasks, self._sinks.search)
-                if pending:
-                    conclude(tasks, tries)
-                return
+                break
             self._observer.retrying(pending, pause)
-            self._patience.sleep(pause)
+            self._retry_policy.sleep(pause)
             for task in pending:
-                task.forget()
+                task.reset()
+        if pending or self._stuck:
+            self._stuck.give_up(tasks, self._sinks.search, delivery.fence)
+        if pending:
+            conclude(tasks, tries)
 
-    def _try(self, tasks: Sequence[Task], context: Context, prefetch: Prefetch | None) -> None:
-        """Re-read, call the routes and write, and repeat for tasks that the write did not settle."""
+    def _try(self, tasks: Sequence[Task], delivery: Delivery, prefetch: Prefetch | None) -> None:
+        """Steps 2 to 6: re-read, call the routes and write. Repeat them for tasks that are not settled."""
         for _ in range(ROUNDS):
             self._rereads.reread_before_write(tasks)
-            self._ask_and_write(tasks, context, prefetch)
+            self._call_and_write(tasks, delivery, prefetch)
             prefetch = None
             tasks = self._rereads.reopen(tasks)
             if not tasks:
@@ -158,52 +119,93 @@ class Dispatcher:
             done = task.overtaken and isinstance(task.record, TableRecord) and task.record.ordered
             task.results = [APPLIED if done else UNSETTLED]
 
-    def _ask_and_write(self, tasks: Sequence[Task], context: Context, prefetch: Prefetch | None) -> None:
-        """Call the routes for one part of the tasks while the search server writes the previous part."""
+    def _call_and_write(self, tasks: Sequence[Task], delivery: Delivery, prefetch: Prefetch | None) -> None:
+        """Steps 3 to 5, in parts if there are many tasks."""
+        context = self._context.during(delivery.invocation)
         parts = parts_of(tasks, self._context.settings.bulk_actions)
+        if len(parts) == 1:
+            call_routes(tasks, context, self._observer.step)
+            self._write(tasks, delivery, prefetch)
+        else:
+            self._call_and_write_parts(parts, context, delivery, prefetch)
 
-        def asked() -> Iterator[tuple[Sequence[Task], bool]]:
+    def _call_and_write_parts(
+        self, parts: Sequence[Sequence[Task]], context: Context, delivery: Delivery, prefetch: Prefetch | None
+    ) -> None:
+        """Steps 3 to 5. The routes process one part while the search server writes the previous one."""
+
+        def called() -> Iterator[tuple[Sequence[Task], bool]]:
             for number, part in enumerate(parts, start=1):
-                ask(part, context, self._observer.step)
+                call_routes(part, context, self._observer.step)
                 yield part, number < len(parts)
 
-        made = Prefetched(asked())
+        made = Prefetched(called())
         silent = 0
         for part, more in made:
             if silent == PATIENCE:  # each further request could take its full timeout
                 for task in part:
                     task.writes, task.results = (), task.results or [NOT_SENT]
                 continue
-            self._write(part, made.prepare if more else prefetch)
+            self._write(part, delivery, made.prepare if more else prefetch)
             silent = 0 if any(task.result.outcome.done for task in part) else silent + 1
 
-    def _write(self, tasks: Sequence[Task], prefetch: Prefetch | None) -> None:
-        searches, items, rows = sorted_out(chain.from_iterable(task.writes for task in tasks))
+    def _write(self, tasks: Sequence[Task], delivery: Delivery, prefetch: Prefetch | None) -> None:
+        """Steps 4 and 5: pass the writes to their sinks, and set the results of the tasks."""
+        searches, items, rows = by_sink(tasks)
         results: dict[Write, Result] = {}
         if items:
-            results.update(zip(items, self._sinks.table.write(items), strict=True))
+            results.update(zip(items, self._sinks.table.write(items, delivery.fence), strict=True))
         if rows:
-            results.update(zip(rows, self._sinks.rows.write(rows), strict=True))
+            results.update(zip(rows, self._sinks.rows.write(rows, delivery.fence), strict=True))
         if searches:
-            results.update(zip(searches, write_newest(searches, self._sinks.search, prefetch), strict=True))
+            found = write_newest(searches, self._sinks.search, delivery.fence, prefetch)
+            results.update(zip(searches, found, strict=True))
         for task in tasks:
             if task.writes:
                 task.results = [results[write] for write in task.writes]
 
+    def _finish(self, tasks: Sequence[Task], delivery: Delivery, began: float) -> Report:
+        """Steps 8 and 9: store dead letters, report to the observer, and return the report. Raises Halt."""
+        if not delivery.redelivers:
+            dead_letter_undelivered(tasks)
+        letters = [
+            DeadLetter(task.record, task.route, task.result)
+            for task in tasks
+            if task.result.outcome is Outcome.REJECTED
+        ]
+        if letters:
+            with until(delivery.deadline.with_reserve()):
+                delivery.fence()
+                self._letters.store(letters)
+        report = Report(results_of(tasks, len(delivery.records)))
+        seconds = self._retry_policy.clock() - began
+        self._observer.dispatched(Dispatched(delivery.source, report, tasks, letters, seconds))
+        return report
 
-def sorted_out(writes: Iterable[Write]) -> tuple[list[Write], list[Write], list[Write]]:
-    """Return the writes to the search server, to DynamoDB tables and to the SQL database."""
+
+def by_sink(tasks: Sequence[Task]) -> tuple[list[Write], list[Write], list[Write]]:
+    """Return the writes to the search server, to DynamoDB tables and to the SQL database.
+
+    Raises TypeError for an action that no sink writes.
+    """
     searches: list[Write] = []
     items: list[Write] = []
     rows: list[Write] = []
-    for write in writes:
-        action = write.action
-        there = searches if isinstance(action, SEARCHES) else rows if isinstance(action, InsertRows) else items
-        there.append(write)
+    for task in tasks:
+        for write in task.writes:
+            if isinstance(write.action, SEARCHES):
+                searches.append(write)
+            elif isinstance(write.action, ITEMS):
+                items.append(write)
+            elif isinstance(write.action, InsertRows):
+                rows.append(write)
+            else:
+                raise TypeError(f"no sink writes the action {type(write.action).__name__}")
     return searches, items, rows
 
 
-def _results(size: int, tasks: Sequence[Task]) -> list[Result]:
+def results_of(tasks: Sequence[Task], size: int) -> list[Result]:
+    """Return the worst result of each of `size` records."""
     by_record: list[list[Result]] = [[] for _ in range(size)]
     for task in tasks:
         by_record[task.position].append(task.result)

@@ -1,4 +1,4 @@
-"""Send only the newest write to each document of a batch."""
+"""Step 4: keep only the newest write to each document of a batch."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TypeAlias
 from ..model import Change, ObjectRecord, TableRecord
 from ..model.outcomes import SUPERSEDED, Outcome, Result
 from ..model.versions import NO_VERSION, second_of
+from .delivery import Fence, no_fence
 from .prefetch import Prefetch
 from .protocols import DocumentSink, Write
 
@@ -15,7 +16,9 @@ Stack: TypeAlias = list[int]
 """The positions of all writes to one document, oldest first."""
 
 
-def write_newest(writes: Sequence[Write], sink: DocumentSink, prefetch: Prefetch | None = None) -> list[Result]:
+def write_newest(
+    writes: Sequence[Write], sink: DocumentSink, fence: Fence = no_fence, prefetch: Prefetch | None = None
+) -> list[Result]:
     """Send the newest write to each document and return the result of every write, in order.
 
     - If the newest write is accepted, or refused as older than the document, the older ones are STALE.
@@ -28,11 +31,11 @@ def write_newest(writes: Sequence[Write], sink: DocumentSink, prefetch: Prefetch
     """
     undated = [write for write in writes if write.version == NO_VERSION]
     dated = [write for write in writes if write.version != NO_VERSION] if undated else writes
-    results = _write_stacks(dated, sink, prefetch)
+    results = _write_stacks(dated, sink, fence, prefetch)
     if undated:
         waiting = {_place(write): result for write, result in results.items() if not result.outcome.done}
         results |= {write: waiting[_place(write)] for write in undated if _place(write) in waiting}
-        results |= _write_stacks([write for write in undated if write not in results], sink)
+        results |= _write_stacks([write for write in undated if write not in results], sink, fence)
     return [results[write] for write in writes]
 
 
@@ -41,13 +44,13 @@ def _place(write: Write) -> tuple[str, str]:
 
 
 def _write_stacks(
-    writes: Sequence[Write], sink: DocumentSink, prefetch: Prefetch | None = None
+    writes: Sequence[Write], sink: DocumentSink, fence: Fence, prefetch: Prefetch | None = None
 ) -> dict[Write, Result]:
     stacks = stack_by_document(writes)
     results: dict[Write, Result] = {}
     while stacks:
         heads = [writes[stack.pop()] for stack in stacks]
-        answers = sink.write(heads, prefetch)
+        answers = sink.write(heads, fence, prefetch)
         results.update(zip(heads, answers, strict=True))
         fallback = []
         for stack, answer in zip(stacks, answers, strict=True):

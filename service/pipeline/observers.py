@@ -14,7 +14,7 @@ from typing import Any, Final
 from ..model.outcomes import Outcome, Report
 from .error_outcomes import trail_of
 from .protocols import DeadLetter
-from .route_calls import Task
+from .task import Task
 
 logger = logging.getLogger(__name__)
 
@@ -160,32 +160,32 @@ class Observers(Observer):
                 self._steps.append(observer.step)
 
     def dispatched(self, done: Dispatched) -> None:
-        self._notify(lambda observer: observer.dispatched(done))
+        self._notify("dispatched", done)
 
     def retrying(self, tasks: Sequence[Task], pause: float) -> None:
-        self._notify(lambda observer: observer.retrying(tasks, pause))
+        self._notify("retrying", tasks, pause)
 
     def requested(self, request: Request) -> None:
-        self._notify(lambda observer: observer.requested(request))
+        self._notify("requested", request)
 
     def lost(self, source: str, shard: str, since: float, until: float) -> None:
-        self._notify(lambda observer: observer.lost(source, shard, since, until))
+        self._notify("lost", source, shard, since, until)
 
     def index_missing(self, source: str, indices: Sequence[str]) -> None:
         for observer in self._observers:
             observer.index_missing(source, indices)
 
     def redelivered(self, source: str, messages: int) -> None:
-        self._notify(lambda observer: observer.redelivered(source, messages))
+        self._notify("redelivered", source, messages)
 
     def given_up(self, source: str, messages: int) -> None:
-        self._notify(lambda observer: observer.given_up(source, messages))
+        self._notify("given_up", source, messages)
 
-    def _notify(self, notify: Callable[[Observer], None]) -> None:
-        """Call each observer. A failure is logged and affects neither the pipeline nor other observers."""
+    def _notify(self, event: str, *arguments: object) -> None:
+        """Call the method `event` of each observer. A failure is logged and affects nothing else."""
         for observer in self._observers:
             try:
-                notify(observer)
+                getattr(observer, event)(*arguments)
             except Exception as error:
                 extra = {"observer": type(observer).__name__, "reason": f"unexpected {trail_of(error)}"}
                 logger.error("an observer failed", extra=extra)

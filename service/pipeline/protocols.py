@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..context import Context
 from ..model import Change, Record
 from ..model.outcomes import Report, Result
 from ..routing import Action, Index
+from .delivery import Delivery, Fence, no_fence
 from .prefetch import Prefetch
 
 
@@ -24,7 +24,7 @@ class Write:
     - `id` is the document's id. It is "" for a table, because items contain their keys. For a database it is the
       route and the number of the action, which identify the rows of a record that are already written.
     - `version` is the external version, or None if the index keeps no versions.
-    - A `strict` write is not applied if the document has the same version, which may be from another change.
+    - A `newer_only` write is not applied if the document has the same version, which may be from another change.
     """
 
     record: Change
@@ -32,7 +32,7 @@ class Write:
     target: str
     id: str
     version: int | None
-    strict: bool = False
+    newer_only: bool = False
 
     @property
     def kind(self) -> str:
@@ -43,10 +43,11 @@ class Write:
 class Sink(Protocol):
     """A target of writes."""
 
-    def write(self, writes: Sequence[Write]) -> list[Result]:
-        """Execute the writes and return one result for each, in order.
+    def write(self, writes: Sequence[Write], fence: Fence = no_fence) -> list[Result]:
+        """Execute the writes and return one result for each, in order. `fence` is called before each request.
 
-        The failure of a single write is its result. Raises Halt if every write would fail until an operator acts.
+        The failure of a single write is its result. Raises Halt if every write would fail until an operator acts,
+        and LeaseLost.
         """
         ...
 
@@ -54,7 +55,9 @@ class Sink(Protocol):
 class DocumentSink(Protocol):
     """A sink for documents. One request for many writes takes long enough to overlap with other work."""
 
-    def write(self, writes: Sequence[Write], prefetch: Prefetch | None = None) -> list[Result]:
+    def write(
+        self, writes: Sequence[Write], fence: Fence = no_fence, prefetch: Prefetch | None = None
+    ) -> list[Result]:
         """Write as in Sink. `prefetch` is work that may overlap with the requests. It must not raise."""
         ...
 
@@ -86,25 +89,11 @@ class DeadLetterStore(Protocol):
 
 
 class Batch(Protocol):
-    """Records delivered together, and the operations to acknowledge them."""
-
-    source: str
-    records: Sequence[Record]
+    """Records delivered together, and the operation to acknowledge them."""
 
     @property
-    def read_ahead(self) -> Prefetch | None:
-        """A function that prefetches the next records of the source and never raises, or None.
-
-        It is None if a prefetch saves no time.
-        """
-        ...
-
-    def time_left(self) -> float:
-        """Return the seconds until the source redelivers the batch to another consumer, or infinity if never."""
-        ...
-
-    def check(self) -> None:
-        """Raises LeaseLost if another process now owns the batch. Called before each request to a sink."""
+    def delivery(self) -> Delivery:
+        """The records and the limits of their processing."""
         ...
 
     def settle(self, report: Report) -> None:
@@ -149,17 +138,8 @@ class Source(Protocol):
 
 
 class Dispatches(Protocol):
-    """A dispatcher of batches. See Dispatcher.dispatch."""
+    """A dispatcher of deliveries. See Dispatcher.run."""
 
-    def dispatch(
-        self,
-        batch: Sequence[Record],
-        source: str = "",
-        context: Context | None = None,
-        *,
-        within: float = math.inf,
-        redelivers: bool = True,
-        prefetch: Prefetch | None = None,
-    ) -> Report:
+    def run(self, delivery: Delivery) -> Report:
         """Return one result per record, in order. Raises Halt if every record would fail."""
         ...

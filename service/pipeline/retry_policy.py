@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ..backoff import backoff
-from ..context import RESERVE
+from ..deadline import RESERVE
 
 
 @dataclass(frozen=True)

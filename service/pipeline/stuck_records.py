@@ -13,8 +13,10 @@ from ..errors import Halt
 from ..model import Record, Undecodable
 from ..model.outcomes import OUT_OF_TIME, SUCCEEDED, Lasting, Outcome, Result
 from ..routing import Delete
+from .delivery import Fence, no_fence
 from .protocols import DocumentSink, Write
-from .route_calls import SEARCHES, Task
+from .route_calls import SEARCHES
+from .task import Task
 
 PROBE: Final = "~probe"
 """An id that no document has: in ids, `~` is always followed by n, b, h, ~ or |."""
@@ -39,7 +41,7 @@ class StuckRecords:
         self._failures: OrderedDict[int, int] = OrderedDict()
         self._lock = Lock()
 
-    def give_up(self, tasks: Sequence[Task], search: DocumentSink) -> None:
+    def give_up(self, tasks: Sequence[Task], search: DocumentSink, fence: Fence = no_fence) -> None:
         """Reject the stuck tasks of a delivery, for any kind of failure. Raises Halt.
 
         A task is stuck if it fails in TRIES deliveries in which others succeed; a search index must accept another
@@ -50,7 +52,7 @@ class StuckRecords:
         stuck = [task for task in tasks if task.failed and self._retry_for < self._age(task.record) < math.inf]
         if not stuck:
             return
-        others = _Others(tasks, search)
+        others = _Others(tasks, search, fence)
         for task in stuck:
             if others.succeed(task) and self._add(task) >= TRIES:
                 assert task.failed is not None
@@ -107,21 +109,20 @@ def dead_letter_undelivered(tasks: Sequence[Task]) -> None:
             task.results = [task.result.given_up("exhausted")]
 
 
-def probe(write: Write, search: DocumentSink) -> Result:
-    """Return the result of a test write to the same index: the delete of a missing document. Raises Halt."""
-    lowest = None if write.version is None else 1
-    (result,) = search.write([replace(write, action=Delete(), id=PROBE, version=lowest)])
-    return result
+def probe_of(write: Write) -> Write:
+    """Return a test write to the same index: the delete of a document that does not exist."""
+    return replace(write, action=Delete(), id=PROBE, version=None if write.version is None else 1)
 
 
 class _Others:
     """Checks if other tasks than the stuck ones succeed in a delivery."""
 
-    def __init__(self, tasks: Sequence[Task], search: DocumentSink):
+    def __init__(self, tasks: Sequence[Task], search: DocumentSink, fence: Fence):
         good = [task for task in tasks if task.result.outcome in SUCCEEDED]
         self._routes = {task.route for task in good}
         self._targets = {write.target for task in good for write in task.writes}
         self._search = search
+        self._fence = fence
         self._probes: dict[str, Result] = {}
 
     def succeed(self, task: Task) -> bool:
@@ -135,7 +136,7 @@ class _Others:
         if not isinstance(write.action, SEARCHES):
             return beside
         if write.target not in self._probes:
-            self._probes[write.target] = probe(write, self._search)
+            (self._probes[write.target],) = self._search.write([probe_of(write)], self._fence)
         result = self._probes[write.target]
         if result is OUT_OF_TIME:
             return beside

@@ -9,7 +9,6 @@ from functools import partial
 from threading import Event, Thread
 from typing import Final
 
-from ..context import Context
 from ..errors import Halt, LeaseLost, Unreachable
 from ..retry_pause import RetryPause
 from . import Batch, Dispatches, Source
@@ -33,7 +32,6 @@ class Worker(Thread):
         self,
         source: Source,
         dispatcher: Dispatches,
-        context: Context,
         stopping: Event,
         exits: bool = False,
         clock: Callable[[], float] = time.monotonic,
@@ -43,7 +41,6 @@ class Worker(Thread):
         self.error: BaseException | None = None
         self.halted = ""
         self._dispatcher = dispatcher
-        self._context = context
         self._stopping = stopping
         self._exits = exits
         self._clock = clock
@@ -72,11 +69,7 @@ class Worker(Thread):
     def _deliver(self, batch: Batch) -> None:
         self._busy_since = self._clock()
         try:
-            with self._context.guarded(batch.check):
-                report = self._dispatcher.dispatch(
-                    batch.records, batch.source, within=batch.time_left(), prefetch=batch.read_ahead
-                )
-            batch.settle(report)
+            batch.settle(self._dispatcher.run(batch.delivery))
         except LeaseLost as lost:
             logger.warning("batch left to another", extra={"source": self.name, "reason": str(lost)})
             return

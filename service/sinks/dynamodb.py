@@ -7,12 +7,14 @@ from dataclasses import replace
 from typing import Any, Final
 
 from ..context import Context
+from ..deadline import out_of_time
 from ..errors import Halt, Reject
 from ..model import ObjectRecord
 from ..model.outcomes import APPLIED, BLOCKED, OUT_OF_TIME, STALE, Outcome
 from ..model.serializer import typed
 from ..model.versions import LARGEST
 from ..pipeline import SILENT, Observer, Result, Write
+from ..pipeline.delivery import Fence, no_fence
 from ..pipeline.error_outcomes import result_of
 from ..routing import DeleteItem, PutItem, UpdateItem
 
@@ -39,22 +41,22 @@ class ItemSink:
         self._observer = observer
         self._keys: dict[str, tuple[str, ...]] = {}
 
-    def write(self, writes: Sequence[Write]) -> list[Result]:
+    def write(self, writes: Sequence[Write], fence: Fence = no_fence) -> list[Result]:
         results: list[Result] = []
         waiting: set[tuple[str, tuple[str, str]]] = set()
         for write in writes:
             if (write.target, write.record.subject) in waiting:
                 results.append(BLOCKED)
                 continue
-            result = self._write_one(write)
+            result = self._write_one(write, fence)
             if result.outcome is Outcome.RETRY:
                 waiting.add((write.target, write.record.subject))
             results.append(result)
         return results
 
-    def _write_one(self, write: Write) -> Result:
-        self._context.check()
-        if self._context.out_of_time():
+    def _write_one(self, write: Write, fence: Fence) -> Result:
+        fence()
+        if out_of_time():
             return OUT_OF_TIME
         try:
             self._send(*self._request(write))

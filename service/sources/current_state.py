@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any, Final, TypeAlias
 
 from ..context import Context
+from ..deadline import out_of_time
 from ..errors import OutOfTime, Retry
 from ..model import ObjectRecord, Revision, TableRecord
 from ..model.dynamodb_json import read_item
@@ -77,7 +78,7 @@ class Lookups:
 
     def _take_time(self) -> None:
         """Raise OutOfTime if the rest of a Lambda invocation is reserved for its answer."""
-        if self._context.out_of_time():
+        if out_of_time():
             raise OutOfTime(OUT_OF_TIME.reason)
 
 

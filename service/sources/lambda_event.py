@@ -10,10 +10,11 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
+from ..deadline import NO_DEADLINE, Deadline
 from ..errors import StreamdexError
 from ..model import Record, Undecodable
 from ..model.backfill_task import TaskRecord
-from ..pipeline import Lag, Report
+from ..pipeline import SILENT, Delivery, Lag, Observer, Report
 from ..routing.queue_declarations import Carried, Queues
 from ..timing import RETENTION
 from .envelopes import unwrap
@@ -30,25 +31,45 @@ TOPIC = "aws:sns"
 class LambdaBatch:
     """The records of one event. Raises UnknownEvent for an event without any known payload."""
 
-    def __init__(self, event: Any, events: Collection[str] = (), queues: Queues | None = None):
-        """With `events`, such as {"ObjectCreated"}, records of other events count as acknowledged.
+    def __init__(
+        self,
+        event: Any,
+        invocation: Any = None,
+        events: Collection[str] = (),
+        queues: Queues | None = None,
+        observer: Observer = SILENT,
+    ):
+        """`invocation` is the Lambda context.
 
-        `queues` declares the contents of queues and topics: anything else in their messages becomes a dead letter.
+        With `events`, such as {"ObjectCreated"}, records of other events count as acknowledged. `queues` declares
+        the contents of queues and topics: anything else in their messages becomes a dead letter.
         """
         self._event = event
-        self.records: Sequence[Record] = [
-            record
-            for record in (unwrap(event) if queues is None else judged(event, queues))
-            if not events or isinstance(record, Undecodable) or record.event in events
-        ]
+        self._invocation = invocation
+        self.answer: Answer | None = None
         self._entries = entries_of(event)
+        with observer.step("decode", "event", self._entries):
+            found = unwrap(event) if queues is None else judged(event, self._entries, queues)
+            self.records: Sequence[Record] = [
+                record
+                for record in found
+                if not events or isinstance(record, Undecodable) or record.event in events
+            ]
         self._from_stream = is_streamed(self._entries)
         self.source = f"lambda {self._kinds()}"
+        self.answers = any(entry.get("eventSource") in (STREAM, QUEUE) for entry in self._entries)
+        """True if the caller reads partial-batch responses (streams and SQS). Other callers never redeliver."""
 
     @property
-    def answers(self) -> bool:
-        """True if the caller reads partial-batch responses (streams and SQS). Other callers never redeliver."""
-        return any(entry.get("eventSource") in (STREAM, QUEUE) for entry in self._entries)
+    def delivery(self) -> Delivery:
+        """The records. Every request for them ends before the invocation does."""
+        return Delivery(
+            self.records,
+            self.source,
+            deadline=deadline_of(self._invocation),
+            redelivers=self.answers,
+            invocation=self._invocation,
+        )
 
     @property
     def has_tasks(self) -> bool:
@@ -59,17 +80,20 @@ class LambdaBatch:
         """Return the age of the oldest record and, for a stream, its time left; `now` is in Unix seconds."""
         made = [record.created for record in self.records if record.created is not None]
         unread = max(now - min(made), 0.0) if made else 0.0
-        streamed = any(entry.get("eventSource") == STREAM for entry in self._entries)
-        return Lag(unread, max(RETENTION - unread, 0.0) if streamed else math.inf)
+        return Lag(unread, max(RETENTION - unread, 0.0) if self._from_stream else math.inf)
 
-    def answer(self, report: Report) -> Answer:
-        """Return the partial-batch response: the identifiers of the records to redeliver.
+    def settle(self, report: Report) -> None:
+        """Set `answer` to the partial-batch response: the identifiers of the records to redeliver.
 
-        Raises StreamdexError, so that the whole batch is redelivered, if one of these records has no identifier.
+        It is None for a caller that reads no response. Raises StreamdexError if one of these records has no
+        identifier, so that the whole batch is redelivered.
         """
-        undone = report.undone
+        if self.answers:
+            self.answer = {"batchItemFailures": self._failures(report.undone)}
+
+    def _failures(self, undone: Sequence[int]) -> list[dict[str, str]]:
         if not undone:
-            return {"batchItemFailures": []}
+            return []
         failed = {id(record): record for record in (self.records[position] for position in undone)}
         names = {record.identifier for record in failed.values()}
         streamed = self._streamed(list(failed.values()))
@@ -79,7 +103,7 @@ class LambdaBatch:
                 "a record has to come again that the source has no name for: the whole batch must"
             )
         again = [*messages, *lowest(streamed)]
-        return {"batchItemFailures": [{"itemIdentifier": name} for name in again]}
+        return [{"itemIdentifier": name} for name in again]
 
     def _streamed(self, failed: Sequence[Record]) -> list[str]:
         in_streams = {id(entry) for entry in self._entries if entry.get("eventSource") == STREAM}
@@ -94,11 +118,17 @@ class LambdaBatch:
         return messages_to_keep(messages, names)
 
     def _kinds(self) -> str:
-        said = [entry.get("eventSource", entry.get("EventSource")) for entry in self._entries]
-        if not said and isinstance(self._event, Mapping):
-            said = [self._event.get("source")]
-        kinds = {kind if isinstance(kind, str) else "record" for kind in said}
-        return "+".join(sorted(kind.replace("aws:", "") for kind in kinds)) or "event"
+        kinds = {kind_of(entry) for entry in self._entries}
+        if not kinds and isinstance(self._event, Mapping):
+            kinds = {kind_of(self._event)}
+        return "+".join(sorted(kinds)) or "event"
+
+
+def deadline_of(invocation: Any) -> Deadline:
+    """Return the deadline of an invocation, whose context may be None."""
+    if invocation is None:
+        return NO_DEADLINE
+    return Deadline(lambda: float(invocation.get_remaining_time_in_millis()) / 1000)
 
 
 def entries_of(event: Any) -> list[Mapping[str, Any]]:
@@ -107,13 +137,19 @@ def entries_of(event: Any) -> list[Mapping[str, Any]]:
     return [entry for entry in entries if isinstance(entry, ENTRY)] if isinstance(entries, list) else []
 
 
-def judged(event: Any, queues: Queues) -> Iterator[Record]:
+def kind_of(entry: Mapping[str, Any]) -> str:
+    """Return the source of an entry without `aws:`, such as "dynamodb"; "record" if it names none."""
+    named = entry.get("eventSource", entry.get("EventSource", entry.get("source")))
+    return named.replace("aws:", "") if isinstance(named, str) else "record"
+
+
+def judged(event: Any, entries: Sequence[Mapping[str, Any]], queues: Queues) -> Iterator[Record]:
     """Yield the records of an event. A record that its queue may not carry becomes a dead letter.
 
     A queue is identified by its ARN, which Lambda writes into each message. Direct callers of the function are
     trusted. Raises UnknownEvent.
     """
-    entries = entries_of(event) or ([event] if isinstance(event, Mapping) else [])
+    entries = entries or ([event] if isinstance(event, Mapping) else [])
     if is_streamed(entries) or not any(carrier_of(entry, queues) for entry in entries):
         yield from unwrap(event)
         return

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from threading import Event
 from typing import Protocol
 
@@ -15,7 +15,7 @@ from ..checkpoints.stores import ENDED, Checkpoint, Checkpoints
 from ..errors import Halt, Unreachable
 from ..model import Record
 from ..model.outcomes import Outcome
-from ..pipeline import Lag, Report
+from ..pipeline import Delivery, Lag, Report
 from ..pipeline.error_outcomes import result_of
 from ..retry_pause import RetryPause
 
@@ -52,20 +52,16 @@ class PartBatch:
     """A page of a partition. Its unfinished records are retried before the next page."""
 
     def __init__(self, source: PartSource, state: State, token: int, records: Sequence[Record]):
-        self.source = source.name
-        self.records: Sequence[Record] = records
+        self.records = records
         self._from = source
         self._state = state
         self._token = token
 
-    def read_ahead(self) -> None:
-        self._state.read_ahead()
-
-    def time_left(self) -> float:
-        return math.inf
-
-    def check(self) -> None:
-        check(self._from.checkpoints.lease, self._token)
+    @property
+    def delivery(self) -> Delivery:
+        """The records. The next page of the partition is prefetched."""
+        fence = partial(check, self._from.checkpoints.lease, self._token)
+        return Delivery(self.records, self._from.name, fence=fence, prefetch=self._state.read_ahead)
 
     def settle(self, report: Report) -> None:
         """Keep the unfinished records for a retry; if there are none, advance the position.

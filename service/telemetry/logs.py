@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from ..model import ObjectRecord, Record, TableRecord
 from ..pipeline import Dispatched, Observer, Result
-from ..pipeline.route_calls import Task
+from ..pipeline.task import Task
 from ..program import PROGRAM
 from ..settings import Settings
 

@@ -14,7 +14,7 @@ from threading import Lock
 from typing import Final, TypeAlias
 
 from ..pipeline import Dispatched, Lag, Observer, Outcome, Request
-from ..pipeline.route_calls import Task
+from ..pipeline.task import Task
 
 Labels: TypeAlias = tuple[str, ...]
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from ..model import ObjectRecord, Record, TableRecord
 from ..pipeline import Dispatched, Observer, Outcome, Result
-from ..pipeline.route_calls import Task
+from ..pipeline.task import Task
 
 LARGEST: Final = 64 * 1024
 """Approximate bytes of the largest record that is kept in full. Larger ones keep only their metadata."""

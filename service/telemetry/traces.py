@@ -34,7 +34,7 @@ from ..errors import SettingsError
 from ..model import ObjectRecord, Record, TableRecord
 from ..pipeline import Dispatched, Observer, Request
 from ..pipeline.observers import NOTHING
-from ..pipeline.route_calls import Task
+from ..pipeline.task import Task
 from ..settings import Settings
 from .origins import NOWHERE, Origin, origin_of
 

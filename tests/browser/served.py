@@ -20,9 +20,7 @@ def serving(app: App) -> Iterator[str]:
     """The container in this process; yields the address of its page."""
     stopping = Event()
     workers = [
-        Worker(source, app.dispatcher, app.context, stopping)
-        for source in app.sources(stopping)
-        for _ in range(source.workers)
+        Worker(source, app.dispatcher, stopping) for source in app.sources(stopping) for _ in range(source.workers)
     ]
     with Serving(make_pages(app, Health(workers, 300.0)), "127.0.0.1", 0) as served:
         for worker in workers:

@@ -187,7 +187,7 @@ class Running:
 
     def _work(self, source: Any, dispatcher: Dispatcher) -> None:
         for batch in source:
-            batch.settle(dispatcher.dispatch(batch.records, batch.source))
+            batch.settle(dispatcher.run(batch.delivery))
 
     def stop(self) -> None:
         self._stopping.set()

@@ -19,6 +19,7 @@ from service.bootstrap.application import App
 from service.commands.backfill.loading import BackfillOptions, Scan
 from service.commands.rebuild.rebuild import Change, Rebuilt, change
 from service.commands.tables import TableFilter
+from service.pipeline import Delivery
 from service.sinks.opensearch.alias_targets import SeenTargets
 
 READS = ("_search", "_mget", "_count", "_pit")
@@ -117,7 +118,7 @@ class Writers:
         return {"table": self._place.table, "sequence": sequence, "created": time.time()}
 
     def _deliver(self, which: int) -> None:
-        report = self._apps[which].dispatcher.dispatch(self._pending)
+        report = self._apps[which].dispatcher.run(Delivery(self._pending))
         self._pending = [self._pending[position] for position in report.undone]
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterable
-from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import text
 
 from service.context import Context
+from service.deadline import Deadline, until
 from service.model import ObjectRecord
 from service.pipeline import Result, Write
 from service.routing import InsertRows
@@ -72,9 +72,8 @@ class Database:
         return result
 
     def within(self, seconds: Callable[[], float]) -> Any:
-        """An invocation of a Lambda that says of itself how many seconds are left."""
-        parent = SimpleNamespace(get_remaining_time_in_millis=lambda: seconds() * 1000)
-        return self.context.during(parent).timed()
+        """Sets the deadline of an invocation with this many seconds left."""
+        return until(Deadline(seconds).with_reserve())
 
     def close(self) -> None:
         self.execute(f"DROP TABLE {self.table}")

@@ -22,7 +22,7 @@ from service.entrypoints.cli import main
 from service.errors import Halt, SettingsError
 from service.model import TableRecord
 from service.model.serializer import typed
-from service.pipeline import DeadLetter, Outcome, Result
+from service.pipeline import DeadLetter, Delivery, Outcome, Result
 from service.settings import Settings
 from service.sinks.dead_letters import LetterBox, make_letters
 from service.sources.envelopes import unwrap
@@ -124,8 +124,8 @@ def test_a_store_that_is_not_there_halts_so_that_nothing_is_acknowledged(deploym
         App(replace(deployment.settings, dead_letters=where), [Images()]) as app,
         pytest.raises(Halt, match="absent"),
     ):
-        app.dispatcher.dispatch(
-            list(unwrap(stream_record(keys={"other": "key"}, new={"id": "a"}, table=deployment.table)))
+        app.dispatcher.run(
+            Delivery(list(unwrap(stream_record(keys={"other": "key"}, new={"id": "a"}, table=deployment.table))))
         )
 
 
@@ -155,7 +155,7 @@ def app(deployment: Deployment, make_box) -> Iterator[App]:
             stream_record(new={"id": name, "title": "old"}, table=deployment.table, sequence=str(number))
             for number, name in enumerate(["changed", "gone", "fine"])
         ]
-        app.dispatcher.dispatch([record for raw in raws for record in unwrap(raw)])
+        app.dispatcher.run(Delivery([record for raw in raws for record in unwrap(raw)]))
         deployment.items.put_item(Item={"id": "changed", "title": "new"})
         assert len(list(app.letters.letters())) == 2
         yield app
@@ -193,7 +193,7 @@ def test_a_redrive_makes_no_index_older(app: App, deployment: Deployment, monkey
     monkeypatch.setattr(Strict, "broken", False)
     now = int(time.time())
     newer = stream_record(new={"id": "changed", "title": "newest"}, table=deployment.table, created=now)
-    app.dispatcher.dispatch(list(unwrap(newer)))
+    app.dispatcher.run(Delivery(list(unwrap(newer))))
     assert dict(redrive(app.letters, Filter(), app.dispatcher_of).ends) == {"stale": 1, "applied": 1}
     assert documents_of(deployment.search_url, deployment.index)["changed"]["title"] == "newest"
 
@@ -239,7 +239,7 @@ def two_letters(deployment: Deployment, monkeypatch) -> Deployment:
     deployment.upload("other.txt", b"no image")
     raws = [json.dumps({"bucket": deployment.bucket, "key": key}) for key in ("broken.png", "other.txt")]
     with App(deployment.settings, [Images(), ImageUploads()]) as app:
-        app.dispatcher.dispatch([record for raw in raws for record in unwrap(json.loads(raw))])
+        app.dispatcher.run(Delivery([record for raw in raws for record in unwrap(json.loads(raw))]))
     return deployment
 
 

@@ -21,7 +21,7 @@ from service import TableRoute
 from service.context import Context
 from service.errors import Halt
 from service.model import Record
-from service.pipeline import Dispatcher, Sinks
+from service.pipeline import Delivery, Dispatcher, Sinks
 from service.pipeline.rereads import Rereads
 from service.pipeline.retry_policy import RetryPolicy
 from service.routing import Router
@@ -88,7 +88,9 @@ class Run:
             observer=Silence(),
             rereads=Rereads(truth, 1800.0, now=lambda: START + 10**6),
             context=context,
-            patience=RetryPolicy(0.06, shortest=0.001, longest=0.01, clock=lambda: self.paused, sleep=self._pause),
+            retry_policy=RetryPolicy(
+                0.06, shortest=0.001, longest=0.01, clock=lambda: self.paused, sleep=self._pause
+            ),
         )
 
     def _pause(self, seconds: float) -> None:
@@ -104,7 +106,7 @@ class Run:
             deliveries += 1
             assert deliveries < ROUNDS, f"no end: {reason}"
             try:
-                report = self.dispatcher.dispatch(batch)
+                report = self.dispatcher.run(Delivery(batch))
             except Halt as halt:  # nothing is acknowledged: all of it comes again
                 reason = str(halt)
                 continue

@@ -27,6 +27,7 @@ from service.commands.indices.planning import plan
 from service.commands.rebuild import rebuild as rebuilding
 from service.commands.tables import TableFilter
 from service.errors import SettingsError
+from service.pipeline import Delivery
 
 STEPS = os.environ.get("STREAMDEX_KILL_STEPS", "1")
 MOST = 40
@@ -227,7 +228,7 @@ def test_a_writer_that_is_killed_while_it_gives_a_copy_up_loses_nothing(operator
     )
     with operator.process(3, after, traffic=False) as (app, requests):  # the index, its copy, the mark
         with pytest.raises(Killed):
-            app.dispatcher_of("").dispatch(records(record))
+            app.dispatcher_of("").run(Delivery(records(record)))
         assert requests.count == 3
     indices = indices_of(place)
     assert (f"{place.index}--also" in indices[f"{place.index}-000002"]) is not after

@@ -20,6 +20,7 @@ from load import Pipe, Reader, Writer, make_queue
 
 from routes.images import Images
 from service.bootstrap.application import App
+from service.pipeline import Delivery
 
 CHANGES = int(os.environ.get("STREAMDEX_CHANGES", "100"))
 
@@ -69,7 +70,7 @@ def test_a_batch_that_is_delivered_again_in_smaller_pieces_shows_nothing_older(d
     first = App(deployment.settings, [Images()])
     (source, _) = first.sources(Event())
     batch = next(iter(source))
-    first.dispatcher.dispatch(batch.records)
+    first.dispatcher.run(Delivery(batch.records))
     first.close()
     write(20)
     deployment.items.put_item(Item={"id": "last"})

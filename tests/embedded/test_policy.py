@@ -42,6 +42,7 @@ from service.commands.rebuild import rebuild as rebuilding
 from service.commands.rebuild.rebuild import Change
 from service.commands.tables import TableFilter
 from service.errors import Halt
+from service.pipeline import Delivery
 from service.pipeline.workers import Worker
 from service.settings import Settings
 from service.sources.envelopes import unwrap
@@ -190,7 +191,7 @@ class Watched:
         with self._app as app:
             try:
                 workers = [
-                    Worker(source, app.dispatcher, app.context, stopping)
+                    Worker(source, app.dispatcher, stopping)
                     for source in app.sources(stopping)
                     for _ in range(source.workers)
                 ]
@@ -331,7 +332,7 @@ def rejected(account: Account) -> None:
     account.items.put_item(Item={"id": "a", "title": "T"})
     with App(account.settings(account.admin), [Looking(), ImageUploads()]) as app:
         account.s3.put_object(Bucket=account.made.bucket, Key="no.jpg", Body=b"no image")
-        app.dispatcher.dispatch(list(unwrap(s3_record("no.jpg", bucket=account.made.bucket))), "a test")
+        app.dispatcher.run(Delivery(list(unwrap(s3_record("no.jpg", bucket=account.made.bucket))), "a test"))
 
 
 @pytest.mark.usefixtures("impatient", "rejected")

@@ -106,11 +106,11 @@ def test_the_smallest_and_the_largest_version_are_taken(target: Target):
     assert target.outcomes(("a", 0, {"n": 0}), ("b", 2**63 - 1, {"n": 1}), ("c", 0, None)) == ["APPLIED"] * 3
 
 
-def test_a_strict_write_of_an_equal_version_changes_nothing_and_says_what_is_there(target: Target):
+def test_a_newer_only_write_of_an_equal_version_changes_nothing_and_says_what_is_there(target: Target):
     target.write(("a", 5, {"n": 1}), ("b", 5, None))
     (record,) = unwrap(stream_record(new={"id": "a"}))
-    strict = [Write(record, Index({"n": 2}), target.index, name, 5, strict=True) for name in "abc"]
-    results = [(result.outcome.name, result.conflict) for result in target.sink.write(strict)]
+    writes = [Write(record, Index({"n": 2}), target.index, name, 5, newer_only=True) for name in "abc"]
+    results = [(result.outcome.name, result.conflict) for result in target.sink.write(writes)]
     assert results == [("STALE", 5), ("STALE", 5), ("APPLIED", None)]
     assert target.documents() == {"a": {"n": 1}, "c": {"n": 2}}
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from routes.worker import CsvRows
 from service.bootstrap.application import App
+from service.pipeline import Delivery
 from service.settings import Settings
 from service.sources.envelopes import unwrap
 
@@ -30,7 +31,7 @@ def main(endpoint: str, bucket: str, key: str, url: str, table: str) -> None:
     route = CsvRows(insert_statement=f"INSERT INTO {table} (number, name, text) VALUES (%s, %s, %s)")
     with App(settings, [route]) as app, app.context.sql.connect():
         before, began, worked = peak(), time.monotonic(), time.process_time()
-        report = app.dispatcher.dispatch(list(unwrap({"bucket": bucket, "key": key})), "queue pending-worker")
+        report = app.dispatcher.run(Delivery(list(unwrap({"bucket": bucket, "key": key})), "queue pending-worker"))
         seconds, cpu = time.monotonic() - began, time.process_time() - worked
     (result,) = report.results
     print(json.dumps([result.outcome.name, result.reason, *(round(n, 1) for n in (seconds, cpu, before, peak()))]))

@@ -15,6 +15,7 @@ from turns import Turns
 from service.model import TableRecord
 from service.model.serializer import typed
 from service.pipeline import Result, Write
+from service.pipeline.delivery import Fence, no_fence
 from service.pipeline.prefetch import Prefetch
 
 
@@ -25,9 +26,11 @@ class SlowIndex(WatchedIndex):
         super().__init__()
         self._turns = turns
 
-    def write(self, writes: Sequence[Write], prefetch: Prefetch | None = None) -> list[Result]:
+    def write(
+        self, writes: Sequence[Write], fence: Fence = no_fence, prefetch: Prefetch | None = None
+    ) -> list[Result]:
         self._turns.pause()
-        return super().write(writes, prefetch)
+        return super().write(writes, fence, prefetch)
 
 
 class SlowTruth(Truth):

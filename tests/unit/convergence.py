@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
+import pytest
 from builders import sqs_message, stream_arn, stream_record
 from fakes import Bench, IndexModel, Items, Truth
 from hypothesis import strategies as st
@@ -13,8 +14,10 @@ from hypothesis import strategies as st
 from service.model.outcomes import Outcome
 from service.model.serializer import typed
 from service.model.table_record import scanned
-from service.pipeline import Result, Write
+from service.pipeline import Delivery, Result, Write, rereads
+from service.pipeline.delivery import Fence, no_fence
 from service.pipeline.prefetch import Prefetch
+from service.pipeline.reread_rules import Decision, Facts, Moment, decide
 from service.pipeline.rereads import PROMPT
 from service.routing import Delete, Index
 
@@ -54,7 +57,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Delivery:
+class Arrival:
     """Records, by their numbers, that come together at a moment."""
 
     time: float
@@ -78,7 +81,7 @@ class Restart:
     time: float
 
 
-Step: TypeAlias = Delivery | Backfill | Restart
+Step: TypeAlias = Arrival | Backfill | Restart
 Case: TypeAlias = tuple[Sequence[Change], Sequence[Step]]
 
 
@@ -90,12 +93,14 @@ class ForgetfulIndex(IndexModel):
         self.now = 0.0
         self.deleted: dict[tuple[str, str], float] = {}
 
-    def write(self, writes: Sequence[Write], prefetch: Prefetch | None = None) -> list[Result]:
+    def write(
+        self, writes: Sequence[Write], fence: Fence = no_fence, prefetch: Prefetch | None = None
+    ) -> list[Result]:
         for place, when in list(self.deleted.items()):
             if self.now > when + GC_DELETES:
                 del self.deleted[place]
                 self.versions.pop(place, None)
-        results = super().write(writes, prefetch)
+        results = super().write(writes, fence, prefetch)
         for write, result in zip(writes, results, strict=True):
             if result.outcome is Outcome.APPLIED:
                 self.deleted.pop((write.target, write.id), None)
@@ -185,7 +190,7 @@ class World:
         if isinstance(step, Backfill):
             items = self._typed(step.read_at).values()
             batch = [scanned(item, ["id"], stream_arn(), step.read_at + step.skew) for item in items]
-            report = self.bench.dispatcher.dispatch(batch)
+            report = self.bench.dispatcher.run(Delivery(batch))
         else:
             raws = [self.records[number] for number in step.numbers]
             messages = raws if step.way == "shard" else [sqs_message(r, f"m{i}") for i, r in enumerate(raws)]
@@ -203,6 +208,15 @@ def run(case: Case, **options: Any) -> World:
     for step in steps:
         world.deliver(step)
     return world
+
+
+def decide_otherwise(
+    monkeypatch: pytest.MonkeyPatch, moment: Moment, decision: Callable[[Facts], Decision]
+) -> None:
+    """Replaces the table of re-reads at one moment."""
+    monkeypatch.setattr(
+        rereads, "decide", lambda facts: decision(facts) if facts.moment is moment else decide(facts)
+    )
 
 
 def check(case: Case, documents: Callable[[], Mapping[str, Any]] | None = None, **options: Any) -> None:
@@ -259,19 +273,19 @@ def backfills(draw: st.DrawFn, history: Sequence[Change]) -> list[Backfill]:
 
 
 @st.composite
-def redrives(draw: st.DrawFn, history: Sequence[Change]) -> list[Delivery]:
+def redrives(draw: st.DrawFn, history: Sequence[Change]) -> list[Arrival]:
     """Records that were kept as dead letters, delivered again in any order, any number of times, at any age."""
     found = []
     for numbers in draw(st.lists(st.lists(st.integers(0, len(history) - 1), min_size=1, max_size=3), max_size=3)):
         since = max(history[number].time for number in numbers)
         found.append(
-            Delivery(since + draw(st.sampled_from([0.0, 100.0, 5000.0, 10.0**6])), tuple(numbers), "redrive")
+            Arrival(since + draw(st.sampled_from([0.0, 100.0, 5000.0, 10.0**6])), tuple(numbers), "redrive")
         )
     return found
 
 
 @st.composite
-def cases_of(draw: st.DrawFn, history: Sequence[Change], deliveries: Sequence[Delivery]) -> Case:
+def cases_of(draw: st.DrawFn, history: Sequence[Change], deliveries: Sequence[Arrival]) -> Case:
     """Deliveries with what an operator does meanwhile."""
     steps = [*deliveries, *draw(redrives(history)), *draw(backfills(history))]
     return history, sorted(steps, key=lambda step: step.time)
@@ -301,7 +315,7 @@ def queue_cases(draw: st.DrawFn, **options: Any) -> Case:
 
 
 @st.composite
-def queue_deliveries(draw: st.DrawFn, history: Sequence[Change]) -> list[Delivery]:
+def queue_deliveries(draw: st.DrawFn, history: Sequence[Change]) -> list[Arrival]:
     """Records through a queue: in any order, any number of times, however late."""
     arrivals = []
     for change in history:
@@ -309,25 +323,25 @@ def queue_deliveries(draw: st.DrawFn, history: Sequence[Change]) -> list[Deliver
             late = draw(st.sampled_from([0, 1, 1500, 2000, 5000, 100_000]))
             arrivals.append((change.time + late + draw(st.floats(0, 1)), change.number))
     arrivals.sort()
-    deliveries: list[Delivery] = []
+    deliveries: list[Arrival] = []
     for now, number in arrivals:
         if deliveries and draw(st.booleans()):
             numbers = draw(st.permutations([*deliveries.pop().numbers, number]))
-            deliveries.append(Delivery(now, tuple(numbers), "queue"))
+            deliveries.append(Arrival(now, tuple(numbers), "queue"))
         else:
-            deliveries.append(Delivery(now, (number,), "queue"))
+            deliveries.append(Arrival(now, (number,), "queue"))
     return deliveries
 
 
 @st.composite
-def readings(draw: st.DrawFn, history: Sequence[Change]) -> list[Delivery]:
+def readings(draw: st.DrawFn, history: Sequence[Change]) -> list[Arrival]:
     """A stream as a shard is read: in order, from any earlier place again, however late."""
     now, position = float(history[-1].time), 0
-    deliveries: list[Delivery] = []
+    deliveries: list[Arrival] = []
     while position < len(history):
         size = draw(st.integers(1, len(history)))
         numbers = tuple(range(position, min(position + size, len(history))))
-        deliveries.append(Delivery(now, numbers, "shard"))
+        deliveries.append(Arrival(now, numbers, "shard"))
         position += size
         now += draw(st.sampled_from([0.0, 1.0, 5000.0]))
         if len(deliveries) < 8 and draw(st.booleans()):
@@ -362,5 +376,5 @@ def undisturbed_cases(draw: st.DrawFn) -> Case:
 def live_cases(draw: st.DrawFn, **options: Any) -> Case:
     """A history that is read as it is written, one change after the other, with a backfill anywhere."""
     history = draw(histories(**options))
-    deliveries = [Delivery(float(change.time), (change.number,), "shard") for change in history]
+    deliveries = [Arrival(float(change.time), (change.number,), "shard") for change in history]
     return draw(cases_of(history, deliveries))

@@ -10,11 +10,12 @@ from service.context import Context
 from service.errors import Halt
 from service.model import CREATED, Item, ObjectRecord, Record, Revision, TableRecord
 from service.model.outcomes import APPLIED, DOCUMENT_CREATED, Outcome
-from service.pipeline import DeadLetter, Dispatched, Dispatcher, Observer, Report, Result, Sinks, Write
+from service.pipeline import DeadLetter, Delivery, Dispatched, Dispatcher, Observer, Report, Result, Sinks, Write
+from service.pipeline.delivery import Fence, no_fence
 from service.pipeline.prefetch import Prefetch
 from service.pipeline.rereads import Rereads
 from service.pipeline.retry_policy import RetryPolicy
-from service.pipeline.route_calls import Task
+from service.pipeline.task import Task
 from service.routing import Action, BucketRoute, DeleteItem, Document, Index, PutItem, Route, Router, TableRoute
 from service.sources.envelopes import unwrap
 
@@ -59,7 +60,9 @@ class IndexModel:
         self.sent: list[Write] = []
         self.forced = {name: list(results) for name, results in (forced or {}).items()}
 
-    def write(self, writes: Sequence[Write], prefetch: Prefetch | None = None) -> list[Result]:
+    def write(
+        self, writes: Sequence[Write], fence: Fence = no_fence, prefetch: Prefetch | None = None
+    ) -> list[Result]:
         results = [self._write(write) for write in writes]
         if prefetch is not None:
             prefetch()
@@ -71,7 +74,7 @@ class IndexModel:
             return self.forced[write.id].pop(0)
         place = (write.target, write.id)
         stored = self.versions.get(place, 0)
-        tied = write.strict and place in self.versions and write.version == stored
+        tied = write.newer_only and place in self.versions and write.version == stored
         if write.version is not None and (write.version < stored or tied):
             return Result(Outcome.STALE, "newer", 409, stored)
         self.versions[place] = stored + 1 if write.version is None else write.version
@@ -170,7 +173,9 @@ class Bench:
             observer=self.observer,
             context=context or Context(),
             rereads=Rereads(self.truth, hint_after, trusting, always, clock),
-            patience=RetryPolicy(most=tries and 1000.0, clock=self.clock, sleep=self.sleep, chance=lambda: 1.0),
+            retry_policy=RetryPolicy(
+                most=tries and 1000.0, clock=self.clock, sleep=self.sleep, chance=lambda: 1.0
+            ),
         )
 
     def clock(self) -> float:
@@ -181,7 +186,7 @@ class Bench:
         self.now += seconds
 
     def dispatch(self, *raws: Any) -> Report:
-        return self.dispatcher.dispatch(records(*raws), "test")
+        return self.dispatcher.run(Delivery(records(*raws), "test"))
 
     def outcomes(self, *raws: Any) -> list[str]:
         return [result.outcome.name for result in self.dispatch(*raws).results]

@@ -13,7 +13,7 @@ from fakes import Bench, Items
 from werkzeug.test import Client, TestResponse
 
 from service.context import Context
-from service.pipeline import Lag, Observers
+from service.pipeline import Delivery, Lag, Observers
 from service.routing import Route
 from service.settings import Settings
 from service.sinks.dead_letters import LetterFolder
@@ -86,7 +86,7 @@ class Page:
     def dispatch(self, *raws: Any) -> None:
         from fakes import records
 
-        self.bench.dispatcher.dispatch(records(*raws), self.sources[0].name)
+        self.bench.dispatcher.run(Delivery(records(*raws), self.sources[0].name))
 
     def get(self, path: str, status: int = 200, **headers: str) -> str:
         """The HTML of a page. Fails for another status, and for what a page must never hold."""

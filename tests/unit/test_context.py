@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from threading import Thread
 from types import SimpleNamespace
 
 import pytest
@@ -147,17 +146,3 @@ def test_no_proxy_stands_between_us_and_an_emulator(monkeypatch):
 def test_an_address_that_cannot_be_one_is_an_error_in_settings(url):
     with pytest.raises(SettingsError, match="SEARCH_URL"):
         make_search_client(Settings(search_url=url))
-
-
-def test_what_is_asked_before_a_write_is_that_of_the_thread_and_the_block():
-    context, asked = Context(), []
-    context.check()
-    with context.guarded(lambda: asked.append("outer")):
-        with context.guarded(lambda: asked.append("inner")):
-            context.check()
-            other = Thread(target=context.check)
-            other.start()
-            other.join()
-        context.check()
-    context.check()
-    assert asked == ["inner", "outer"]

@@ -14,7 +14,7 @@ from ...context import Context
 from ...errors import SettingsError
 from ...model.table_record import table_of
 from ...model.versions import MARGIN
-from ...pipeline import Batch, Dispatcher, Report
+from ...pipeline import Delivery, Dispatcher, Report
 from ...routing import BoundRoute
 from ...settings import setting
 from ...sources.files.export_partitions import ExportFile, export_files
@@ -158,9 +158,8 @@ def load(
     elif source.resumed:
         logger.info("goes on where it was interrupted (--restart begins anew)", extra={"source": source.name})
 
-    def work(batch: Batch) -> Report:
-        with service.context.guarded(batch.check):
-            report = dispatcher.dispatch(batch.records, batch.source, prefetch=batch.read_ahead)
+    def work(delivery: Delivery) -> Report:
+        report = dispatcher.run(delivery)
         on_progress(report)
         return report
 

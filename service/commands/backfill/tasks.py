@@ -8,21 +8,18 @@ versions make safe.
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from ...checkpoints.stores import ENDED
-from ...context import Context
 from ...errors import DecodeError, Reject, SettingsError, Unreachable
 from ...model import Record
 from ...model.backfill_task import BackfillTask, TaskRecord
 from ...model.undecodable import Refused
-from ...pipeline import Dispatcher, Outcome, Report, Result
+from ...pipeline import Delivery, Dispatcher, Outcome, Report, Result
 from ...pipeline.error_outcomes import reaching, result_of
-from ...pipeline.prefetch import Prefetch
 from ...routing import BoundRoute
 from ...sources.files.export_partitions import ExportFile, export_file
 from ...sources.files.exports import Export
@@ -125,60 +122,43 @@ class TaskWorker:
         self._prefix = prefix_of(service.settings.export_prefix)
         self._inside: dict[str, Service] = {}
 
-    def dispatch(
-        self,
-        batch: Sequence[Record],
-        source: str = "",
-        context: Context | None = None,
-        *,
-        within: float = math.inf,
-        redelivers: bool = True,
-        prefetch: Prefetch | None = None,
-    ) -> Report:
-        """Like Dispatcher.dispatch. A task that does not come from a task queue becomes a dead letter."""
-        tasks = {n: record for n, record in enumerate(batch) if isinstance(record, TaskRecord) and record.queue}
+    def run(self, delivery: Delivery) -> Report:
+        """Like Dispatcher.run. A task that does not come from a task queue becomes a dead letter."""
+        tasks = {
+            n: record
+            for n, record in enumerate(delivery.records)
+            if isinstance(record, TaskRecord) and record.queue
+        }
         until = self._clock() + AT_A_TIME
-        others = {n: record for n, record in enumerate(batch) if n not in tasks}
-        results = self._dispatched(others, source, context, within, redelivers, prefetch)
+        others = {n: record for n, record in enumerate(delivery.records) if n not in tasks}
+        results = self._dispatched(others, delivery)
         refused: dict[int, Record] = {}
         for position, record in tasks.items():
-            became = self._work(record, context or self._service.context, within, until)
+            became = self._work(record, delivery, until)
             if isinstance(became, Result):
                 results[position] = became
             else:
                 refused[position] = became
-        results |= self._dispatched(refused, source, context, within, redelivers)
-        return Report([results[position] for position in range(len(batch))])
+        results |= self._dispatched(refused, delivery)
+        return Report([results[position] for position in range(len(delivery.records))])
 
-    def _dispatched(
-        self,
-        records: Mapping[int, Record],
-        source: str,
-        context: Context | None,
-        within: float,
-        redelivers: bool,
-        prefetch: Prefetch | None = None,
-    ) -> dict[int, Result]:
-        """Dispatch some records of a batch. Records and results are keyed by position in the batch."""
-        if not records:
-            return {}
-        report = self._dispatcher.dispatch(
-            list(records.values()), source, context, within=within, redelivers=redelivers
-        )
+    def _dispatched(self, records: Mapping[int, Record], delivery: Delivery) -> dict[int, Result]:
+        """Dispatch some records of a delivery. Records and results are keyed by position in the delivery."""
+        report = self._dispatcher.run(replace(delivery, records=list(records.values()), prefetch=None))
         return dict(zip(records, report.results, strict=True))
 
-    def _work(self, record: TaskRecord, context: Context, within: float, until: float) -> Result | Refused:
+    def _work(self, record: TaskRecord, delivery: Delivery, until: float) -> Result | Refused:
         """Return the result of a task, or the dead-letter record of a task that cannot succeed. Raises Halt."""
         try:
             task = record.task
             routes = check_task(task, self._service.router, self._prefix)
         except (DecodeError, Reject) as error:
             return _refused(record, str(error))
-        if context.remaining_time() < ENOUGH:
+        if delivery.deadline.left() < ENOUGH:
             return Result(Outcome.RETRY, "no time is left for a page")
         try:
             check_copy(task, self._service.context)
-            self._read(task, record.queue, routes, context, within, until)
+            self._read(task, record.queue, routes, delivery, until)
         except (_Unfinished, Unreachable) as error:
             return error.result if isinstance(error, _Unfinished) else Result(Outcome.RETRY, str(error))
         except Exception as error:
@@ -191,13 +171,7 @@ class TaskWorker:
         return READ
 
     def _read(
-        self,
-        task: BackfillTask,
-        queue: str,
-        routes: Sequence[BoundRoute],
-        context: Context,
-        within: float,
-        until: float,
+        self, task: BackfillTask, queue: str, routes: Sequence[BoundRoute], delivery: Delivery, until: float
     ) -> None:
         """Read pages of a task, and send the rest of it to its queue.
 
@@ -205,16 +179,18 @@ class TaskWorker:
         """
         service, bound = self._target_of(task, routes)
         part, dispatcher = part_of(task, service), service.loader_of(bound, reread=bool(task.file))
-        begun = task.after
+        source, begun = f"backfill of table {task.table}", task.after
         while task.after != ENDED:
             page = part.read(task.after)
-            report = dispatcher.dispatch(page.records, f"backfill of table {task.table}", context, within=within)
+            report = dispatcher.run(
+                replace(delivery, records=page.records, source=source, redelivers=True, prefetch=None)
+            )
             if report.undone and task.after == begun:
                 raise _Unfinished(report.results[report.undone[0]])
             if report.undone:
                 break
             task = replace(task, after=page.after)
-            if task.units or self._clock() >= until or context.remaining_time() < ENOUGH:
+            if task.units or self._clock() >= until or delivery.deadline.left() < ENOUGH:
                 break
         if task.after != ENDED:
             self._send_rest(task, queue, page.units)

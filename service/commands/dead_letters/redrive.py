@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from math import inf
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from ...context import RESERVE
 from ...errors import Halt, StreamdexError, Unreachable
-from ...model import Record
-from ...pipeline import Batch, Dispatcher, Outcome, Report, Result
+from ...pipeline import Batch, Delivery, Dispatcher, Outcome, Report, Result
 from ...sinks.dead_letters import LetterBox, StoredDeadLetter
 from ...sinks.dead_letters.dead_letter import portable
 from .letters import Filter, records_of
@@ -93,7 +90,7 @@ def _redrive(
             ends[f"kept: no route {route} is registered"] += sum(1 for kept in letters if kept.route == route)
             continue
         records = [(kept, list(records_of(kept))) for kept in letters if kept.route == route]
-        report = _deliver(dispatcher, [record for _, some in records for record in some], REDRIVEN)
+        report = _deliver(dispatcher, Delivery([record for _, some in records for record in some], REDRIVEN))
         rest = iter(report.results)
         for kept, some in records:
             of_letter = [next(rest) for _ in some]
@@ -124,11 +121,11 @@ def redrive_queue(messages: Iterable[Batch], dispatcher: Dispatcher) -> Redriven
     seen: set[str] = set()
     try:
         for batch in messages:
-            names = {record.identifier for record in batch.records}
+            names = {record.identifier for record in batch.delivery.records}
             if names and names <= seen:
                 break
             seen |= names
-            report = _deliver(dispatcher, batch.records, batch.source, batch.time_left())
+            report = _deliver(dispatcher, batch.delivery)
             results = [_kept(result) if result.unrouted else result for result in report.results]
             batch.settle(Report(results))
             redriven.ends.update(
@@ -141,13 +138,14 @@ def redrive_queue(messages: Iterable[Batch], dispatcher: Dispatcher) -> Redriven
     return redriven
 
 
-def _deliver(dispatcher: Dispatcher, records: Sequence[Record], source: str, within: float = inf) -> Report:
-    """Try each record once. If at least one reached a server, retry the failed ones within `within` seconds."""
-    report = dispatcher.dispatch(records, source, within=min(RESERVE, within))
+def _deliver(dispatcher: Dispatcher, delivery: Delivery) -> Report:
+    """Try each record once. If at least one reached a server, retry the failed ones."""
+    report = dispatcher.run(replace(delivery, retry_time=0))
     if not report.undone or not any(map(_reached, report.results)):
         return report
     results = list(report.results)
-    again = dispatcher.dispatch([records[position] for position in report.undone], source, within=within)
+    failed = [delivery.records[position] for position in report.undone]
+    again = dispatcher.run(replace(delivery, records=failed))
     for position, result in zip(report.undone, again.results, strict=True):
         results[position] = result
     return Report(results)

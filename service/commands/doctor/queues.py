@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from ...context import RESERVE
+from ...deadline import RESERVE
 from .findings import ERROR, WARNING, Finding, Trouble, each
 from .patient import DoctorContext
 from .senders import check_senders

@@ -15,7 +15,9 @@ from ...model import TableRecord
 from ...model.table_record import scanned
 from ...pipeline import SILENT, Outcome, Write
 from ...pipeline.error_outcomes import reaching
-from ...pipeline.route_calls import Task, ask, route
+from ...pipeline.matching import match
+from ...pipeline.route_calls import call_routes
+from ...pipeline.task import Task
 from ...routing import Index, IndexDeclaration, Router, TableRoute
 from ...routing.patterns import matches
 from ...sinks.opensearch import SearchSink
@@ -74,7 +76,7 @@ def check(
             for page in _pages(context, table, sample):
                 checked.items += len(page)
                 tasks = _tasks(page, router, declared.name)
-                ask(tasks, context, SILENT.step)
+                call_routes(tasks, context, SILENT.step)
                 _write(tasks, sink, scratch, checked)
                 advance(len(page))
     return checked
@@ -103,7 +105,7 @@ def _pages(context: Context, name: str, sample: int) -> Iterator[list[TableRecor
 
 
 def _tasks(page: Sequence[TableRecord], router: Router, index: str) -> list[Task]:
-    return [task for task in route(page, router) if task.bound is not None and task.bound.index == index]
+    return [task for task in match(page, router) if task.bound is not None and task.bound.index == index]
 
 
 def _write(tasks: Sequence[Task], sink: SearchSink, scratch: str, checked: Checked) -> None:

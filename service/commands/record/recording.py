@@ -43,7 +43,8 @@ def record(
     """
     count = 0
     for batch in source:
-        lines = lines_of(batch.records, masks)
+        records = batch.delivery.records
+        lines = lines_of(records, masks)
         lines = lines[: most - count] if most else lines
         try:
             if lines:
@@ -54,5 +55,5 @@ def record(
         on_progress(len(lines))
         if most and count >= most:
             stopping.set()
-        batch.settle(Report([APPLIED] * len(batch.records)))
+        batch.settle(Report([APPLIED] * len(records)))
     return count

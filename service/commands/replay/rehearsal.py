@@ -15,9 +15,10 @@ from ...model import Undecodable
 from ...model.outcomes import APPLIED, STALE
 from ...model.serializer import typed
 from ...pipeline import DeadLetter, Dispatched, Observer, Outcome, Result, Sinks, Write
+from ...pipeline.delivery import Fence, no_fence
 from ...pipeline.error_outcomes import result_of
 from ...pipeline.prefetch import Prefetch
-from ...pipeline.route_calls import Task
+from ...pipeline.task import Task
 from ...routing import Delete, Index, InsertRows
 from ...sinks.opensearch.alias_targets import Target
 from ...sinks.opensearch.bulk_body import serialise
@@ -62,7 +63,9 @@ class Finding:
 class Preview(Protocol):
     """A sink that writes nothing and reports what it would write."""
 
-    def write(self, writes: Sequence[Write], prefetch: Prefetch | None = None) -> list[Result]: ...
+    def write(
+        self, writes: Sequence[Write], fence: Fence = no_fence, prefetch: Prefetch | None = None
+    ) -> list[Result]: ...
 
     def findings(self, write: Write, result: Result, route: str) -> Iterator[Finding]:
         """Yield the findings of a write that was passed to `write` before."""
@@ -116,7 +119,7 @@ class Rehearsal(Observer):
 class Items:
     """A table sink that writes nothing. It rejects items that DynamoDB cannot store."""
 
-    def write(self, writes: Sequence[Write]) -> list[Result]:
+    def write(self, writes: Sequence[Write], fence: Fence = no_fence) -> list[Result]:
         return [self._write(write) for write in writes]
 
     def _write(self, write: Write) -> Result:
@@ -131,7 +134,7 @@ class Items:
 class Rows:
     """A SQL sink that writes nothing. It reads the rows and rejects those that the real sink would not send."""
 
-    def write(self, writes: Sequence[Write]) -> list[Result]:
+    def write(self, writes: Sequence[Write], fence: Fence = no_fence) -> list[Result]:
         return [self._write(write.action) for write in writes if isinstance(write.action, InsertRows)]
 
     def _write(self, action: InsertRows) -> Result:
@@ -150,7 +153,9 @@ class Actions:
     def __init__(self, context: Context):
         self._most_bytes = context.settings.document_bytes
 
-    def write(self, writes: Sequence[Write], prefetch: Prefetch | None = None) -> list[Result]:
+    def write(
+        self, writes: Sequence[Write], fence: Fence = no_fence, prefetch: Prefetch | None = None
+    ) -> list[Result]:
         """Reject the writes that the real sink would not send. All others count as written."""
         results: dict[int, Result] = {}
         results |= dict.fromkeys(sendable(writes, results, self._most_bytes), APPLIED)
@@ -176,7 +181,9 @@ class Differences:
         self._most_bytes = context.settings.document_bytes
         self._found: dict[Write, Finding] = {}
 
-    def write(self, writes: Sequence[Write], prefetch: Prefetch | None = None) -> list[Result]:
+    def write(
+        self, writes: Sequence[Write], fence: Fence = no_fence, prefetch: Prefetch | None = None
+    ) -> list[Result]:
         results: dict[int, Result] = {}
         meant = sendable(writes, results, self._most_bytes)
         places = [(writes[position].target, writes[position].id) for position in meant]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TypeAlias
 
@@ -12,7 +12,7 @@ from ...context import Context
 from ...errors import Unreachable
 from ...model import Change, Record, TableRecord, Undecodable
 from ...model.versions import MARGIN, stream_version
-from ...pipeline import Dispatcher, Report
+from ...pipeline import Delivery, Dispatcher, Report
 from ...routing import Router
 from ...settings import setting
 from ...sources.files.recording import Recording
@@ -125,20 +125,39 @@ def replay(
     `pace` delays records, `dates` changes their versions. A second replay is safe: versions keep newer documents.
     Raises Halt, and Unreachable if records that may succeed later still fail after the setting `retry_time`.
     """
-    pace = pace or ReplayRate()
     replayed = Replayed(one_route)
-    for batch in chain.from_iterable(recordings):
-        for part in pace.parts(batch.records if takes is None else chosen(batch.records, takes, replayed)):
-            dates(part)
-            report = dispatcher.dispatch(part, batch.source)
-            replayed.add(Report([result for result in report.results if result.outcome.done]))
-            if report.undone:
-                reason = report.results[report.undone[0]].reason
-                raise Unreachable(
-                    f"{len(report.undone)} records could not be written ({reason});"
-                    f" {replayed.records} are done: replay again later"
-                )
+    for batch in _batches(recordings, replayed, takes, pace or ReplayRate(), dates):
+        batch.settle(dispatcher.run(batch.delivery))
     return replayed
+
+
+@dataclass(frozen=True)
+class _ReplayBatch:
+    """Records of a recording that are due at the same time."""
+
+    delivery: Delivery
+    replayed: Replayed
+
+    def settle(self, report: Report) -> None:
+        """Count the finished records. Raises Unreachable if one of them may succeed later."""
+        self.replayed.add(Report([result for result in report.results if result.outcome.done]))
+        if report.undone:
+            reason = report.results[report.undone[0]].reason
+            raise Unreachable(
+                f"{len(report.undone)} records could not be written ({reason});"
+                f" {self.replayed.records} are done: replay again later"
+            )
+
+
+def _batches(
+    recordings: Iterable[Recording], replayed: Replayed, takes: Takes | None, pace: ReplayRate, dates: Dates
+) -> Iterator[_ReplayBatch]:
+    """Yield the selected records when they are due."""
+    for batch in chain.from_iterable(recordings):
+        records = batch.delivery.records
+        for part in pace.parts(records if takes is None else chosen(records, takes, replayed)):
+            dates(part)
+            yield _ReplayBatch(replace(batch.delivery, records=part), replayed)
 
 
 def chosen(records: Iterable[Record], takes: Takes, replayed: Replayed) -> list[Record]:

@@ -15,8 +15,10 @@ from ...model.outcomes import worst
 from ...model.versions import EPOCH, NO_VERSION, second_of
 from ...pipeline import SILENT, Outcome, Result, Write
 from ...pipeline.document_json import dump
+from ...pipeline.matching import match
 from ...pipeline.rereads import Rereads
-from ...pipeline.route_calls import Task, ask, route
+from ...pipeline.route_calls import call_routes
+from ...pipeline.task import Task
 from ...routing import BoundRoute, Delete, DeleteItem, Index, InsertRows, PutItem, Router, TableRoute, UpdateItem
 from ...routing.patterns import matches
 from ...routing.router import affix_test, where_test
@@ -55,7 +57,7 @@ class Explanation:
 
 def explain(record: Record, router: Router, rereads: Rereads, context: Context) -> Explanation:
     """Call the routes with the record as it is. Nothing is re-read and nothing is written."""
-    tasks, about = route([record], router), _about(record)
+    tasks, about = match([record], router), _about(record)
     if isinstance(record, Undecodable):
         return Explanation(about, (), tasks[0].result)
     record.drop_times_after(rereads.now() + context.settings.clock_skew)
@@ -91,7 +93,7 @@ def _taken(
     if isinstance(record, TableRecord) and record.event in bound.batched and not record.has_new:
         return Step(bound.name, True, "its document is made of the item that is read", hint, name, version)
     try:
-        ask([task], context, SILENT.step)
+        call_routes([task], context, SILENT.step)
     except Halt as halt:
         unseen = f"what it asks for cannot be seen here: {halt}"
         return Step(bound.name, True, unseen, hint, name, version)

@@ -13,7 +13,9 @@ from ...model import Record, TableRecord
 from ...model.outcomes import Outcome
 from ...pipeline import SILENT
 from ...pipeline.error_outcomes import reaching
-from ...pipeline.route_calls import Task, ask, route
+from ...pipeline.matching import match
+from ...pipeline.route_calls import call_routes
+from ...pipeline.task import Task
 from ...routing import BoundRoute, Router
 from ..inspection import document_of
 
@@ -42,8 +44,8 @@ def wanted(records: Sequence[Record], router: Router, context: Context) -> tuple
 
     Raises Busy if a route fails now and may succeed later.
     """
-    tasks = [task for task in route(records, router) if task.bound is not None]
-    ask(tasks, context, SILENT.step)
+    tasks = [task for task in match(records, router) if task.bound is not None]
+    call_routes(tasks, context, SILENT.step)
     found, failed = [], []
     for task in tasks:
         if not task.writes or not isinstance(task.seen, TableRecord) or task.bound is None:

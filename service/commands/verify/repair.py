@@ -10,7 +10,7 @@ from ...context import Context
 from ...model import TableRecord
 from ...model.serializer import typed
 from ...model.versions import MARGIN, stream_version
-from ...pipeline import Outcome, Result
+from ...pipeline import Delivery, Outcome, Result
 from ...pipeline.error_outcomes import reaching
 from ...routing import BoundRoute, Router
 from ...sources.scan import describe
@@ -67,7 +67,7 @@ def _write(service: Service, faults: Sequence[Suspect], at: Sequence[int]) -> li
             record = faults[place].record
             version = max(at[place], there[place].version or 0, dated[record.table])
             records.append(keyed(record.source, typed(record.keys), version))
-        report = service.loader_of([bound], reread=True).dispatch(records, "repair")
+        report = service.loader_of([bound], reread=True).run(Delivery(records, "repair"))
         results |= zip(group, report.results, strict=True)
     return [results[place] for place in range(len(faults))]
 

@@ -13,9 +13,9 @@ from typing import Final
 
 from ...checkpoints.stores import NoCheckpoints
 from ...errors import DecodeError, Halt
-from ...model import INSERT, MODIFY, REMOVE
+from ...model import INSERT, MODIFY, REMOVE, Record
 from ...model.versions import MARGIN, stream_version
-from ...pipeline import Batch, Outcome, Report, Result
+from ...pipeline import Delivery, Outcome, Report, Result
 from ...pipeline.error_outcomes import reaching
 from ...routing import BoundRoute, Router, TableRoute
 from ...routing.router import has_place
@@ -131,17 +131,20 @@ class Verification:
         parts = segments_of(self._service.context, table, self._scan.segments, pace, self._share)
         source = PartSource(f"scan of table {table.name}", parts, len(parts), NoCheckpoints(), "verify", stopping)
 
-        def work(batch: Batch) -> Report:
-            self._compare(batch, router, suspects, seen)
-            self._advance(len(batch.records))
+        def work(delivery: Delivery) -> Report:
+            records = delivery.records
+            self._compare(records, router, suspects, seen)
+            self._advance(len(records))
             with self._lock:
-                self.found.items += len(batch.records)
-            return Report([DONE] * len(batch.records))
+                self.found.items += len(records)
+            return Report([DONE] * len(records))
 
         work_off(source, work, stopping)
 
-    def _compare(self, batch: Batch, router: Router, suspects: Suspects, seen: Mapping[str, Seen]) -> None:
-        makes, failed = wanted(batch.records, router, self._service.context)
+    def _compare(
+        self, records: Sequence[Record], router: Router, suspects: Suspects, seen: Mapping[str, Seen]
+    ) -> None:
+        makes, failed = wanted(records, router, self._service.context)
         with self._lock:
             self.found.refused += sum(1 for task in failed if task.result.outcome is Outcome.REJECTED)
         by_index: dict[str, list[str]] = {}

@@ -128,12 +128,11 @@ class SeenTargets:
 def look(context: Context, names: Iterable[str]) -> dict[str, Target]:
     """Read the current targets of names from the server.
 
-    Raises Halt, LeaseLost, UnexpectedAnswer, and what opensearch-py raises.
+    Raises Halt, UnexpectedAnswer, and what opensearch-py raises.
     """
     found: dict[str, Target] = {}
     ordered = sorted(names)
     for group in (ordered[place : place + AT_ONCE] for place in range(0, len(ordered), AT_ONCE)):
-        context.check()
         indices = aliases_in(context.search.indices.get_alias(index=",".join(f"{name}*" for name in group)))
         found |= {name: target_of(name, indices) for name in group}
     return found

@@ -91,9 +91,9 @@ def line_of(write: Write, head: bytes) -> bytes:
 
     Deletes carry versions too, so that an older write cannot restore the document. `head` is the beginning of a
     JSON object with the index fields. `external_gte` accepts an equal version, so that a redelivered record is no
-    conflict. A strict write uses `external`, which does not.
+    conflict. A `newer_only` write uses `external`, which does not.
     """
-    kind = b"external" if write.strict else b"external_gte"
+    kind = b"external" if write.newer_only else b"external_gte"
     version = b"" if write.version is None else b',"version":%d,"version_type":"%b"' % (write.version, kind)
     place = orjson.dumps(write.id)
     if isinstance(write.action, Index):

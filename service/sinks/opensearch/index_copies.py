@@ -12,6 +12,7 @@ from ...context import Context
 from ...errors import Halt
 from ...model.outcomes import Outcome
 from ...pipeline import Observer, Result, Write
+from ...pipeline.delivery import Fence, no_fence
 from ...pipeline.error_outcomes import describe
 from .alias_targets import ALSO, Target, change_aliases, remove
 
@@ -25,7 +26,7 @@ GOOD: Final = (Outcome.APPLIED, Outcome.STALE)
 Copy: TypeAlias = tuple[str, str]
 """The logical name of the index, and the copy that gets the same writes."""
 
-Send: TypeAlias = Callable[[Sequence[Write], Mapping[str, Mapping[str, Any]]], Mapping[int, Result]]
+Send: TypeAlias = Callable[[Sequence[Write], Mapping[str, Mapping[str, Any]], Fence], Mapping[int, Result]]
 """Send writes; the mapping gives the index fields of each target. Return the results by position."""
 
 
@@ -49,7 +50,11 @@ class Copies:
         """Documents that a copy has not accepted, with the times of the first and the last failure."""
 
     def write(
-        self, writes: Sequence[Write], targets: Mapping[str, Target], results: Mapping[int, Result]
+        self,
+        writes: Sequence[Write],
+        targets: Mapping[str, Target],
+        results: Mapping[int, Result],
+        fence: Fence = no_fence,
     ) -> Iterator[tuple[int, Result]]:
         """Copy the acknowledged writes. Yield the positions that have to be retried, each with its result."""
         by_copy: dict[Copy, list[int]] = {}
@@ -58,7 +63,8 @@ class Copies:
                 for index in targets[write.target].also:
                     by_copy.setdefault((write.target, index), []).append(position)
         for copy, positions in by_copy.items():
-            ends = dict(zip(positions, self._write_one(copy, [writes[p] for p in positions]), strict=True))
+            made = self._write_one(copy, [writes[p] for p in positions], fence)
+            ends = dict(zip(positions, made, strict=True))
             waiting = [p for p, end in ends.items() if end.outcome is Outcome.RETRY]
             # A write that both indices refuse is no failure of the copy.
             refused = [p for p in ends if ends[p].outcome is Outcome.REJECTED and results[p].outcome in GOOD]
@@ -71,11 +77,11 @@ class Copies:
             for position in positions if reason else waiting:
                 yield position, _retried(copy, ends[position])
 
-    def _write_one(self, copy: Copy, writes: Sequence[Write]) -> list[Result]:
+    def _write_one(self, copy: Copy, writes: Sequence[Write], fence: Fence) -> list[Result]:
         name, index = copy
         try:
             with self._observer.step("request", "copy"):
-                ends = self._send(writes, {name: {"_index": index}})
+                ends = self._send(writes, {name: {"_index": index}}, fence)
         except Halt as halt:  # the cause may affect only the copy
             return [Result(Outcome.RETRY, str(halt))] * len(writes)
         return [ends[position] for position in range(len(writes))]

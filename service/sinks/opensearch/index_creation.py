@@ -23,7 +23,7 @@ a `long`, which drops the fraction of 12.5 ("Dynamic templates", OpenSearch and 
 def create_missing(context: Context, declared: IndexDeclaration) -> Target:
     """Create an index and its alias if it is missing. Return its target.
 
-    Raises Halt, LeaseLost, and what opensearch-py raises.
+    Raises Halt, and what opensearch-py raises.
     """
     target = look(context, [declared.name])[declared.name]
     return target if target.live else create_behind(context, declared, target)
@@ -32,7 +32,7 @@ def create_missing(context: Context, declared: IndexDeclaration) -> Target:
 def create_behind(context: Context, declared: IndexDeclaration, target: Target) -> Target:
     """Create an index for a missing alias, with all its other aliases. Return its target.
 
-    Raises Halt, LeaseLost, and what opensearch-py raises.
+    Raises Halt, and what opensearch-py raises.
     """
     create(context, declared, target.next, declared.name, *declared.aliases)
     return look(context, [declared.name])[declared.name]
@@ -41,11 +41,10 @@ def create_behind(context: Context, declared: IndexDeclaration, target: Target) 
 def create(context: Context, declared: IndexDeclaration, index: str, *aliases: str) -> bool:
     """Create an index from its declaration, with only the given aliases. False if it exists already.
 
-    Raises LeaseLost, and what opensearch-py raises.
+    Raises what opensearch-py raises.
     """
     from opensearchpy.exceptions import RequestError
 
-    context.check()
     body = {**index_body(declared, context.settings), "aliases": {alias: {} for alias in aliases}}
     try:
         context.search.indices.create(index=index, body=body)

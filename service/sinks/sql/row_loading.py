@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from ...context import Context
+from ...deadline import out_of_time
 from ...errors import Reject, Retry
 from ...model.outcomes import OUT_OF_TIME
 from ...pipeline import Observer
+from ...pipeline.delivery import Fence
 from ...routing import BadRow, InsertRows, Row
 from .database_errors import Verdict, verdict_of, words_of
 from .statement import Statement
@@ -47,6 +49,7 @@ class Loading:
     statement: Statement
     action: InsertRows
     route: str
+    fence: Fence
     only: Collection[int] | None = None
     clock: Callable[[], float] = time.monotonic
     added: int = 0
@@ -60,8 +63,8 @@ class Loading:
         """
         reported_at = self.clock()
         for batch, size in self._batches():
-            self.context.check()
-            if self.context.out_of_time():
+            self.fence()
+            if out_of_time():
                 raise Retry(OUT_OF_TIME.reason)
             with self.observer.request("sql", len(batch), size, status_of):
                 self._insert(batch)

@@ -10,9 +10,11 @@ from typing import Final
 
 from ...clients.database import shown
 from ...context import Context
+from ...deadline import out_of_time
 from ...errors import Halt, LeaseLost, SettingsError
 from ...model.outcomes import APPLIED, OUT_OF_TIME, Outcome
 from ...pipeline import SILENT, Observer, Result, Write
+from ...pipeline.delivery import Fence, no_fence
 from ...pipeline.error_outcomes import result_of
 from ...routing import InsertRows
 from . import ledger
@@ -36,16 +38,16 @@ class RowSink:
         self._lock = Lock()
         self._has_ledger = False
 
-    def write(self, writes: Sequence[Write]) -> list[Result]:
-        return [self._write_one(write) for write in writes]
+    def write(self, writes: Sequence[Write], fence: Fence = no_fence) -> list[Result]:
+        return [self._write_one(write, fence) for write in writes]
 
-    def _write_one(self, write: Write) -> Result:
-        self._context.check()
-        if self._context.out_of_time():
+    def _write_one(self, write: Write, fence: Fence) -> Result:
+        fence()
+        if out_of_time():
             return OUT_OF_TIME
         from_rows = write.action.rows if isinstance(write.action, InsertRows) else ()
         try:
-            return self._load(write)
+            return self._load(write, fence)
         except SettingsError as error:
             raise Halt(str(error)) from error
         except (Halt, LeaseLost):
@@ -57,16 +59,16 @@ class RowSink:
             if close:
                 close()
 
-    def _load(self, write: Write) -> Result:
+    def _load(self, write: Write, fence: Fence) -> Result:
         """Add the rows, or return the earlier result. Raises what SQLAlchemy and the rows raise."""
         entry = ledger.entry_of(write)
         self._make_ledger()
         try:
-            return self._in_one_transaction(write, entry)
+            return self._in_one_transaction(write, entry, fence)
         except ledger.Taken:  # no row has been read yet
-            return self._in_one_transaction(write, entry)
+            return self._in_one_transaction(write, entry, fence)
 
-    def _in_one_transaction(self, write: Write, entry: ledger.Entry) -> Result:
+    def _in_one_transaction(self, write: Write, entry: ledger.Entry, fence: Fence) -> Result:
         action = write.action
         assert isinstance(action, InsertRows)
         engine = self._context.sql
@@ -86,6 +88,7 @@ class RowSink:
                 statement,
                 action,
                 route_of(write),
+                fence,
                 only=None if before is None else before.left_out.keys(),
                 clock=self._clock,
             )

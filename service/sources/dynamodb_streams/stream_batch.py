@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from ...checkpoints.lease import Lease, check
 from ...model import Record
-from ...pipeline import Report
-from ...pipeline.prefetch import Prefetch
+from ...pipeline import Delivery, Report
 from .shard_discovery import Stream
 from .shard_reader import ShardReader
 
@@ -50,22 +49,21 @@ class StreamBatch:
     """Records of one shard, in order. No other thread reads the shard until the batch is settled."""
 
     def __init__(self, source: Shards, turn: Turn, reader: ShardReader, records: Sequence[Record]):
-        self.source = source.name
         self.records = records
         self._from = source
         self._turn = turn
         self._reader = reader
 
-    def time_left(self) -> float:
-        return math.inf
-
     @property
-    def read_ahead(self) -> Prefetch | None:
-        """Prefetch of the shard's next page; None if that page is not read at once after this one."""
-        return self._reader.read_ahead if self._from.reads_on(self._turn, len(self.records)) else None
-
-    def check(self) -> None:
-        check(self._from.lease, self._turn.token)
+    def delivery(self) -> Delivery:
+        """The records. The shard's next page is prefetched, unless it is not read at once after this one."""
+        read_on = self._from.reads_on(self._turn, len(self.records))
+        return Delivery(
+            self.records,
+            self._from.name,
+            fence=partial(check, self._from.lease, self._turn.token),
+            prefetch=self._reader.read_ahead if read_on else None,
+        )
 
     def settle(self, report: Report) -> None:
         """Store the checkpoint, and put the job back into the schedule.

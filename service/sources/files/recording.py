@@ -11,8 +11,7 @@ from typing import Any, Final
 from ...context import Context
 from ...errors import DecodeError, SettingsError, UnknownEvent
 from ...model import Record, Undecodable
-from ...pipeline import Report
-from ...pipeline.prefetch import Prefetch
+from ...pipeline import Delivery, Report
 from ..envelopes import unwrap
 from .exports import Export, KeysOf, beside, data_files, is_line, is_manifest, of_table, record_of
 from .json_lines import Document, documents
@@ -26,8 +25,7 @@ _BATCH_BYTES: Final = 4 * 1024 * 1024
 class RecordedBatch:
     """Some records of the file. They need no acknowledgement."""
 
-    source: str
-    records: Sequence[Record]
+    delivery: Delivery
 
     def settle(self, report: Report) -> None:
         """Do nothing: a recording does not change."""
@@ -39,8 +37,6 @@ class Recording:
     An unknown line becomes an Undecodable named by file and line. Raises SettingsError if the file cannot be read,
     or if it has lines of an export whose table is unknown.
     """
-
-    read_ahead: Prefetch | None = None
 
     def __init__(
         self,
@@ -65,10 +61,10 @@ class Recording:
             batch.append(record)
             weight += size
             if len(batch) >= self._size or weight >= _BATCH_BYTES:
-                yield RecordedBatch(self.name, batch)
+                yield RecordedBatch(Delivery(batch, self.name))
                 batch, weight = [], 0
         if batch:
-            yield RecordedBatch(self.name, batch)
+            yield RecordedBatch(Delivery(batch, self.name))
 
     def records(self) -> Iterator[Record]:
         """Return every record of the file, in order."""

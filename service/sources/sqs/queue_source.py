@@ -15,9 +15,8 @@ from ...context import Context
 from ...errors import Halt, Unreachable
 from ...model import Record
 from ...model.outcomes import Outcome
-from ...pipeline import SILENT, Lag, Observer, Report
+from ...pipeline import SILENT, Delivery, Lag, Observer, Report
 from ...pipeline.error_outcomes import reaching, result_of
-from ...pipeline.prefetch import Prefetch
 from ...retry_pause import RetryPause
 from ...routing.queue_declarations import Carried
 from ..envelopes import unwrap_text
@@ -66,8 +65,6 @@ def deliveries(message: Mapping[str, Any]) -> int:
 class QueueBatch:
     """The records of some messages. A message is deleted once all of its records are acknowledged."""
 
-    read_ahead: Prefetch | None = None
-
     def __init__(
         self,
         source: str,
@@ -83,7 +80,7 @@ class QueueBatch:
         `carried` declares the contents of the queue. None accepts everything, for a queue whose records are all
         re-read.
         """
-        self.source = source
+        self._source = source
         self._queue = queue
         self._observer = observer
         self._messages = messages
@@ -93,11 +90,10 @@ class QueueBatch:
             found = [r for m in messages for r in unwrap_text(m["Body"], m["MessageId"], source)]
             self.records: Sequence[Record] = list(map(carried.judged, found)) if carried else found
 
-    def time_left(self) -> float:
-        return self._hold.time_left()
-
-    def check(self) -> None:
-        """Do nothing: a message has no lease. If two consumers receive it, versions keep the index correct."""
+    @property
+    def delivery(self) -> Delivery:
+        """The records. They have no lease: if two consumers receive a message, versions keep the index correct."""
+        return Delivery(self.records, self._source, retry_time=self._hold.time_left())
 
     def settle(self, report: Report) -> None:
         """Delete the acknowledged messages, and leave the others to the queue.
@@ -114,18 +110,18 @@ class QueueBatch:
         ]
         failures = self._delete(entries) if entries else ""
         if failures:  # they are redelivered, which changes nothing
-            logger.warning("messages not deleted", extra={"queue": self.source, "failures": failures})
+            logger.warning("messages not deleted", extra={"queue": self._source, "failures": failures})
         self._visibility.release(self._hold)
         spent = sum(1 for m in self._messages if m not in done and deliveries(m) >= self._queue.deliveries)
         if spent:
-            self._observer.given_up(self.source, spent)
+            self._observer.given_up(self._source, spent)
 
     def _delete(self, entries: list[dict[str, str]]) -> str:
         """Delete messages and return the failures as text. Raises Halt if a retry cannot succeed."""
         try:
             answer = self._queue.sqs.delete_message_batch(QueueUrl=self._queue.url, Entries=entries)
         except Exception as error:
-            result = result_of(error, f"{self.source}: deleting messages")
+            result = result_of(error, f"{self._source}: deleting messages")
             if result.outcome is not Outcome.RETRY:
                 raise Halt(result.reason) from error
             return result.reason

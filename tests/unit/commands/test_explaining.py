@@ -15,8 +15,8 @@ from service import BucketRoute, Context, Delete, DeleteItem, Index, PutItem, Ta
 from service.commands.routes.explanation import Explanation, Step, explain, version_in_words
 from service.model import ObjectRecord
 from service.model.versions import EPOCH
+from service.pipeline.matching import match
 from service.pipeline.rereads import Rereads
-from service.pipeline.route_calls import route
 from service.routing import Names, Router
 
 
@@ -139,7 +139,7 @@ def test_a_document_that_cannot_be_made_is_a_dead_letter_and_told():
             "older than hint_after (1800 s)",
         ),
         (stream_record(new={"id": "a"}, created=5), Items(), "no usable time"),
-        (s3_record("a.jpg"), Uploads(), "items are made of the object as it is now"),
+        (s3_record("a.jpg"), Uploads(), "it came unordered, and the route writes items"),
     ],
 )
 def test_a_hint_says_why(raw, one, words):
@@ -258,5 +258,5 @@ def test_the_routes_that_are_said_to_take_a_record_are_those_that_the_dispatcher
     raw = stream_record(event, table=table, keys={"PK": pk, "SK": sk}, new=image)
     routes = [Users(), Audit(), Uploads(), Items()]
     (record,) = records(raw)
-    asked = {task.route for task in route([record], Router(routes)) if task.bound}
+    asked = {task.route for task in match([record], Router(routes)) if task.bound}
     assert {one.route for one in explained(raw, *routes).steps if one.takes} == asked

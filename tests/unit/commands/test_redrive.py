@@ -17,7 +17,7 @@ from service.context import Context
 from service.errors import Halt, Unreachable
 from service.model.outcomes import APPLIED
 from service.model.serializer import typed
-from service.pipeline import DeadLetter, Outcome, Report, Result
+from service.pipeline import DeadLetter, Delivery, Outcome, Report, Result
 from service.sinks.dead_letters import LetterFolder, LetterQueue
 from service.sinks.dead_letters.held_messages import LOOK
 
@@ -39,7 +39,7 @@ class Server:
         self.forced = {name: list(results) for name, results in forced.items()}
         self.asked: list[int] = []
 
-    def write(self, writes: Sequence[Any], prefetch: Any = None) -> list[Result]:
+    def write(self, writes: Sequence[Any], fence: Any = None, prefetch: Any = None) -> list[Result]:
         self.asked.append(len(writes))
         return [self.forced[w.id].pop(0) if self.forced.get(w.id) else self.answer for w in writes]
 
@@ -69,7 +69,7 @@ def test_a_halt_keeps_what_was_counted_and_stops(tmp_path):
     box = LetterFolder(tmp_path)
     box.store(letters(AT_ONCE + 1))
     made = bench(Server(), AT_ONCE + 1)
-    halting = SimpleNamespace(dispatch=_once_then_halt(made))
+    halting = SimpleNamespace(run=_once_then_halt(made))
     redriven = redrive(box, Filter(), lambda route: halting)
     assert isinstance(redriven.stopped, Halt)
     assert redriven.ends == {"applied": AT_ONCE}
@@ -77,14 +77,14 @@ def test_a_halt_keeps_what_was_counted_and_stops(tmp_path):
 
 
 def _once_then_halt(made: Bench) -> Any:
-    calls = iter([made.dispatcher.dispatch])
+    calls = iter([made.dispatcher.run])
 
-    def dispatch(*arguments: Any, **options: Any) -> Report:
+    def run(delivery: Delivery) -> Report:
         for call in calls:
-            return call(*arguments, **options)
+            return call(delivery)
         raise Halt("no index")
 
-    return dispatch
+    return run
 
 
 def test_letters_go_in_batches_and_one_that_fails_is_retried_alone(tmp_path):
@@ -213,9 +213,7 @@ class Batches:
 
     def __iter__(self):
         for some in self.batches:
-            yield SimpleNamespace(
-                source="queue q", records=some, time_left=lambda: 20.0, settle=self.settled.append
-            )
+            yield SimpleNamespace(delivery=Delivery(some, "queue q"), settle=self.settled.append)
 
 
 def test_the_dead_letter_queue_of_a_queue_is_tried_once_where_the_server_is_down():

@@ -16,7 +16,7 @@ from service.commands.replay.showing import value_of, words_of
 from service.context import Context
 from service.errors import Halt, Reject
 from service.model import Item
-from service.pipeline import Dispatcher, Outcome, Report, Sinks
+from service.pipeline import Delivery, Dispatcher, Outcome, Report, Sinks
 from service.pipeline.rereads import Rereads
 from service.pipeline.retry_policy import RetryPolicy
 from service.routing import BucketRoute, DeleteItem, Document, PutItem, Route, Router, TableRoute
@@ -93,11 +93,11 @@ class Rehearsed:
             observer=self.rehearsal,
             context=context,
             rereads=Rereads(self.truth, 1800.0, trusting=True, always=always),
-            patience=RetryPolicy(most=0.0),
+            retry_policy=RetryPolicy(most=0.0),
         )
 
     def dispatch(self, *raws: Any) -> Report:
-        return self.dispatcher.dispatch(records(*raws), "test")
+        return self.dispatcher.run(Delivery(records(*raws), "test"))
 
     def lines(self, *raws: Any) -> list[str]:
         self.dispatch(*raws)

@@ -18,10 +18,11 @@ from service.commands.backfill import tasks as working
 from service.commands.backfill.loading import Scan
 from service.commands.backfill.tasks import TaskQueue, TaskWorker
 from service.context import Context
+from service.deadline import NO_DEADLINE, Deadline
 from service.errors import Halt, SettingsError
 from service.model.backfill_task import BackfillTask, TaskRecord
 from service.model.undecodable import Undecodable
-from service.pipeline import Dispatcher, Outcome, Result
+from service.pipeline import Delivery, Dispatcher, Outcome, Result
 from service.routing import Router
 from service.routing.queue_declarations import Queues
 from service.settings import Settings
@@ -95,11 +96,11 @@ class World:
             self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
         return [json.loads(message["Body"]) for message in found]
 
-    def work(self, *payloads: Mapping[str, Any], context: Context | None = None) -> list[Result]:
+    def work(self, *payloads: Mapping[str, Any], deadline: Deadline = NO_DEADLINE) -> list[Result]:
         """What becomes of messages that the task queue delivers."""
         carried = Queues(self.settings, self.router).carried(QUEUE)
         batch = [carried.judged(record) for record in records(*payloads)]
-        return list(self.worker.dispatch(batch, "queue", context).results)
+        return list(self.worker.run(Delivery(batch, "queue", deadline=deadline)).results)
 
     def task(self, **what: Any) -> dict[str, Any]:
         """One segment, which is the whole table."""
@@ -117,11 +118,11 @@ class World:
         """A page takes all the time that there is."""
 
         def loader_of(routes: Sequence[Any], reread: bool = False) -> Any:
-            def dispatch(*given: Any, **more: Any) -> Any:
+            def run(delivery: Delivery) -> Any:
                 self.now += working.AT_A_TIME
-                return self.bench.dispatcher.dispatch(*given, **more)
+                return self.bench.dispatcher.run(delivery)
 
-            return SimpleNamespace(dispatch=dispatch)
+            return SimpleNamespace(run=run)
 
         self.loader_of = loader_of  # type: ignore[method-assign]
 
@@ -188,7 +189,7 @@ def test_each_task_of_a_batch_moves_on_however_many_there_are(world: World):
 def test_changes_among_them_are_dispatched_first(world: World):
     """A Lambda may get both in one event."""
     (task, pointer) = records(world.task(), {"bucket": "images-in", "key": "a.jpg"})
-    report = world.worker.dispatch([replace(task, queue=QUEUE), pointer], "lambda sqs")
+    report = world.worker.run(Delivery([replace(task, queue=QUEUE), pointer], "lambda sqs"))
     assert [result.outcome for result in report.results] == [Outcome.APPLIED, Outcome.APPLIED]
     assert [write.target for write in world.bench.table.sent] == ["images"]
 
@@ -213,9 +214,9 @@ class Parent:
 
 
 def test_a_page_is_not_begun_where_a_lambda_has_no_time_for_it(world: World):
-    (result,) = world.work(world.task(), context=world.context.during(Parent(5.0)))
+    (result,) = world.work(world.task(), deadline=Deadline(lambda: 5.0))
     assert (result.outcome, world.indexed) == (Outcome.RETRY, 0)
-    assert world.work(world.task(), context=world.context.during(Parent(60.0)))[0].outcome is Outcome.APPLIED
+    assert world.work(world.task(), deadline=Deadline(lambda: 60.0))[0].outcome is Outcome.APPLIED
 
 
 def test_what_is_not_done_comes_again_and_pages_before_it_are_kept(world: World):
@@ -279,7 +280,7 @@ def test_a_task_that_no_task_queue_delivered_is_kept(world: World):
     (record,) = records(world.task())
     assert isinstance(record, TaskRecord)
     for dispatcher in (world.bench.dispatcher, world.worker):
-        (result,) = dispatcher.dispatch([record], "replay").results
+        (result,) = dispatcher.run(Delivery([record], "replay")).results
         assert result.outcome is Outcome.REJECTED
         assert "only from the queue that STREAMDEX_TASK_QUEUE names" in result.reason
     assert world.indexed == 0

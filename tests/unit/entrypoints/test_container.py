@@ -18,7 +18,7 @@ from service import retry_pause
 from service.context import Context
 from service.entrypoints.container import run
 from service.errors import Halt, LeaseLost, SettingsError, Unreachable
-from service.pipeline import Report
+from service.pipeline import Delivery, Report
 from service.settings import Settings
 
 
@@ -45,11 +45,7 @@ class Source:
             number = len(self.given)
             self.given.append(number)
             batch = Batch(
-                source=self.name,
-                records=[number],
-                read_ahead=None,
-                time_left=lambda: 1.5,
-                check=lambda: None,
+                delivery=Delivery([number], self.name),
                 settle=lambda report, number=number: self.settled.append(number),
             )
             held = weakref.ref(batch)
@@ -70,16 +66,15 @@ def app(*sources: Source, stop_timeout: float = 3.0, on_halt: str = "retry", hal
             source.stopping = stopping
         return list(sources)
 
-    def dispatch(records: Any, name: str, within: float, prefetch: Any) -> Report:
-        assert within == 1.5
+    def run(delivery: Delivery) -> Report:
         time.sleep(max(source.slow for source in sources))
-        if waiting and name == sources[0].name:
+        if waiting and delivery.source == sources[0].name:
             raise waiting.pop(0)
         return Report([])
 
     return SimpleNamespace(
         sources=open_sources,
-        dispatcher=SimpleNamespace(dispatch=dispatch),
+        dispatcher=SimpleNamespace(run=run),
         context=Context(),
         settings=Settings(stop_timeout=stop_timeout, on_halt=on_halt, page_port=0),
     )

@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 from boto3.dynamodb.types import Binary, TypeDeserializer
 
+from service import Deserializer
 from service.errors import DecodeError
-from service.model.deserializer import Deserializer
 
 SECRET = "hunter2"
 

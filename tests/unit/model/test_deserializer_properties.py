@@ -10,8 +10,8 @@ from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from service import Deserializer
 from service.errors import DecodeError
-from service.model.deserializer import Deserializer
 
 ours, boto3s = Deserializer(), TypeDeserializer()
 

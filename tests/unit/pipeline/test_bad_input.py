@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from service import BucketRoute, PutItem
 from service.errors import UnknownEvent
+from service.pipeline import Delivery
 from service.sinks.dead_letters.dead_letter import seal, unseal
 from service.sinks.dead_letters.folder_store import now
 from service.sources.envelopes import unwrap
@@ -101,10 +102,11 @@ def test_a_good_record_is_written_whatever_stands_beside_it(bad, place):
     event = lambda_event(*bad[:place], *GOOD, *bad[place:])
     batch = LambdaBatch(event)
     bench = Bench(Items(), Uploads())
-    report = bench.dispatcher.dispatch(batch.records)
+    report = bench.dispatcher.run(Delivery(batch.records))
     assert len(report.results) == len(batch.records)
     assert report.undone == []
-    assert batch.answer(report) == {"batchItemFailures": []}
+    batch.settle(report)
+    assert batch.answer == {"batchItemFailures": []}
     # A mutation may have made another record of the same item, but none of the bad ones is called so.
     assert bench.documents.get("good") == {"n": 7}
     assert PutItem({"id": "good.jpg"}) in [write.action for write in bench.table.sent]
@@ -114,7 +116,7 @@ def test_a_good_record_is_written_whatever_stands_beside_it(bad, place):
 @given(mutated() | anything)
 def test_what_is_rejected_is_kept_whole(bad):
     bench = Bench(Items(), Uploads())
-    bench.dispatcher.dispatch(list(unwrap([bad])))
+    bench.dispatcher.run(Delivery(list(unwrap([bad]))))
     for letter in bench.letters.letters:
         _, text = seal(letter, now())
         assert unseal(text).route == letter.route

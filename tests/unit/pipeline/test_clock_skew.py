@@ -13,6 +13,7 @@ from service import BucketRoute, Delete, Index
 from service.context import Context
 from service.model.serializer import typed
 from service.model.versions import NO_VERSION, stream_version
+from service.pipeline import Delivery
 from service.settings import Settings
 
 SEQUENCE = "100000000000000000001"
@@ -106,5 +107,5 @@ def test_an_object_event_that_claims_a_time_in_the_future_is_as_old_as_one_witho
 def test_a_recording_is_not_changed():
     forged = change(1, YEAR_2079)
     (record,) = records(forged)
-    bench().dispatcher.dispatch([record], "test")
+    bench().dispatcher.run(Delivery([record], "test"))
     assert record.raw["dynamodb"]["ApproximateCreationDateTime"] == YEAR_2079

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 from consumers import Scene
-from convergence import START, Change, histories
+from convergence import START, Change, decide_otherwise, histories
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from lengths import examples
 
-from service.pipeline import rereads
+from service.pipeline.reread_rules import Decision, Moment
 from service.pipeline.rereads import Rereads
 
 QUICK = (0, 0, 1)
@@ -78,6 +78,6 @@ def test_without_looking_again_at_what_was_read_it_does_not_hold(monkeypatch):
 
 
 def test_what_a_queue_has_reordered_shows_states_to_come_if_it_is_read(monkeypatch):
-    same_second = lambda task, conflict: conflict >> 32 == task.record.version >> 32  # noqa: E731
-    monkeypatch.setattr(rereads, "_conflict_needs_reread", same_second)
+    same_second = lambda facts: Decision.STALE if facts.ahead else Decision.READ  # noqa: E731
+    decide_otherwise(monkeypatch, Moment.CONFLICT, same_second)
     fails(goes_never_back, scenes(RANKED, fifo=st.just(False)))

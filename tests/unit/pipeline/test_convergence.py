@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 from convergence import (
     START,
+    Arrival,
     Case,
     Change,
-    Delivery,
     ForgetfulIndex,
     Restart,
     WatchedIndex,
     check,
+    decide_otherwise,
     histories,
     live_cases,
     queue_cases,
@@ -34,8 +35,8 @@ from lengths import examples
 from service.model import table_record
 from service.model.outcomes import APPLIED, SUPERSEDED
 from service.model.versions import RUNS_BACK
-from service.pipeline import Result, Write, newest_writes, rereads
-from service.pipeline.rereads import Rereads
+from service.pipeline import Result, Write, newest_writes, reread_rules, rereads
+from service.pipeline.reread_rules import Decision, Moment
 from service.routing import Delete
 
 
@@ -110,18 +111,18 @@ def test_without_versions_on_deletes_it_does_not_hold(monkeypatch):
     monkeypatch.setattr(ForgetfulIndex, "_write", unversioned)
     # A random search takes half a minute to find one: the deletion comes before what it deletes.
     history = [Change(0, START, "a", removes=False), Change(1, START + 1, "a", removes=True)]
-    fails(st.just((history, [Delivery(START + 1.5, (1,), "queue"), Delivery(START + 2.0, (0,), "queue")])))
+    fails(st.just((history, [Arrival(START + 1.5, (1,), "queue"), Arrival(START + 2.0, (0,), "queue")])))
 
 
 def test_without_reading_what_comes_late_it_does_not_hold(monkeypatch):
-    monkeypatch.setattr(Rereads, "_may_be_gone", lambda self, task: False)
+    decide_otherwise(monkeypatch, Moment.WRITTEN, lambda facts: Decision.SETTLED)
     fails(queue_cases(), hint_after=float("inf"))
 
 
 def test_without_reading_again_what_the_index_did_not_have_it_must_not_forget_its_deletions(monkeypatch):
-    monkeypatch.setattr(Rereads, "_may_be_gone", lambda self, task: False)
+    decide_otherwise(monkeypatch, Moment.WRITTEN, lambda facts: Decision.SETTLED)
     history = [Change(0, START, "a", removes=False), Change(1, START, "a", removes=True)]
-    late = [Delivery(START + 1.0, (1,), "queue"), Restart(START + 40.0), Delivery(START + 50.0, (0,), "queue")]
+    late = [Arrival(START + 1.0, (1,), "queue"), Restart(START + 40.0), Arrival(START + 50.0, (0,), "queue")]
     fails(st.just((history, late)))
 
 
@@ -132,7 +133,7 @@ def test_without_the_newest_of_a_batch_it_does_not_hold(monkeypatch):
 
 
 def test_without_the_fall_back_to_what_was_superseded_it_does_not_hold(monkeypatch):
-    def only_newest(writes, sink, prefetch):
+    def only_newest(writes, sink, fence, prefetch):
         stacks = newest_writes.stack_by_document(writes)
         answers = sink.write([writes[stack[-1]] for stack in stacks])
         newest = {stack[-1]: answer for stack, answer in zip(stacks, answers, strict=True)}
@@ -144,12 +145,12 @@ def test_without_the_fall_back_to_what_was_superseded_it_does_not_hold(monkeypat
 
 @pytest.mark.long
 def test_without_reading_what_conflicts_within_a_second_it_does_not_hold(monkeypatch):
-    monkeypatch.setattr(Rereads, "_unsettled", lambda self, task: False)
+    decide_otherwise(monkeypatch, Moment.CONFLICT, lambda facts: Decision.STALE)
     fails(shard_cases())
 
 
 def test_without_reading_what_conflicts_within_a_few_seconds_clocks_must_not_run_back(monkeypatch):
-    monkeypatch.setattr(rereads, "RUNS_BACK", 0)
+    monkeypatch.setattr(reread_rules, "RUNS_BACK", 0)
     fails(live_cases(back=RUNS_BACK))
 
 
@@ -163,7 +164,7 @@ def test_if_what_is_past_is_written_as_it_is_now_somebody_sees_it_go_back(monkey
     monkeypatch.setattr(rereads, "_is_outdated", lambda task, now: False)
     # A random search takes a minute to find one: two changes of one second, and the first comes again alone.
     history = [Change(number, START + 60 * (number == 2), "a", removes=False) for number in range(3)]
-    readings = [Delivery(START + 60.0, numbers, "shard") for numbers in ((0, 1), (0,), (1,))]
+    readings = [Arrival(START + 60.0, numbers, "shard") for numbers in ((0, 1), (0,), (1,))]
     fails(st.just((history, readings)), goes_never_back)
 
 
@@ -174,7 +175,7 @@ def test_without_reading_what_comes_unordered_and_unranked_it_does_not_hold(monk
 
 
 def test_without_reading_what_is_redriven_it_does_not_hold(monkeypatch):
-    monkeypatch.setattr(Rereads, "_needs_reread", lambda self, task: False)
+    decide_otherwise(monkeypatch, Moment.BEFORE, lambda facts: Decision.TRUST)
     fails(shard_cases())
 
 

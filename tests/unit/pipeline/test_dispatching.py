@@ -10,9 +10,8 @@ from builders import eventbridge, s3_record, stream_arn, stream_record
 from fakes import Bench, raising, records
 
 from service import BucketRoute, Delete, DeleteItem, Index, PutItem, Reject, Retry, Skip, TableRoute
-from service.context import Context
 from service.errors import Halt, LeaseLost
-from service.pipeline import Outcome
+from service.pipeline import Delivery, Outcome
 
 
 class Items(TableRoute):
@@ -284,10 +283,10 @@ def test_documents_of_another_number_than_items_are_rejected():
 
 
 def test_a_dead_letter_is_left_to_the_one_that_took_over():
-    context = Context()
-    bench = Bench(Items(), context=context)
-    with context.guarded(raising(LeaseLost("taken over"))), pytest.raises(LeaseLost):
-        bench.dispatch(stream_record(new={"id": "a", "raise": True}))
+    bench = Bench(Items())
+    fence = raising(LeaseLost("taken over"))
+    with pytest.raises(LeaseLost):
+        bench.dispatcher.run(Delivery(records(stream_record(new={"id": "a", "raise": True})), fence=fence))
     assert bench.letters.letters == []
 
 
@@ -299,7 +298,7 @@ def test_nothing_is_acknowledged_when_dead_letters_cannot_be_kept():
 def test_what_nobody_delivers_again_is_kept_as_exhausted_with_the_route_that_was_tried():
     bench = Bench(Uploads())
     batch = records(s3_record("retry"), s3_record("fine"))
-    report = bench.dispatcher.dispatch(batch, redelivers=False)
+    report = bench.dispatcher.run(Delivery(batch, redelivers=False))
     assert report.undone == []
     (letter,) = bench.letters.letters
     assert (letter.record, letter.route) == (batch[0], "test_dispatching:Uploads")
@@ -313,7 +312,7 @@ def test_a_halt_keeps_what_nobody_delivers_again():
 
     bench = Bench(Halting())
     with pytest.raises(Halt):
-        bench.dispatcher.dispatch(records(s3_record("a"), s3_record("b")), redelivers=False)
+        bench.dispatcher.run(Delivery(records(s3_record("a"), s3_record("b")), redelivers=False))
     assert [letter.record.key for letter in bench.letters.letters] == ["a", "b"]
     assert "exhausted: no permission" in bench.letters.letters[0].result.reason
 

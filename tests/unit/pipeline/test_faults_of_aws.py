@@ -21,7 +21,7 @@ from service import BucketRoute, DeleteItem, PutItem, TableRoute
 from service.context import Context
 from service.errors import Halt
 from service.model import Record
-from service.pipeline import Dispatcher, Sinks
+from service.pipeline import Delivery, Dispatcher, Sinks
 from service.pipeline.rereads import Rereads
 from service.pipeline.retry_policy import RetryPolicy
 from service.routing import Router
@@ -82,7 +82,7 @@ class Run:
             observer=Silence(),
             rereads=Rereads(Lookups(context), 1800.0, now=lambda: WHEN),
             context=context,
-            patience=RetryPolicy(0.05, shortest=0.001, longest=0.01),
+            retry_policy=RetryPolicy(0.05, shortest=0.001, longest=0.01),
         )
 
     def items(self) -> dict[str, str]:
@@ -91,7 +91,7 @@ class Run:
     def attempt(self, records: Sequence[Record]) -> list[int]:
         """Dispatches once; the positions of what comes again."""
         try:
-            report = self.dispatcher.dispatch(records)
+            report = self.dispatcher.run(Delivery(records))
         except Halt as halt:
             self.reason = str(halt)
             return list(range(len(records)))

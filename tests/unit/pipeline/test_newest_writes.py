@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.model.serializer import typed
-from service.pipeline import Outcome, Result
+from service.pipeline import Delivery, Outcome, Result
 
 REJECTED = Result(Outcome.REJECTED, "mapping")
 RETRY = Result(Outcome.RETRY, "busy")
@@ -51,5 +51,5 @@ def test_any_order_any_repetition_and_any_batches_end_with_the_newest(order, rep
     deliveries = [change(number) for number in [*order, *repeated]]
     bench = Bench(Items(), truth=Truth({"a": typed({"id": "a", "n": 6})}))
     for start in range(0, len(deliveries), size):
-        bench.dispatcher.dispatch(records(*deliveries[start : start + size]))
+        bench.dispatcher.run(Delivery(records(*deliveries[start : start + size])))
     assert bench.documents == {"a": {"n": 6}}

@@ -17,12 +17,14 @@ from opensearchpy.exceptions import ConnectionError as Unreached
 from opensearchpy.exceptions import ConnectionTimeout, TransportError
 
 from service import Context
-from service.deadline import request_time, time_left
+from service.deadline import NO_DEADLINE, request_time, time_left
 from service.model import Record
+from service.pipeline import Delivery
 from service.pipeline.retry_policy import RetryPolicy
 from service.routing import IndexDeclaration
 from service.settings import Settings
 from service.sinks.opensearch import SearchSink
+from service.sources.lambda_event import deadline_of
 
 SEVEN_HOURS = 7 * 3600.0
 POISONS = ("500", "502", "503", "504", "time-out", "reset")
@@ -80,10 +82,9 @@ class World:
         context = Context(Settings(), search=self.server)
         sink = SearchSink(context, {"items": IndexDeclaration("items")}, clock=self._now)
         self.bench = Bench(Items(), index=sink, context=context, clock=lambda: NOW + age)
-        self.bench.dispatcher._patience = RetryPolicy(
+        self.bench.dispatcher._retry_policy = RetryPolicy(
             context.settings.retry_time, clock=self._now, sleep=self._sleep, chance=lambda: 0.5
         )
-        self._context = context
 
     def _now(self) -> float:
         return self.clock[0]
@@ -97,8 +98,8 @@ class World:
     def deliver(self, batch: list[Record]) -> list[Record]:
         """What has to come again, as a stream brings it: the first unfinished record, and all after it."""
         began, self._end = self.clock[0], self.clock[0] + self.seconds
-        context = self._context.during(self) if self.seconds < math.inf else None
-        report = self.bench.dispatcher.dispatch(batch, "test", context)
+        deadline = deadline_of(self) if self.seconds < math.inf else NO_DEADLINE
+        report = self.bench.dispatcher.run(Delivery(batch, "test", deadline=deadline))
         self.longest = max(self.longest, self.clock[0] - began)
         return batch[report.undone[0] :] if report.undone else []
 

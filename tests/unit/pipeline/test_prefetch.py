@@ -17,10 +17,11 @@ from service.context import Context
 from service.errors import Halt
 from service.model import Item
 from service.model.outcomes import NOT_SENT, PATIENCE, Outcome
-from service.pipeline import Result, Write
+from service.pipeline import Delivery, Result, Write
 from service.pipeline.batch_parts import parts_of
+from service.pipeline.delivery import Fence, no_fence
 from service.pipeline.prefetch import Prefetch, Prefetched, Sent
-from service.pipeline.route_calls import Task
+from service.pipeline.task import Task
 from service.routing import Document
 from service.settings import Settings
 
@@ -130,7 +131,9 @@ class SlowIndex(IndexModel):
         super().__init__()
         self.events = events
 
-    def write(self, writes: Sequence[Write], prefetch: Prefetch | None = None) -> list[Result]:
+    def write(
+        self, writes: Sequence[Write], fence: Fence = no_fence, prefetch: Prefetch | None = None
+    ) -> list[Result]:
         self.events.append(f"sent {len(writes)}")
         if prefetch is not None:
             prefetch()
@@ -178,7 +181,7 @@ def test_what_there_is_to_do_meanwhile_is_done_once_beside_the_last_part():
     bench = Bench(Items(), index=SlowIndex(events), context=small_parts())
     bench.index.forced = {"k9": [Result(Outcome.RETRY, "busy", conflict=1), Result(Outcome.APPLIED)]}
     batch = records(*(change(f"k{n}", n) for n in range(10)))
-    bench.dispatcher.dispatch(batch, prefetch=lambda: events.append("meanwhile"))
+    bench.dispatcher.run(Delivery(batch, prefetch=lambda: events.append("meanwhile")))
     assert events == ["sent 2", "answered", "sent 8", "meanwhile", "answered"]
 
 
@@ -189,7 +192,9 @@ class Dead(IndexModel):
         super().__init__()
         self.requests = 0
 
-    def write(self, writes: Sequence[Write], prefetch: Prefetch | None = None) -> list[Result]:
+    def write(
+        self, writes: Sequence[Write], fence: Fence = no_fence, prefetch: Prefetch | None = None
+    ) -> list[Result]:
         self.requests += 1
         return [Result(Outcome.RETRY, "no answer")] * len(writes)
 

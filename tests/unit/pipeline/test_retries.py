@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import ClassVar
 
 import pytest
@@ -12,11 +11,12 @@ from fakes import NOW, Bench, Items, Truth, records
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service import Context, Retry
+from service import Retry
+from service.deadline import RESERVE, Deadline
 from service.errors import Halt
 from service.model.outcomes import Lasting
-from service.pipeline import Outcome, Result
-from service.pipeline.retry_policy import RESERVE, RetryPolicy
+from service.pipeline import Delivery, Outcome, Result
+from service.pipeline.retry_policy import RetryPolicy
 from service.pipeline.stuck_records import PROBE
 
 BUSY = Result(Outcome.RETRY, "busy")
@@ -63,15 +63,15 @@ def test_when_the_time_is_up_it_is_left_to_the_source():
 
 
 def test_the_time_that_a_lambda_has_left_bounds_the_tries():
-    parent = SimpleNamespace(get_remaining_time_in_millis=lambda: 1000 * (RESERVE + 1))
-    bench = Bench(Items(), forced={"a": [BUSY] * 1000}, tries=True, context=Context(parent=parent))
-    assert bench.outcomes(record("a")) == ["RETRY"]
+    bench = Bench(Items(), forced={"a": [BUSY] * 1000}, tries=True)
+    report = bench.dispatcher.run(Delivery(records(record("a")), deadline=Deadline(lambda: RESERVE + 1)))
+    assert report.undone == [0]
     assert 0 < sum(bench.pauses) < 1
 
 
 def test_the_time_that_its_source_leaves_for_a_batch_bounds_the_tries():
     bench = Bench(Items(), forced={"a": [BUSY] * 1000}, tries=True)
-    report = bench.dispatcher.dispatch(records(record("a")), within=RESERVE + 1)
+    report = bench.dispatcher.run(Delivery(records(record("a")), retry_time=RESERVE + 1))
     assert report.undone == [0]
     assert 0 < sum(bench.pauses) < 1
 

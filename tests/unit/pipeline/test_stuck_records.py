@@ -11,7 +11,7 @@ from fakes import NOW, Bench, Items, Uploads, records
 
 from service import Index, Retry
 from service.model import Record
-from service.pipeline import Outcome, Result, stuck_records
+from service.pipeline import Delivery, Outcome, Result, stuck_records
 from service.pipeline.group_testing import FAN, Suspects, parts_of_suspects
 from service.pipeline.retry_policy import RetryPolicy
 from service.pipeline.stuck_records import StuckRecords
@@ -71,7 +71,7 @@ def deliver(bench: Bench, left: list[Record], times: int) -> list[Record]:
     """What has to come again after so many deliveries, as a stream brings it."""
     for _ in range(times):
         if left:
-            report = bench.dispatcher.dispatch(left)
+            report = bench.dispatcher.run(Delivery(left))
             left = left[report.undone[0] :] if report.undone else []
     return left
 
@@ -79,7 +79,7 @@ def deliver(bench: Bench, left: list[Record], times: int) -> list[Record]:
 def old(*routes: Any, **options: Any) -> Bench:
     """A bench at the default time for retries, seven hours after the changes."""
     bench = Bench(*routes, clock=lambda: NOW + SEVEN_HOURS, **options)
-    bench.dispatcher._patience = RetryPolicy(20.0, clock=bench.clock, sleep=bench.sleep, chance=lambda: 1.0)
+    bench.dispatcher._retry_policy = RetryPolicy(20.0, clock=bench.clock, sleep=bench.sleep, chance=lambda: 1.0)
     return bench
 
 
@@ -161,13 +161,13 @@ def test_an_item_that_a_table_never_takes_becomes_a_dead_letter():
     bench = old(Uploads())
     bench.dispatcher._stuck = StuckRecords(lambda record: SEVEN_HOURS, 21_600.0)
 
-    def write(writes: Any) -> list[Result]:
+    def write(writes: Any, fence: Any) -> list[Result]:
         return [BUSY if write.record.key == "a" else Result(Outcome.APPLIED) for write in writes]
 
     bench.table.write = write  # type: ignore[method-assign]
     uploads = records(s3_record("a"), s3_record("b"))
     for _ in range(3):
-        report = bench.dispatcher.dispatch(uploads)
+        report = bench.dispatcher.run(Delivery(uploads))
     assert report.undone == []
     assert [letter.record.key for letter in bench.letters.letters] == ["a"]
 

@@ -15,9 +15,8 @@ from contexts.failing_search import FailingSearch
 from fakes import Bench, Items, Uploads, records
 
 from service import Context, Index, TableRoute
-from service.context import RESERVE
-from service.deadline import request_time, time_left
-from service.pipeline import Outcome
+from service.deadline import RESERVE, out_of_time, request_time, time_left, until
+from service.pipeline import Delivery, Outcome
 from service.pipeline.rereads import Rereads
 from service.pipeline.retry_policy import RetryPolicy
 from service.routing import IndexDeclaration
@@ -25,6 +24,7 @@ from service.settings import Settings
 from service.sinks.dynamodb import ItemSink
 from service.sinks.opensearch import SearchSink
 from service.sources.current_state import Lookups
+from service.sources.lambda_event import deadline_of
 
 
 class Spending:
@@ -62,7 +62,8 @@ UPLOADS = [s3_record(f"{number}.jpg") for number in range(6)]
 
 
 def outcomes(bench: Bench, context: Context, *raws: Any) -> list[str]:
-    report = bench.dispatcher.dispatch(records(*raws), "test", context)
+    deadline = deadline_of(context.parent)
+    report = bench.dispatcher.run(Delivery(records(*raws), "test", deadline=deadline, invocation=context.parent))
     return [result.outcome.name for result in report.results]
 
 
@@ -116,15 +117,14 @@ def test_routes_that_there_is_no_time_to_ask_are_not_asked():
 
 
 def test_time_is_that_of_the_thread_s_own_invocation_and_endless_after_it():
-    countdown, context = Countdown(10.0), Context()
-    with context.during(countdown).timed():
-        assert not context.out_of_time()
+    countdown = Countdown(10.0)
+    with until(deadline_of(countdown).with_reserve()):
+        assert not out_of_time()
         countdown.spend(9.0)
-        assert context.out_of_time()
-        assert context.during(None).out_of_time()
+        assert out_of_time()
         with ThreadPoolExecutor() as other:
-            assert not other.submit(context.out_of_time).result()
-    assert not context.out_of_time()
+            assert not other.submit(out_of_time).result()
+    assert not out_of_time()
 
 
 @pytest.mark.parametrize("left", [0.05, 1.0, 3.0])
@@ -153,7 +153,7 @@ def test_a_function_answers_in_time_however_late_the_search_server_answers(left,
     context = Context(parent=countdown, search=Late(countdown, seconds))
     sink = SearchSink(context, {"items": IndexDeclaration("items")})
     bench = Bench(Items(), index=sink, context=context)
-    bench.dispatcher._patience = RetryPolicy(
+    bench.dispatcher._retry_policy = RetryPolicy(
         1000.0, clock=lambda: left - countdown.left, sleep=countdown.spend, chance=lambda: 1.0
     )
     assert outcomes(bench, context, *CHANGES) == ["RETRY"] * 6
@@ -164,7 +164,7 @@ def test_a_failing_search_server_is_not_tried_again_beyond_the_time_left():
     context = failing_search()
     sink = SearchSink(context, {"items": IndexDeclaration("items")})
     bench = Bench(Items(), index=sink, context=context, tries=True)
-    report = bench.dispatcher.dispatch(records(*CHANGES), "test", context.during(Countdown(3.0)))
+    report = bench.dispatcher.run(Delivery(records(*CHANGES), deadline=deadline_of(Countdown(3.0))))
     assert {result.outcome for result in report.results} == {Outcome.RETRY}
     assert context.search.requests == 1
     assert json.dumps(report.counts()) == '{"retry": 6}'

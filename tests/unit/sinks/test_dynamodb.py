@@ -168,8 +168,7 @@ def test_what_follows_a_throttled_write_of_the_same_object_waits():
     assert [result.outcome for result in results] == [Outcome.RETRY, Outcome.BLOCKED]
 
 
-def test_each_item_is_asked_for_before_it_is_written(dynamodb):
-    context = Context(dynamodb=dynamodb)
-    with context.guarded(raising(LeaseLost("taken over"))), pytest.raises(LeaseLost):
-        ItemSink(context).write([write(PutItem({"id": "a"}))])
+def test_the_fence_is_asked_before_each_item(dynamodb):
+    with pytest.raises(LeaseLost):
+        ItemSink(Context(dynamodb=dynamodb)).write([write(PutItem({"id": "a"}))], raising(LeaseLost("taken over")))
     assert item(dynamodb) is None

@@ -33,7 +33,7 @@ from service.model import ObjectRecord, Record, TableRecord, Undecodable
 from service.model.outcomes import APPLIED
 from service.model.serializer import typed
 from service.pipeline import Dispatched, Outcome, Report, Result
-from service.pipeline.route_calls import Task
+from service.pipeline.task import Task
 from service.settings import Settings
 from service.settings.options import options_of
 from service.sinks.recordings import Masks, Recorder, RecordingFile, lines_of

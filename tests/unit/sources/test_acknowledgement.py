@@ -77,8 +77,8 @@ def test_a_shard_is_acknowledged_up_to_its_first_unfinished_record(failures, pag
     for _ in range(50):
         for number, batch in enumerate(batches_of(model, store), 1):
             report = consumer.report([str(int(record.identifier)) for record in batch.records])
-            if batch.read_ahead is not None:
-                batch.read_ahead()
+            if batch.delivery.prefetch is not None:
+                batch.delivery.prefetch()
             batch.settle(report)
             position = store.read(model.streams[0].arn)[shard.id].position
             done = [n for n in numbers if position.isdigit() and n <= int(position)]
@@ -145,7 +145,8 @@ def handler(consumer: Consumer, name_of: Callable[[Record], str]) -> Callable[[A
 
     def handle(event: Any) -> Any:
         batch = LambdaBatch(event)
-        return batch.answer(consumer.report([name_of(record) for record in batch.records]))
+        batch.settle(consumer.report([name_of(record) for record in batch.records]))
+        return batch.answer
 
     return handle
 
@@ -209,7 +210,7 @@ def test_a_part_moves_on_once_every_record_of_its_page_is_finished(failures, res
         source = PartSource("parts", [Pages(pages, chance)], 1, store, "job", Event())
         source._stopping.wait = lambda seconds: False  # pauses are not waited for
         for number, batch in enumerate(source, 1):
-            batch.read_ahead()
+            batch.delivery.prefetch()
             batch.settle(consumer.report([record.identifier for record in batch.records]))
             found = store.read("job").get("0")
             place = len(pages) if found and found.position == ENDED else int(found.position if found else 0)

@@ -19,6 +19,7 @@ from service.errors import SettingsError
 from service.model import Record, TableRecord, Undecodable
 from service.model.serializer import typed
 from service.model.versions import MARGIN, NO_VERSION, second_of, stream_version
+from service.pipeline import Delivery
 from service.sources.files.exports import of_table
 from service.sources.files.locations import Disk
 from service.sources.files.recording import Recording, Recordings
@@ -160,17 +161,17 @@ def test_an_item_of_a_data_file_alone_wins_only_where_nothing_is_known(tmp_path)
     assert isinstance(record, TableRecord)
     assert (record.table, record.created, record.version) == ("images", None, NO_VERSION)
     bench = Bench(Items(), trusting=True)
-    bench.dispatcher.dispatch([record], "test")
+    bench.dispatcher.run(Delivery([record], "test"))
     assert bench.documents == {"c": {"n": 3}}
     bench.index.versions["items", "c"] = 5
-    (result,) = bench.dispatcher.dispatch([record], "test").results
+    (result,) = bench.dispatcher.run(Delivery([record], "test")).results
     assert result.outcome.name == "STALE"
 
 
 def test_an_item_of_a_table_without_a_route_is_one_for_which_there_is_none(tmp_path):
     path = tmp_path / "data.json"
     path.write_text(json.dumps(item("c")))
-    (result,) = Bench(Items()).dispatcher.dispatch(read(path, table="users"), "test").results
+    (result,) = Bench(Items()).dispatcher.run(Delivery(read(path, table="users"), "test")).results
     assert result.reason == "no route for table users"
 
 
@@ -226,7 +227,7 @@ def test_a_full_and_an_incremental_export_end_as_the_table_was(tmp_path):
     for order in (["1", "2"], ["2", "1"]):
         bench = Bench(Items(), trusting=True)
         for folder in order:
-            bench.dispatcher.dispatch(read(tmp_path / folder), "test")
+            bench.dispatcher.run(Delivery(read(tmp_path / folder), "test"))
         assert bench.documents == {"a": {"n": 2}, "c": {"n": 1}}
 
 

@@ -17,8 +17,8 @@ DONE, RETRY, BLOCKED = (Result(outcome) for outcome in (Outcome.APPLIED, Outcome
 def answer(event, *results):
     batch = LambdaBatch(event)
     assert len(batch.records) == len(results)
-    failures = batch.answer(Report(results))["batchItemFailures"]
-    return [failure["itemIdentifier"] for failure in failures]
+    batch.settle(Report(results))
+    return [failure["itemIdentifier"] for failure in batch.answer["batchItemFailures"]]
 
 
 def numbered(*numbers: str):
@@ -26,7 +26,7 @@ def numbered(*numbers: str):
 
 
 def test_success_is_an_empty_list():
-    assert LambdaBatch(numbered("1")).answer(Report([DONE])) == {"batchItemFailures": []}
+    assert answer(numbered("1"), DONE) == []
 
 
 def test_a_stream_answers_the_lowest_sequence_number_alone():
@@ -73,7 +73,7 @@ def test_a_record_that_must_come_again_and_has_no_name_fails_the_whole_batch():
     del nameless["dynamodb"]["SequenceNumber"]
     batch = LambdaBatch(lambda_event(nameless))
     with pytest.raises(StreamdexError):
-        batch.answer(Report([RETRY]))
+        batch.settle(Report([RETRY]))
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_streams_and_queues_read_the_answer():
 
 def test_records_of_other_events_are_left_alone_and_count_as_done():
     event = lambda_event(s3_record("a"), s3_record("b", "ObjectRemoved:Delete"))
-    batch = LambdaBatch(event, {"ObjectDeleted"})
+    batch = LambdaBatch(event, events={"ObjectDeleted"})
     assert [record.key for record in batch.records] == ["b"]
 
 
@@ -122,7 +122,7 @@ def test_a_failure_that_the_source_has_no_name_for_fails_the_whole_batch():
     )
     batch = LambdaBatch(event)
     with pytest.raises(StreamdexError, match="whole batch"):
-        batch.answer(Report([DONE, RETRY]))
+        batch.settle(Report([DONE, RETRY]))
 
 
 @pytest.mark.parametrize("attributes", [5, "text", None, [], {"MessageGroupId": 7}])

@@ -144,9 +144,9 @@ def test_the_time_left_for_a_batch_is_that_of_its_messages_since_they_were_asked
     source = QueueSource(Context(Settings(), sqs=FakeQueue(event("a"))), "q", stopping, clock=lambda: now[0])
     for batch in source:
         stopping.set()
-        assert batch.time_left() == 30.0
+        assert batch.delivery.retry_time == 30.0
         now[0] += 12.5
-        assert batch.time_left() == 17.5
+        assert batch.delivery.retry_time == 17.5
 
 
 class Held:
@@ -171,7 +171,7 @@ def test_the_redelivery_of_what_is_worked_on_is_put_off(held):
     held.now[0] += 20.0
     held.visibility.put_off()
     assert held.queue.put_off == [("r0", 30), ("r1", 30)]
-    assert held.batch.time_left() == 30.0
+    assert held.batch.delivery.retry_time == 30.0
 
 
 @pytest.mark.parametrize("failing", ["answers", "raises"])
@@ -182,7 +182,7 @@ def test_a_redelivery_that_cannot_be_put_off_leaves_the_time_that_there_was(held
         held.queue.change_message_visibility_batch = raising(ConnectionError("reset"))
     held.now[0] += 20.0
     held.visibility.put_off()
-    assert held.batch.time_left() == 10.0
+    assert held.batch.delivery.retry_time == 10.0
 
 
 @pytest.mark.parametrize("answer", [None, [], "text", 7])
@@ -192,7 +192,7 @@ def test_an_answer_of_another_shape_puts_nothing_off_and_the_other_batches_are(h
     held.queue.change_message_visibility_batch = lambda QueueUrl, Entries: answers[Entries[0]["ReceiptHandle"]]
     held.now[0] += 20.0
     held.visibility.put_off()
-    assert held.batch.time_left() == 10.0
+    assert held.batch.delivery.retry_time == 10.0
     assert other.time_left() == 30.0
 
 

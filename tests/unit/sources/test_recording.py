@@ -75,7 +75,7 @@ def test_an_event_file_that_is_cut_off_is_one_record_that_cannot_be_read(tmp_pat
 def test_batches_are_bounded(tmp_path):
     path = tmp_path / "r.jsonl"
     path.write_text("\n".join(map(json.dumps, RECORDS)))
-    assert [len(batch.records) for batch in opened(path, size=2)] == [2, 2, 1]
+    assert [len(batch.delivery.records) for batch in opened(path, size=2)] == [2, 2, 1]
 
 
 @pytest.mark.parametrize("bad", ["{not json}", '{"half": ', "[1, 2", "plain text"])
@@ -203,20 +203,20 @@ def test_another_kind_of_address_is_refused():
 def test_large_records_make_small_batches(tmp_path, monkeypatch):
     monkeypatch.setattr(recording, "_BATCH_BYTES", 1000)
     path = write(tmp_path / "r.jsonl", *[stream_record(new={"id": "x" * 600}, sequence=str(n)) for n in range(4)])
-    assert [len(batch.records) for batch in opened(path)] == [1, 1, 1, 1]
+    assert [len(batch.delivery.records) for batch in opened(path)] == [1, 1, 1, 1]
 
 
 def test_the_records_of_one_large_event_are_a_batch(tmp_path, monkeypatch):
     monkeypatch.setattr(recording, "_BATCH_BYTES", 1000)
     path = write(tmp_path / "event.json", lambda_event(*RECORDS))
-    assert [len(batch.records) for batch in opened(path)] == [1, 4]
+    assert [len(batch.delivery.records) for batch in opened(path)] == [1, 4]
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path):
     path = write(tmp_path / "r.jsonl", *[stream_record(new={"id": "k", "text": "x" * 4000})] * 3000)
     tracemalloc.start()
     try:
-        assert sum(len(batch.records) for batch in opened(path, size=50)) == 3000
+        assert sum(len(batch.delivery.records) for batch in opened(path, size=50)) == 3000
         assert tracemalloc.get_traced_memory()[1] < path.stat().st_size / 4
     finally:
         tracemalloc.stop()

@@ -78,7 +78,7 @@ def read(source: PartSource, most: int = 10**6, *results: Result) -> list[str]:
     """Reads at most so many batches; `results` are those of the first records, then all are done."""
     seen, left = [], list(results)
     for number, batch in enumerate(source, 1):
-        batch.read_ahead()
+        batch.delivery.prefetch()
         seen += [record.typed_keys["id"]["S"] for record in batch.records]
         ends = [left.pop(0) if left else APPLIED for _ in batch.records]
         batch.settle(Report(ends))
@@ -105,7 +105,7 @@ def test_a_page_that_cannot_be_read_ahead_is_read_when_it_is_its_turn(checkpoint
     for batch in source_of(table, checkpoints, 1):
         seen += [record.typed_keys["id"]["S"] for record in batch.records]
         table.trouble = [ClientError({"Error": {"Code": "InternalServerError"}}, "Scan")]
-        batch.read_ahead()
+        batch.delivery.prefetch()
         table.trouble = []
         batch.settle(Report([APPLIED] * len(batch.records)))
     assert seen == table.names

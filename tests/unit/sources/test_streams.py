@@ -72,8 +72,8 @@ class Poller:
         self._until, self._patience = until, self.model.now + within
         self._stopping.clear()
         for batch in self.source:
-            if batch.read_ahead is not None:
-                batch.read_ahead()
+            if batch.delivery.prefetch is not None:
+                batch.delivery.prefetch()
             results = []
             for record in batch.records:
                 number = int(record.identifier)
@@ -709,7 +709,7 @@ def test_what_cannot_be_read_ahead_is_read_when_it_is_its_turn(checkpoints):
     model.now += 60
     first = next(iter(poller.source))
     model.throttled = 1
-    first.read_ahead()
+    first.delivery.prefetch()
     assert model.throttled == 0
     first.settle(Report([Result(Outcome.APPLIED)] * 10))
     poller.run(poller.has_seen(numbers[10:]))
@@ -858,8 +858,8 @@ def test_memory_is_bounded_by_threads_whatever_the_number_of_shards_that_are_beh
         for batch in in_hand:
             first.setdefault(batch.records[0].shard, turn)
             turn += 1
-            if batch.read_ahead is not None:
-                batch.read_ahead()
+            if batch.delivery.prefetch is not None:
+                batch.delivery.prefetch()
         for batch in in_hand:
             seen += len(batch.records)
             failing = turn % 40 == 39
@@ -1231,13 +1231,13 @@ def test_what_was_in_hand_when_the_lease_was_lost_is_neither_written_nor_read_on
     poller = Poller(model, steered)
     batches = iter(poller.source)
     batch = next(batches)
-    batch.check()
+    batch.delivery.fence()
     steered.now = 0
     with pytest.raises(LeaseLost):
-        batch.check()
+        batch.delivery.fence()
     steered.now = 2
     with pytest.raises(LeaseLost):
-        batch.check()
+        batch.delivery.fence()
     poller.source.back(batch._turn, len(batch.records))
     poller.run(poller.has_seen(numbers))
     assert poller.seen == numbers

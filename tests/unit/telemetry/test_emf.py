@@ -16,7 +16,7 @@ from service.entrypoints.lambda_handler import Handler, handler_for
 from service.errors import Halt
 from service.model.outcomes import Outcome
 from service.pipeline import Lag, Observers, Request, Result
-from service.pipeline.route_calls import Task
+from service.pipeline.task import Task
 from service.sources.lambda_event import LambdaBatch
 from service.telemetry.emf import EmbeddedMetrics, unit_of
 from service.telemetry.metrics import METRICS, Metrics

@@ -11,7 +11,7 @@ from fakes import records
 
 from service.model import Undecodable
 from service.pipeline import DeadLetter, Dispatched, Outcome, Report, Result
-from service.pipeline.route_calls import Task
+from service.pipeline.task import Task
 from service.settings import Settings
 from service.telemetry.logs import LoggingObserver, request, set_up_logs
 

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from service.errors import Halt
 from service.model.outcomes import Outcome
-from service.pipeline import Lag, Observers, Request, Result
+from service.pipeline import Delivery, Lag, Observers, Request, Result
 from service.telemetry.metrics import METRICS, Metrics
 from service.telemetry.prometheus import exposition
 
@@ -124,7 +124,7 @@ def test_letters_that_a_halt_leaves_are_counted_where_nothing_comes_again():
     truth.error = Halt("no permission")
     raw = {**record("a"), "dynamodb": {**record("a")["dynamodb"], "ApproximateCreationDateTime": None}}
     with pytest.raises(Halt):
-        made.dispatcher.dispatch(records(raw), "test", redelivers=False)
+        made.dispatcher.run(Delivery(records(raw), "test", redelivers=False))
     assert told(metrics)["dead_letters_total['fakes:Items']"] == 1
 
 

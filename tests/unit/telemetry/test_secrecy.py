@@ -21,6 +21,7 @@ from service.bootstrap.application import App
 from service.context import Context
 from service.errors import Halt
 from service.model import Revision
+from service.pipeline import Delivery
 from service.pipeline.workers import Worker
 from service.settings import Settings
 from service.sources.sqs.queue_source import QueueSource
@@ -146,7 +147,7 @@ RAW = stream_record(new={"id": KEY, "n": VALUE})
 @pytest.mark.parametrize("error", [ValueError, KeyError, RuntimeError, Reject, ClientError])
 def test_an_error_of_a_route_is_named_by_its_class_and_kept_in_full(app, tmp_path, capsys, error):
     built = app(raised(error))
-    built.dispatcher.dispatch(records(RAW), "table images")
+    built.dispatcher.run(Delivery(records(RAW), "table images"))
     (_, line) = told(capsys)
     assert line["event"] == "kept as a dead letter"
     assert line["level"] == "ERROR"
@@ -155,7 +156,7 @@ def test_an_error_of_a_route_is_named_by_its_class_and_kept_in_full(app, tmp_pat
 
 
 def test_the_place_of_a_mistake_is_told(app, capsys):
-    app(raised(ValueError)).dispatcher.dispatch(records(RAW), "table images")
+    app(raised(ValueError)).dispatcher.run(Delivery(records(RAW), "table images"))
     assert "(test_secrecy.py, line " in told(capsys)[1]["reason"]
 
 
@@ -168,7 +169,7 @@ def test_the_place_of_a_mistake_is_told(app, capsys):
     ],
 )
 def test_whatever_makes_a_record_be_refused_quotes_nothing(app, capsys, route, words):
-    app(route).dispatcher.dispatch(records(RAW), "table images")
+    app(route).dispatcher.run(Delivery(records(RAW), "table images"))
     (_, line) = told(capsys)
     assert words in line["reason"]
 
@@ -182,7 +183,9 @@ def test_an_event_without_a_method_is_told_without_the_item_s_key(app, tmp_path,
         def insert(self, record, context):
             return []
 
-    app(Inserts).dispatcher.dispatch(records(stream_record("MODIFY", new={"id": KEY, "n": VALUE})), "table images")
+    app(Inserts).dispatcher.run(
+        Delivery(records(stream_record("MODIFY", new={"id": KEY, "n": VALUE})), "table images")
+    )
     (_, line) = told(capsys)
     assert line["reason"].startswith("Unimplemented: eventName=MODIFY")
     assert f"Unimplemented: id={KEY} eventName=MODIFY" in letters(tmp_path)
@@ -190,7 +193,7 @@ def test_an_event_without_a_method_is_told_without_the_item_s_key(app, tmp_path,
 
 @pytest.mark.parametrize("error", [Retry, TimeoutError, Skip])
 def test_what_has_to_come_again_quotes_nothing(app, capsys, error):
-    app(raised(error), retry_time=0.3).dispatcher.dispatch(records(RAW), "table images")
+    app(raised(error), retry_time=0.3).dispatcher.run(Delivery(records(RAW), "table images"))
     lines = told(capsys)
     assert lines
     assert error is Skip or {line["event"] for line in lines} >= {"dispatched", "to be tried again"}
@@ -216,7 +219,7 @@ def test_what_the_search_server_quotes_stays_out_of_the_log(app, capsys, answer)
     dispatcher = app(Items, answer=answer, retry_time=3.5).dispatcher
     words = ""
     try:
-        dispatcher.dispatch(records(RAW), "table images", within=3.2)
+        dispatcher.run(Delivery(records(RAW), "table images", retry_time=3.2))
     except Halt as halt:  # its words are logged, too
         words = str(halt)
     assert not {hidden for hidden in (KEY, VALUE) if hidden in words}
@@ -225,26 +228,26 @@ def test_what_the_search_server_quotes_stays_out_of_the_log(app, capsys, answer)
 
 
 def test_the_kind_of_a_refusal_is_told(app, capsys):
-    app(Items, answer=(400, "mapper_parsing_exception")).dispatcher.dispatch(records(RAW), "table images")
+    app(Items, answer=(400, "mapper_parsing_exception")).dispatcher.run(Delivery(records(RAW), "table images"))
     assert told(capsys)[1]["reason"] == "index items: mapper_parsing_exception"
 
 
 def test_a_mapping_conflict_is_told_in_words(app, capsys):
     conflict = f"failed to parse field [n] of type [long] in document with id '{KEY}'. Preview: '{VALUE}'"
     built = app(Items, answer=(400, "mapper_parsing_exception", conflict))
-    built.dispatcher.dispatch(records(RAW), "table images")
+    built.dispatcher.run(Delivery(records(RAW), "table images"))
     assert told(capsys)[1]["reason"] == "index items: mapping conflict: field n holds text, its mapping is long"
 
 
 def test_what_is_given_up_quotes_nothing(app, tmp_path, capsys):
-    app(raised(Retry)).dispatcher.dispatch(records(RAW), "lambda s3", redelivers=False)
+    app(raised(Retry)).dispatcher.run(Delivery(records(RAW), "lambda s3", redelivers=False))
     (_, line) = told(capsys)
     assert line["reason"] == "exhausted: test_secrecy:raised.<locals>.Raising INSERT of table images: Retry"
     assert f"{KEY} has {VALUE}" in letters(tmp_path)
 
 
 def test_at_debug_the_whole_reason_is_told(app, capsys):
-    app(raised(ValueError), log_level="DEBUG").dispatcher.dispatch(records(RAW), "table images")
+    app(raised(ValueError), log_level="DEBUG").dispatcher.run(Delivery(records(RAW), "table images"))
     assert f"{KEY} has {VALUE}" in capsys.readouterr().err
 
 
@@ -253,7 +256,7 @@ def test_an_object_is_named_where_somebody_is_needed_and_nowhere_else(app, tmp_p
         "service.sources.current_state.Lookups.revision", lambda self, upload: Revision(etag="now")
     )
     built = app(Uploads)
-    built.dispatcher.dispatch(records(s3_record(OBJECT)), "queue uploads")
+    built.dispatcher.run(Delivery(records(s3_record(OBJECT)), "queue uploads"))
     (_, line) = told(capsys)
     assert (line["bucket"], line["key"]) == ("images-in", OBJECT)
     assert VALUE in letters(tmp_path)
@@ -264,7 +267,7 @@ def test_an_object_that_cannot_be_looked_at_is_not_named_in_the_reason(app, caps
         raise TimeoutError(upload.key)
 
     monkeypatch.setattr("service.sources.current_state.Lookups.revision", revision)
-    app(Uploads).dispatcher.dispatch(records(s3_record(OBJECT)), "queue uploads")
+    app(Uploads).dispatcher.run(Delivery(records(s3_record(OBJECT)), "queue uploads"))
     assert [line["level"] for line in told(capsys)] == ["INFO", "WARNING"]
 
 
@@ -280,7 +283,7 @@ def test_a_halt_says_what_to_mend_and_quotes_nothing(app, capsys, error):
     queue = FakeQueue(RAW)
     built.context._clients["sqs"] = queue
     source = QueueSource(built.context, "uploads", stopping, observer=built.observer)
-    worker = Worker(source, built.dispatcher, built.context, stopping)
+    worker = Worker(source, built.dispatcher, stopping)
     worker._pause.longer = lambda reason, halted=False: (tell(reason), stopping.set())  # type: ignore[method-assign]
     said: list[str] = []
     tell = said.append
@@ -293,7 +296,7 @@ def test_a_halt_says_what_to_mend_and_quotes_nothing(app, capsys, error):
 
 def test_a_halt_of_a_lambda_keeps_the_records_and_quotes_nothing(app, tmp_path, capsys):
     with pytest.raises(Halt) as halt:
-        app(Items, answer=quoting(404)).dispatcher.dispatch(records(RAW), "lambda s3", redelivers=False)
+        app(Items, answer=quoting(404)).dispatcher.run(Delivery(records(RAW), "lambda s3", redelivers=False))
     assert KEY not in str(halt.value)
     assert [line["event"] for line in told(capsys)] == ["dispatched", "kept as a dead letter"]
     assert KEY in letters(tmp_path)

@@ -24,7 +24,7 @@ from service.bootstrap.application import App
 from service.context import Context
 from service.errors import Halt, SettingsError
 from service.model import Revision
-from service.pipeline import Observer, Observers, Outcome
+from service.pipeline import Delivery, Observer, Observers, Outcome
 from service.pipeline.observers import NOTHING
 from service.pipeline.workers import Worker
 from service.settings import Settings
@@ -85,7 +85,7 @@ def item(name: str, **details: Any) -> Any:
 
 
 def dispatch(app: App, *raws: Any, source: str = "table images") -> Any:
-    return app.dispatcher.dispatch(records(*raws), source)
+    return app.dispatcher.run(Delivery(records(*raws), source))
 
 
 def parts(document: Any) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def header(trace: str = TRACE, parent: str = PARENT, sampled: str = "1") -> str:
 def deliver(app: App, queue: FakeQueue) -> None:
     """Has the container's worker read the queue until it is empty."""
     source = QueueSource(app.context, "uploads", Event(), drains=True, observer=app.observer)
-    Worker(source, app.dispatcher, app.context, Event()).run()
+    Worker(source, app.dispatcher, Event()).run()
 
 
 def uploads(*headers: str) -> FakeQueue:

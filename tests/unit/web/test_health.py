@@ -16,9 +16,8 @@ from typing import Any
 
 import pytest
 
-from service.context import Context
 from service.errors import Halt, SettingsError
-from service.pipeline import Lag, Report
+from service.pipeline import Delivery, Lag, Report
 from service.pipeline.workers import Worker
 from service.telemetry.metrics import Metrics
 from service.web import server as serving_module
@@ -227,30 +226,23 @@ class OneBatch:
 
     name, workers, trouble = "s", 1, ""
 
-    def __init__(self, afterwards: Callable[[], None], read_ahead: Callable[[], None] | None = None):
+    def __init__(self, afterwards: Callable[[], None], prefetch: Callable[[], None] | None = None):
         self._afterwards = afterwards
-        self._read_ahead = read_ahead
+        self._prefetch = prefetch
 
     def __iter__(self) -> Any:
-        yield SimpleNamespace(
-            records=[],
-            source="s",
-            read_ahead=self._read_ahead,
-            time_left=lambda: 1.0,
-            check=lambda: None,
-            settle=lambda report: None,
-        )
+        yield SimpleNamespace(delivery=Delivery([], "s", prefetch=self._prefetch), settle=lambda report: None)
         self._afterwards()
 
 
-def working(afterwards: Callable[[], None], dispatch: Callable[..., Report], **options: Any) -> Worker:
-    return Worker(OneBatch(afterwards), SimpleNamespace(dispatch=dispatch), Context(), Event(), **options)
+def working(afterwards: Callable[[], None], run: Callable[[Delivery], Report], **options: Any) -> Worker:
+    return Worker(OneBatch(afterwards), SimpleNamespace(run=run), Event(), **options)
 
 
 def test_a_worker_is_busy_while_a_batch_is_tried_and_not_after():
     now, busy = [0.0], []
 
-    def dispatch(*_: Any, **__: Any) -> Report:
+    def run(delivery: Delivery) -> Report:
         now[0] += 7.0
         busy.append(made.busy_for())
         return Report([])
@@ -259,7 +251,7 @@ def test_a_worker_is_busy_while_a_batch_is_tried_and_not_after():
         now[0] += 100.0
         busy.append(made.busy_for())
 
-    made = working(afterwards, dispatch, clock=lambda: now[0])
+    made = working(afterwards, run, clock=lambda: now[0])
     made.run()
     assert busy == [7.0, 0.0]
 
@@ -267,26 +259,27 @@ def test_a_worker_is_busy_while_a_batch_is_tried_and_not_after():
 def test_a_worker_leaves_it_to_the_dispatcher_when_to_read_ahead():
     did: list[str] = []
 
-    def dispatch(*_: Any, prefetch: Callable[[], None], **__: Any) -> Report:
-        prefetch()
+    def run(delivery: Delivery) -> Report:
+        assert delivery.prefetch is not None
+        delivery.prefetch()
         did.append("dispatched")
         return Report([])
 
     source = OneBatch(lambda: did.append("settled"), lambda: did.append("read ahead"))
-    Worker(source, SimpleNamespace(dispatch=dispatch), Context(), Event()).run()
+    Worker(source, SimpleNamespace(run=run), Event()).run()
     assert did == ["read ahead", "dispatched", "settled"]
 
 
 def test_a_worker_says_why_it_halts_while_it_does():
     said, halts = [], [Halt("create the index")]
 
-    def dispatch(*_: Any, **__: Any) -> Report:
+    def run(delivery: Delivery) -> Report:
         said.append(made.halted)
         if halts:
             raise halts.pop()
         return Report([])
 
-    made = working(lambda: said.append(made.halted), dispatch)
+    made = working(lambda: said.append(made.halted), run)
     made._pause._shortest = 0.001
     made.run()
     assert said == ["", "create the index", ""]
@@ -295,13 +288,13 @@ def test_a_worker_says_why_it_halts_while_it_does():
 def test_a_worker_says_what_nobody_foresaw_until_it_goes_on():
     said, surprises = [], [RuntimeError("surprise")]
 
-    def dispatch(*_: Any, **__: Any) -> Report:
+    def run(delivery: Delivery) -> Report:
         said.append(made.halted)
         if surprises:
             raise surprises.pop()
         return Report([])
 
-    made = working(lambda: said.append(made.halted), dispatch)
+    made = working(lambda: said.append(made.halted), run)
     made._pause._shortest = 0.001
     made.run()
     first, second, third = said

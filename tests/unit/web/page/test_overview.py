@@ -12,7 +12,7 @@ from page_bench import words
 
 from service.model import Item, ObjectRecord
 from service.model.outcomes import Outcome
-from service.pipeline import Lag, Result
+from service.pipeline import Delivery, Lag, Result
 from service.routing import BucketRoute, Delete, Index, TableRoute
 
 
@@ -91,7 +91,7 @@ def test_what_somebody_has_to_mend_is_told_in_words(page):
 
 
 def test_what_was_delivered_again_is_a_source_of_its_own(page):
-    page.bench.dispatcher.dispatch([], "dead letters")
+    page.bench.dispatcher.run(Delivery([], "dead letters"))
     assert "delivered again" not in page.get("/")
     page.sources.append(SimpleNamespace(name="dead letters", trouble="", lag=Lag))
     page.sources.reverse()
