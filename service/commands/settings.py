@@ -25,7 +25,7 @@ def options() -> Sequence[type]:
 
 COMMAND = Command(
     show_settings,
-    "every setting, its value, where it came from, and its variable",
+    "list every setting with its value, its origin and its environment variable",
     example="--config=config/streamdex.yml",
     options=options,
 )

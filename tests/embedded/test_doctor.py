@@ -252,4 +252,4 @@ def test_a_server_that_makes_indices_by_itself_is_named_with_what_forbids_it(dep
 def test_a_path_in_the_address_that_leads_nowhere_is_named(deployment: Deployment):
     (found,) = findings(deployment, search_url=f"{deployment.search_url}/nowhere")
     assert (found.topic, found.severity) == ("endpoints", ERROR)
-    assert "no OpenSearch or Elasticsearch server" in found.problem
+    assert "not an OpenSearch or Elasticsearch server" in found.problem

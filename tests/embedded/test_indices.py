@@ -390,7 +390,10 @@ def test_what_the_server_takes_and_does_not_keep_is_told(server: Server):
     boosted = {"a": {"type": "long", "boost": 2.0}}
     for _ in range(2):
         applied = server.apply(boosted)
-        assert (applied.done, applied.refused) == (False, "the server took the changes and still differs")
+        assert (applied.done, applied.refused) == (
+            False,
+            "the server accepted the changes, but the index still differs",
+        )
 
 
 def test_what_stands_beside_the_fields_is_put_where_it_can_be(server: Server):
@@ -614,7 +617,7 @@ def test_an_index_with_a_copy_is_not_recreated_and_neither_is_one_that_changed_m
     old = behind(server, 1, is_write_index=True)
     planned = server.plan({"a": {"type": "text"}})
     copy = behind(server, 2, alias=f"{server.name}--also")
-    assert "changed by somebody else" in recreate(server.context, planned).refused
+    assert "another process has changed the index" in recreate(server.context, planned).refused
     assert f"{copy} gets the same writes" in recreate(server.context, server.plan({"a": {"type": "text"}})).refused
     assert server.plan({}).there.index == old
 
@@ -829,7 +832,7 @@ def test_of_an_index_that_is_no_alias_it_is_said_that_there_is_no_way_back(comma
         code, out, _ = command.run(TEXT, action)
         assert code == 1
         assert "--route=things:Things --rebuild --replace-index\n" in out
-        assert f"{command.server.name} is an index and no alias" in out
+        assert f"{command.server.name} is an index, not an alias" in out
 
 
 def test_an_index_is_deleted_only_where_it_is_named_and_confirmed(command: Command, monkeypatch):

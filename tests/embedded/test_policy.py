@@ -279,9 +279,9 @@ def test_the_doctor_has_nothing_but_notes_for_a_service_that_has_just_its_policy
         found = list(diagnose(DoctorContext(app.context, app.router)))
     assert {finding.severity for finding in found} == {NOTE}
     assert [finding.problem.partition(" (")[0] for finding in found] == [
-        "not looked at: s3:GetBucketNotification is refused",
-        "not looked at: sqs:GetQueueAttributes is refused",
-        "the empty object kept/streamdex-doctor was stored there to see whether that works, and cannot be removed",
+        "not checked: s3:GetBucketNotification is denied",
+        "not checked: sqs:GetQueueAttributes is denied",
+        "doctor stored the empty object kept/streamdex-doctor to test the permission, and cannot delete it",
     ]
 
 

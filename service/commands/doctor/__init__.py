@@ -59,5 +59,5 @@ def _of(check: Callable[[DoctorContext], Iterator[Finding]], patient: DoctorCont
         yield trouble.finding
     except Exception as error:
         name = check.__module__.rpartition(".")[2]
-        remedy = "look at the others first; if it stays, tell the authors of streamdex"
+        remedy = "fix the other findings first; if this one remains, report it to the maintainers of streamdex"
         yield Finding("doctor", f"check of {name}", f"it failed: {describe(error)}", remedy)

@@ -31,23 +31,27 @@ def listed(patient: DoctorContext, name: str) -> Aliases:
 def check_alias(name: str, indices: Aliases) -> Iterator[Finding]:
     """Check that an alias has a write index: it is on one index, or exactly one is the write index."""
     behind = [index for index in sorted(indices) if name in indices[index].get("aliases", {})]
-    says = [indices[index]["aliases"][name].get("is_write_index") for index in behind]
-    if name in indices or not behind or says.count(True) == 1 or says == [None]:
+    flags = [indices[index]["aliases"][name].get("is_write_index") for index in behind]
+    if name in indices or not behind or flags.count(True) == 1 or flags == [None]:
         return
-    problem = f"no index behind it takes writes (there are {', '.join(behind)})"
+    problem = f"it does not have exactly one write index; its indices are {', '.join(behind)}"
     yield Finding("alias", f"alias {name}", problem, _put(behind[-1], name, ', "is_write_index": true'))
 
 
 def check_missing(patient: DoctorContext, target: Target) -> Iterator[Finding]:
     """Yield a finding for a missing index, unless the service creates it at the first write (create_indices)."""
     if target.taken:
-        problem = f"there is no such alias, though {', '.join(target.taken)} could be behind it"
+        problem = (
+            f"the alias does not exist, but there are indices that may belong to it: {', '.join(target.taken)}"
+        )
         if patient.settings.create_indices:
-            problem += f": the next write makes {target.next}, and what the others hold is not found"
+            problem += (
+                f"; the next write creates {target.next}, and searches do not find the documents in the others"
+            )
         yield Finding("alias", f"alias {target.name}", problem, _put(target.taken[-1], target.name))
     elif not patient.settings.create_indices:
-        problem = "it does not exist, and the service does not create indices (create_indices)"
-        remedy = "create one behind an alias of this name, or set STREAMDEX_CREATE_INDICES=true"
+        problem = "it does not exist, and create_indices=false keeps the service from creating it"
+        remedy = "create an index behind an alias of this name, or set STREAMDEX_CREATE_INDICES=true"
         yield Finding("index", f"index {target.name}", problem, remedy)
 
 
@@ -63,43 +67,46 @@ def check_rebuilds(target: Target, stray: Sequence[str], routes: Sequence[BoundR
     rebuild = f"{command} --rebuild{'' if target.is_alias else ' --replace-index'}"
     if not target.is_alias and not target.also:
         yield _plain(name, rebuild, routes)
-    deletes, puts_back = f"`{command} --drop-old` deletes it", "puts it back"
+    deletes, returns = f"`{command} --drop-old` deletes it", "returns to it"
     for index in target.building:
-        problem = f"it is a new {name} that is being filled, or was given up: each write goes to both"
-        remedy = f"if nobody rebuilds: `{rebuild}` goes on, `{command} --abandon` deletes it"
+        problem = (
+            f"a rebuild of {name} that is running or was interrupted fills it: every write goes to both indices"
+        )
+        remedy = f"if no rebuild is running: `{rebuild}` continues it, `{command} --abandon` deletes the index"
         yield Finding("rebuild", f"index {index}", problem, remedy, WARNING)
     for index in target.kept:
-        problem = f"it was replaced by {target.live} and is kept: each write goes to both, and no rebuild begins"
-        remedy = f"{deletes}, `{command} --rollback` {puts_back}"
+        problem = (
+            f"it was replaced by {target.live} and is kept: every write goes to both, and no rebuild can start"
+        )
+        remedy = f"{deletes}, `{command} --rollback` {returns}"
         yield Finding("rebuild", f"index {index}", problem, remedy, WARNING)
     for index in target.stale:
         if index in target.old:
             problem = f"it was replaced by {target.live} and has missed writes since: a rollback would lose them"
-            remedy = f"{deletes}, `{command} --rollback --accept-stale` {puts_back} without what it has missed"
+            remedy = f"{deletes}, `{command} --rollback --accept-stale` {returns} without the missed writes"
         else:
-            problem = f"a rebuild of {name} has failed: it has missed a write, and gets none any longer"
+            problem = f"the rebuild of {name} failed: this index missed a write and receives no more writes"
             remedy = (
-                f"the service's log says why; mend that, then `{rebuild}` begins anew, or `{command} --abandon`"
-                " deletes it"
+                f"find the cause in the service's log and fix it; then `{rebuild}` starts again, or"
+                f" `{command} --abandon` deletes the index"
             )
         yield Finding("rebuild", f"index {index}", problem, remedy, WARNING)
     for index in stray:
-        problem = f"it has the name of an index behind {name}, and no alias: it gets no writes, and no search"
-        yield Finding(
-            "rebuild", f"index {index}", problem, f"DELETE /{index}, unless you need what it holds", WARNING
-        )
+        problem = f"it is named like an index behind {name} but has no alias: it is neither written nor searched"
+        remedy = f"DELETE /{index}, unless you need its documents"
+        yield Finding("rebuild", f"index {index}", problem, remedy, WARNING)
 
 
 def _plain(name: str, rebuild: str, routes: Sequence[BoundRoute]) -> Finding:
     """Report an index without an alias. Writes work, but only a write to an alias can require that it exists."""
-    remedy = f"`{rebuild}` puts an alias in its place, without a gap"
+    remedy = f"`{rebuild}` replaces it with an alias; searches work throughout"
     if not all(map(fills_index, routes)):
         new = f"{name}-000001"
         moves = f'{{"remove_index": {{"index": "{name}"}}}}, {{"add": {{"index": "{new}", "alias": "{name}"}}}}'
-        remedy = f'stop the service, POST /_reindex it to {new}, then POST /_aliases {{"actions": [{moves}]}}'
+        remedy = f'stop the service, copy it to {new} (POST /_reindex), POST /_aliases {{"actions": [{moves}]}}'
     problem = (
-        "it is an index and no alias: if it is deleted a write may make it anew without the routes' mapping, and"
-        " a rebuild has no way back"
+        "it is an index, not an alias: if it is deleted, a write may create it again without the routes' mapping,"
+        " and a rebuild cannot be rolled back"
     )
     return Finding("alias", f"index {name}", problem, remedy, WARNING)
 

@@ -41,7 +41,7 @@ ACTIONS: Final = {
 }
 """Permissions whose names differ from the request's (Service Authorization Reference)."""
 
-GIVE: Final = f"give the service this permission: `{PROGRAM} doctor --policy` prints all that it needs"
+GRANT: Final = f"grant the service this permission; `{PROGRAM} doctor --policy` prints all that it needs"
 
 
 class Aws:
@@ -113,31 +113,30 @@ class Aws:
         if code in DENIED:
             return denied(ACTIONS.get(request, f"{prefix_of(endpoint)}:{request}"), subject, extra)
         if isinstance(error, SettingsError):
-            return Finding("endpoints", endpoint, str(error), "set AWS_ENDPOINT_URL to an address, or to nothing")
+            return Finding("endpoints", endpoint, str(error), "set AWS_ENDPOINT_URL to a URL, or leave it empty")
         if code in LATE or any(
             words in str(error) for words in ("Signature expired", "Signature not yet current")
         ):
-            return Finding(
-                "clock", endpoint, f"it refuses a request for its time ({code})", "set this machine's clock"
-            )
+            problem = f"it rejects a request because of its timestamp ({code})"
+            return Finding("clock", endpoint, problem, "synchronize this machine's clock (NTP)")
         try:
             transient = result_of(error, request).outcome is Outcome.RETRY
         except Halt:
-            said = f"they are refused by {endpoint}: {code}" if code in FORBIDDEN else describe(error)
-            remedy = "give the service those of its role, and a region (AWS_PROFILE, AWS_DEFAULT_REGION, …)"
-            return Finding("credentials", "AWS", said, remedy)
+            problem = f"{endpoint} rejects the credentials: {code}" if code in FORBIDDEN else describe(error)
+            remedy = "give the service its role's credentials, and a region (AWS_PROFILE, AWS_DEFAULT_REGION, …)"
+            return Finding("credentials", "AWS", problem, remedy)
         if transient and not code:
-            remedy = "start it, let this machine through to it, or correct AWS_ENDPOINT_URL"
+            remedy = "start it, allow connections to it from this machine, or correct AWS_ENDPOINT_URL"
             return Finding("endpoints", endpoint, f"it does not answer: {describe(error)}", remedy)
-        problem = f"{request} is answered with an error: {describe(error)}"
-        return Finding("aws", subject, problem, "mend what it says, and run doctor again")
+        problem = f"{request} fails: {describe(error)}"
+        return Finding("aws", subject, problem, "fix the reported error, and run doctor again")
 
 
 def denied(action: str, subject: str, extra: bool) -> Finding:
     if not extra:
-        return Finding("permissions", subject, f"{action} is refused", GIVE)
-    remedy = f"run doctor as somebody with {action}; the service itself does not need it"
-    return Finding("permissions", subject, f"not looked at: {action} is refused", remedy, NOTE)
+        return Finding("permissions", subject, f"{action} is denied", GRANT)
+    remedy = f"run doctor with credentials that have {action}; the service itself does not need it"
+    return Finding("permissions", subject, f"not checked: {action} is denied", remedy, NOTE)
 
 
 def prefix_of(endpoint: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from ...model import DELETED
 from ...routing import BucketRoute
 from ...routing.routes import implemented_events
-from .findings import WARNING, Finding, Trouble, each
+from .findings import WARNING, Finding, Trouble, each, missing
 from .patient import DoctorContext
 from .queues import attributes_of
 
@@ -40,8 +40,7 @@ def _bucket(
 ) -> Iterator[Finding]:
     subject = f"bucket {bucket}"
     if patient.aws.ask("s3", "head_bucket", subject, Bucket=bucket) is None:
-        remedy = "create it, map its name in STREAMDEX_NAMES, or correct the region"
-        yield Finding("bucket", subject, "it does not exist", remedy)
+        yield missing("bucket", subject, "the region")
         return
     if not queues:
         return
@@ -52,8 +51,8 @@ def _bucket(
         yield Finding(
             "bucket",
             subject,
-            "it notifies none of the queues that are read: nobody is told of its objects",
-            "add a notification of s3:ObjectCreated:* and s3:ObjectRemoved:* to a queue of READ_QUEUE",
+            "it notifies none of the queues that the service reads: no event of its objects arrives",
+            "add an event notification of s3:ObjectCreated:* and s3:ObjectRemoved:* to a queue of READ_QUEUE",
             WARNING,
         )
     elif notified and not any(name in configured for name in ELSEWHERE):
@@ -65,8 +64,8 @@ def _events(subject: str, routes: Sequence[BucketRoute], events: Sequence[str]) 
     needed = {REMOVED_EVENTS if event == DELETED else CREATED_EVENTS for r in routes for event in implemented(r)}
     for family in sorted(needed):
         if not any(event.startswith(family) for event in events):
-            problem = f"its queue is not told of {family}*, which a route has a method for"
-            yield Finding("bucket", subject, problem, f"add {family}* to its notification", WARNING)
+            problem = f"its queue receives no {family}* events, and a route has a method for these"
+            yield Finding("bucket", subject, problem, f"add {family}* to its event notification", WARNING)
 
 
 def implemented(route: BucketRoute) -> Collection[str]:

@@ -34,11 +34,12 @@ class Clock:
     def findings(self) -> Iterator[Finding]:
         for who, ahead in self._ahead.items():
             if abs(ahead) > CLOSE:
+                direction = "ahead of" if ahead > 0 else "behind"
                 yield Finding(
                     "clock",
                     who,
-                    f"its clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} this machine's",
-                    "set this machine's clock (NTP): what is signed more than five minutes off is refused, and the"
-                    " age of records is judged by it",
+                    f"its clock is {abs(ahead):.0f} s {direction} this machine's clock",
+                    "synchronize this machine's clock (NTP): AWS rejects signatures that are more than five"
+                    " minutes off, and the service computes the age of records from it",
                     ERROR if abs(ahead) > REFUSED else WARNING,
                 )

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from ...routing.patterns import matches
-from .findings import ERROR, WARNING, Finding, Trouble
+from .findings import WARNING, Finding, Trouble
 from .patient import DoctorContext
 from .server import SearchServer
+
+BLOCKS: Final = ("cluster.blocks.read_only", "cluster.blocks.read_only_allow_delete")
 
 FULL: Final = 0.8
 """The share of a limit from which a warning is given."""
 
 
 def check(patient: DoctorContext) -> Iterator[Finding]:
-    """Check the cluster. A serverless collection has no cluster API.
+    """Check the cluster. A serverless collection has no cluster API. Raises Trouble.
 
     Source: "Supported operations and plugins in Amazon OpenSearch Serverless".
     """
     if not patient.indices() or patient.serverless:
         return
-    try:
-        yield from _cluster(patient)
-    except Trouble as trouble:
-        yield trouble.finding
-
-
-def _cluster(patient: DoctorContext) -> Iterator[Finding]:
     _see(patient.search)
     answer = patient.search.get("/_cluster/settings?include_defaults=true&flat_settings=true") or {}
     settings: dict[str, Any] = {}
@@ -47,19 +42,22 @@ def _see(server: SearchServer) -> None:
     if status in (401, 403):
         raise server.over(server.refused(status))
     if status >= 500 or status == 429:
-        problem = f"it is not well: GET / is answered with {status}"
-        raise server.over(Finding("endpoints", server.name, problem, "look at its log, and run doctor again"))
+        raise server.over(server.failed("/", status))
     if not isinstance(body, Mapping) or not isinstance(body.get("version"), Mapping):
-        problem = f"what answers there ({status}) is no OpenSearch or Elasticsearch server"
-        remedy = "correct SEARCH_URL: host, port, and no path unless a proxy wants one"
-        raise server.over(Finding("endpoints", server.name, problem, remedy))
+        problem = f"it is not an OpenSearch or Elasticsearch server: GET / returns {status} and no version"
+        remedy = "correct SEARCH_URL: host and port, and a path only if a proxy requires one"
+        raise server.over(server.endpoint(problem, remedy))
 
 
 def _blocks(patient: DoctorContext, settings: Mapping[str, Any]) -> Iterator[Finding]:
-    for name in ("cluster.blocks.read_only", "cluster.blocks.read_only_allow_delete"):
-        if str(settings.get(name)).lower() == "true":
-            remedy = f'free disk if it was full, then PUT /_cluster/settings {{"persistent": {{"{name}": null}}}}'
-            yield Finding("limits", patient.search.name, f"it takes no writes: {name} is set", remedy, ERROR)
+    for name in switched_on(settings, BLOCKS):
+        remedy = f'free disk space if it ran out, then PUT /_cluster/settings {{"persistent": {{"{name}": null}}}}'
+        yield Finding("limits", patient.search.name, f"it rejects writes: {name} is set", remedy)
+
+
+def switched_on(settings: Mapping[str, Any], names: Iterable[str]) -> list[str]:
+    """Return the settings of these names that are true. Servers return booleans as text, too."""
+    return [name for name in names if str(settings.get(name)).lower() == "true"]
 
 
 def _auto_create(patient: DoctorContext, settings: Mapping[str, Any]) -> Iterator[Finding]:
@@ -75,9 +73,9 @@ def _auto_create(patient: DoctorContext, settings: Mapping[str, Any]) -> Iterato
         yield Finding(
             "index",
             patient.search.name,
-            f"it creates missing indices by itself (action.auto_create_index={value}): if {', '.join(made)} is"
-            " deleted while the service runs, the next deletion of a document makes it anew, without an alias, the"
-            " routes' mapping, and with gc_deletes of a minute",
+            f"it creates missing indices automatically (action.auto_create_index={value}): if {', '.join(made)} is"
+            " deleted while the service runs, the next deletion of a document creates it again, without the alias"
+            " and the routes' mapping, and with gc_deletes of one minute",
             f'PUT /_cluster/settings {{"persistent": {{"action.auto_create_index": "{forbidden}"}}}}',
             WARNING,
         )
@@ -106,8 +104,8 @@ def _shards(patient: DoctorContext, settings: Mapping[str, Any]) -> Iterator[Fin
         yield Finding(
             "limits",
             patient.search.name,
-            f"{there} of the {most} shards that it may have are there (cluster.max_shards_per_node): at the limit"
-            " no index can be created",
-            "delete indices that nobody needs, give indices fewer shards, or add a node",
+            f"it has {there} of at most {most} shards (cluster.max_shards_per_node): at the limit, no index can be"
+            " created",
+            "delete unused indices, give indices fewer shards, or add a node",
             WARNING,
         )

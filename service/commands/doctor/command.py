@@ -17,12 +17,12 @@ from ..command import Command, Output, print_result
 class Asked:
     """Options of `doctor`."""
 
-    policy: bool = setting(False, "only the least-privilege IAM policy for the routes and settings, as JSON")
+    policy: bool = setting(False, "print only the least-privilege IAM policy for the routes and settings, as JSON")
     operator: bool = setting(
         False,
-        "with --policy: that of who runs backfill, verify, replay and dead-letters instead of the container's",
+        "with --policy: print that of the operator (backfill, verify, replay, dead-letters), not of the container",
     )
-    as_lambda: bool = setting(False, "with --policy: that of a Lambda function instead of the container's")
+    as_lambda: bool = setting(False, "with --policy: print that of a Lambda function, not of the container")
 
 
 def doctor(chosen: Chosen) -> int:
@@ -35,7 +35,10 @@ def doctor(chosen: Chosen) -> int:
         if asked.policy:
             owner = owner_of(patient)
             if owner.account == "*":
-                print("the account is not known: no table and no queue could be looked at", file=sys.stderr)
+                print(
+                    "the AWS account is unknown: no table or queue could be read; the policy has * instead",
+                    file=sys.stderr,
+                )
             policy = policy_of(app.router, app.settings, owner, asked.operator, asked.as_lambda)
             print(json.dumps(policy, indent=2))
             return 0
@@ -53,7 +56,7 @@ def options() -> Sequence[type]:
 
 COMMAND = Command(
     doctor,
-    "name what would hurt later, each with its remedy; changes nothing, and prints nothing where all is well",
+    "report problems of the setup, each with its remedy; changes nothing, and prints nothing if it finds none",
     example="--search-url=https://search.example.com --read-queue=uploads",
     options=options,
 )

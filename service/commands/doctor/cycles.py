@@ -18,7 +18,8 @@ def check(patient: DoctorContext) -> Iterator[Finding]:
     try:
         routes = load_routes(settings.routes)
     except StreamdexError as error:
-        yield Finding("cycle", "routes", f"cannot look for cycles of all routes: {error}", "correct ROUTES", NOTE)
+        problem = f"not checked for write cycles: cannot load all routes: {error}"
+        yield Finding("cycle", "routes", problem, "fix the module that the error names, or correct ROUTES", NOTE)
         return
     for cycle in undeclared_cycles(routes):
         yield Finding("cycle", f"table {cycle[0].table}", problem_of(cycle), remedy_of(cycle))

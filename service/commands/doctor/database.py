@@ -21,7 +21,9 @@ def check(patient: DoctorContext) -> Iterator[Finding]:
         place = f"database {shown(address_of(patient.settings))}"
         engine = patient.context.sql
     except (Halt, SettingsError) as error:
-        yield Finding("database", "database", str(error), "correct DB_URL or DB_HOST, or install what is missing")
+        yield Finding(
+            "database", "database", str(error), "correct DB_URL or DB_HOST, or install the missing package"
+        )
         return
     yield from _look(engine, place)
 
@@ -36,18 +38,18 @@ def _look(engine: Any, place: str) -> Iterator[Finding]:
         if inspect(engine).has_table(ledger.NAME):
             return
     except DBAPIError as error:
-        yield Finding("database", place, words_of(error), "correct DB_URL, or start or create what it names")
-        return
-    if engine.dialect.name in ("mysql", "mariadb"):  # CREATE TABLE cannot be rolled back there
-        remedy = f"let its user create {ledger.NAME}, or create it ({LEDGER_PAGE})"
         yield Finding(
-            "database", place, f"{ledger.NAME} is not there yet, and making it was not tried", remedy, NOTE
+            "database", place, words_of(error), "correct DB_URL, start the server, or create the database"
         )
+        return
+    remedy = f"let the database user create the table, or create it yourself ({LEDGER_PAGE})"
+    if engine.dialect.name in ("mysql", "mariadb"):  # CREATE TABLE cannot be rolled back there
+        problem = f"the table {ledger.NAME} does not exist, and doctor did not try to create it"
+        yield Finding("database", place, problem, remedy, NOTE)
         return
     try:
         with engine.connect() as connection:
             ledger.table().create(connection)
             connection.rollback()
     except DBAPIError as error:
-        remedy = f"let its user create it, or create it yourself ({LEDGER_PAGE})"
-        yield Finding("database", place, f"{ledger.NAME} cannot be made: {words_of(error)}", remedy)
+        yield Finding("database", place, f"cannot create the table {ledger.NAME}: {words_of(error)}", remedy)

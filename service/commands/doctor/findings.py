@@ -29,6 +29,12 @@ class Finding:
     severity: str = ERROR
 
 
+def missing(topic: str, subject: str, settings: str) -> Finding:
+    """Return the finding for a resource that does not exist. `settings` are those that may be wrong."""
+    remedy = f"create it, map its name in STREAMDEX_NAMES, or correct {settings}"
+    return Finding(topic, subject, "it does not exist", remedy)
+
+
 class Trouble(Exception):
     """The end of the check of one subject, with the finding that says why."""
 

@@ -11,7 +11,8 @@ from ...routing import BoundRoute
 from ...sinks.opensearch.alias_targets import Target, target_of
 from ..rebuild import rollover
 from .aliases import check_alias, check_missing, check_rebuilds, listed, strays
-from .findings import ERROR, WARNING, Finding, each
+from .cluster import switched_on
+from .findings import WARNING, Finding, each
 from .mappings import check_fields, check_mapping
 from .patient import DoctorContext
 from .settings import seconds_of
@@ -51,13 +52,12 @@ def _written(
     index = target.live
     settings = dict(flat(description.get("settings", {})))
     for setting in rollover.rolled_by(target.name, settings):
-        problem = f"{setting} is set: after a rollover documents are found twice, and deleted ones still found"
-        remedy = f'take the policy off {index}, then PUT /{index}/_settings {{"{setting}": null}}'
+        problem = f"{setting} is set: after a rollover, searches find documents twice, and still find deleted ones"
+        remedy = f'remove the rollover policy from {index}, then PUT /{index}/_settings {{"{setting}": null}}'
         yield Finding("alias", f"index {index}", problem, remedy, WARNING)
-    for block in BLOCKS:
-        if str(settings.get(block)).lower() == "true":
-            remedy = f'find out who set it (a full disk does), then PUT /{index}/_settings {{"{block}": null}}'
-            yield Finding("index", f"index {index}", f"it takes no writes: {block} is set", remedy, ERROR)
+    for block in switched_on(settings, BLOCKS):
+        remedy = f'find out why it is set (a full disk sets it), then PUT /{index}/_settings {{"{block}": null}}'
+        yield Finding("index", f"index {index}", f"it rejects writes: {block} is set", remedy)
     if not patient.serverless and any(bound.versioned for bound in routes):
         yield from _memory(patient, index, str(settings.get("index.gc_deletes", FORGETFUL)))
     mapping = description.get("mappings", {})
@@ -74,9 +74,9 @@ def _memory(patient: DoctorContext, index: str, gc_deletes: str) -> Iterator[Fin
         yield Finding(
             "index",
             f"index {index}",
-            f"it forgets the versions of deleted documents after {gc_deletes} (index.gc_deletes), and records are"
-            f" taken at their word for {patient.settings.hint_after:g} s (hint_after): one that comes late can"
-            " bring a deleted document back",
+            f"it forgets the versions of deleted documents after {gc_deletes} (index.gc_deletes), but records are"
+            f" trusted for {patient.settings.hint_after:g} s (hint_after): a late record can restore a deleted"
+            " document",
             f'PUT /{index}/_settings {{"index.gc_deletes": "{patient.settings.gc_deletes}"}}',
         )
 

@@ -21,17 +21,19 @@ def check_mapping(patient: DoctorContext, target: Target, mapping: Mapping[str, 
     subject = f"index {target.live}"
     other = [one.words for one in found if one.cure is Cure.REBUILD]
     if other:
-        problem = f"it is not as the routes declare it: {'; '.join(other)}"
-        remedy = f"this cannot be changed in place: `{renewal(patient.router, target)}` makes a new index"
+        problem = f"it differs from the routes' declarations: {'; '.join(other)}"
+        remedy = f"this cannot be changed in place: `{renewal(patient.router, target)}` creates a new index"
         yield Finding("mapping", subject, problem, remedy, ERROR)
     missing = [one.words for one in found if one.cure is Cure.PUT]
     if missing:
-        problem = f"it lacks what the routes declare: {'; '.join(missing)}; the first document decides types"
+        problem = (
+            f"it lacks declarations of the routes: {'; '.join(missing)}; the first document decides the types"
+        )
         yield Finding("mapping", subject, problem, f"`{change(target)}`", WARNING)
     narrow = narrow_numbers(found) if patient.settings.undeclared_numbers == "double" else []
     if narrow:
         problem = f"the first number decided the type of {', '.join(narrow)}: searches and sums lose fractions"
-        remedy = f"declare them as double in the route's mapping, then `{renewal(patient.router, target)}`"
+        remedy = f"declare them as double in the route's mapping, then run `{renewal(patient.router, target)}`"
         yield Finding("mapping", subject, problem, remedy, WARNING)
 
 
@@ -42,8 +44,8 @@ def check_fields(index: str, mapping: Mapping[str, Any], most: int) -> Iterator[
         yield Finding(
             "limits",
             f"index {index}",
-            f"{there} of the {most} fields that it may have are there (index.mapping.total_fields.limit): at the"
-            " limit documents with new ones are rejected",
+            f"it has {there} of at most {most} fields (index.mapping.total_fields.limit): at the limit, documents"
+            " with new fields are rejected",
             'index fewer fields ("dynamic": false, flat_object), or raise the limit',
             WARNING,
         )

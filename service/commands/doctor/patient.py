@@ -53,6 +53,10 @@ class DoctorContext:
         logical = {table: names.logical("table", table) for table in self._all_tables()}
         return [table for table, name in logical.items() if name is not None and matches(pattern, name)]
 
+    def written_tables(self) -> list[str]:
+        """Return the tables that routes write to by their actual names, sorted."""
+        return sorted({bound.item_table for bound in self.router.bound if bound.item_table})
+
     def buckets(self) -> dict[str, list[BucketRoute]]:
         """Return the buckets that routes listen to by their actual names, each with its routes. Omits patterns."""
         found: dict[str, list[BucketRoute]] = {}

@@ -29,8 +29,7 @@ TRIMMED: Final = "TrimmedDataAccessException"
 
 def check(patient: DoctorContext) -> Iterator[Finding]:
     yield from each(lambda table: _listened(patient, table), patient.tables())
-    written = sorted({bound.item_table for bound in patient.router.bound if bound.item_table})
-    yield from each(lambda table: _written(patient, table), written)
+    yield from each(lambda table: _written(patient, table), patient.written_tables())
     yield from each(lambda found: _bucket(patient, *found), patient.buckets().items())
     yield from each(lambda queue: _queue(patient, queue), patient.queues())
     kind, _, table = patient.settings.checkpoints.partition("://")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from ...deadline import RESERVE
-from .findings import ERROR, WARNING, Finding, Trouble, each
+from .findings import ERROR, WARNING, Finding, Trouble, each, missing
 from .patient import DoctorContext
 from .senders import check_senders
 
@@ -40,8 +40,7 @@ def _queue(patient: DoctorContext, queue: str) -> Iterator[Finding]:
     attributes = attributes_of(patient, queue)
     subject = f"queue {queue}"
     if attributes is None:
-        remedy = "create it, map its name in STREAMDEX_NAMES, or correct READ_QUEUE or the region"
-        yield Finding("queue", subject, "it does not exist", remedy)
+        yield missing("queue", subject, "READ_QUEUE or the region")
         return
     yield from check_senders(queue, attributes.get("Policy", ""), queue == patient.declared.tasks)
     yield from _visibility(patient, subject, float(attributes.get("VisibilityTimeout", 30)))
@@ -50,8 +49,8 @@ def _queue(patient: DoctorContext, queue: str) -> Iterator[Finding]:
         yield Finding(
             "queue",
             subject,
-            "it has no redrive policy: a message that nobody can take comes until it is too old, and is gone",
-            "give it a dead-letter queue and a maxReceiveCount of 5 or more",
+            "it has no redrive policy: a message that always fails is redelivered until it expires, and is lost",
+            "add a redrive policy with a dead-letter queue and a maxReceiveCount of 5 or more",
             WARNING,
         )
         return
@@ -60,8 +59,8 @@ def _queue(patient: DoctorContext, queue: str) -> Iterator[Finding]:
         yield Finding(
             "queue",
             subject,
-            f"a message is given up after {deliveries} deliveries (maxReceiveCount): a search server or a table"
-            " that is busy for a while uses them up",
+            f"a message goes to the dead-letter queue after {deliveries} deliveries (maxReceiveCount): a search"
+            " server or a table that is busy for a while uses them up",
             "raise maxReceiveCount of its redrive policy to 5 or more",
             WARNING,
         )
@@ -79,10 +78,10 @@ def _visibility(patient: DoctorContext, subject: str, hidden: float) -> Iterator
         yield Finding(
             "queue",
             subject,
-            f"its visibility timeout is {hidden:g} s: what fails is tried again for {max(hidden - RESERVE, 0):g} s"
-            f" instead of retry_time={patient.settings.retry_time:g} s, and a pause of this process lets a message"
-            " be delivered twice",
-            f"raise it to {6 * patient.settings.retry_time:g} s (for a Lambda: six times its timeout)",
+            f"its visibility timeout is {hidden:g} s: a failure is retried for {max(hidden - RESERVE, 0):g} s"
+            f" instead of retry_time={patient.settings.retry_time:g} s, and a message is delivered twice if this"
+            " process stalls",
+            f"raise it to {6 * patient.settings.retry_time:g} s (for a Lambda: six times the function's timeout)",
             WARNING,
         )
 
@@ -95,7 +94,7 @@ def _failed(patient: DoctorContext, queue: str, attributes: Mapping[str, str], f
         yield trouble.finding
         return
     if other is None:
-        problem = f"its dead-letter queue {failed} does not exist: what it gives up has nowhere to go"
+        problem = f"its dead-letter queue {failed} does not exist: messages that always fail cannot be moved"
         yield Finding("queue", f"queue {queue}", problem, f"create {failed}, or correct the redrive policy", ERROR)
         return
     kept = float(attributes.get("MessageRetentionPeriod", 0))
@@ -105,8 +104,8 @@ def _failed(patient: DoctorContext, queue: str, attributes: Mapping[str, str], f
         yield Finding(
             "queue",
             f"queue {failed}",
-            f"it keeps messages for no longer than {queue} ({kept:g} s), and their age counts from when they came"
-            " there: what is given up late is gone at once",
+            f"it keeps messages for no longer than {queue} ({kept:g} s), and their age counts from their arrival"
+            f" in {queue}: a message that moves late expires soon after",
             f"set its MessageRetentionPeriod to {LONGEST}",
             WARNING,
         )

@@ -16,7 +16,8 @@ NARROWING: Final = frozenset(
 """The condition keys that restrict the sender ("AWS global condition context keys", IAM User Guide)."""
 
 REMEDY: Final = (
-    "name the bucket, topic or role in a condition on aws:SourceArn or aws:PrincipalArn (docs/security.md)"
+    "restrict the statement to the bucket, topic or role with a condition on aws:SourceArn or aws:PrincipalArn"
+    " (docs/security.md)"
 )
 
 
@@ -31,11 +32,11 @@ def check_senders(queue: str, policy: str, carries_tasks: bool) -> Iterator[Find
             continue
         subject = f"queue {queue}"
         if not _narrowed(statement):
-            problem = f"its policy lets {who} send for any account, and whoever sends may change the index"
+            problem = f"its policy lets {who} send for any account, and every sender can change the index"
             yield Finding("senders", subject, problem, REMEDY, WARNING)
         elif carries_tasks:
-            problem = f"its policy lets {who} send, and backfill tasks come from operators and workers alone"
-            yield Finding("senders", subject, problem, "take the statement out of its policy", WARNING)
+            problem = f"its policy lets {who} send, but only operators and workers may send backfill tasks"
+            yield Finding("senders", subject, problem, "remove the statement from its policy", WARNING)
 
 
 def _statements(policy: str) -> list[Mapping[str, Any]]:
@@ -47,16 +48,16 @@ def _statements(policy: str) -> list[Mapping[str, Any]]:
 
 
 def _who(statement: Mapping[str, Any]) -> str:
-    """Return "everybody" or the AWS services that a statement allows; "" if it names accounts or roles only."""
+    """Return "any principal" or the allowed AWS services; "" if a statement names only accounts or roles."""
     if statement.get("Effect") != "Allow":
         return ""
     principal = statement.get("Principal")
     if "NotPrincipal" in statement or principal == "*":
-        return "everybody"
+        return "any principal"
     if not isinstance(principal, Mapping):
         return ""
     if "*" in _texts(principal.get("AWS")):
-        return "everybody"
+        return "any principal"
     return ", ".join(_texts(principal.get("Service")))
 
 

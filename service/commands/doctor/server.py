@@ -14,7 +14,7 @@ from .clock import Clock
 from .findings import NOTE, Finding, Trouble
 from .tls import UNTRUSTED, is_plain, speaks_tls
 
-LOGIN: Final = "set SEARCH_AUTH, SEARCH_USER and SEARCH_PASSWORD, or give the service's role access to it"
+LOGIN: Final = "set SEARCH_AUTH, SEARCH_USER and SEARCH_PASSWORD, or grant the service's role access to it"
 
 
 class SearchServer:
@@ -38,8 +38,7 @@ class SearchServer:
         if status in (401, 403):
             raise Trouble(self.refused(status) if needed else self.hidden(status))
         if not 200 <= status < 300 or not isinstance(body, dict):
-            problem = f"GET {path.partition('?')[0]} is answered with {status}"
-            raise Trouble(Finding("endpoints", self.name, problem, "look at its log, and run doctor again"))
+            raise Trouble(self.failed(path, status))
         return body
 
     def over(self, finding: Finding) -> Trouble:
@@ -47,12 +46,20 @@ class SearchServer:
         self._silent = finding
         return Trouble(finding)
 
+    def endpoint(self, problem: str, remedy: str) -> Finding:
+        """Return a finding about the address of the server, or about the server itself."""
+        return Finding("endpoints", self.name, problem, remedy)
+
+    def failed(self, path: str, status: int) -> Finding:
+        problem = f"GET {path.partition('?')[0]} fails with status {status}"
+        return self.endpoint(problem, "find the cause in its log, and run doctor again")
+
     def refused(self, status: int) -> Finding:
-        return Finding("credentials", self.name, f"it refuses the service's credentials ({status})", LOGIN)
+        return Finding("credentials", self.name, f"it rejects the service's credentials ({status})", LOGIN)
 
     def hidden(self, status: int) -> Finding:
-        problem = f"not looked at: it does not show its indices and settings ({status})"
-        return Finding("permissions", self.name, problem, "run doctor as somebody who may look at them", NOTE)
+        problem = f"not checked: it denies reading its indices and settings ({status})"
+        return Finding("permissions", self.name, problem, "run doctor as a user that may read them", NOTE)
 
     def request(self, method: str, path: str) -> tuple[int, Any]:
         """Send a request; return the status and the decoded body, None if that is not JSON.
@@ -90,29 +97,26 @@ class SearchServer:
 
         if isinstance(error, SettingsError):
             topic = "credentials" if "search_auth" in str(error) else "endpoints"
-            return Finding(topic, self.name, str(error), f"see `{PROGRAM} settings`")
+            return Finding(
+                topic, self.name, str(error), f"correct the setting; `{PROGRAM} settings` lists all values"
+            )
         words = str(error.error if isinstance(error, TransportError) else error)
         if isinstance(error, SSLError):
             return self._insecure(words)
         if self._address.startswith("http://") and speaks_tls(self._address):
             return self._only_tls()
-        return Finding(
-            "endpoints",
-            self.name,
-            f"it does not answer: {words}",
-            "start it, let this machine through to it, or correct SEARCH_URL",
-        )
+        remedy = "start it, allow connections to it from this machine, or correct SEARCH_URL"
+        return self.endpoint(f"it does not answer: {words}", remedy)
 
     def _insecure(self, words: str) -> Finding:
         if is_plain(words):
-            problem, remedy = "it speaks plain HTTP, and SEARCH_URL says https://", "write http:// in SEARCH_URL"
-            return Finding("endpoints", self.name, problem, f"{remedy}, or set up TLS on the server")
+            problem = "it speaks plain HTTP, but SEARCH_URL begins with https://"
+            return self.endpoint(problem, "use http:// in SEARCH_URL, or set up TLS on the server")
         if UNTRUSTED in words.lower():
-            remedy = "name the authority that signed it (SEARCH_CA_CERTS)"
-            return Finding("endpoints", self.name, f"its certificate is not trusted: {words}", remedy)
+            remedy = "set SEARCH_CA_CERTS to the certificate of the authority that signed it"
+            return self.endpoint(f"its certificate is not trusted: {words}", remedy)
         remedy = "correct SEARCH_URL, or the TLS settings of the server"
-        return Finding("endpoints", self.name, f"TLS cannot be set up: {words}", remedy)
+        return self.endpoint(f"the TLS connection fails: {words}", remedy)
 
     def _only_tls(self) -> Finding:
-        problem = "it speaks TLS, and SEARCH_URL says http://"
-        return Finding("endpoints", self.name, problem, "write https:// in SEARCH_URL")
+        return self.endpoint("it speaks TLS, but SEARCH_URL begins with http://", "use https:// in SEARCH_URL")

@@ -10,9 +10,9 @@ from .findings import NOTE, Finding, Trouble
 from .patient import DoctorContext
 
 SEE: Final = (
-    "see that it is SEARCH (aws opensearchserverless batch-get-collection), and that its data access policy gives"
-    " the service aoss:DescribeIndex, aoss:CreateIndex and aoss:WriteDocument for its indices, and for aliases"
-    " aoss:DescribeCollectionItems, aoss:CreateCollectionItems and aoss:UpdateCollectionItems"
+    "check that its type is SEARCH (aws opensearchserverless batch-get-collection), and that its data access"
+    " policy grants the service aoss:DescribeIndex, aoss:CreateIndex and aoss:WriteDocument for its indices, and"
+    " for aliases aoss:DescribeCollectionItems, aoss:CreateCollectionItems and aoss:UpdateCollectionItems"
 )
 
 
@@ -31,15 +31,15 @@ def check(patient: DoctorContext) -> Iterator[Finding]:
     except Trouble as trouble:
         if trouble.finding.severity != NOTE:
             raise
-        yield Finding("collection", subject, f"its type is not known: {trouble.finding.problem}", SEE, NOTE)
+        yield Finding("collection", subject, f"its type is unknown: {trouble.finding.problem}", SEE, NOTE)
         return
     found = answer["collectionDetails"] if answer else []
     if not found:
-        yield Finding("collection", subject, "its type is not known: there is no collection of this id", SEE, NOTE)
+        yield Finding("collection", subject, "its type is unknown: no collection has this id", SEE, NOTE)
     elif found[0]["type"] != "SEARCH":
         yield Finding(
             "collection",
             subject,
-            f"its type is {found[0]['type']}: it takes no ids for documents, so none can be updated or deleted",
-            "make a collection of type SEARCH, and set SEARCH_URL to it",
+            f"its type is {found[0]['type']}, which accepts no ids: documents cannot be updated or deleted",
+            "create a collection of type SEARCH, and set SEARCH_URL to its address",
         )

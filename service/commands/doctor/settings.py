@@ -21,7 +21,7 @@ def seconds_of(text: str) -> float:
     """Return an OpenSearch time such as 1h or 90s in seconds. Raises SettingsError if it is not one."""
     found = re.fullmatch(r"(\d+)\s*([a-z]+)", text.strip().lower())
     if found is None or found[2] not in UNITS:
-        raise SettingsError(f"{text!r} is no time such as 1h or 90s")
+        raise SettingsError(f"{text!r} is not a time such as 1h or 90s")
     return int(found[1]) * UNITS[found[2]]
 
 
@@ -38,14 +38,14 @@ def _memory(patient: DoctorContext) -> Iterator[Finding]:
     try:
         remembered = seconds_of(settings.gc_deletes)
     except SettingsError as error:
-        yield Finding("settings", "gc_deletes", str(error), "set STREAMDEX_GC_DELETES to one, such as 1h")
+        yield Finding("settings", "gc_deletes", str(error), "set STREAMDEX_GC_DELETES to a time such as 1h")
         return
     if settings.hint_after >= remembered:
         yield Finding(
             "settings",
             "hint_after",
-            f"it is {settings.hint_after:g} s, and new indices forget deleted documents after"
-            f" {settings.gc_deletes}: in between a late record can bring one back",
+            f"it is {settings.hint_after:g} s, but new indices forget deleted documents after"
+            f" {settings.gc_deletes}: in between, a late record can restore a deleted document",
             "set STREAMDEX_HINT_AFTER below STREAMDEX_GC_DELETES",
         )
 
@@ -58,8 +58,8 @@ def _times(patient: DoctorContext) -> Iterator[Finding]:
         yield Finding(
             "settings",
             "lease_time",
-            f"it is {settings.lease_time:g} s, and one request may take {settings.search_timeout:g} s"
-            " (search_timeout): it can still be under way when another container has taken over",
+            f"it is {settings.lease_time:g} s, but one request may take {settings.search_timeout:g} s"
+            " (search_timeout): it may still be running after another container has acquired the lease",
             "set STREAMDEX_LEASE_TIME to SEARCH_TIMEOUT or more",
             WARNING,
         )
@@ -69,14 +69,14 @@ def _login(patient: DoctorContext) -> Iterator[Finding]:
     settings = patient.settings
     host = urlsplit(settings.search_url).hostname or ""
     if settings.search_auth == "basic" and not (settings.search_user and settings.search_password):
-        problem = "it is basic, and SEARCH_USER or SEARCH_PASSWORD is not set"
-        yield Finding("settings", "search_auth", problem, "set both, or another SEARCH_AUTH")
+        problem = "it is basic, but SEARCH_USER or SEARCH_PASSWORD is not set"
+        yield Finding("settings", "search_auth", problem, "set both, or change SEARCH_AUTH")
     if settings.search_auth == "none" and (settings.search_user or settings.search_password):
         problem = "it is none, so SEARCH_USER and SEARCH_PASSWORD are not used"
-        yield Finding("settings", "search_auth", problem, "set SEARCH_AUTH=basic, or leave them out", WARNING)
+        yield Finding("settings", "search_auth", problem, "set SEARCH_AUTH=basic, or remove them", WARNING)
     service = "aoss" if ".aoss." in host else "es" if re.search(r"\.es\.amazonaws|\.aos\.", host) else ""
     if settings.search_auth == "sigv4" and service and service != settings.search_service:
-        problem = f"it is {settings.search_service}, and {host} takes what is signed for {service}"
+        problem = f"it is {settings.search_service}, but {host} accepts only requests signed for {service}"
         yield Finding("settings", "search_service", problem, f"set SEARCH_SERVICE={service}")
 
 
@@ -88,15 +88,15 @@ def _loops(patient: DoctorContext) -> Iterator[Finding]:
         yield Finding(
             "settings",
             "dead_letters",
-            f"dead letters go to the queue {place}, which is read: each comes back at once",
-            "name another queue in STREAMDEX_DEAD_LETTERS",
+            f"dead letters go to the queue {place}, which the service reads: it receives each of them at once",
+            "set STREAMDEX_DEAD_LETTERS to another queue",
             ERROR,
         )
     if kind == "sqs" and not settings.dead_letters_large:
         yield Finding(
             "settings",
             "dead_letters_large",
-            "it is not set: a dead letter that is too large for a message (256 KiB) is cut to its keys and reason",
+            "it is not set: a dead letter too large for a message (256 KiB) is reduced to its keys and reason",
             "set STREAMDEX_DEAD_LETTERS_LARGE=s3://BUCKET/PREFIX",
             WARNING,
         )
@@ -104,21 +104,21 @@ def _loops(patient: DoctorContext) -> Iterator[Finding]:
 
 
 def _unread(patient: DoctorContext) -> Iterator[Finding]:
-    """Check that a queue carries the events of each route, and that a route takes the events of each queue."""
+    """Check that each route's events have a queue, and that each queue's events have a route."""
     carrying = patient.declared.carrying
     buckets = [bucket for bucket in patient.buckets() if not carrying("bucket", bucket)]
     if buckets:
-        problem = f"it names no queue: what happens in {', '.join(buckets)} reaches only a Lambda"
-        remedy = "name the queue that the buckets notify in READ_QUEUE"
+        problem = f"it has no queue for the events of {', '.join(buckets)}: only a Lambda can receive them"
+        remedy = "add the queue that the buckets notify to READ_QUEUE"
         yield Finding("settings", "read_queue", problem, remedy, NOTE)
     tables = [table for table in patient.tables() if not carrying("table", table)]
     if tables and patient.settings.read_queue and not patient.settings.read_streams:
-        problem = f"read_streams is false, and no queue is declared to carry changes of {', '.join(tables)}"
-        remedy = f"declare the queue that EventBridge Pipes feed: READ_QUEUE=QUEUE=table/{tables[0]}"
+        problem = f"read_streams is false, and no queue is declared to carry the changes of {', '.join(tables)}"
+        remedy = f"declare the queue that EventBridge Pipes write to: READ_QUEUE=QUEUE=table/{tables[0]}"
         yield Finding("settings", "read_queue", problem, remedy, NOTE)
     for queue, contents in patient.declared.declared().items():
         for content in contents:
             kind, _, name = content.partition("/")
             if is_plain(name) and not patient.router.listening_to(kind, name):
-                problem = f"queue {queue} is declared to carry {content}, and no route listens to that {kind}"
+                problem = f"queue {queue} is declared to carry {content}, but no route listens to that {kind}"
                 yield Finding("settings", "read_queue", problem, "correct READ_QUEUE, names or FUNC", WARNING)

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from ...private_files import is_exposed
 from ...routing import TableRoute
-from .findings import NOTE, WARNING, Finding, Trouble
+from .findings import NOTE, WARNING, Finding, Trouble, each
 from .patient import DoctorContext
 from .tables import described, in_words, key_of
 
@@ -27,21 +27,14 @@ POSITIONS: Final = {"stream": "S", "shard": "S"}
 
 
 def check(patient: DoctorContext) -> Iterator[Finding]:
-    for part in (_letters, _positions):
-        try:
-            yield from part(patient)
-        except Trouble as trouble:
-            yield trouble.finding
+    yield from each(lambda part: part(patient), (_dead_letters, _checkpoints))
 
 
-def _letters(patient: DoctorContext) -> Iterator[Finding]:
+def _dead_letters(patient: DoctorContext) -> Iterator[Finding]:
     kind, separator, place = patient.settings.dead_letters.partition("://")
     if not separator:
-        problem = unwritable(Path(kind))
-        if problem:
-            remedy = "set STREAMDEX_DEAD_LETTERS to a folder that can be written"
-            yield Finding("dead letters", f"folder {kind}", problem, remedy)
-        yield from _exposed("dead letters", f"folder {kind}", Path(kind))
+        remedy = "set STREAMDEX_DEAD_LETTERS to a writable folder"
+        yield from _local("dead letters", f"folder {kind}", Path(kind), unwritable(Path(kind)), remedy)
         return
     if kind == "sqs":
         if patient.aws.ask("sqs", "get_queue_url", f"queue {place}", QueueName=place) is None:
@@ -67,35 +60,35 @@ def _bucket(patient: DoctorContext, place: str) -> Iterator[Finding]:
         try:
             patient.aws.ask("s3", "delete_object", subject, Bucket=bucket, Key=key)
         except Trouble:
-            problem = f"the empty object {key} was stored there to see whether that works, and cannot be removed"
-            yield Finding("dead letters", subject, problem, "remove it", NOTE)
+            problem = f"doctor stored the empty object {key} to test the permission, and cannot delete it"
+            yield Finding("dead letters", subject, problem, "delete the object", NOTE)
 
 
-def _positions(patient: DoctorContext) -> Iterator[Finding]:
+def _checkpoints(patient: DoctorContext) -> Iterator[Finding]:
     if not any(isinstance(bound.route, TableRoute) for bound in patient.router.bound):
         return
     where = patient.settings.checkpoints
     kind, separator, table = where.partition("://")
     if not separator:
-        problem = _unusable(Path(where))
-        if problem:
-            remedy = "set STREAMDEX_CHECKPOINTS to a file that can be written, or to dynamodb://TABLE"
-            yield Finding("checkpoints", f"file {where}", problem, remedy)
-        yield from _exposed("checkpoints", f"file {where}", Path(where))
+        remedy = "set STREAMDEX_CHECKPOINTS to a writable file, or to dynamodb://TABLE"
+        yield from _local("checkpoints", f"file {where}", Path(where), _unusable(Path(where)), remedy)
     elif kind != "dynamodb" or not table:
         problem = f"{where!r} is neither a file nor dynamodb://TABLE"
         yield Finding("checkpoints", "checkpoints", problem, "correct STREAMDEX_CHECKPOINTS")
     else:
         description = described(patient, table)  # the service creates it if it is missing
         if description is not None and key_of(description) != POSITIONS:
-            problem = f"its key is {in_words(key_of(description))}; positions need {in_words(POSITIONS)}"
-            yield Finding("checkpoints", f"table {table}", problem, "name another table in STREAMDEX_CHECKPOINTS")
+            problem = f"its key is {in_words(key_of(description))}; checkpoints need {in_words(POSITIONS)}"
+            yield Finding("checkpoints", f"table {table}", problem, "set STREAMDEX_CHECKPOINTS to another table")
 
 
-def _exposed(topic: str, subject: str, path: Path) -> Iterator[Finding]:
+def _local(topic: str, subject: str, path: Path, problem: str, remedy: str) -> Iterator[Finding]:
+    """Report the problem of a file or folder, if there is one, and access for other users."""
+    if problem:
+        yield Finding(topic, subject, problem, remedy)
     if is_exposed(path):
-        problem = "other users of this machine can reach it: it was created by an earlier version, or by hand"
-        yield Finding(topic, subject, problem, f"chmod -R go= {shlex.quote(str(path))}", WARNING)
+        exposed = "other users of this machine can access it: it was created by an earlier version, or by hand"
+        yield Finding(topic, subject, exposed, f"chmod -R go= {shlex.quote(str(path))}", WARNING)
 
 
 def _unusable(path: Path) -> str:
@@ -104,7 +97,7 @@ def _unusable(path: Path) -> str:
     if problem or not path.exists():
         return problem
     if not os.access(path, os.W_OK):
-        return "it cannot be written"
+        return "it is not writable"
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as connection:
             connection.execute("SELECT count(*) FROM sqlite_master")
@@ -123,4 +116,4 @@ def unwritable(folder: Path) -> str:
         with tempfile.TemporaryFile(dir=there):
             return ""
     except OSError as error:
-        return f"no file can be made in {there}: {error.strerror or error}"
+        return f"cannot create a file in {there}: {error.strerror or error}"

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ...routing import BoundRoute, TableRoute
 from ...routing.patterns import is_plain
-from .findings import ERROR, WARNING, Finding, each
+from .findings import ERROR, WARNING, Finding, each, missing
 from .patient import DoctorContext
 
 NEW: Final = frozenset({"NEW_IMAGE", "NEW_AND_OLD_IMAGES"})
@@ -20,15 +20,15 @@ ENABLE: Final = (
     " --stream-specification StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES"
 )
 RENEW: Final = (
-    "disable the stream, and enable it with NEW_AND_OLD_IMAGES (it is a new stream then: load what it missed)"
+    "disable the stream, and enable it with NEW_AND_OLD_IMAGES (this creates a new stream: run a backfill for the"
+    " changes in between)"
 )
 
 
 def check(patient: DoctorContext) -> Iterator[Finding]:
     yield from each(lambda pattern: _pattern(patient, pattern), _patterns(patient))
     yield from each(lambda found: _listened(patient, *found), patient.tables().items())
-    written = sorted({bound.item_table for bound in patient.router.bound if bound.item_table})
-    yield from each(lambda table: _written(patient, table), written)
+    yield from each(lambda table: _written(patient, table), patient.written_tables())
 
 
 def _patterns(patient: DoctorContext) -> list[str]:
@@ -38,14 +38,14 @@ def _patterns(patient: DoctorContext) -> list[str]:
 
 def _pattern(patient: DoctorContext, pattern: str) -> Iterator[Finding]:
     if not patient.matching(pattern):
-        remedy = "create a table that it matches, map a name to one in STREAMDEX_NAMES, or correct the pattern"
+        remedy = "create a matching table, map a matching name to one in STREAMDEX_NAMES, or correct the pattern"
         yield Finding("table", f"tables {pattern}", "no table matches", remedy, WARNING)
 
 
 def _listened(patient: DoctorContext, table: str, routes: Sequence[BoundRoute]) -> Iterator[Finding]:
     description = described(patient, table)
     if description is None:
-        yield _missing(table)
+        yield missing("table", f"table {table}", "the region")
         return
     for bound in routes:
         yield from _key(table, description, bound)
@@ -59,7 +59,7 @@ def _listened(patient: DoctorContext, table: str, routes: Sequence[BoundRoute]) 
 
 def _written(patient: DoctorContext, table: str) -> Iterator[Finding]:
     if described(patient, table) is None:
-        yield _missing(table)
+        yield missing("table", f"table {table}", "the region")
 
 
 def described(patient: DoctorContext, table: str) -> Mapping[str, Any] | None:
@@ -75,19 +75,14 @@ def key_of(description: Mapping[str, Any]) -> dict[str, str]:
     return {part["AttributeName"]: types[part["AttributeName"]] for part in schema}
 
 
-def _missing(table: str) -> Finding:
-    remedy = "create it, map its name in STREAMDEX_NAMES, or correct the region"
-    return Finding("table", f"table {table}", "it does not exist", remedy)
-
-
 def _key(table: str, description: Mapping[str, Any], bound: BoundRoute) -> Iterator[Finding]:
     declared, found = dict(getattr(bound.route, "key", {})), key_of(description)
     if list(declared.items()) != list(found.items()):
         yield Finding(
             "key",
             f"table {table}",
-            f"its key is {in_words(found)}, and {bound.name} declares {in_words(declared)}: each record would be"
-            " rejected, or its document found under another id",
+            f"its key is {in_words(found)}, but {bound.name} declares {in_words(declared)}: records would be"
+            " rejected, or their documents would have wrong ids",
             f"declare key: ClassVar = {found}",
         )
 
@@ -102,7 +97,7 @@ def _view(table: str, view: str, bound: BoundRoute) -> Iterator[Finding]:
     For documents, a missing new image is read from the table. The route's own methods get None.
     """
     if view not in NEW and bound.batched and not bound.fetch:
-        problem = f"its stream holds {view or 'no images'}: {bound.name} has each item read from the table"
+        problem = f"its stream holds {view or 'no images'}: the service reads each item of {bound.name}"
         yield Finding("view", f"table {table}", problem, RENEW, WARNING)
     for image, views in (("new", NEW), ("old", OLD)):
         methods = [] if view in views else [name for name in _methods(bound, image) if _reads(bound, name, image)]

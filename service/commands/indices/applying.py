@@ -46,7 +46,7 @@ def apply(context: Context, planned: Plan) -> Applied:
         if planned.there is None:
             _create(context, planned, applied)
         elif planned.to_rebuild:
-            applied.refused = "needs a rebuild; nothing was done to it"
+            applied.refused = "the index needs a rebuild, and was not changed"
         elif planned.to_put:
             _put(context, planned, planned.there, applied)
     except Refused as refused:
@@ -54,7 +54,7 @@ def apply(context: Context, planned: Plan) -> Applied:
     if applied.created or applied.made:
         applied.plan = plan(context, planned.declared)
     if not applied.refused and not applied.plan.done:
-        applied.refused = "the server took the changes and still differs"
+        applied.refused = "the server accepted the changes, but the index still differs"
     return applied
 
 
@@ -72,12 +72,16 @@ def recreate(context: Context, planned: Plan) -> Applied:
         _put_template(context, planned, applied)
         with asking():
             if look(context, [planned.index])[planned.index] != there.target:
-                raise Refused("it was changed by somebody else meanwhile; nothing was done to it")
+                raise Refused("another process has changed the index; it was not recreated. Run the command again")
             if there.target.also:
                 also = ", ".join(there.target.also)
-                raise Refused(f"{also} gets the same writes: backfill --drop-old, --rollback or --abandon first")
+                raise Refused(
+                    f"{also} gets the same writes: run backfill --drop-old, --rollback or --abandon first"
+                )
             if there.target.old:
-                raise Refused(f"{', '.join(there.target.old)} was replaced and is kept: backfill --drop-old first")
+                raise Refused(
+                    f"{', '.join(there.target.old)} was replaced and is kept: run backfill --drop-old first"
+                )
             new = prepare(context, planned.declared, there.target)
             put_in_place(context, planned.declared, there.target, new)
         applied.created = new

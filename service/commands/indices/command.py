@@ -29,11 +29,11 @@ _SOME = 5
 class Options:
     """Options of `indices`."""
 
-    index: tuple[str, ...] = setting((), "only these indices (commas between them)")
-    sample: int = setting(1000, "items of each table that `check` reads, at most", least=1)
+    index: tuple[str, ...] = setting((), "only these indices, separated by commas")
+    sample: int = setting(1000, "maximum number of items that `check` reads from each table", least=1)
     recreate: bool = setting(
         False,
-        "`apply` deletes an index of --index that needs a rebuild, with all its documents, and creates it empty",
+        "`apply`: delete an index of --index that needs a rebuild, with all its documents, and create it empty",
     )
 
 
@@ -41,7 +41,7 @@ def indices(chosen: Chosen) -> int:
     (action,) = chosen.configuration.operands
     options = chosen.configuration.build(Options)
     if action not in ("plan", "apply", "check"):
-        raise SettingsError(f"indices takes plan, apply or check, not {action!r}")
+        raise SettingsError(f"unknown action {action!r}: use plan, apply or check")
     if options.recreate and not options.index:
         raise SettingsError("--recreate deletes documents: name the indices with --index=NAME")
     with App(quietly(chosen), chosen.routes) as app:
@@ -63,7 +63,7 @@ def selected(app: App, names: Sequence[str]) -> list[IndexDeclaration]:
     for name in names or known:
         actual = name if name in known else app.router.names.actual("index", name)
         if actual not in known:
-            raise SettingsError(f"no route has an index {name!r}; there are {', '.join(known) or 'none'}")
+            raise SettingsError(f"no route has an index {name!r}; declared indices: {', '.join(known) or 'none'}")
         found.append(known[actual])
     return found
 
@@ -123,7 +123,7 @@ def confirmed(chosen: Chosen, app: App, planned: Plan) -> bool:
     index = planned.there.index
     documents = counted(documents_in(app.context, planned.there), "document")
     consent = chosen.configuration.build(Consent)
-    return consent.given(f"the index {index} with {documents}; an empty one takes its place", index)
+    return consent.given(f"the index {index} with {documents}, and creates an empty one in its place", index)
 
 
 def remedy_of(app: App, planned: Plan) -> str:
@@ -163,15 +163,17 @@ def in_words(planned: Plan, remedy: str) -> str:
     if planned.template:
         lines.append(f"  put     {planned.template.words}")
     if there and there.target.also:
-        lines.append(f"  gets the same writes: {', '.join(there.target.also)}")
+        lines.append(f"  copies that get the same writes: {', '.join(there.target.also)}")
     if there and there.target.stale:
-        lines.append(f"  has missed writes, and gets none: {', '.join(there.target.stale)} (see doctor)")
+        lines.append(
+            f"  stale copies, which missed writes and get none: {', '.join(there.target.stale)} (see doctor)"
+        )
     if planned.undeclared:
-        lines.append(f"  only in the index: {some(planned.undeclared)}")
+        lines.append(f"  undeclared fields: {some(planned.undeclared)}")
     if planned.narrow:
-        lines.append(f"  typed by their first number: {some(planned.narrow)}: declare them as double")
+        lines.append(f"  undeclared numbers: {some(planned.narrow)}; declare them as double")
     if remedy:
-        lines.append(f"  to build it anew: {remedy}")
+        lines.append(f"  to rebuild it: {remedy}")
         lines += without_way_back(planned)
     return "\n".join(lines)
 
@@ -185,7 +187,7 @@ def without_way_back(planned: Plan) -> list[str]:
     """Return a warning for an index that is not behind an alias."""
     if planned.there is None or planned.there.target.is_alias:
         return []
-    return [f"  {planned.index} is an index and no alias: it is deleted when it is replaced, with no way back"]
+    return [f"  {planned.index} is an index, not an alias: a rebuild deletes it, and cannot be rolled back"]
 
 
 def what_was_done(applied: Applied, remedy: str) -> str:
@@ -197,15 +199,15 @@ def what_was_done(applied: Applied, remedy: str) -> str:
     if applied.refused:
         lines.append(f"  refused: {applied.refused}")
         lines += [f"  {one.cure.value:8}{one.words}" for one in [*applied.plan.to_rebuild, *applied.plan.to_put]]
-    lines += [f"  {copy} is left as it is: {reason}" for copy, reason in applied.left.items()]
+    lines += [f"  copy {copy} refused the change: {reason}" for copy, reason in applied.left.items()]
     if remedy:
-        lines += [f"  to build it anew: {remedy}", *without_way_back(applied.plan)]
+        lines += [f"  to rebuild it: {remedy}", *without_way_back(applied.plan)]
     return "\n".join(lines)
 
 
 def what_was_seen(checked: Checked) -> str:
     if not checked.items:
-        return f"{checked.index}: no items to look at"
+        return f"{checked.index}: no items to check"
     by_reason: dict[str, list[str]] = defaultdict(list)
     for conflict in checked.conflicts:
         by_reason[f"{conflict.route}: {conflict.reason}"].append(conflict.id)
@@ -222,7 +224,7 @@ def command_options() -> Sequence[type]:
 
 COMMAND = Command(
     indices,
-    "plan, apply or check: what differs from the routes' mappings and settings, and making it so",
+    "compare indices with their declarations (plan), apply the differences, or check a sample of items",
     example="plan --index=images",
     operands=("ACTION",),
     options=command_options,

@@ -120,7 +120,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def _shortly(value: Any) -> str:
-    text = "nothing" if value is None else value if isinstance(value, str) else json.dumps(value, default=str)
+    text = "not set" if value is None else value if isinstance(value, str) else json.dumps(value, default=str)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

@@ -69,7 +69,7 @@ def _tables(work: Work) -> Iterator[Grant]:
         yield Grant("ListTables", "", "dynamodb", ["ListTables"], ["*"])
     for pattern in patterns:
         names, tables = tables_of(work, pattern)
-        yield Grant("LookAt", names[0], "dynamodb", LOOK, tables)
+        yield Grant("ReadTable", names[0], "dynamodb", LOOK, tables)
         if (work.scans or work.settings.task_queue) and pattern in filling:
             yield Grant("Scan", names[0], "dynamodb", ["Scan"], tables)
 
@@ -123,7 +123,7 @@ def _positions(work: Work) -> Iterator[Grant]:
         and any(isinstance(bound.route, TableRoute) for bound in work.router.bound)
     ):
         resource = work.owner.arn("dynamodb", f"table/{table}")
-        yield Grant("KeepPositionsIn", table, "dynamodb", POSITIONS, [resource])
+        yield Grant("WriteCheckpointsTo", table, "dynamodb", POSITIONS, [resource])
 
 
 def _letters(work: Work) -> Iterator[Grant]:
@@ -131,24 +131,24 @@ def _letters(work: Work) -> Iterator[Grant]:
     kind, _, place = settings.dead_letters.partition("://")
     if kind == "sqs":
         queue = owner.arn("sqs", place)
-        yield Grant("KeepLettersIn", place, "sqs", ["GetQueueUrl", "SendMessage"], [queue])
+        yield Grant("WriteDeadLettersTo", place, "sqs", ["GetQueueUrl", "SendMessage"], [queue])
         if work.page or work.operator:  # listing receives messages and makes them visible again
-            yield Grant("ShowLettersIn", place, "sqs", ["ChangeMessageVisibility", "ReceiveMessage"], [queue])
+            yield Grant("ReadDeadLettersIn", place, "sqs", ["ChangeMessageVisibility", "ReceiveMessage"], [queue])
         if work.redrives:
-            yield Grant("RemoveLettersIn", place, "sqs", ["DeleteMessage"], [queue])
+            yield Grant("DeleteDeadLettersIn", place, "sqs", ["DeleteMessage"], [queue])
         if work.operator:  # a redrive that stops reports how many are left
-            yield Grant("CountLettersIn", place, "sqs", ["GetQueueAttributes"], [queue])
+            yield Grant("CountDeadLettersIn", place, "sqs", ["GetQueueAttributes"], [queue])
         kind, _, place = settings.dead_letters_large.partition("://")
     if kind == "s3":
         bucket, _, prefix = place.partition("/")
         folder = f"{bucket}/{prefix.strip('/')}".rstrip("/")
         objects = owner.bucket(f"{folder}/*")
-        yield Grant("KeepLettersIn", bucket, "s3", ["PutObject"], [objects])
+        yield Grant("WriteDeadLettersTo", bucket, "s3", ["PutObject"], [objects])
         if work.page or work.operator:
-            yield Grant("ListLettersIn", bucket, "s3", ["ListBucket"], [owner.bucket(bucket)])
-            yield Grant("ShowLettersIn", bucket, "s3", ["GetObject"], [objects])
+            yield Grant("ListDeadLettersIn", bucket, "s3", ["ListBucket"], [owner.bucket(bucket)])
+            yield Grant("ReadDeadLettersIn", bucket, "s3", ["GetObject"], [objects])
         if work.redrives:
-            yield Grant("RemoveLettersIn", bucket, "s3", ["DeleteObject"], [objects])
+            yield Grant("DeleteDeadLettersIn", bucket, "s3", ["DeleteObject"], [objects])
 
 
 def listened(work: Work) -> list[str]:

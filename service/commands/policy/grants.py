@@ -27,7 +27,7 @@ class Owner:
 
 
 SOMEBODY: Final = Owner()
-"""An owner of which nothing is known."""
+"""An unknown owner: every part of its ARNs that varies is `*`."""
 
 
 @dataclass(frozen=True)

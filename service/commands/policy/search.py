@@ -44,7 +44,7 @@ def search(work: Work) -> Iterator[Grant]:
 def _requests(work: Work, indices: Sequence[str]) -> Iterator[tuple[str, str, Sequence[str]]]:
     """Yield purpose, method and paths of the requests."""
     made = [f"{index}{NUMBER}" for index in indices]
-    yield "SeeAliasesOf", "Get", below(indices, "*/_alias")  # * also matches further names of the same request
+    yield "ReadAliasesOf", "Get", below(indices, "*/_alias")  # * also matches further names of the same request
     # A writer removes the alias of a copy that it cannot write to.
     yield "WriteDocumentsOf", "Post", ["_bulk", "_aliases"]
     if work.settings.create_indices or work.operator:
@@ -57,7 +57,7 @@ def _requests(work: Work, indices: Sequence[str]) -> Iterator[tuple[str, str, Se
         verified = [*indices, *(made if work.operator else ())]  # a rebuild verifies before the alias moves
         read = [*below(verified, "/_refresh"), *below(verified, "/_search")]
         yield "VerifyDocumentsOf", "Post", ["_mget", "_search/scroll", *read]
-        yield "DeleteStraysOf", "Delete", ["_search/scroll", *below(verified, "/_doc/*")]
+        yield "DeleteOrphansOf", "Delete", ["_search/scroll", *below(verified, "/_doc/*")]
     if work.operator:
         yield from _operated(work, made)
 
@@ -69,7 +69,7 @@ def _operated(work: Work, made: Sequence[str]) -> Iterator[tuple[str, str, Seque
     templates = [f"_index_template/{template_name(one)}" for one in declared if work.settings.index_templates]
     scratch = f"{SCRATCH}*"
     settings = below(made, "/_settings")
-    yield "SeeIndicesOf", "Get", [*made, *settings, *aliases, *templates, f"{scratch}/_alias"]
+    yield "ReadIndicesOf", "Get", [*made, *settings, *aliases, *templates, f"{scratch}/_alias"]
     yield "ChangeIndicesOf", "Put", [*below(made, "/_mapping"), *settings, *templates, scratch]
     yield "CountDocumentsOf", "Post", below(made, "/_count")
     yield "DropIndicesOf", "Delete", [scratch]  # rebuilds delete indices with POST /_aliases

@@ -26,28 +26,32 @@ if TYPE_CHECKING:
 class Options:
     """Options of `routes explain` and `routes new`."""
 
-    record: str = setting("", "`explain`: a file of records, as replay reads it; - for standard input")
-    number: int = setting(1, "`explain`: which record of the file", least=1)
+    record: str = setting("", "`explain`: a file of records that replay can read; - for standard input")
+    number: int = setting(1, "`explain`: the number of the record in the file, from 1", least=1)
     table: str = setting("", "`new`: the table (logical name)")
-    index: str = setting("", "`new`: the index; the table's name without it")
-    key: tuple[str, ...] = setting((), "`new`: the table's key with its types, PK:S,SK:N; looked up without it")
+    index: str = setting("", "`new`: the index; default: the table's name")
+    key: tuple[str, ...] = setting(
+        (), "`new`: the table's key with its types, PK:S,SK:N; default: read from the table"
+    )
 
 
 def routes(chosen: Chosen) -> int:
     action, *names = chosen.configuration.operands
     options = chosen.configuration.build(Options)
-    if (action == "new") != bool(names):
-        raise SettingsError("routes new takes the route's name, such as books" if action == "new" else UNKNOWN)
+    if action not in ("list", "explain", "new"):
+        raise SettingsError(f"unknown action {action!r}: {USAGE}")
+    if names and action != "new":
+        raise SettingsError(f"routes {action} takes no name: {USAGE}")
     if action == "list":
         return show_routes(chosen)
     if action == "explain":
         return explain_record(chosen, options)
-    if action == "new":
-        return new_route(chosen, names[0], options)
-    raise SettingsError(f"{UNKNOWN}, not {action!r}")
+    if not names:
+        raise SettingsError("routes new needs the name of the route, such as books")
+    return new_route(chosen, names[0], options)
 
 
-UNKNOWN = "routes takes list, explain --record=FILE, or new NAME --table=TABLE"
+USAGE = "use list, explain --record=FILE, or new NAME --table=TABLE"
 
 
 def show_routes(chosen: Chosen) -> int:
@@ -128,13 +132,13 @@ def headline(about: Mapping[str, Any]) -> list[str]:
     if "undecodable" in about:
         return [f"undecodable: {about['undecodable']}"]
     place = f"table {about['table']}" if "table" in about else f"bucket {about['bucket']}"
-    order = "in the order of its stream" if about["ordered"] else "unordered"
+    order = "in stream order" if about["ordered"] else "unordered"
     number = about.get("sequence", about.get("sequencer")) or "none"
     name = "sequence number" if "sequence" in about else "sequencer"
     created = about["created"] or "unknown"
     return [
         f"{about['event']} of {place}, key {worded(about['key'])}",
-        f"  created {created}, {name} {number}, came {order}",
+        f"  created {created}, {name} {number}, {order}",
     ]
 
 
@@ -142,9 +146,9 @@ def lines_of(step: Step, record: Record) -> list[str]:
     from .explanation import version_in_words
 
     if not step.takes:
-        return [f"{step.route} does not take it: {step.reason}"]
-    lines = [f"{step.route} takes it"]
-    lines += [f"  only a hint, so what is there now is read first: {step.hint}"] if step.hint else []
+        return [f"{step.route} does not handle the record: {step.reason}"]
+    lines = [f"{step.route} handles the record"]
+    lines += [f"  re-reads the current state first: {step.hint}"] if step.hint else []
     lines += [f"  {step.reason}"] if step.reason else []
     lines += [f"  id: {step.id}"] if step.id else []
     lines += [f"  version: {version_in_words(step.version, record)}"]
@@ -171,7 +175,7 @@ def new_route(chosen: Chosen, name: str, options: Options) -> int:
             key = key_of(context, names, options.table)
     new = draft(name, options.table, key, options.index)
     written = [str(path) for path in add(new, chosen.settings.routes, chosen.routes)]
-    lines = [f"wrote {path}" for path in written] or [f"{new.entry} is there already"]
+    lines = [f"wrote {path}" for path in written] or [f"{new.entry} already exists"]
     print_result(chosen, {"route": new.entry, "written": written}, "\n".join(lines))
     return 0
 
@@ -182,7 +186,7 @@ def command_options() -> Sequence[type]:
 
 COMMAND = Command(
     routes,
-    "list, explain --record=FILE, or new NAME --table=TABLE: what goes where, why, and a new route",
+    "list routes, explain how a record is routed (--record=FILE), or create a route (new NAME --table=TABLE)",
     example="explain --record=tests/data/insert.json",
     operands=("ACTION", "NAME?"),
     options=command_options,

@@ -1,4 +1,4 @@
-"""Explain how a record is routed: the routes that take it, and the actions they return. Nothing is written."""
+"""Explain how a record is routed: the routes that handle it, and the actions they return. Nothing is written."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ...routing.router import affix_test, where_test
 
 @dataclass(frozen=True)
 class Step:
-    """The handling of a record by one route: the `reason` why it does not take it, or its `actions`.
+    """The handling of a record by one route: the `reason` why it does not handle it, or its `actions`.
 
     `hint` is the reason for a re-read, "" if the record is trusted. An action has its name, its target and the
     document, item or key.
@@ -51,7 +51,7 @@ class Explanation:
 
     @property
     def arrives(self) -> bool:
-        """True if a route takes the record and none rejects it."""
+        """True if a route handles the record and none rejects it."""
         return self.result is None or (self.result.outcome is not Outcome.REJECTED and not self.result.unrouted)
 
 
@@ -75,11 +75,11 @@ def explain(record: Record, router: Router, rereads: Rereads, context: Context) 
 def version_in_words(version: int | None, record: Record) -> str:
     """Return a version and its parts as a text."""
     if version is None:
-        return "none: the index keeps no versions"
+        return "none: the index has no versions"
     if version == NO_VERSION:
         return "0: the record has no usable time or sequencer"
     if isinstance(record, ObjectRecord):
-        return f"{version}: the sequencer {record.sequencer}"
+        return f"{version}: from the sequencer {record.sequencer}"
     seconds, low = second_of(version), version & 0xFFFF_FFFF
     return f"{version}: {seconds} s since 2012 ({_time(EPOCH + seconds)}), then {low}"
 
@@ -91,11 +91,11 @@ def _taken(
     name = _id(bound, record)
     version = record.version if bound.versioned else None
     if isinstance(record, TableRecord) and record.event in bound.batched and not record.has_new:
-        return Step(bound.name, True, "its document is made of the item that is read", hint, name, version)
+        return Step(bound.name, True, "its document is built from the re-read item", hint, name, version)
     try:
         call_routes([task], context, SILENT.step)
     except Halt as halt:
-        unseen = f"what it asks for cannot be seen here: {halt}"
+        unseen = f"its actions are unknown, because a request of the route fails: {halt}"
         return Step(bound.name, True, unseen, hint, name, version)
     if task.results:
         return Step(bound.name, True, f"{task.result.outcome.name}: {task.result.reason}", hint, name, version)
@@ -134,7 +134,7 @@ def _plain(value: Any) -> Any:
     try:
         return json.loads(dump(value))
     except (RecursionError, TypeError, ValueError) as error:
-        return f"cannot be JSON: {error}"
+        return f"cannot be converted to JSON: {error}"
 
 
 def _refusal(task: Task | None, bound: BoundRoute, record: Change, router: Router) -> str:
@@ -146,23 +146,23 @@ def _refusal(task: Task | None, bound: BoundRoute, record: Change, router: Route
 
 def _misfits(bound: BoundRoute, record: Change, router: Router) -> Iterator[str]:
     kind = "table" if isinstance(bound.route, TableRoute) else "bucket"
-    what, pattern = {"table": "items of table", "bucket": "objects of bucket"}[kind], getattr(bound.route, kind)
+    pattern = getattr(bound.route, kind)
     actual = getattr(record, kind, None)
     if actual is None:
-        yield f"it takes {what} {pattern}"
+        yield f"it listens to {kind} {pattern}"
         return
     logical = router.names.logical(kind, actual)
     if logical is None:
-        yield f"the setting names has another {kind} for {actual}"
+        yield f"the setting names maps {kind} {actual} to another {kind}"
     elif not matches(pattern, logical):
-        yield f"{kind} {logical} is not {pattern}"
+        yield f"{kind} {logical} does not match {pattern}"
     of: Any = bound.route
     if isinstance(record, TableRecord):
         yield from _misfits_of_key(of, record)
     elif not affix_test(of.prefix, of.suffix)(record):
-        yield f"key {record.key} is not {of.prefix}…{of.suffix}"
+        yield f"key {record.key} does not match {of.prefix}…{of.suffix}"
     if not of.wants(record):
-        yield "wants() said no"
+        yield "wants() returns False"
     if record.event in bound.ignored:
         yield f"it ignores {record.event}"
     yield f"it has no method for {record.event}"
@@ -172,7 +172,7 @@ def _misfits_of_key(of: TableRoute, record: TableRecord) -> Iterator[str]:
     for attribute, pattern in of.where.items():
         if not where_test(attribute, pattern)(record):
             there = record.typed_keys.get(attribute)
-            value = next(iter(there.values())) if isinstance(there, Mapping) and there else "nothing"
+            value = next(iter(there.values())) if isinstance(there, Mapping) and there else "no value"
             yield f"{attribute} = {value} does not match {pattern}"
 
 

@@ -20,7 +20,7 @@ def with_entry(text: str, entry: str, where: str) -> str:
     """
     found = routes_in(text)
     if found is None:
-        raise SettingsError(f'{where} has no list ROUTES = […] to add to: write ROUTES = ["{entry}"]')
+        raise SettingsError(f'{where} has no list literal ROUTES: write ROUTES = ["{entry}"]')
     if any(isinstance(member, ast.Constant) and member.value == entry for member in found.elts):
         return text
     source = text.encode()

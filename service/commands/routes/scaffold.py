@@ -44,12 +44,12 @@ class {name}(TableRoute):
     index: ClassVar = {index}
 
     def document(self, item: Item) -> Document:
-        """What is found: every attribute but the key."""
+        """Return all attributes except the key."""
         return {{name: value for name, value in item.items() if name not in self.key}}
 '''
 
 _TEST: Final = '''\
-"""What an item becomes."""
+"""The route keeps the index in sync with the items."""
 
 from __future__ import annotations
 
@@ -58,15 +58,15 @@ from __future__ import annotations
 ITEM = {item}
 
 
-def test_a_new_item_is_found_by_what_it_holds():
+def test_a_new_item_is_indexed():
     assert run({name}(), insert(ITEM)) == [Index({document})]
 
 
-def test_a_change_is_found():
+def test_a_changed_item_is_indexed_again():
     assert run({name}(), modify(ITEM, {{**ITEM, {attribute}: "Dawn"}})) == [Index({changed})]
 
 
-def test_an_item_that_is_removed_is_found_no_longer():
+def test_a_removed_item_is_deleted_from_the_index():
     assert run({name}(), remove(ITEM)) == [Delete()]
 '''
 
@@ -92,9 +92,9 @@ def draft(name: str, table: str, key: Mapping[str, str], index: str = "") -> Dra
     words = re.findall(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])", name)
     module, kind = "_".join(words).lower(), "".join(word[:1].upper() + word[1:] for word in words)
     if not re.fullmatch(r"[A-Za-z][\w-]*", name, re.ASCII) or keyword.iskeyword(module) or not words:
-        raise SettingsError(f"{name!r} is no name for a module: letters, digits and _, such as order_lines")
+        raise SettingsError(f"{name!r} is not a valid name: use letters, digits and _, such as order_lines")
     if not table:
-        raise SettingsError("a route needs a table: --table=NAME")
+        raise SettingsError("the route needs a table: add --table=NAME")
     kind += "Route" if kind in _TAKEN else ""
     return Draft(module, kind, table, key, index or index_name(table) or module)
 
@@ -119,14 +119,14 @@ def key_of(context: Context, names: Names, table: str) -> dict[str, str]:
     Raises SettingsError if the table is a pattern or does not exist; Halt; Unreachable.
     """
     if not is_plain(table):
-        raise SettingsError(f"{table} is a pattern: say the tables' key, such as --key=id:S")
+        raise SettingsError(f"{table} is a pattern: give the tables' key, such as --key=id:S")
     actual = names.actual("table", table)
-    with reaching(f"looking up the key of table {actual} (--key=id:S says it)"):
+    with reaching(f"reading the key of table {actual} (or give it: --key=id:S)"):
         dynamodb = context.dynamodb
         try:
             found = dynamodb.describe_table(TableName=actual)["Table"]
         except dynamodb.exceptions.ResourceNotFoundException:
-            raise SettingsError(f"there is no table {actual}: say its key, such as --key=id:S") from None
+            raise SettingsError(f"table {actual} does not exist: give its key, such as --key=id:S") from None
     types = {entry["AttributeName"]: entry["AttributeType"] for entry in found["AttributeDefinitions"]}
     return {entry["AttributeName"]: types[entry["AttributeName"]] for entry in found["KeySchema"]}
 
@@ -147,7 +147,7 @@ def add(new: Draft, package: str, registered: Sequence[Route]) -> list[Path]:
     }
     for path, text in wanted.items():
         if path.exists() and path.read_text() != text:
-            raise SettingsError(f"{path} is there already, and stays as it is: choose another name")
+            raise SettingsError(f"{path} already exists and was not changed: choose another name")
     listing = folder / "__init__.py"
     before = listing.read_text()
     after = with_entry(before, new.entry, str(listing))
@@ -206,5 +206,5 @@ def _route(new: Draft) -> TableRoute:
 def _folder_of(package: str) -> Path:
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
-        raise SettingsError(f"there is no package {package!r} of routes here: set STREAMDEX_ROUTES")
+        raise SettingsError(f"there is no package {package!r} for the route: set STREAMDEX_ROUTES")
     return Path(spec.origin).parent

@@ -69,7 +69,7 @@ def test_a_policy_is_printed_alone_even_where_nothing_is_known_of_the_account(ca
     statements = json.loads(out)["Statement"]
     assert statements[0]["Sid"] == "ListStreams"
     assert statements[1]["Resource"].startswith("arn:aws:dynamodb:*:*:table/images/")
-    assert "the account is not known" in err
+    assert "the AWS account is unknown" in err
 
 
 def test_an_operator_has_a_policy_of_its_own(capsys):

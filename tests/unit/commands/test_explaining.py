@@ -85,16 +85,16 @@ def test_a_record_that_is_taken_shows_its_id_version_and_document():
 @pytest.mark.parametrize(
     ("raw", "one", "reason"),
     [
-        (user(), Items(), "table single is not images"),
+        (user(), Items(), "table single does not match images"),
         (user(pk="ORDER#1"), Users(), "PK = ORDER#1 does not match USER#*"),
         (user(sk="LOGIN"), Users(), "SK = LOGIN does not match PROFILE"),
-        (user(secret=True), Users(), "wants() said no"),
+        (user(secret=True), Users(), "wants() returns False"),
         (user("REMOVE"), Users(), "it ignores REMOVE"),
         (user("MODIFY"), Audit(), "it has no method for MODIFY"),
-        (user(), Uploads(), "it takes objects of bucket images-in"),
-        (s3_record("a.jpg"), Users(), "it takes items of table single"),
-        (s3_record("a.png"), Uploads(), "key a.png is not ….jpg"),
-        (s3_record("a.jpg", bucket="others"), Uploads(), "bucket others is not images-in"),
+        (user(), Uploads(), "it listens to bucket images-in"),
+        (s3_record("a.jpg"), Users(), "it listens to table single"),
+        (s3_record("a.png"), Uploads(), "key a.png does not match ….jpg"),
+        (s3_record("a.jpg", bucket="others"), Uploads(), "bucket others does not match images-in"),
     ],
 )
 def test_a_record_that_is_not_taken_says_what_does_not_fit(raw, one, reason):
@@ -104,7 +104,7 @@ def test_a_record_that_is_not_taken_says_what_does_not_fit(raw, one, reason):
 
 def test_a_name_that_stands_for_another_table_is_told():
     names = {"table/single": "single-lab"}
-    assert step(user(), Users(), names=names).reason == "the setting names has another table for single"
+    assert step(user(), Users(), names=names).reason == "the setting names maps table single to another table"
     there = stream_record(table="single-lab", keys={"PK": "USER#1", "SK": "PROFILE"}, new={"name": "Ada"})
     assert step(there, Users(), names=names).takes
 
@@ -163,7 +163,7 @@ def test_a_hint_of_a_route_that_always_looks():
 def test_without_an_image_the_document_is_said_to_come_from_what_is_read():
     found = step(stream_record("MODIFY", keys={"id": "a"}), Items())
     assert found.takes
-    assert "made of the item that is read" in found.reason
+    assert "built from the re-read item" in found.reason
 
 
 def test_actions_of_every_kind_are_shown_as_they_are_written():
@@ -212,7 +212,7 @@ def test_what_a_route_would_look_up_and_cannot_here_is_told():
             raise NoCredentialsError
 
     found = explained(s3_record("a.jpg"), Looking())
-    assert "cannot be seen here" in found.steps[0].reason
+    assert "its actions are unknown" in found.steps[0].reason
     assert found.arrives
 
 
@@ -239,9 +239,9 @@ def test_versions_are_taken_apart():
     )
     (upload,) = records(s3_record("a.jpg", sequencer="0055AED6DCD90281E5"))
     assert isinstance(upload, ObjectRecord)
-    assert version_in_words(upload.version, upload).endswith(": the sequencer 55AED6DCD90281E5")
+    assert version_in_words(upload.version, upload).endswith(": from the sequencer 55AED6DCD90281E5")
     assert "no usable time" in version_in_words(0, ordered)
-    assert "keeps no versions" in version_in_words(None, ordered)
+    assert "has no versions" in version_in_words(None, ordered)
 
 
 @given(

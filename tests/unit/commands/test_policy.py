@@ -52,7 +52,7 @@ def test_the_policy_of_the_sample_application_is_this():
             "Resource": f"{table}/stream/*",
         },
         {
-            "Sid": "LookAtImagesLab",
+            "Sid": "ReadTableImagesLab",
             "Effect": "Allow",
             "Action": ["dynamodb:BatchGetItem", "dynamodb:DescribeTable"],
             "Resource": table,
@@ -109,7 +109,7 @@ def test_a_pattern_stands_for_what_it_matches_and_for_what_names_call_so():
     statements = named(policy(Tenants(), names={"table/tenant-a": "acme-a", "table/other": "acme-o"}))
     prefix = "arn:aws:dynamodb:eu-west-1:111122223333:table"
     assert statements["ListTables"]["Resource"] == "*"
-    assert statements["LookAtTenant"]["Resource"] == [f"{prefix}/tenant-*", f"{prefix}/acme-a"]
+    assert statements["ReadTableTenant"]["Resource"] == [f"{prefix}/tenant-*", f"{prefix}/acme-a"]
     assert statements["ReadStreamOfTenant"]["Resource"] == [
         f"{prefix}/tenant-*/stream/*",
         f"{prefix}/acme-a/stream/*",
@@ -126,8 +126,8 @@ def test_statements_whose_subjects_look_alike_have_names_of_their_own():
         "ListStreams",
         "ReadStreamOfTenantX",
         "ReadStreamOfTenantX2",
-        "LookAtTenantX",
-        "LookAtTenantX2",
+        "ReadTableTenantX",
+        "ReadTableTenantX2",
     ]
 
 
@@ -166,10 +166,10 @@ def test_routes_of_one_bucket_share_its_statements():
 
 
 def test_positions_in_a_table_need_what_keeps_them_and_the_lease():
-    statement = named(policy(Images(), checkpoints="dynamodb://positions"))["KeepPositionsInPositions"]
+    statement = named(policy(Images(), checkpoints="dynamodb://positions"))["WriteCheckpointsToPositions"]
     assert statement["Resource"] == "arn:aws:dynamodb:eu-west-1:111122223333:table/positions"
     assert statement["Action"] == [f"dynamodb:{action}" for action in POSITIONS]
-    assert "KeepPositionsInPositions" not in named(policy(Uploads(), checkpoints="dynamodb://positions"))
+    assert "WriteCheckpointsToPositions" not in named(policy(Uploads(), checkpoints="dynamodb://positions"))
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_positions_in_a_table_need_what_keeps_them_and_the_lease():
     ],
 )
 def test_dead_letters_may_be_put_where_they_are_kept(settings, granted):
-    kept = [s for s in policy(Uploads(), page_port=0, **settings) if s["Sid"].startswith("KeepLettersIn")]
+    kept = [s for s in policy(Uploads(), page_port=0, **settings) if s["Sid"].startswith("WriteDeadLettersTo")]
     assert {",".join(s["Action"]): s["Resource"] for s in kept} == granted
 
 
@@ -265,15 +265,15 @@ def test_tables_are_scanned_by_operators_workers_of_tasks_and_a_container_that_m
 def test_an_operator_reads_neither_streams_nor_queues_and_puts_tasks_on_the_task_queue():
     queues = {"read_queue": ("uploads",), "task_queue": "tasks"}
     statements = named(policy(Tenants(), Uploads(), operator=True, **queues))
-    reading = ["ListTables", "LookAtTenant", "ScanTenant", "ListIn", "ReadObjectsOfIn"]
+    reading = ["ListTables", "ReadTableTenant", "ScanTenant", "ListIn", "ReadObjectsOfIn"]
     assert list(statements) == [*reading, "EnqueueOnTasks"]
     assert statements["EnqueueOnTasks"]["Action"] == ["sqs:GetQueueUrl", "sqs:SendMessage"]
 
 
-SEEN_IN_QUEUE = {"ShowLettersInLetters": "sqs:ChangeMessageVisibility,sqs:ReceiveMessage"}
-SEEN_IN_BUCKET = {"ListLettersInLarge": "s3:ListBucket", "ShowLettersInLarge": "s3:GetObject"}
-COUNTED = {"CountLettersInLetters": "sqs:GetQueueAttributes"}
-REMOVED = {"RemoveLettersInLetters": "sqs:DeleteMessage", "RemoveLettersInLarge": "s3:DeleteObject"}
+SEEN_IN_QUEUE = {"ReadDeadLettersInLetters": "sqs:ChangeMessageVisibility,sqs:ReceiveMessage"}
+SEEN_IN_BUCKET = {"ListDeadLettersInLarge": "s3:ListBucket", "ReadDeadLettersInLarge": "s3:GetObject"}
+COUNTED = {"CountDeadLettersInLetters": "sqs:GetQueueAttributes"}
+REMOVED = {"DeleteDeadLettersInLetters": "sqs:DeleteMessage", "DeleteDeadLettersInLarge": "s3:DeleteObject"}
 
 
 @pytest.mark.parametrize(
@@ -289,7 +289,9 @@ REMOVED = {"RemoveLettersInLetters": "sqs:DeleteMessage", "RemoveLettersInLarge"
 def test_letters_may_be_seen_by_who_shows_them_and_removed_by_who_redrives(settings, granted):
     places = {"dead_letters": "sqs://letters", "dead_letters_large": "s3://large/x"}
     statements = named(policy(Uploads(), **places, **settings))
-    found = {sid: ",".join(s["Action"]) for sid, s in statements.items() if "Letters" in sid and "Keep" not in sid}
+    found = {
+        sid: ",".join(s["Action"]) for sid, s in statements.items() if "Letters" in sid and "Write" not in sid
+    }
     assert found == granted
 
 
@@ -467,11 +469,11 @@ def test_a_function_keeps_no_positions_serves_no_page_and_scans_nothing():
     of_container = named(policy(Images(), ImageUploads(), **settings))
     of_function = named(policy(Images(), ImageUploads(), function=True, **settings))
     assert set(of_container) - set(of_function) == {
-        "KeepPositionsInPositions",
-        "ListLettersInLetters",
-        "RemoveLettersInLetters",
+        "WriteCheckpointsToPositions",
+        "ListDeadLettersInLetters",
+        "DeleteDeadLettersInLetters",
         "ScanImages",
-        "ShowLettersInLetters",
+        "ReadDeadLettersInLetters",
     }
     assert set(of_function) <= set(of_container)
     assert of_function["ReadQueueUploads"]["Action"] == [

@@ -94,12 +94,12 @@ def test_explain_shows_what_becomes_of_a_record_and_needs_no_server(capsys, tmp_
     assert main(["routes", "explain", f"--record={recording(tmp_path, user())}"]) == 0
     out = capsys.readouterr().out
     assert 'INSERT of table single-lab, key {"PK": {"S": "USER#1"}}' in out
-    assert "mine:Users takes it" in out
-    assert "only a hint, so what is there now is read first: the route says fetch" in out
+    assert "mine:Users handles the record" in out
+    assert "re-reads the current state first: the route says fetch" in out
     assert "id: USER#1\n" in out
     assert "s since 2012 (2023-11-14T22:13:20Z), then 1" in out
     assert 'Index -> users-lab {"name": "Ada"}' in out
-    assert "mine:Files does not take it: it takes objects of bucket files-*" in out
+    assert "mine:Files does not handle the record: it listens to bucket files-*" in out
 
 
 def test_explain_reads_standard_input():
@@ -133,11 +133,11 @@ def test_explain_exits_with_1_where_a_record_has_no_route_or_cannot_be_read(caps
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["dance"], "routes takes list, explain"),
-        (["list", "books"], "routes takes list, explain"),
+        (["dance"], "unknown action 'dance': use list, explain"),
+        (["list", "books"], "routes list takes no name: use list, explain"),
         (["explain"], "--record=FILE"),
         (["explain", "--record=absent.jsonl"], "absent.jsonl"),
-        (["new"], "takes the route's name"),
+        (["new"], "needs the name of the route"),
         (["new", "books"], "--table=NAME"),
         (["new", "books", "--table=b", "--key=id"], "--key must be"),
     ],
@@ -153,4 +153,4 @@ def test_new_says_what_it_wrote(capsys, tmp_path):
     assert told["route"] == "books:Books"
     assert len(told["written"]) == 3
     assert main(["routes", "new", "books", "--table=books", "--key=id:S"]) == 0
-    assert "books:Books is there already" in capsys.readouterr().out
+    assert "books:Books already exists" in capsys.readouterr().out

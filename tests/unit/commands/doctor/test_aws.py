@@ -84,7 +84,7 @@ PLANTED: list[tuple[str, Callable[[Clinic], Any], tuple[str, str, str], str]] = 
         "a stream without new images",
         spoil_table("KEYS_ONLY"),
         ("view", "table images", WARNING),
-        "images:Images has each item read from the table",
+        "the service reads each item of images:Images",
     ),
     (
         "a stream with old images alone",
@@ -96,13 +96,13 @@ PLANTED: list[tuple[str, Callable[[Clinic], Any], tuple[str, str, str], str]] = 
         "another key than declared",
         spoil_table(kind="N"),
         ("key", "table images", ERROR),
-        "id (N), and images:Images declares",
+        "id (N), but images:Images declares",
     ),
     (
         "a queue that everybody may send to",
         lambda clinic: clinic.set_queue("uploads", Policy=json.dumps({"Statement": [OPEN]})),
         ("senders", "queue uploads", WARNING),
-        "everybody",
+        "any principal",
     ),
     (
         "a queue that is not there",
@@ -207,9 +207,9 @@ class Blind(Reading):
     ("route", "view", "said"),
     [
         (Reading(), "NEW_IMAGE", ["warning: record.old is None in modify() and remove()"]),
-        (Reading(), "OLD_IMAGE", ["warning: has each item read", "error: record.new is None in modify()"]),
+        (Reading(), "OLD_IMAGE", ["warning: reads each item", "error: record.new is None in modify()"]),
         (Blind(), "NEW_IMAGE", []),
-        (Blind(), "OLD_IMAGE", ["warning: has each item read"]),
+        (Blind(), "OLD_IMAGE", ["warning: reads each item"]),
     ],
 )
 def test_what_methods_read_is_held_against_what_the_stream_holds(clinic: Clinic, route, view, said):
@@ -277,7 +277,7 @@ def test_each_permission_that_is_missing_is_named(clinic: Clinic, operation, act
     clinic.deny(operation)
     (found,) = clinic.findings()
     assert (found.topic, found.subject, found.severity) == ("permissions", subject, ERROR)
-    assert found.problem == f"{action} is refused"
+    assert found.problem == f"{action} is denied"
     assert "--policy" in found.remedy
 
 
@@ -285,7 +285,7 @@ def test_what_only_the_doctor_asks_for_is_no_fault_of_the_service(clinic: Clinic
     clinic.deny("s3.GetBucketNotificationConfiguration")
     (found,) = clinic.findings()
     assert found.severity == NOTE
-    assert found.problem == "not looked at: s3:GetBucketNotification is refused"
+    assert found.problem == "not checked: s3:GetBucketNotification is denied"
 
 
 @pytest.mark.parametrize("operation", ["GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"])
@@ -295,7 +295,7 @@ def test_permissions_for_positions_are_tried_too(clinic: Clinic, operation):
     assert clinic.findings() == []
     clinic.deny(f"dynamodb.{operation}")
     found = [finding.problem for finding in clinic.findings() if finding.subject == "table positions"]
-    assert found == [f"dynamodb:{operation} is refused"]
+    assert found == [f"dynamodb:{operation} is denied"]
 
 
 def test_no_expression_has_a_reserved_word(clinic: Clinic):
@@ -323,7 +323,7 @@ def test_scanning_is_tried_only_where_the_service_itself_would(clinic: Clinic):
     assert clinic.findings() == []
     clinic.change(on_gap="verify")
     (found,) = clinic.findings()
-    assert (found.subject, found.problem) == ("table images", "dynamodb:Scan is refused")
+    assert (found.subject, found.problem) == ("table images", "dynamodb:Scan is denied")
 
 
 def test_a_table_of_positions_with_another_key_is_named(clinic: Clinic):

@@ -72,8 +72,8 @@ def test_a_service_without_the_extra_says_what_to_install(worker: Clinic, monkey
 def test_a_permission_that_is_missing_is_named(worker: Clinic):
     worker.deny("s3.HeadObject")
     assert {found.problem for found in worker.findings()} == {
-        "s3:GetObject is refused",
-        "s3:GetObjectVersion is refused",
+        "s3:GetObject is denied",
+        "s3:GetObjectVersion is denied",
     }
 
 

@@ -95,23 +95,28 @@ def both(*plants: Callable[[Clinic], Any]) -> Callable[[Clinic], None]:
 MANY = {f"f{number}": {"type": "keyword", "fields": {"text": {"type": "text"}}} for number in range(400)}
 
 PLANTED: list[tuple[str, Callable[[Clinic], Any], tuple[str, str, str], str]] = [
-    ("something else at the address", answer("/", {"hello": 1}), ("endpoints", SERVER, ERROR), "no OpenSearch"),
-    ("a page at the address", answer("/", "<html>"), ("endpoints", SERVER, ERROR), "no OpenSearch"),
-    ("a path that leads nowhere", answer("/", None), ("endpoints", SERVER, ERROR), "(404) is no OpenSearch"),
+    (
+        "something else at the address",
+        answer("/", {"hello": 1}),
+        ("endpoints", SERVER, ERROR),
+        "not an OpenSearch",
+    ),
+    ("a page at the address", answer("/", "<html>"), ("endpoints", SERVER, ERROR), "not an OpenSearch"),
+    ("a path that leads nowhere", answer("/", None), ("endpoints", SERVER, ERROR), "GET / returns 404"),
     ("a server that is not well", status(503), ("endpoints", SERVER, ERROR), "503"),
-    ("no credentials", status(401), ("credentials", SERVER, ERROR), "refuses the service's credentials (401)"),
+    ("no credentials", status(401), ("credentials", SERVER, ERROR), "rejects the service's credentials (401)"),
     (
         "credentials that may do nothing",
         both(status(403), status(403, "POST /_bulk")),
         ("credentials", SERVER, ERROR),
-        "refuses the service's credentials (403)",
+        "rejects the service's credentials (403)",
     ),
-    ("a user who may only write", status(403), ("permissions", SERVER, NOTE), "not looked at"),
+    ("a user who may only write", status(403), ("permissions", SERVER, NOTE), "not checked"),
     (
         "settings that are not shown",
         status(403, f"GET {SETTINGS}"),
         ("permissions", SERVER, NOTE),
-        "not looked at",
+        "not checked",
     ),
     (
         "a server that makes indices by itself",
@@ -119,8 +124,18 @@ PLANTED: list[tuple[str, Callable[[Clinic], Any], tuple[str, str, str], str]] = 
         ("index", SERVER, WARNING),
         "if images is deleted",
     ),
-    ("a read-only server", setting("cluster.blocks.read_only", "true"), ("limits", SERVER, ERROR), "no writes"),
-    ("as many shards as there may be", health(active_shards=799), ("limits", SERVER, WARNING), "800 of the 1000"),
+    (
+        "a read-only server",
+        setting("cluster.blocks.read_only", "true"),
+        ("limits", SERVER, ERROR),
+        "rejects writes",
+    ),
+    (
+        "as many shards as there may be",
+        health(active_shards=799),
+        ("limits", SERVER, WARNING),
+        "800 of at most 1000",
+    ),
     (
         "an index that is missing, and nobody to make it",
         both(indices({}), lambda clinic: clinic.change(create_indices=False)),
@@ -170,7 +185,7 @@ PLANTED: list[tuple[str, Callable[[Clinic], Any], tuple[str, str, str], str]] = 
         "as many fields as there may be",
         mapping(**MANY),
         ("limits", "index images-000001", WARNING),
-        "805 of the 1000 fields",
+        "805 of at most 1000 fields",
     ),
     (
         "an alias without an index that is written",
@@ -182,9 +197,14 @@ PLANTED: list[tuple[str, Callable[[Clinic], Any], tuple[str, str, str], str]] = 
         "an alias of two that are written",
         alias(True, True),
         ("alias", "alias images", ERROR),
-        "no index behind it",
+        "exactly one write index",
     ),
-    ("an alias that may not be written", alias(False), ("alias", "alias images", ERROR), "no index behind it"),
+    (
+        "an alias that may not be written",
+        alias(False),
+        ("alias", "alias images", ERROR),
+        "exactly one write index",
+    ),
     (
         "an alias that was rolled over",
         alias(False, True),
@@ -207,26 +227,31 @@ PLANTED: list[tuple[str, Callable[[Clinic], Any], tuple[str, str, str], str]] = 
         "an index whose alias is gone",
         indices({"images-000003": index_of()}),
         ("alias", "alias images", ERROR),
-        "the next write makes images-000004",
+        "the next write creates images-000004",
     ),
     (
         "an index whose alias is gone, and nobody to make another",
         both(indices({"images-000003": index_of()}), lambda clinic: clinic.change(create_indices=False)),
         ("alias", "alias images", ERROR),
-        "images-000003 could be behind it",
+        "may belong to it: images-000003",
     ),
-    ("an index that is no alias", indices({"images": index_of()}), ("alias", "index images", WARNING), "no alias"),
+    (
+        "an index that is no alias",
+        indices({"images": index_of()}),
+        ("alias", "index images", WARNING),
+        "not an alias",
+    ),
     (
         "a rebuild that nobody ended",
         beside("images-000002", images__also={}, images__new={}),
         ("rebuild", "index images-000002", WARNING),
-        "a new images that is being filled, or was given up",
+        "a rebuild of images that is running or was interrupted",
     ),
     (
         "a rebuild that has failed",
         beside("images-000002", images__new={}),
         ("rebuild", "index images-000002", WARNING),
-        "a rebuild of images has failed",
+        "the rebuild of images failed",
     ),
     (
         "an index that was replaced, and is kept",
@@ -244,7 +269,7 @@ PLANTED: list[tuple[str, Callable[[Clinic], Any], tuple[str, str, str], str]] = 
         "an index that nobody uses",
         beside("images-000000"),
         ("rebuild", "index images-000000", WARNING),
-        "no writes, and no search",
+        "neither written nor searched",
     ),
 ]
 

@@ -59,7 +59,7 @@ def test_who_is_named_may_send(statement: Any):
 
 
 def test_no_service_sends_backfill_tasks():
-    assert "operators and workers alone" in problems(allow(S3, BUCKET), tasks=True)[0]
+    assert "only operators and workers" in problems(allow(S3, BUCKET), tasks=True)[0]
     assert problems(allow(ROLE), tasks=True) == []
 
 

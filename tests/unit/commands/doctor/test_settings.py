@@ -19,19 +19,19 @@ from service.context import Context
 
 CONTRADICTIONS: list[tuple[dict[str, Any], tuple[str, str], str]] = [
     ({"gc_deletes": "30m"}, ("hint_after", ERROR), "1800 s"),
-    ({"gc_deletes": "soon"}, ("gc_deletes", ERROR), "no time"),
+    ({"gc_deletes": "soon"}, ("gc_deletes", ERROR), "not a time"),
     ({"retry_for": 90_000.0}, ("retry_for", ERROR), "90000 s"),
     ({"search_timeout": 400.0}, ("stall_after", ERROR), "1220 s"),
     ({"checkpoints": "dynamodb://positions", "lease_time": 5.0}, ("lease_time", WARNING), "5 s"),
     ({"search_auth": "basic", "search_user": "me"}, ("search_auth", ERROR), "SEARCH_PASSWORD"),
     ({"search_user": "me"}, ("search_auth", WARNING), "not used"),
-    ({"read_queue": ()}, ("read_queue", NOTE), "images-in reaches only a Lambda"),
-    ({"read_streams": False}, ("read_queue", NOTE), "no queue is declared to carry changes of images"),
+    ({"read_queue": ()}, ("read_queue", NOTE), "no queue for the events of images-in"),
+    ({"read_streams": False}, ("read_queue", NOTE), "no queue is declared to carry the changes of images"),
     ({"read_queue": ("uploads", "uploads=bucket/images-in+table/none")}, ("read_queue", WARNING), "table/none"),
     (
         {"dead_letters": "sqs://uploads", "dead_letters_large": "s3://images-in"},
         ("dead_letters", ERROR),
-        "is read",
+        "the service reads",
     ),
     ({"dead_letters": "sqs://uploads-failed"}, ("dead_letters_large", WARNING), "256 KiB"),
 ]
@@ -89,7 +89,7 @@ def test_a_collection_whose_type_is_not_told_is_a_note_that_says_what_to_see(cli
         clinic.deny("opensearchserverless.BatchGetCollection")
     (found,) = clinic.findings()
     assert (found.topic, found.subject, found.severity) == ("collection", "collection abc123", NOTE)
-    assert ("aoss:BatchGetCollection is refused" in found.problem) == denied
+    assert ("aoss:BatchGetCollection is denied" in found.problem) == denied
     assert "SEARCH" in found.remedy
 
 
@@ -220,8 +220,8 @@ def test_a_store_of_letters_that_is_not_there_is_named(clinic: Clinic, where, su
 @pytest.mark.parametrize(
     ("where", "operation", "problem"),
     [
-        ("s3://images-in/letters", "s3.PutObject", "s3:PutObject is refused"),
-        ("sqs://uploads-failed", "sqs.GetQueueUrl", "sqs:GetQueueUrl is refused"),
+        ("s3://images-in/letters", "s3.PutObject", "s3:PutObject is denied"),
+        ("sqs://uploads-failed", "sqs.GetQueueUrl", "sqs:GetQueueUrl is denied"),
     ],
 )
 def test_a_store_of_letters_that_may_not_be_written_is_named(clinic: Clinic, where, operation, problem):

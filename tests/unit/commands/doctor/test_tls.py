@@ -39,15 +39,15 @@ def found_at(clinic: Clinic, url: str) -> Finding:
 
 def test_https_to_a_plain_port_is_named_as_such(clinic: Clinic, served):
     found = found_at(clinic, f"https://{served(False)}")
-    assert found.problem == "it speaks plain HTTP, and SEARCH_URL says https://"
-    assert "write http:// in SEARCH_URL" in found.remedy
+    assert found.problem == "it speaks plain HTTP, but SEARCH_URL begins with https://"
+    assert "use http:// in SEARCH_URL" in found.remedy
     assert "certificate" not in found.problem + found.remedy
 
 
 def test_http_to_a_port_with_tls_is_named_as_such(clinic: Clinic, served):
     found = found_at(clinic, f"http://{served(True)}")
-    assert found.problem == "it speaks TLS, and SEARCH_URL says http://"
-    assert "write https:// in SEARCH_URL" in found.remedy
+    assert found.problem == "it speaks TLS, but SEARCH_URL begins with http://"
+    assert "use https:// in SEARCH_URL" in found.remedy
 
 
 def test_a_certificate_that_nobody_vouches_for_is_still_named(clinic: Clinic, served):
@@ -62,10 +62,10 @@ def test_a_proxy_that_says_itself_that_it_speaks_tls_is_believed_after_a_look(cl
     clinic.search.answers["/"] = "<html>400 The plain HTTP request was sent to HTTPS port</html>"
     clinic.search.statuses["GET /"] = 400
     (found,) = clinic.findings()
-    assert found.problem == "it speaks TLS, and SEARCH_URL says http://"
+    assert found.problem == "it speaks TLS, but SEARCH_URL begins with http://"
     clinic.change(search_url=f"http://{served(False)}")
     (found,) = clinic.findings()
-    assert "is no OpenSearch" in found.problem
+    assert "not an OpenSearch" in found.problem
 
 
 def test_whether_a_server_speaks_tls_is_seen_by_a_handshake(served):
