@@ -20,7 +20,7 @@ from ..routing import BoundRoute, BucketRoute, Names, Route, Router
 from ..routing.patterns import is_plain
 from ..routing.queue_declarations import Queues
 from ..settings import Settings
-from ..sinks.dead_letters import make_letters
+from ..sinks.dead_letters import make_dead_letter_store
 from ..sinks.dynamodb import ItemSink
 from ..sinks.opensearch import SearchSink
 from ..sinks.sql import RowSink
@@ -69,7 +69,7 @@ class App:
         self.context = context or Context(settings)
         self.router = Router(routes, Names(settings.names))
         self.queues = Queues(settings, self.router)
-        self.letters = make_letters(self.context)
+        self.letters = make_dead_letter_store(self.context)
         self._keeps = letters or self.letters
         self.metrics = Metrics(routes=[bound.name for bound in self.router.bound])
         self._recorders = self._recording() if recording and settings.record_to else []

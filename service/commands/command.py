@@ -15,7 +15,7 @@ from ..settings import Settings, setting
 class Output:
     """The output format of a command."""
 
-    json: bool = setting(False, "JSON, one value on each line, for scripts")
+    json: bool = setting(False, "print JSON, one value per line, for scripts")
 
 
 @dataclass(frozen=True)

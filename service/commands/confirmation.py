@@ -13,7 +13,7 @@ from ..settings import setting
 class Consent:
     """The operator's consent, given with --yes or typed on the terminal."""
 
-    yes: bool = setting(False, "delete without a question; needed where no terminal can answer")
+    yes: bool = setting(False, "delete without asking; required if there is no terminal")
 
     def given(self, deletes: str, answer: str = "yes") -> bool:
         """True if the operator agrees to delete `deletes`, a text that names things and numbers.
@@ -23,8 +23,8 @@ class Consent:
         if self.yes:
             return True
         if not sys.stdin.isatty():
-            raise SettingsError(f"this deletes {deletes}: add --yes to do so where no terminal can be asked")
+            raise SettingsError(f"this deletes {deletes}, and there is no terminal to confirm it: add --yes")
         try:
-            return input(f"This deletes {deletes}. Type {answer} to go on: ").strip() == answer
+            return input(f"This deletes {deletes}. Type {answer} to continue: ").strip() == answer
         except EOFError:  # Ctrl-D
             return False

@@ -46,18 +46,18 @@ def _read(context: Context, page: Sequence[Mapping[str, str]]) -> Sequence[Any]:
         with reaching("the search server"):
             answers = part(context.search.mget(body={"docs": page}), list, "docs")
     except TransportError as error:
-        raise Halt(f"documents cannot be read: {words_of_search(error)}") from error
+        raise Halt(f"cannot read documents: {words_of_search(error)}") from error
     if len(answers) != len(page):
-        raise UnexpectedAnswer(f"the search server's answer to {len(page)} documents is about {len(answers)}")
+        raise UnexpectedAnswer(f"the search server's answer to {len(page)} documents has {len(answers)} entries")
     return answers
 
 
 def _stored(answer: Mapping[str, Any], missing: bool) -> Stored:
     error = answer.get("error")
     if error and not (missing and type_of(error) == "index_not_found_exception"):
-        raise Halt(f"the index {answer.get('_index')} cannot be read: {reason_of(error)}")
+        raise Halt(f"cannot read index {answer.get('_index')}: {reason_of(error)}")
     if not answer.get("found"):
         return Stored()
     if "_source" not in answer:
-        raise Halt(f"the index {answer.get('_index')} keeps no _source: there is nothing to compare")
+        raise Halt(f"index {answer.get('_index')} does not store _source, so its documents cannot be compared")
     return Stored(answer.get("_version"), part(answer, dict, "_source"))

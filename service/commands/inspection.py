@@ -69,7 +69,7 @@ def look_up(context: Context, index: str, id: str) -> Held:
     try:
         found = part(context.search.get(index=index, id=id, realtime=True, ignore=[404]), dict)
         if "error" in found:  # the 404 is for the index, not for the document
-            return Held(index, id, problem=f"there is no index {index}")
+            return Held(index, id, problem=f"index {index} does not exist")
         source = part(found, dict, "_source") if "_source" in found else None
     except Exception as error:
         return Held(index, id, problem=words_of_search(error))

@@ -40,7 +40,7 @@ class Service(Protocol):
 class TableFilter:
     """The selection of tables and routes. Without an option, all of them are selected."""
 
-    table: str = setting("", "only this table (its name in routes, or as it exists)")
+    table: str = setting("", "only this table (its name in the routes, or its actual name)")
     route: str = setting("", "only this route (module:Class)")
 
 
@@ -57,9 +57,10 @@ def chosen(service: Service, which: TableFilter) -> Mapping[str, Sequence[BoundR
             if which.table in ("", table, names.logical("table", table)):
                 found.setdefault(table, []).append(bound)
     if not found:
-        wanted = " of ".join(filter(None, (which.route, which.table and f"table {which.table}"))) or "nothing"
+        wanted = " of ".join(filter(None, (which.route, which.table and f"table {which.table}")))
+        selected = f"matches {wanted}" if wanted else "is registered"
         known = ", ".join(bound.name for bound in filling) or "none"
-        raise SettingsError(f"{wanted}: no such route fills an index from a table; there are {known}")
+        raise SettingsError(f"no route that fills an index from a table {selected}; known routes: {known}")
     return found
 
 

@@ -17,7 +17,7 @@ from fakes import records
 from routes.images import Images, ImageUploads
 from service.bootstrap.application import App
 from service.commands.backfill.loading import BackfillOptions, Scan
-from service.commands.rebuild.rebuild import Change, Rebuilt, change
+from service.commands.rebuild.rebuild import RebuildOptions, Rebuilt, change
 from service.commands.tables import TableFilter
 from service.pipeline import Delivery
 from service.sinks.opensearch.alias_targets import SeenTargets
@@ -134,7 +134,13 @@ class Operator:
         with self.process(at, after) as (app, requests):
             try:
                 (one,) = change(
-                    app, TableFilter(), Change(**what), Scan(segments=1), BackfillOptions(), 0.0, lambda more: None
+                    app,
+                    TableFilter(),
+                    RebuildOptions(**what),
+                    Scan(segments=1),
+                    BackfillOptions(),
+                    0.0,
+                    lambda more: None,
                 )
             except Killed:
                 return None, requests.count

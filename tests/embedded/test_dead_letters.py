@@ -15,8 +15,8 @@ from deployments import Deployment, ask, aws_client, documents_of, eventually
 
 from routes.images import Images, ImageUploads
 from service.bootstrap.application import App
-from service.commands.dead_letters.letters import Filter, purge, survey
 from service.commands.dead_letters.redrive import redrive
+from service.commands.dead_letters.selection import Filter, purge, survey
 from service.context import Context
 from service.entrypoints.cli import main
 from service.errors import Halt, SettingsError
@@ -24,7 +24,7 @@ from service.model import TableRecord
 from service.model.serializer import typed
 from service.pipeline import DeadLetter, Delivery, Outcome, Result
 from service.settings import Settings
-from service.sinks.dead_letters import LetterBox, make_letters
+from service.sinks.dead_letters import ReadableDeadLetterStore, make_dead_letter_store
 from service.sources.envelopes import unwrap
 from service.sources.sqs.queue_source import dead_letter_queue
 
@@ -32,11 +32,11 @@ STORES = ["folder", "s3", "sqs", "sqs.fifo"]
 
 
 @pytest.fixture
-def make_box(deployment: Deployment, tmp_path) -> Callable[..., tuple[str, LetterBox]]:
+def make_box(deployment: Deployment, tmp_path) -> Callable[..., tuple[str, ReadableDeadLetterStore]]:
     """Makes a store of a kind; gives its setting and the store."""
     numbers = itertools.count()
 
-    def make(kind: str, large: bool = True) -> tuple[str, LetterBox]:
+    def make(kind: str, large: bool = True) -> tuple[str, ReadableDeadLetterStore]:
         name = f"{deployment.queue}-dead-{next(numbers)}"
         where = str(tmp_path / name)
         if kind == "s3":
@@ -52,7 +52,7 @@ def make_box(deployment: Deployment, tmp_path) -> Callable[..., tuple[str, Lette
         settings = replace(
             deployment.settings, dead_letters=where, dead_letters_large=f"s3://{beside}/x" if large else ""
         )
-        return where, make_letters(Context(settings))
+        return where, make_dead_letter_store(Context(settings))
 
     return make
 
@@ -68,7 +68,7 @@ def test_a_letter_is_shown_once_however_often_it_was_stored_and_is_whole(make_bo
     _, box = make_box(kind)
     for _ in range(2):
         box.store([letter("a"), letter("b", route="images:Other")])
-    found = {kept.record["dynamodb"]["Keys"]["id"]["S"]: kept for kept in box.letters()}
+    found = {kept.record["dynamodb"]["Keys"]["id"]["S"]: kept for kept in box.read()}
     assert sorted(found) == ["a", "b"]
     assert found["b"].route == "images:Other"
     assert found["a"].record == letter("a").record.raw
@@ -79,10 +79,10 @@ def test_a_letter_is_shown_once_however_often_it_was_stored_and_is_whole(make_bo
 def test_a_letter_that_was_removed_is_gone_and_the_others_stay(make_box, kind):
     _, box = make_box(kind)
     box.store([letter("a"), letter("b")])
-    for kept in box.letters():
+    for kept in box.read():
         if kept.record["dynamodb"]["Keys"]["id"]["S"] == "a":
             box.remove(kept)
-    assert [kept.record["dynamodb"]["Keys"]["id"]["S"] for kept in box.letters()] == ["b"]
+    assert [kept.record["dynamodb"]["Keys"]["id"]["S"] for kept in box.read()] == ["b"]
 
 
 @pytest.mark.long(after=1)
@@ -92,7 +92,7 @@ def test_bytes_in_a_record_of_boto3_come_back_as_they_were(make_box, kind):
     change = {"Keys": typed({"id": "a"}), "NewImage": typed({"id": "a", "b": b"\0\xff"}), "SequenceNumber": "1"}
     record = TableRecord({"eventName": "INSERT", "dynamodb": change}, source=stream_arn())
     box.store([DeadLetter(record, "images:Images", Result(Outcome.REJECTED, "bad"))])
-    (kept,) = box.letters()
+    (kept,) = box.read()
     (again,) = unwrap({"format": 1, "route": "", "source": kept.source, "record": kept.record})
     assert again.new == {"id": "a", "b": b"\0\xff"}
 
@@ -102,17 +102,17 @@ def test_bytes_in_a_record_of_boto3_come_back_as_they_were(make_box, kind):
 def test_a_letter_that_is_too_large_for_a_queue_goes_to_the_bucket_with_a_pointer(make_box, kind):
     _, box = make_box(kind)
     box.store([letter("large", text="x" * 300_000), letter("small")])
-    found = {kept.record["dynamodb"]["Keys"]["id"]["S"]: kept for kept in box.letters()}
+    found = {kept.record["dynamodb"]["Keys"]["id"]["S"]: kept for kept in box.read()}
     assert len(found["large"].record["dynamodb"]["NewImage"]["text"]["S"]) == 300_000
     which = Filter(route="images:Images")
     assert purge(box, which, survey(box, which).last) == 2
-    assert list(box.letters()) == []
+    assert list(box.read()) == []
 
 
 def test_a_letter_that_is_too_large_is_cut_where_there_is_no_bucket_for_it(make_box):
     _, box = make_box("sqs", large=False)
     box.store([letter("large", text="x" * 300_000)])
-    (kept,) = box.letters()
+    (kept,) = box.read()
     assert kept.record["dynamodb"]["Keys"] == {"id": {"S": "large"}}
     assert "without its images" in kept.cut
 
@@ -132,7 +132,7 @@ def test_a_store_that_is_not_there_halts_so_that_nothing_is_acknowledged(deploym
 @pytest.mark.parametrize("where", ["redis://x", "s3://", "sqs://"])
 def test_a_store_of_another_kind_is_an_error_in_settings(where):
     with pytest.raises(SettingsError, match="dead_letters"):
-        make_letters(Context(Settings(dead_letters=where)))
+        make_dead_letter_store(Context(Settings(dead_letters=where)))
 
 
 class Strict(Images):
@@ -157,7 +157,7 @@ def app(deployment: Deployment, make_box) -> Iterator[App]:
         ]
         app.dispatcher.run(Delivery([record for raw in raws for record in unwrap(raw)]))
         deployment.items.put_item(Item={"id": "changed", "title": "new"})
-        assert len(list(app.letters.letters())) == 2
+        assert len(list(app.letters.read())) == 2
         yield app
 
 
@@ -169,7 +169,7 @@ def test_a_redrive_after_the_route_was_mended_writes_what_is_there_now(
         redrive(app.letters, Filter(), app.dispatcher_of)
     documents = documents_of(deployment.search_url, deployment.index)
     assert {name: document["title"] for name, document in documents.items()} == {"changed": "new", "fine": "old"}
-    assert list(app.letters.letters()) == []
+    assert list(app.letters.read()) == []
 
 
 def test_a_redrive_also_writes_to_an_index_that_is_being_rebuilt(app: App, deployment: Deployment, monkeypatch):
@@ -186,7 +186,7 @@ def test_a_redrive_of_what_is_still_broken_keeps_the_letter(app: App):
     ends = redrive(app.letters, Filter(), app.dispatcher_of).ends
     # The item that is gone needs no document any more.
     assert dict(ends) == {"rejected": 1, "applied": 1}
-    assert [kept.record["dynamodb"]["Keys"]["id"]["S"] for kept in app.letters.letters()] == ["changed"]
+    assert [kept.record["dynamodb"]["Keys"]["id"]["S"] for kept in app.letters.read()] == ["changed"]
 
 
 def test_a_redrive_makes_no_index_older(app: App, deployment: Deployment, monkeypatch):
@@ -202,16 +202,16 @@ def test_a_letter_of_a_route_that_is_gone_is_kept_and_told(app: App):
     app.letters.store([letter("x", route="videos:Videos")])
     ends = redrive(app.letters, Filter(route="videos:Videos"), app.dispatcher_of).ends
     assert dict(ends) == {"kept: no route videos:Videos is registered": 1}
-    assert len(list(app.letters.letters())) == 3
+    assert len(list(app.letters.read())) == 3
 
 
 def test_letters_are_chosen_by_route_reason_time_and_id(app: App):
     app.letters.store([letter("x", route="videos:Videos", reason="too long")])
 
     def count(**wanted: str) -> int:
-        return sum(map(Filter(**wanted).takes, app.letters.letters()))
+        return sum(map(Filter(**wanted).takes, app.letters.read()))
 
-    (last,) = [kept for kept in app.letters.letters() if kept.route == "videos:Videos"]
+    (last,) = [kept for kept in app.letters.read() if kept.route == "videos:Videos"]
     assert count() == 3
     assert count(route="videos:Videos") == count(reason="too long") == count(letter=last.id[:8]) == 1
     assert (count(since="2020"), count(until="2020"), count(since="2999")) == (3, 0, 0)
@@ -227,7 +227,7 @@ def test_purge_never_takes_all_by_mistake(app: App):
     assert (found.count, list(found.routes.values())) == (2, [2])
     assert purge(app.letters, which, "2020") == 0  # what came after the survey stays
     assert purge(app.letters, which, found.last) == 2
-    assert list(app.letters.letters()) == []
+    assert list(app.letters.read()) == []
 
 
 @pytest.fixture
@@ -295,7 +295,7 @@ def test_a_redrive_with_the_server_down_stops_at_once_and_says_what_remains(
     assert "redrive stopped: every record of a batch failed" in err
     assert f"{where} still holds about 4 dead letters" in err
     assert out == "2 retry\n"
-    assert len(list(app.letters.letters())) == 4
+    assert len(list(app.letters.read())) == 4
 
 
 def test_the_command_line_speaks_json_to_scripts(two_letters: Deployment, capsys):
@@ -330,7 +330,7 @@ def test_the_dead_letter_queue_of_a_queue_is_redriven(given_up: Deployment, caps
     assert "1 applied, 1 rejected" in capsys.readouterr().out
     assert [item["id"] for item in given_up.items.scan()["Items"]] == ["broken.png"]
     assert main(["dead-letters", "redrive", f"--queue={given_up.queue}"]) == 0
-    assert "no letters" in capsys.readouterr().out
+    assert "no dead letters" in capsys.readouterr().out
 
 
 def test_a_queue_without_a_dead_letter_queue_is_told(two_letters: Deployment, capsys):
@@ -344,7 +344,7 @@ def test_a_letter_that_no_route_takes_any_longer_is_kept(app: App, monkeypatch):
     with App(replace(app.settings, names={}), [Strict()]) as elsewhere:
         ends = redrive(elsewhere.letters, Filter(), elsewhere.dispatcher_of).ends
     assert all(end.startswith("kept: no route for table") for end in ends)
-    assert len(list(app.letters.letters())) == 2
+    assert len(list(app.letters.read())) == 2
 
 
 @pytest.mark.long

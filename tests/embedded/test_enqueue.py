@@ -18,7 +18,7 @@ from routes.images import Images, ImageUploads
 from service.bootstrap.application import App
 from service.commands.backfill.loading import BackfillOptions, Scan, backfill
 from service.commands.rebuild import rebuild as rebuilding
-from service.commands.rebuild.rebuild import Change, Rebuilt, change
+from service.commands.rebuild.rebuild import RebuildOptions, Rebuilt, change
 from service.commands.tables import TableFilter
 from service.entrypoints.lambda_handler import handler_for
 from service.errors import SettingsError
@@ -195,7 +195,7 @@ def test_the_files_of_an_export_are_read_from_a_queue(
 
 def rebuilt(app: App, queue: str = "", **what: bool) -> Rebuilt:
     (one,) = change(
-        app, TableFilter(), Change(**what), SCAN, BackfillOptions(enqueue=queue), 1.0, lambda more: None
+        app, TableFilter(), RebuildOptions(**what), SCAN, BackfillOptions(enqueue=queue), 1.0, lambda more: None
     )
     return one
 
@@ -210,7 +210,7 @@ def test_a_new_index_is_filled_by_others_and_then_put_in_place(
     fill(deployment, SIZE)
     backfill(deployment.app, TableFilter(), SCAN, BackfillOptions(), lambda more: None)
     with App(replace(deployment.settings), [Images(), ImageUploads()]) as app:
-        with pytest.raises(SettingsError, match="nothing is loaded"):
+        with pytest.raises(SettingsError, match="nothing to continue"):
             rebuilt(app, rebuild=True, loaded=True)
         waits = rebuilt(app, queue, rebuild=True)
         assert (waits.done, waits.live) == (True, "")

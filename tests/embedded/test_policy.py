@@ -31,7 +31,7 @@ from service.bootstrap.application import App
 from service.commands import verify as verifying
 from service.commands.backfill import loading as backfilling
 from service.commands.backfill.loading import BackfillOptions, Scan, backfill
-from service.commands.dead_letters import letters
+from service.commands.dead_letters import selection
 from service.commands.dead_letters.redrive import redrive
 from service.commands.doctor import NOTE, DoctorContext, diagnose, owner_of
 from service.commands.indices.applying import apply, documents_in
@@ -39,7 +39,7 @@ from service.commands.indices.checking import check
 from service.commands.indices.planning import plan
 from service.commands.policy import policy_of
 from service.commands.rebuild import rebuild as rebuilding
-from service.commands.rebuild.rebuild import Change
+from service.commands.rebuild.rebuild import RebuildOptions
 from service.commands.tables import TableFilter
 from service.errors import Halt
 from service.pipeline import Delivery
@@ -290,7 +290,7 @@ def operate(app: App) -> None:
     scan, manner, which = Scan(), BackfillOptions(without_stream=True), TableFilter()
 
     def change(**what: bool) -> None:
-        (ended,) = rebuilding.change(app, which, Change(**what), scan, manner, 0.1, lambda more: None)
+        (ended,) = rebuilding.change(app, which, RebuildOptions(**what), scan, manner, 0.1, lambda more: None)
         assert ended.done, ended.words
 
     backfill(app, which, scan, manner, lambda more: None)
@@ -300,7 +300,7 @@ def operate(app: App) -> None:
     app.context.search.index(index=index, id="stray", body={"title": "T"}, params={"refresh": "true"})
     mending = verifying.VerifyOptions(repair=True)
     found = verifying.verify(app, which, scan, mending, 0.1, lambda finding, became: None, lambda more: None)
-    assert found.mended == {"ghost": 1}
+    assert found.repaired == {"orphan": 1}
     for what in ("rebuild", "rollback", "abandon"):
         change(**{what: True})
     (declared,) = app.router.indices.values()
@@ -314,9 +314,9 @@ def operate(app: App) -> None:
     for wanted in (grown, forgetful, declared):  # there and back, for whoever operates next
         assert apply(app.context, plan(app.context, wanted)).done
     assert check(app.context, app.router, declared, app.tables(), 10, lambda more: None).items
-    assert redrive(app.letters, letters.Filter(), app.dispatcher_of).ends["rejected"]
-    which_letters = letters.Filter(route="images:ImageUploads")
-    assert letters.purge(app.letters, which_letters, letters.survey(app.letters, which_letters).last)
+    assert redrive(app.letters, selection.Filter(), app.dispatcher_of).ends["rejected"]
+    which_letters = selection.Filter(route="images:ImageUploads")
+    assert selection.purge(app.letters, which_letters, selection.survey(app.letters, which_letters).last)
 
 
 @pytest.fixture

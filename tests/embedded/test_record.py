@@ -78,7 +78,7 @@ def test_a_recording_of_a_table_gives_the_documents_of_the_live_path(
     eventually(lambda: sorted(running.documents()), ["a", "b", "d"])
     out = tmp_path / name
     assert main(["record", "--table=images", f"--out={out}", "--records=6"]) == 0
-    assert f"6 records in {out}" in capsys.readouterr().out
+    assert f"6 records written to {out}" in capsys.readouterr().out
     assert not Path(environment["STREAMDEX_CHECKPOINTS"]).exists()
     index, names = elsewhere
     assert main(["replay", str(out), names]) == 0

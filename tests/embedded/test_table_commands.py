@@ -41,11 +41,11 @@ def test_a_table_is_loaded_and_verified(place: Deployment, capsys: pytest.Captur
     assert told.out == "5 items: 5 applied\n"
     assert "backfill: 5 items" in told.err
     assert main(["verify", "--patience=0"]) == 0
-    assert "5 items and 5 documents: no difference" in capsys.readouterr().out
+    assert "5 items and 5 documents: no differences" in capsys.readouterr().out
     assert said(capsys, "backfill", "--table=images") == [{"applied": 5}]
 
 
-def test_what_differs_is_named_and_mended(place: Deployment, capsys: pytest.CaptureFixture[str]):
+def test_what_differs_is_named_and_repaired(place: Deployment, capsys: pytest.CaptureFixture[str]):
     main(["backfill"])
     spoil(place)
     capsys.readouterr()
@@ -54,8 +54,8 @@ def test_what_differs_is_named_and_mended(place: Deployment, capsys: pytest.Capt
     assert found.split() == ["missing", f"{place.index}/i0001"]
     assert counts == "5 items and 4 documents: 1 missing"
     finding, ended = said(capsys, "verify", "--patience=0", "--repair")
-    assert (finding["kind"], finding["key"], finding["became"]) == ("missing", {"id": "i0001"}, "mended")
-    assert (ended["left"], ended["mended"]) == ({}, {"missing": 1})
+    assert (finding["kind"], finding["key"], finding["became"]) == ("missing", {"id": "i0001"}, "repaired")
+    assert (ended["left"], ended["repaired"]) == ({}, {"missing": 1})
     assert main(["verify", "--patience=0"]) == 0
 
 
@@ -64,20 +64,20 @@ def test_an_index_is_rebuilt_and_the_old_one_dropped(place: Deployment, capsys: 
     capsys.readouterr()
     assert main(["backfill", "--rebuild", "--patience=0"]) == 0
     new, old = f"{place.index}-000002", f"{place.index}-000001"
-    assert capsys.readouterr().out == f"{place.index}: {new} is in place of {old}\n"
+    assert capsys.readouterr().out == f"{place.index}: {new} has replaced {old}\n"
     assert main(["backfill", "--rebuild"]) == 2
-    assert "--drop-old deletes it, --rollback puts it back" in capsys.readouterr().err
+    assert "--drop-old to delete it, or --rollback to put it back" in capsys.readouterr().err
     assert main(["backfill", "--rollback"]) == 0
-    assert capsys.readouterr().out == f"{place.index}: {old} is back in place of {new}\n"
+    assert capsys.readouterr().out == f"{place.index}: {old} has replaced {new} again\n"
     assert main(["backfill", "--rollback"]) == 2  # again: it does not undo what it has done
     told = capsys.readouterr().err
     assert f"nothing to roll back: {old} is searched" in told
-    assert "`--rebuild` goes on" in told
+    assert "run `--rebuild` to continue" in told
     assert list(ask("GET", f"{place.search_url}/_alias/{place.index}")) == [old]
     assert main(["backfill", "--rebuild", "--patience=0"]) == 0
     capsys.readouterr()
     assert main(["backfill", "--drop-old", "--yes"]) == 0
-    assert capsys.readouterr().out == f"{place.index}: {old} is deleted\n"
+    assert capsys.readouterr().out == f"{place.index}: {old} deleted\n"
     assert main(["backfill", "--drop-old"]) == 0  # again: there is nothing to ask about
     assert capsys.readouterr().out == f"{place.index}: no replaced index is kept; {new} is searched\n"
 
@@ -117,7 +117,10 @@ def test_nothing_is_deleted_unless_that_is_confirmed(
 def test_tasks_are_put_on_a_queue(place: Deployment, capsys: pytest.CaptureFixture[str]):
     queue = make_queue(place)
     assert main(["backfill", f"--enqueue={queue}", "--segments=3"]) == 0
-    assert capsys.readouterr().out == f"3 tasks on queue {queue}, for workers with STREAMDEX_TASK_QUEUE={queue}\n"
+    assert (
+        capsys.readouterr().out
+        == f"3 tasks sent to queue {queue}, for workers with STREAMDEX_TASK_QUEUE={queue}\n"
+    )
     assert said(capsys, "backfill", f"--enqueue={queue}", "--segments=12") == [{"enqueued": 12}]
 
 
@@ -125,10 +128,10 @@ def test_tasks_are_put_on_a_queue(place: Deployment, capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["--rebuild", "--rollback"], "one at a time"),
-        (["--loaded"], "say --rebuild --loaded"),
-        (["--accept-stale"], "say --rollback --accept-stale"),
-        (["--table=other"], "no such route"),
+        (["--rebuild", "--rollback"], "use only one of --rebuild, --rollback"),
+        (["--loaded"], "use --rebuild --loaded"),
+        (["--accept-stale"], "use --rollback --accept-stale"),
+        (["--table=other"], "no route that fills an index from a table matches table other"),
         (["--export=/nowhere/at/all"], "no such file"),
     ],
 )

@@ -69,7 +69,7 @@ def plant(deployment: Deployment, each: int) -> dict[str, set[str]]:
     found = ask("POST", f"{deployment.search_url}/{deployment.index}/_search", {"size": 1000, "version": True})
     documents = {hit["_id"]: hit for hit in found["hits"]["hits"]}
     names = iter(sorted(documents))
-    planted: dict[str, set[str]] = {kind: set() for kind in ("missing", "older", "newer", "ghost")}
+    planted: dict[str, set[str]] = {kind: set() for kind in ("missing", "stale", "ahead", "orphan")}
     lines: list[Any] = []
     soon = stream_version(time.time(), None)
     for _ in range(each):
@@ -78,13 +78,13 @@ def plant(deployment: Deployment, each: int) -> dict[str, set[str]]:
         planted["missing"].add(name)
         name = next(names)
         lines += [action(deployment, "index", name, documents[name]["_version"]), {"title": "as it was once"}]
-        planted["older"].add(name)
+        planted["stale"].add(name)
         name = next(names)
         lines += [action(deployment, "index", name, soon), {"title": "as it will be"}]
-        planted["newer"].add(name)
-        name = f"ghost of {next(names)}"
+        planted["ahead"].add(name)
+        name = f"orphan of {next(names)}"
         lines += [action(deployment, "index", name, documents[min(documents)]["_version"]), {"title": "boo"}]
-        planted["ghost"].add(name)
+        planted["orphan"].add(name)
     write(deployment, *lines)
     return planted
 
@@ -128,19 +128,21 @@ def test_a_table_whose_changes_would_be_missed_is_not_loaded(deployment: Deploym
     assert load(deployment.app, without_stream=True) == {"applied": 3}
 
 
-def test_an_alias_that_was_rolled_over_is_not_verified_but_mended_first(deployment: Deployment) -> None:
+def test_an_alias_that_was_rolled_over_is_not_verified_but_repaired_first(deployment: Deployment) -> None:
     fill(deployment, 3)
     load(deployment.app)
     written, other = f"{deployment.index}-000001", f"{deployment.index}-000002"
     ask("PUT", f"{deployment.search_url}/{other}", {"aliases": {deployment.index: {"is_write_index": True}}})
-    with pytest.raises(Halt, match=f"it is on {other}, which is written, and on {written}: .* verify --repair"):
+    with pytest.raises(
+        Halt, match=f"it points to {other}, which is written, and to {written}: .* verify --repair"
+    ):
         compared(deployment.app)
     ask(
         "POST",
         f"{deployment.search_url}/_aliases",
         {"actions": [{"remove": {"index": written, "alias": deployment.index}}]},
     )
-    assert compared(deployment.app, repair=True)[0].mended == {"missing": 3}
+    assert compared(deployment.app, repair=True)[0].repaired == {"missing": 3}
     assert len(documents_of(deployment.search_url, other)) == 3
 
 
@@ -166,22 +168,22 @@ def test_verify_finds_every_planted_fault_and_nothing_else_and_repair_leaves_non
     found, told = compared(deployment.app)
     assert kinds(told) == planted
     assert (found.items, found.documents) == (200, 200)
-    (one,) = [finding for finding, _ in told if finding.id == min(planted["older"])]
+    (one,) = [finding for finding, _ in told if finding.id == min(planted["stale"])]
     assert one.fields["title"][1] == "as it was once"
     assert one.key == {"id": one.id}
-    again, mended = compared(deployment.app, repair=True)
-    assert kinds(mended) == planted
-    assert {became for _, became in mended} == {"mended"}
-    assert (again.left, sum(again.mended.values())) == ({}, 48)
+    again, repaired = compared(deployment.app, repair=True)
+    assert kinds(repaired) == planted
+    assert {became for _, became in repaired} == {"repaired"}
+    assert (again.left, sum(again.repaired.values())) == ({}, 48)
     assert compared(deployment.app)[1] == []
     assert deployment.documents().keys() == {f"i{number:04d}" for number in range(200)}
 
 
-def test_faults_are_found_and_mended_while_the_table_changes(running: Deployment) -> None:
+def test_faults_are_found_and_repaired_while_the_table_changes(running: Deployment) -> None:
     fill(running, 100)
     eventually(lambda: len(running.documents()), 100)
     planted = plant(running, 5)
-    planted["older"] |= planted.pop("newer")  # what was written just now is as new as the faults are
+    planted["stale"] |= planted.pop("ahead")  # what was written just now is as new as the faults are
     with changing(running, "w", 40):
         found, told = compared(running.app, patience=3.0, repair=True)
     everything = {finding.id for finding, _ in told}
@@ -224,10 +226,10 @@ def test_what_the_route_does_itself_cannot_be_verified_and_is_told(deployment: D
     with App(deployment.settings, [Own()]) as app:
         found, told = compared(app)
     assert (found.items, told) == (0, [])
-    assert list(found.unverifiable.values()) == ["it has insert() or modify() of its own"]
+    assert list(found.unverifiable.values()) == ["the route has its own insert() or modify()"]
 
 
-def test_documents_of_others_in_the_index_are_not_taken_for_ghosts(deployment: Deployment) -> None:
+def test_documents_of_others_in_the_index_are_not_taken_for_orphans(deployment: Deployment) -> None:
     class Firsts(Images):
         where: ClassVar = {"id": "i*"}
 
@@ -245,27 +247,27 @@ def test_documents_of_others_in_the_index_are_not_taken_for_ghosts(deployment: D
         assert "Seconds" in found.unverifiable[f"index {deployment.index}"]
         deployment.items.delete_item(Key={"id": "j1"})
         _, told = compared(app, repair=True)
-        assert kinds(told) == {"ghost": {"j1"}}
+        assert kinds(told) == {"orphan": {"j1"}}
         assert compared(app)[1] == []
 
 
-def test_a_document_with_the_id_of_no_item_is_a_ghost_and_goes(deployment: Deployment) -> None:
+def test_a_document_with_the_id_of_no_item_is_an_orphan_and_goes(deployment: Deployment) -> None:
     fill(deployment, 3)
     load(deployment.app)
     write(deployment, action(deployment, "index", "~stray", 5), {"title": "stray"})
-    assert kinds(compared(deployment.app)[1]) == {"ghost": {"~stray"}}
+    assert kinds(compared(deployment.app)[1]) == {"orphan": {"~stray"}}
     compared(deployment.app, repair=True)
     assert compared(deployment.app)[1] == []
 
 
-def test_a_version_of_a_time_to_come_is_told_and_cannot_be_mended_in_place(deployment: Deployment) -> None:
+def test_a_version_of_a_time_to_come_is_told_and_cannot_be_repaired_in_place(deployment: Deployment) -> None:
     fill(deployment, 3)
     load(deployment.app)
     version = stream_version(time.time() + 10**7, None)
     write(deployment, action(deployment, "index", "i0001", version), {"title": "title 1"})
     _, told = compared(deployment.app, repair=True)
     (finding, became) = told[-1]
-    assert (finding.kind.value, finding.id) == ("newer", "i0001")
+    assert (finding.kind.value, finding.id) == ("ahead", "i0001")
     assert "rebuild the index" in became
 
 
@@ -280,7 +282,7 @@ def test_a_sample_looks_at_some_and_still_finds_what_is_everywhere(deployment: D
         deployment.items.delete_item(Key={"id": f"i{number:04d}"})
     found, told = compared(deployment.app, sample="10%")
     assert 5 < len(told) < 80
-    assert set(kinds(told)) == {"ghost"}
+    assert set(kinds(told)) == {"orphan"}
 
 
 def test_a_share_that_is_none_is_told() -> None:

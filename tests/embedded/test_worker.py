@@ -20,7 +20,7 @@ from test_make import interrupt, ports, terminal
 from infra.shim.provision import provision
 from routes.worker import CsvRows
 from service.bootstrap.application import App
-from service.commands.dead_letters import letters
+from service.commands.dead_letters import selection
 from service.commands.dead_letters.redrive import redrive
 from service.settings import Settings
 
@@ -132,12 +132,12 @@ def test_a_line_that_was_kept_aside_is_tried_again_by_a_redrive_and_no_other(pla
     place.s3.put_object(Bucket=place.bucket, Key="a.csv", Body=b"Ada,30\nBob,-1\nEve,20\n")
     eventually(lambda: len(place.rejected()), 1)
     assert "2 rows were added, and 1 left out: row 2: " in place.rejected()[0]["reason"]
-    assert redrive(place.app.letters, letters.Filter(), place.app.dispatcher_of).ends["rejected"] == 1
+    assert redrive(place.app.letters, selection.Filter(), place.app.dispatcher_of).ends["rejected"] == 1
     with place.app.context.sql.begin() as connection:  # somebody mends the table
         connection.exec_driver_sql("CREATE TABLE wider AS SELECT * FROM people")
         connection.exec_driver_sql("DROP TABLE people")
         connection.exec_driver_sql("ALTER TABLE wider RENAME TO people")
-    assert redrive(place.app.letters, letters.Filter(), place.app.dispatcher_of).ends["applied"] == 1
+    assert redrive(place.app.letters, selection.Filter(), place.app.dispatcher_of).ends["applied"] == 1
     assert place.rows() == [("Ada", 30), ("Bob", -1), ("Eve", 20)]
     assert place.rejected() == []
 

@@ -184,14 +184,14 @@ def plant(repository: Repository, first: int) -> dict[str, set[str]]:
     planted: dict[str, set[str]] = {}
     lines: list[Any] = []
     soon = stream_version(time.time(), None)
-    for number, kind in enumerate(["missing", "older", "newer", "ghost"] * EACH, first):
+    for number, kind in enumerate(["missing", "stale", "ahead", "orphan"] * EACH, first):
         name = f"i{number:07d}"
         there = ask("GET", f"{url}/{index}/_doc/{name}")["_version"]
-        name = f"ghost of {name}" if kind == "ghost" else name
+        name = f"orphan of {name}" if kind == "orphan" else name
         meta = {
             "_index": index,
             "_id": name,
-            "version": soon if kind == "newer" else there,
+            "version": soon if kind == "ahead" else there,
             "version_type": "external_gte",
         }
         lines += [{"delete": meta}] if kind == "missing" else [{"index": meta}, {"title": f"planted: {kind}"}]
@@ -214,30 +214,30 @@ def found(ended: Ended) -> dict[str, set[str]]:
     return kinds
 
 
-def test_fifty_planted_faults_and_nothing_else_are_found_and_mended(repository: Repository, capsys: Any):
+def test_fifty_planted_faults_and_nothing_else_are_found_and_repaired(repository: Repository, capsys: Any):
     planted = plant(repository, 500)
     looked = repository.run("verify", "--patience=2")
     assert (looked.code, found(looked)) == (1, planted), looked.words
     assert {field for finding in looked.told[:-1] for field in finding["fields"]} == {"title"}
     with capsys.disabled():
         print(f"\nverify: {ITEMS:,} items, 50 faults: {looked.peak:.0f} MiB at the most")
-    mended = repository.run("verify", "--repair", "--patience=2")
-    assert (mended.code, found(mended)) == (0, planted), mended.words
+    repaired = repository.run("verify", "--repair", "--patience=2")
+    assert (repaired.code, found(repaired)) == (0, planted), repaired.words
     again = repository.run("verify", "--patience=2")
     assert (again.code, again.told[:-1]) == (0, []), again.words
     assert repository.differences() == []
 
 
-def test_fifty_planted_faults_are_found_and_mended_while_somebody_writes(repository: Repository, capsys: Any):
+def test_fifty_planted_faults_are_found_and_repaired_while_somebody_writes(repository: Repository, capsys: Any):
     with changing(repository.place, "w", 200, pause=0.002):
         planted = plant(repository, 700)
-        mended = repository.run("verify", "--repair", "--patience=5")
-    planted["older"] |= planted.pop("newer")  # what was written a moment ago is as new as these faults are
-    kinds = found(mended)
-    kinds["older"] = kinds.get("older", set()) | kinds.pop("newer", set())
-    assert (mended.code, kinds) == (0, planted), mended.words
+        repaired = repository.run("verify", "--repair", "--patience=5")
+    planted["stale"] |= planted.pop("ahead")  # what was written a moment ago is as new as these faults are
+    kinds = found(repaired)
+    kinds["stale"] = kinds.get("stale", set()) | kinds.pop("ahead", set())
+    assert (repaired.code, kinds) == (0, planted), repaired.words
     with capsys.disabled():
-        print(f"\nverify --repair beside a writer: {mended.peak:.0f} MiB at the most")
+        print(f"\nverify --repair beside a writer: {repaired.peak:.0f} MiB at the most")
     eventually(repository.differences, [])
     again = repository.run("verify", "--patience=5")
     assert (again.code, again.told[:-1]) == (0, []), again.words

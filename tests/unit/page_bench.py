@@ -16,7 +16,7 @@ from service.context import Context
 from service.pipeline import Delivery, Lag, Observers
 from service.routing import Route
 from service.settings import Settings
-from service.sinks.dead_letters import LetterFolder
+from service.sinks.dead_letters import DeadLetterFolder
 from service.telemetry.flow import Flow
 from service.telemetry.metrics import Metrics
 from service.telemetry.recent import Recent
@@ -65,7 +65,7 @@ class Page:
         self.halted = ""
         self.bench = Bench(*(routes or [Items()]))
         self.index = AskedIndex(self.bench)
-        self.letters = LetterFolder(folder)
+        self.letters = DeadLetterFolder(folder)
         self.bench.dispatcher._letters = self.letters
         router = self.bench.dispatcher._router
         app: Any = SimpleNamespace(

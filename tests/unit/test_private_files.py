@@ -18,7 +18,7 @@ from service.clients.database import EMBEDDED, make_engine
 from service.pipeline import DeadLetter, Outcome, Result
 from service.private_files import STATE, is_exposed, make_database, make_folder, opener
 from service.settings import Settings
-from service.sinks.dead_letters import LetterFolder
+from service.sinks.dead_letters import DeadLetterFolder
 from service.sinks.recordings import RecordingFile
 
 
@@ -46,7 +46,7 @@ def write_state() -> None:
     positions = SqliteCheckpoints(settings.checkpoints, "group")
     positions.write("stream", "shard", Checkpoint(TRIM_HORIZON, 0.0), 0)
     (record,) = records(stream_record(new={"id": "a"}))
-    LetterFolder(settings.dead_letters).store([DeadLetter(record, "r", Result(Outcome.REJECTED, "bad"))])
+    DeadLetterFolder(settings.dead_letters).store([DeadLetter(record, "r", Result(Outcome.REJECTED, "bad"))])
     recording = RecordingFile(Path(STATE, "recordings", "r.jsonl"))
     recording.append(b"{}\n")
     with make_engine(settings).begin() as connection:

@@ -13,19 +13,19 @@ from ..progress import progress
 
 
 def backfill_tables(chosen: Chosen) -> int:
-    from ..rebuild.rebuild import Change
+    from ..rebuild.rebuild import RebuildOptions
     from ..tables import TableFilter
     from .loading import BackfillOptions, Scan, backfill
 
     build = chosen.configuration.build
-    what = build(Change)
+    what = build(RebuildOptions)
     wanted = [name for name in ("rebuild", "rollback", "drop_old", "abandon") if getattr(what, name)]
     if len(wanted) > 1:
-        raise SettingsError(f"one at a time: {', '.join('--' + name.replace('_', '-') for name in wanted)}")
+        raise SettingsError(f"use only one of {', '.join('--' + name.replace('_', '-') for name in wanted)}")
     if what.loaded and not what.rebuild:
-        raise SettingsError("--loaded is of a rebuild: say --rebuild --loaded")
+        raise SettingsError("--loaded continues a rebuild: use --rebuild --loaded")
     if what.accept_stale and not what.rollback:
-        raise SettingsError("--accept-stale is of a rollback: say --rollback --accept-stale")
+        raise SettingsError("--accept-stale applies to a rollback: use --rollback --accept-stale")
     if wanted:
         return change_indices(chosen)
     with (
@@ -35,7 +35,8 @@ def backfill_tables(chosen: Chosen) -> int:
         done = backfill(app, build(TableFilter), build(Scan), build(BackfillOptions), bar)
     if done.enqueued:
         queue = build(BackfillOptions).enqueue
-        text = f"{counted(done.enqueued, 'task')} on queue {queue}, for workers with STREAMDEX_TASK_QUEUE={queue}"
+        tasks = counted(done.enqueued, "task")
+        text = f"{tasks} sent to queue {queue}, for workers with STREAMDEX_TASK_QUEUE={queue}"
         print_result(chosen, {"enqueued": done.enqueued}, text)
         return 0
     words = ", ".join(f"{count:,} {name}" for name, count in sorted(done.counts.items()))
@@ -44,7 +45,7 @@ def backfill_tables(chosen: Chosen) -> int:
 
 
 def change_indices(chosen: Chosen) -> int:
-    from ..rebuild.rebuild import Change, change
+    from ..rebuild.rebuild import RebuildOptions, change
     from ..tables import TableFilter
     from ..verify import VerifyPatience
     from .loading import BackfillOptions, Scan
@@ -58,7 +59,14 @@ def change_indices(chosen: Chosen) -> int:
         patience = build(VerifyPatience).patience
         consents = build(Consent).given
         for one in change(
-            app, build(TableFilter), build(Change), build(Scan), build(BackfillOptions), patience, bar, consents
+            app,
+            build(TableFilter),
+            build(RebuildOptions),
+            build(Scan),
+            build(BackfillOptions),
+            patience,
+            bar,
+            consents,
         ):
             print_result(chosen, vars(one), f"{one.index}: {one.words}")
             good = good and one.done
@@ -66,17 +74,17 @@ def change_indices(chosen: Chosen) -> int:
 
 
 def options() -> Sequence[type]:
-    from ..rebuild.rebuild import Change
+    from ..rebuild.rebuild import RebuildOptions
     from ..tables import TableFilter
     from ..verify import VerifyPatience
     from .loading import BackfillOptions, Scan
 
-    return [TableFilter, Scan, BackfillOptions, Change, Consent, VerifyPatience, Output]
+    return [TableFilter, Scan, BackfillOptions, RebuildOptions, Consent, VerifyPatience, Output]
 
 
 COMMAND = Command(
     backfill_tables,
-    "load all items of the routes' tables into their indices, or --rebuild these, while their streams are live",
+    "load all items of tables into their indices, or rebuild the indices (--rebuild), while the streams are live",
     example="--table=images --rebuild --segments=8 --read-units=500",
     options=options,
 )

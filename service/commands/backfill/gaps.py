@@ -51,7 +51,7 @@ class GapRepair(Observer):
                     self._changed.wait()
                 table = self._wanted.pop(0)
             try:
-                self._mend(table)
+                self._repair(table)
             except Exception as error:
                 known = isinstance(error, StreamdexError)
                 reason = {"table": table, "reason": str(error)}
@@ -59,8 +59,8 @@ class GapRepair(Observer):
                 self._sleep(AGAIN_AFTER)
                 self.lost(f"table {table}", "", 0.0, 0.0)
 
-    def _mend(self, table: str) -> None:
-        logger.warning("repair begins", extra={"table": table})
+    def _repair(self, table: str) -> None:
+        logger.warning("repair started", extra={"table": table})
         found = verifying.verify(
             self._service,
             TableFilter(table=table),
@@ -70,6 +70,6 @@ class GapRepair(Observer):
             lambda finding, became: None,
             lambda more: None,
         )
-        counts = {"items": found.items, "mended": found.mended.total(), "left": found.left.total()}
+        counts = {"items": found.items, "repaired": found.repaired.total(), "left": found.left.total()}
         level = logging.ERROR if found.left or found.unverifiable else logging.WARNING
-        logger.log(level, "repair done", extra={"table": table, **counts, "unverifiable": found.unverifiable})
+        logger.log(level, "repair finished", extra={"table": table, **counts, "unverifiable": found.unverifiable})

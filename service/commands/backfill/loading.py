@@ -32,10 +32,10 @@ logger = logging.getLogger(__name__)
 class Scan:
     """The options of a table scan."""
 
-    segments: int = setting(4, "parts of a table that are read at the same time", least=1, most=SEGMENTS)
+    segments: int = setting(4, "segments of a table that are scanned in parallel", least=1, most=SEGMENTS)
     read_units: float = setting(
         0.0,
-        "read capacity units a second at the most; 0 for as many as the table gives",
+        "maximum read capacity units per second; 0 for no limit",
     )
 
 
@@ -43,15 +43,17 @@ class Scan:
 class BackfillOptions:
     """The options of `backfill` apart from the scan and the selection of tables."""
 
-    restart: bool = setting(False, "begin anew where an earlier one was interrupted")
-    without_stream: bool = setting(False, "also a table without a stream: nothing may change it meanwhile")
+    restart: bool = setting(False, "start from the beginning instead of resuming an interrupted backfill")
+    without_stream: bool = setting(
+        False, "also load a table without a stream; nothing may change the table during the backfill"
+    )
     export: str = setting(
         "",
-        "an export of the table in place of a scan: s3://BUCKET/PREFIX/AWSDynamoDB/ID/, or a folder",
+        "load an export of the table instead of scanning it: s3://BUCKET/PREFIX/AWSDynamoDB/ID/, or a folder",
     )
     enqueue: str = setting(
         "",
-        "the task queue, which gets a task for each segment or file: any number of workers share them",
+        "send a task for each segment or file to this task queue, for any number of workers",
     )
 
 
@@ -72,7 +74,7 @@ def backfill(
     service: Service,
     which: TableFilter,
     scan: Scan,
-    manner: BackfillOptions,
+    options: BackfillOptions,
     advance: Callable[[int], None],
 ) -> Backfilled:
     """Load the items of the selected tables. `advance` is called with the number of finished items of each batch.
@@ -81,7 +83,7 @@ def backfill(
     Unreachable.
     """
     found = Backfilled()
-    load_tables(service, chosen(service, which), scan, manner, job_of, found, advance)
+    load_tables(service, chosen(service, which), scan, options, job_of, found, advance)
     return found
 
 
@@ -89,7 +91,7 @@ def load_tables(
     service: Service,
     tables: Mapping[str, Sequence[BoundRoute]],
     scan: Scan,
-    manner: BackfillOptions,
+    options: BackfillOptions,
     job_of: Callable[[Sequence[BoundRoute]], str],
     found: Backfilled,
     advance: Callable[[int], None],
@@ -106,19 +108,19 @@ def load_tables(
         advance(sum(1 for result in report.results if result.outcome.done))
 
     context = service.context
-    exported = files_by_table(service, tables, manner.export) if manner.export else {}
-    queue = TaskQueue(service, manner.enqueue) if manner.enqueue else None
+    exported = files_by_table(service, tables, options.export) if options.export else {}
+    queue = TaskQueue(service, options.enqueue) if options.enqueue else None
     for name in exported or tables:
         routes, files = tables[name], exported.get(name, [])
         table, stopping = describe(context, name), Event()
-        wait_for_margin(context, table, manner.without_stream, stopping)
+        wait_for_margin(context, table, options.without_stream, stopping)
         if queue:
             found.enqueued += queue.send(table, routes, scan, files, into)
             continue
         parts: Sequence[Part] = files or segments_of(
             context, table, scan.segments, ReadPace(scan.read_units, sleep=stopping.wait)
         )
-        what = manner.export or f"{name}|{scan.segments}"
+        what = options.export or f"{name}|{scan.segments}"
         with closing(make_checkpoints(context, f"{service.settings.group}|backfill")) as checkpoints:
             source = PartSource(
                 f"{'export' if files else 'scan'} of table {name}",
@@ -128,7 +130,7 @@ def load_tables(
                 f"{job_of(routes)}|{what}",
                 stopping,
             )
-            load(service, source, service.loader_of(routes, reread=bool(files)), manner, stopping, on_progress)
+            load(service, source, service.loader_of(routes, reread=bool(files)), options, stopping, on_progress)
 
 
 def files_by_table(
@@ -140,7 +142,7 @@ def files_by_table(
         found.setdefault(table_of(file.export.table), []).append(file)
     for table in found:
         if table not in tables:
-            raise SettingsError(f"{where} is of table {table}, and not of {', '.join(tables)}")
+            raise SettingsError(f"{where} is an export of table {table}, not of {', '.join(tables)}")
     return found
 
 
@@ -148,15 +150,18 @@ def load(
     service: Service,
     source: PartSource,
     dispatcher: Dispatcher,
-    manner: BackfillOptions,
+    options: BackfillOptions,
     stopping: Event,
     on_progress: Callable[[Report], None],
 ) -> None:
     """Read all partitions, from the checkpoints of an interrupted backfill unless `restart` is set."""
-    if source.resumed and manner.restart:
+    if source.resumed and options.restart:
         source.restart()
     elif source.resumed:
-        logger.info("goes on where it was interrupted (--restart begins anew)", extra={"source": source.name})
+        logger.info(
+            "resuming an interrupted backfill (use --restart to start from the beginning)",
+            extra={"source": source.name},
+        )
 
     def work(delivery: Delivery) -> Report:
         report = dispatcher.run(delivery)
@@ -185,18 +190,20 @@ def wait_for_margin(context: Context, table: Table, without_stream: bool, stoppi
         if without_stream:
             return
         raise SettingsError(
-            f"the table {table.name} has no stream: changes made meanwhile would be missed; enable one, or say"
-            " --without-stream if nothing changes it"
+            f"table {table.name} has no stream, so changes made during the backfill would be missed: enable a"
+            " stream, or use --without-stream if nothing changes the table"
         )
     missing = table.unstreamed + MARGIN - table.now
     if missing > 0:
-        logger.info("waits: the stream was enabled a moment ago", extra={"table": table.name, "seconds": missing})
+        logger.info(
+            "waiting because the stream was enabled recently", extra={"table": table.name, "seconds": missing}
+        )
         stopping.wait(missing)
     settings = context.settings
     if settings.start_at == LATEST and not is_read(context, table):
         raise SettingsError(
-            f"nothing has read the stream of table {table.name} yet, and START_AT is LATEST: changes made"
-            " meanwhile would be missed; start the service first"
+            f"the stream of table {table.name} has not been read yet, and START_AT is LATEST, so changes made"
+            " during the backfill would be missed: start the service first"
         )
 
 

@@ -47,10 +47,10 @@ def check_task(task: BackfillTask, router: Router, prefix: str) -> Sequence[Boun
     if task.file:
         _check_file(task, prefix)
     elif not 0 <= task.segment < task.segments <= SEGMENTS:
-        raise Reject(f"a backfill task with a segment that does not exist: segments are 0 to {SEGMENTS - 1}")
+        raise Reject(f"a backfill task has a segment that does not exist: segments are 0 to {SEGMENTS - 1}")
     _check_position(task, {name for bound in routes for name in bound.key})
     if task.into and {bound.index for bound in routes} != {task.index}:
-        raise Reject("a backfill task that fills a copy of an index which is not the one of its routes")
+        raise Reject("a backfill task fills a copy of an index that its routes do not fill")
     return routes
 
 
@@ -63,8 +63,8 @@ def check_copy(task: BackfillTask, context: Context) -> None:
         target = look(context, [task.index])[task.index]
         if task.into not in (target.live, *target.also):
             raise Reject(
-                f"a backfill task that fills no copy of {task.index}: if the rebuild of that index was abandoned"
-                " or is over, nothing is lost; else run --rebuild again"
+                f"a backfill task fills an index that is not a copy of {task.index}: if the rebuild of"
+                f" {task.index} was abandoned or has finished, nothing is lost; otherwise run --rebuild again"
             )
 
 
@@ -78,13 +78,13 @@ def _check_types(task: BackfillTask) -> None:
     for name, most in texts.items():
         value = getattr(task, name)
         if not isinstance(value, str) or len(value) > most:
-            raise Reject(f"a backfill task whose {name} is no text of at most {most} characters")
+            raise Reject(f"a backfill task has a value of {name} that is not a text of at most {most} characters")
     if not all(isinstance(name, str) and len(name) <= NAME for name in task.routes):
-        raise Reject("a backfill task whose routes are no names")
+        raise Reject("a backfill task has routes that are not names")
     if type(task.segment) is not int or type(task.segments) is not int:
-        raise Reject("a backfill task whose segment is no whole number")
+        raise Reject("a backfill task has a segment or segments that is not a whole number")
     if not _is_number(task.units) or task.units < 0 or not (task.time is None or _is_number(task.time)):
-        raise Reject("a backfill task whose units or time are no numbers")
+        raise Reject("a backfill task has units or a time that is not a number")
 
 
 def _is_number(value: object) -> bool:
@@ -98,13 +98,13 @@ def _routes(task: BackfillTask, router: Router) -> Sequence[BoundRoute]:
     missing = [name for name in task.routes if name not in known]
     if missing or not task.routes:
         raise Reject(
-            f"a backfill task for {_listed(missing) or 'no route'}, which this process does not have"
+            f"a backfill task is for {_listed(missing) or 'no route'}, which this process does not have"
             f" (it has {_listed(sorted(known))}): deploy the route, or correct FUNC, and run the backfill again"
         )
     strangers = [name for name in task.routes if name not in listening]
     if strangers:
         raise Reject(
-            f"a backfill task of a table that {_listed(strangers)} does not fill an index from: if an operator"
+            f"a backfill task is for a table that {_listed(strangers)} does not fill an index from: if an operator"
             " sent it, map the table in names as the operator does, and run the backfill again"
         )
     return [listening[name] for name in dict.fromkeys(task.routes)]
@@ -117,18 +117,18 @@ def _listed(names: Collection[str]) -> str:
 def _check_file(task: BackfillTask, prefix: str) -> None:
     if not prefix:
         raise Reject(
-            "a backfill task for a file of an export, and no export prefix is configured: set"
+            "a backfill task is for a file of an export, and no export prefix is configured: set"
             " STREAMDEX_EXPORT_PREFIX=s3://BUCKET/PREFIX/ for all processes that read the task queue"
         )
     below = task.file.removeprefix(prefix)
     if below == task.file or any(part in ("", ".", "..") for part in below.split("/")):
-        raise Reject(f"a backfill task for a file that is not under the export prefix {prefix}")
+        raise Reject(f"a backfill task is for a file that is not under the export prefix {prefix}")
     try:
         table = table_of(task.export)
     except DecodeError:
         table = ""
     if table != task.table:
-        raise Reject("a backfill task for a file of an export of another table")
+        raise Reject("a backfill task is for a file of an export of another table")
 
 
 def _check_position(task: BackfillTask, key: Collection[str]) -> None:
@@ -140,7 +140,7 @@ def _check_position(task: BackfillTask, key: Collection[str]) -> None:
     else:
         good = _is_key(task.after, key)
     if not good:
-        raise Reject("a backfill task with a position that is none of its table or file")
+        raise Reject("a backfill task has a position that is not valid for its table or file")
 
 
 def _is_key(text: str, key: Collection[str]) -> bool:

@@ -42,7 +42,7 @@ ENOUGH: Final = 10.0
 """Approximate maximum seconds for a page. With less time before the Lambda timeout, no page is started."""
 
 AT_A_TIME: Final = 20.0
-"""Seconds after which the rest of a task goes back to the queue, so that other workers can take it."""
+"""Seconds after which the rest of a task goes back to the queue, so that other workers can continue it."""
 
 READ: Final = Result(Outcome.APPLIED, "pages of a backfill task")
 
@@ -67,7 +67,7 @@ class TaskQueue:
             )
         if queue.endswith(".fifo"):
             raise SettingsError(
-                f"{queue} is a FIFO queue, which delivers the tasks one after the other: use a standard one"
+                f"{queue} is a FIFO queue, which delivers tasks one at a time: use a standard queue"
             )
         with reaching(f"queue {self._queue}"):
             self._url = url_of(self._context.sqs, self._queue)
@@ -107,9 +107,7 @@ class TaskQueue:
             answer = self._context.sqs.send_message_batch(QueueUrl=self._url, Entries=entries)
         if answer.get("Failed"):
             codes = ", ".join(sorted({str(failure.get("Code")) for failure in answer["Failed"]}))
-            raise SettingsError(
-                f"queue {self._queue} refuses the backfill tasks ({codes}): run the backfill again"
-            )
+            raise SettingsError(f"queue {self._queue} rejected backfill tasks ({codes}): run the backfill again")
 
 
 class TaskWorker:
@@ -155,7 +153,7 @@ class TaskWorker:
         except (DecodeError, Reject) as error:
             return _refused(record, str(error))
         if delivery.deadline.left() < ENOUGH:
-            return Result(Outcome.RETRY, "no time is left for a page")
+            return Result(Outcome.RETRY, "not enough time left to read a page")
         try:
             check_copy(task, self._service.context)
             self._read(task, record.queue, routes, delivery, until)

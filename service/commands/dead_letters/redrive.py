@@ -9,9 +9,9 @@ from typing import Final
 
 from ...errors import Halt, StreamdexError, Unreachable
 from ...pipeline import Batch, Delivery, Dispatcher, Outcome, Report, Result
-from ...sinks.dead_letters import LetterBox, StoredDeadLetter
+from ...sinks.dead_letters import ReadableDeadLetterStore, StoredDeadLetter
 from ...sinks.dead_letters.dead_letter import portable
-from .letters import Filter, records_of
+from .selection import Filter, records_of
 
 REDRIVEN: Final = "dead letters"
 """The source name of redriven records. It is a single name because metrics use it as a label."""
@@ -43,7 +43,9 @@ class Redriven:
         return sum(count for end, count in self.ends.items() if end not in _REMOVED)
 
 
-def redrive(box: LetterBox, which: Filter, dispatcher_of: Callable[[str], Dispatcher | None]) -> Redriven:
+def redrive(
+    store: ReadableDeadLetterStore, which: Filter, dispatcher_of: Callable[[str], Dispatcher | None]
+) -> Redriven:
     """Deliver dead letters to the current code of the route that failed, and remove those that succeed.
 
     The current state of each item is read, so an old dead letter never overwrites newer data, however often it is
@@ -53,22 +55,22 @@ def redrive(box: LetterBox, which: Filter, dispatcher_of: Callable[[str], Dispat
     redriven = Redriven()
     dispatchers: dict[str, Dispatcher | None] = {}
     try:
-        with box.look(which.letter) as found:
-            for letters in _batches(kept for kept in found if which.takes(kept)):
-                for route in {kept.route for kept in letters} - set(dispatchers):
+        with store.claim(which.letter) as found:
+            for batch in _batches(dead_letter for dead_letter in found if which.takes(dead_letter)):
+                for route in {dead_letter.route for dead_letter in batch} - set(dispatchers):
                     dispatchers[route] = dispatcher_of(route)
-                _redrive(box, letters, dispatchers, redriven.ends)
+                _redrive(store, batch, dispatchers, redriven.ends)
     except (Halt, Unreachable) as error:
         redriven.stopped = error
     return redriven
 
 
-def _batches(letters: Iterable[StoredDeadLetter]) -> Iterator[list[StoredDeadLetter]]:
+def _batches(dead_letters: Iterable[StoredDeadLetter]) -> Iterator[list[StoredDeadLetter]]:
     batch: list[StoredDeadLetter] = []
     size = 0
-    for kept in letters:
-        batch.append(kept)
-        size += len(portable(kept.record, layout=0))
+    for dead_letter in dead_letters:
+        batch.append(dead_letter)
+        size += len(portable(dead_letter.record, layout=0))
         if len(batch) >= AT_ONCE or size >= BYTES:
             yield batch
             batch, size = [], 0
@@ -77,36 +79,37 @@ def _batches(letters: Iterable[StoredDeadLetter]) -> Iterator[list[StoredDeadLet
 
 
 def _redrive(
-    box: LetterBox,
-    letters: Sequence[StoredDeadLetter],
+    store: ReadableDeadLetterStore,
+    dead_letters: Sequence[StoredDeadLetter],
     dispatchers: dict[str, Dispatcher | None],
     ends: Counter[str],
 ) -> None:
     """Deliver a batch, one route after the other. Raises Halt, and Unreachable if no record reached a server."""
     results: list[Result] = []
-    for route in dict.fromkeys(kept.route for kept in letters):
+    for route in dict.fromkeys(dead_letter.route for dead_letter in dead_letters):
         dispatcher = dispatchers[route]
+        of_route = [dead_letter for dead_letter in dead_letters if dead_letter.route == route]
         if dispatcher is None:
-            ends[f"kept: no route {route} is registered"] += sum(1 for kept in letters if kept.route == route)
+            ends[f"kept: no route {route} is registered"] += len(of_route)
             continue
-        records = [(kept, list(records_of(kept))) for kept in letters if kept.route == route]
+        records = [(dead_letter, list(records_of(dead_letter))) for dead_letter in of_route]
         report = _deliver(dispatcher, Delivery([record for _, some in records for record in some], REDRIVEN))
         rest = iter(report.results)
-        for kept, some in records:
-            of_letter = [next(rest) for _ in some]
-            results += of_letter
-            ends[_settle(box, kept, of_letter)] += 1
+        for dead_letter, some in records:
+            its_results = [next(rest) for _ in some]
+            results += its_results
+            ends[_settle(store, dead_letter, its_results)] += 1
     _stop_if_all_failed(results)
 
 
-def _settle(box: LetterBox, kept: StoredDeadLetter, results: Sequence[Result]) -> str:
+def _settle(store: ReadableDeadLetterStore, dead_letter: StoredDeadLetter, results: Sequence[Result]) -> str:
     """Remove a dead letter that succeeded, and return its outcome as text."""
     lost = next((result.reason for result in results if result.unrouted), "")
     if lost:  # `names` or a pattern has changed; the dead letter is the only copy of the record
         return f"kept: {lost}"
     worst = min((result.outcome for result in results), default=Outcome.SKIPPED)
     if worst.done and worst is not Outcome.REJECTED:
-        box.remove(kept)
+        store.remove(dead_letter)
     return worst.name.lower()
 
 
@@ -126,7 +129,7 @@ def redrive_queue(messages: Iterable[Batch], dispatcher: Dispatcher) -> Redriven
                 break
             seen |= names
             report = _deliver(dispatcher, batch.delivery)
-            results = [_kept(result) if result.unrouted else result for result in report.results]
+            results = [_retried(result) if result.unrouted else result for result in report.results]
             batch.settle(Report(results))
             redriven.ends.update(
                 result.reason if result.outcome is Outcome.RETRY else result.outcome.name.lower()
@@ -167,6 +170,6 @@ def _reached(result: Result) -> bool:
     return refused or result.outcome in (Outcome.APPLIED, Outcome.STALE)
 
 
-def _kept(result: Result) -> Result:
+def _retried(result: Result) -> Result:
     """Return a RETRY result for a record without a route, so that its message, the only copy, stays."""
     return Result(Outcome.RETRY, f"kept: {result.reason}")

@@ -34,14 +34,14 @@ class Filling:
         index: str,
         new: str,
         scan: Scan,
-        manner: BackfillOptions,
+        options: BackfillOptions,
         advance: Callable[[int], None],
     ):
         self._service = service
         self._index = index
         self._new = new
         self._scan = scan
-        self._manner = manner
+        self._options = options
         self._advance = advance
 
     def load(self) -> Sequence[str]:
@@ -50,22 +50,22 @@ class Filling:
         inside = self._service.into(self._index, self._new, refused)
         job = f"rebuild {uuid_of(self._service.context, self._new)}"
         tables = tables_into(inside, self._new)
-        load_tables(inside, tables, self._scan, self._manner, lambda _: job, Backfilled(), self._advance)
+        load_tables(inside, tables, self._scan, self._options, lambda _: job, Backfilled(), self._advance)
         return refused.reasons
 
     def enqueue(self) -> int:
         """Send a task for each partition to the queue. Return the number of tasks."""
         found = Backfilled()
         tables, into = tables_into(self._service, self._index), (self._index, self._new)
-        load_tables(self._service, tables, self._scan, self._manner, lambda _: "", found, self._advance, into)
+        load_tables(self._service, tables, self._scan, self._options, lambda _: "", found, self._advance, into)
         return found.enqueued
 
     def verify(self, patience: float) -> verifying.Verified:
         """Compare the new index with the tables, and repair it."""
         inside = self._service.into(self._index, self._new, Refused())
-        manner = verifying.VerifyOptions(repair=True)
+        options = verifying.VerifyOptions(repair=True)
         return verifying.Verification(
-            inside, self._scan, manner, patience, lambda finding, became: None, self._advance
+            inside, self._scan, options, patience, lambda finding, became: None, self._advance
         ).run(tables_into(inside, self._new))
 
 

@@ -25,7 +25,7 @@ from ..tables import Service, TableFilter, chosen, fills_index
 from ..verify import Verified
 from .filling import Filling
 from .replacing import contents_of, prepare, put_in_place
-from .rollback import Consents, beside, drop, roll_back
+from .rollback import Consents, drop, other_indices, roll_back
 
 UNTIL_ALL_HAVE_SEEN: Final = 2 * SEEN_FOR
 """Seconds after which every writer uses the current aliases."""
@@ -37,22 +37,22 @@ def longest_request(settings: Settings) -> float:
 
 
 @dataclass(frozen=True)
-class Change:
+class RebuildOptions:
     """The options of `backfill` that rebuild an index, roll back or clean up."""
 
-    rebuild: bool = setting(False, "into a new index, which then replaces the old one")
-    rollback: bool = setting(False, "put the index that was replaced back in its place")
-    accept_stale: bool = setting(False, "--rollback to an index that has missed writes, too")
-    drop_old: bool = setting(False, "delete the index that was replaced (asks first)")
-    abandon: bool = setting(False, "delete the new index of a rebuild that is not in place (asks first)")
+    rebuild: bool = setting(False, "build a new index, which then replaces the old one")
+    rollback: bool = setting(False, "put the replaced index back in place of the new one")
+    accept_stale: bool = setting(False, "allow --rollback to an index that has missed writes")
+    drop_old: bool = setting(False, "delete the replaced index (asks first)")
+    abandon: bool = setting(False, "delete a new index that has not replaced the old one (asks first)")
     loaded: bool = setting(
         False,
-        "--rebuild goes on: the tasks that --enqueue has put on a queue are done",
+        "continue --rebuild after all tasks that --enqueue sent are finished",
     )
-    accept_refused: bool = setting(False, "replace the index even where items are refused by the new one")
+    accept_refused: bool = setting(False, "replace the index even if items were rejected for the new one")
     replace_index: bool = setting(
         False,
-        "replace an index that is no alias: it is deleted in the same moment, with no way back (asks first)",
+        "replace an index that is not an alias: it is deleted at that moment, without a rollback (asks first)",
     )
 
 
@@ -77,9 +77,9 @@ class Rebuilt:
 def change(
     service: Service,
     which: TableFilter,
-    what: Change,
+    what: RebuildOptions,
     scan: Scan,
-    manner: BackfillOptions,
+    options: BackfillOptions,
     patience: float,
     advance: Callable[[int], None],
     consents: Consents = lambda deletes: True,
@@ -92,7 +92,7 @@ def change(
     found = chosen(service, which)
     for index in dict.fromkeys(bound.index for routes in found.values() for bound in routes):
         with reaching("the search server"):
-            done = Rebuild(service, index, what, scan, manner, patience, advance, consents).run()
+            done = Rebuild(service, index, what, scan, options, patience, advance, consents).run()
         yield done
 
 
@@ -102,9 +102,9 @@ class Rebuild:
 
     _service: Service
     _index: str
-    _what: Change
+    _what: RebuildOptions
     _scan: Scan
-    _manner: BackfillOptions
+    _options: BackfillOptions
     _patience: float
     _advance: Callable[[int], None]
     _consents: Consents
@@ -122,25 +122,29 @@ class Rebuild:
         if what.drop_old:
             return self._drop(target, target.old, "no replaced index is kept")
         if what.abandon:
-            return self._drop(target, (*target.building, *failed), "nothing is being rebuilt")
+            return self._drop(target, (*target.building, *failed), "no new index is being built")
         if not target.live:
-            raise SettingsError(f"the index {self._index} does not exist: backfill alone makes and fills it")
+            raise SettingsError(
+                f"index {self._index} does not exist: run backfill without --rebuild and --rollback to create it"
+            )
         if what.rollback:
             old = roll_back(self._context, self._declared, target, what.accept_stale)
-            return Rebuilt(self._index, old, f"{old} is back in place of {target.live}")
+            return Rebuilt(self._index, old, f"{old} has replaced {target.live} again")
         return self._rebuild(target)
 
     def _rebuild(self, target: Target) -> Rebuilt:
         self._check_owners()
         if target.old:
             raise SettingsError(
-                f"{', '.join(target.old)} was replaced by {target.live} and is kept: --drop-old deletes it,"
-                " --rollback puts it back; only then can another rebuild begin"
+                f"{', '.join(target.old)} was replaced by {target.live} and still exists: before another rebuild,"
+                " run --drop-old to delete it, or --rollback to put it back"
             )
         if self._what.loaded and not target.building:
-            raise SettingsError(f"nothing is loaded: no new index of {self._index} is being built{beside(target)}")
+            raise SettingsError(
+                f"nothing to continue: no new index of {self._index} is being built{other_indices(target)}"
+            )
         if not target.is_alias and not self._may_replace(target):
-            return Rebuilt(self._index, "", "not confirmed: nothing was done")
+            return Rebuilt(self._index, "", "not confirmed: nothing changed")
         new = self._begin(target)
         self._sleep(UNTIL_ALL_HAVE_SEEN)
         try:
@@ -151,9 +155,9 @@ class Rebuild:
         else:
             if ended.done or self._goes_on(new):
                 return ended
-        words = f"{new} has missed a write (the service's log says why), or was deleted meanwhile"
-        remedy = "run --rebuild again to begin anew, or --abandon to delete what is left"
-        return Rebuilt(self._index, "", f"{words}: it cannot replace {target.live}; {remedy}")
+        words = f"{new} has missed a write (the service's log has the reason) or was deleted"
+        remedy = "run --rebuild to start again, or --abandon to delete the new index"
+        return Rebuilt(self._index, "", f"{words}, so it cannot replace {target.live}: {remedy}")
 
     def _goes_on(self, new: str) -> bool:
         """True if the new index has not missed a write: it is live, or can become live."""
@@ -167,10 +171,10 @@ class Rebuild:
         """
         if not self._what.replace_index:
             raise SettingsError(
-                f"{self._index} is an index and no alias, so it cannot be kept when it is replaced: say"
-                " --replace-index, and there is no way back"
+                f"{self._index} is an index, not an alias, so it must be deleted when it is replaced: use"
+                " --replace-index to confirm; a rollback is then not possible"
             )
-        return self._consents(f"{contents_of(self._context, target.live)}, once a new one takes its place")
+        return self._consents(f"{contents_of(self._context, target.live)}, when the new index replaces it")
 
     def _begin(self, target: Target) -> str:
         """Return the new index: the one that is being built, or one created now.
@@ -183,21 +187,23 @@ class Rebuild:
         changed = changed_since(self._context, self._declared, new)
         if changed:
             raise SettingsError(
-                f"{new} is being built, and is not as the routes declare it now: {'; '.join(changed)}. --abandon"
-                " deletes it; then --rebuild begins anew"
+                f"{new} is being built and no longer matches the declaration of the routes: {'; '.join(changed)}."
+                " Run --abandon to delete it, then --rebuild to start again"
             )
         return new
 
     def _fill_and_replace(self, new: str) -> Rebuilt:
         """Fill the new index and put it in place. Raises _Lost or Changed if it is no longer a copy."""
-        filling = Filling(self._service, self._index, new, self._scan, self._manner, self._watched(new))
+        filling = Filling(self._service, self._index, new, self._scan, self._options, self._watched(new))
         if not self._what.loaded:
-            if self._manner.enqueue:
-                tasks = f"{filling.enqueue()} tasks for {new} are on queue {self._manner.enqueue}"
-                return Rebuilt(self._index, "", f"{tasks}: once it is empty, --loaded", waits=True)
+            if self._options.enqueue:
+                tasks = f"{filling.enqueue()} tasks for {new} sent to queue {self._options.enqueue}"
+                words = f"{tasks}: when the queue is empty, run --rebuild --loaded"
+                return Rebuilt(self._index, "", words, waits=True)
             refused = filling.load()
             if refused and not self._what.accept_refused:
-                words = f"{new} is not in place: it refuses items: {'; '.join(refused)} (--accept-refused)"
+                words = f"{new} has not replaced the old index, because items were rejected: {'; '.join(refused)}"
+                words += " (use --accept-refused to replace it anyway)"
                 return Rebuilt(self._index, "", words)
         return self._replace(new, filling.verify(self._patience))
 
@@ -205,7 +211,9 @@ class Rebuild:
         """Put the new index in place if the verification found no differences."""
         if found.left:
             left = ", ".join(f"{count} {kind}" for kind, count in sorted(found.left.items()))
-            return Rebuilt(self._index, "", f"{new} is not in place: it differs from the table: {left}")
+            return Rebuilt(
+                self._index, "", f"{new} has not replaced the old index, because it differs from the table: {left}"
+            )
         # A write that a writer sent before it knew of the copy names the alias only. If it arrived after the
         # switch, the old index would miss it, so wait until every such request has ended.
         late = self._began + UNTIL_ALL_HAVE_SEEN + longest_request(self._context.settings)
@@ -215,7 +223,7 @@ class Rebuild:
         self._check_copy(target, new)
         put_in_place(self._context, self._declared, target, new)
         unseen = "".join(f"; not verified: {name}: {reason}" for name, reason in found.unverifiable.items())
-        return Rebuilt(self._index, new, f"{new} is in place of {target.live}{unseen}")
+        return Rebuilt(self._index, new, f"{new} has replaced {target.live}{unseen}")
 
     def _watched(self, new: str) -> Callable[[int], None]:
         """Return a progress callback that raises _Lost once the new index is no longer a copy."""
@@ -238,7 +246,7 @@ class Rebuild:
         strangers = [bound.name for bound in owners if not fills_index(bound)]
         if strangers:
             raise SettingsError(
-                f"{self._index} cannot be rebuilt: {', '.join(strangers)} fills it, and not with items of a scan"
+                f"{self._index} cannot be rebuilt: {', '.join(strangers)} fills it, but not from a table scan"
             )
 
     def _drop(self, target: Target, indices: Sequence[str], nothing: str) -> Rebuilt:
@@ -247,7 +255,7 @@ class Rebuild:
         return (
             Rebuilt(self._index, live, words)
             if words
-            else Rebuilt(self._index, "", "not confirmed: nothing was done")
+            else Rebuilt(self._index, "", "not confirmed: nothing changed")
         )
 
     def _look(self) -> Target:

@@ -42,7 +42,7 @@ def prepare(context: Context, declared: IndexDeclaration, target: Target, *alias
     """
     failed = [index for index in target.stale if index not in target.old]
     if failed:
-        logger.warning("what is left of a failed rebuild is deleted", extra={"index": ", ".join(failed)})
+        logger.warning("deleting the index of a failed rebuild", extra={"index": ", ".join(failed)})
         delete(context, target, failed)
     new = look(context, [declared.name])[declared.name].next
     create(context, declared, new, target.name + NEW, *aliases)
@@ -87,7 +87,7 @@ def _change(context: Context, target: Target, *actions: Action) -> None:
         change_aliases(context, *actions)
     except NotFoundError as error:
         raise Changed(
-            f"another process has changed the indices of {target.name} meanwhile: run it again"
+            f"another process has changed the indices of {target.name}: run the command again"
         ) from error
 
 

@@ -25,28 +25,28 @@ def roll_back(context: Context, declared: IndexDeclaration, target: Target, acce
     stale = [index for index in target.old if index in target.stale]
     if not target.old:
         raise SettingsError(
-            f"nothing to roll back: {target.live} is searched as {target.name}, and no index that it replaced is"
-            f" kept{beside(target)}"
+            f"nothing to roll back: {target.live} is searched as {target.name}, and no replaced index is"
+            f" kept{other_indices(target)}"
         )
     if stale and not accept_stale:
         raise SettingsError(
-            f"{stale[0]} has missed writes since it was replaced by {target.live} (the service's log says which):"
-            " --rollback --accept-stale puts it back all the same, then `verify --repair` writes what it lacks;"
-            " --drop-old deletes it"
+            f"{stale[0]} has missed writes since it was replaced by {target.live} (the service's log names them):"
+            " run --rollback --accept-stale to put it back anyway, then `verify --repair` to write the changes;"
+            " or run --drop-old to delete it"
         )
     old = [*target.kept, *stale][0]
     put_in_place(context, declared, target, old)
     return old
 
 
-def beside(target: Target) -> str:
+def other_indices(target: Target) -> str:
     """Return the indices that are not live as text, with the command for each."""
     if target.building:
         return (
-            f"; {', '.join(target.building)} is a new index that is not in place: `--rebuild` goes on with it,"
-            " `--abandon` deletes it"
+            f"; {', '.join(target.building)} is a new index that is not searched: run `--rebuild` to continue with"
+            " it, or `--abandon` to delete it"
         )
-    return f"; {', '.join(target.stale)} is stale: `--abandon` deletes it" if target.stale else ""
+    return f"; {', '.join(target.stale)} is stale: run `--abandon` to delete it" if target.stale else ""
 
 
 def drop(context: Context, target: Target, indices: Sequence[str], consents: Consents, nothing: str) -> str:
@@ -56,4 +56,4 @@ def drop(context: Context, target: Target, indices: Sequence[str], consents: Con
     if not consents(" and ".join(contents_of(context, index) for index in indices)):
         return ""
     delete(context, target, indices)
-    return f"{', '.join(indices)} is deleted"
+    return f"{', '.join(indices)} deleted"

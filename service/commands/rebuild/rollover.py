@@ -23,8 +23,8 @@ def problem_of(target: Target) -> str:
         return ""
     others = ", ".join(target.others)
     return (
-        f"it is on {target.live}, which is written, and on {others}: a document that changes is found twice, and"
-        " a deleted one is still found there"
+        f"it points to {target.live}, which is written, and to {others}: searches find changed documents twice"
+        " and still find deleted documents"
     )
 
 
@@ -32,8 +32,8 @@ def remedy_of(target: Target) -> str:
     """Return the steps that leave one index with all documents."""
     actions = json.dumps({"actions": [remove(index, target.name) for index in target.others]})
     return (
-        f"stop what rolls it over, POST /_aliases {actions}, then `{PROGRAM} verify --repair` writes the documents"
-        f" that {target.live} lacks"
+        f"stop the rollover, send POST /_aliases {actions}, then run `{PROGRAM} verify --repair` to write the"
+        f" documents that {target.live} lacks"
     )
 
 

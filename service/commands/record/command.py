@@ -21,29 +21,29 @@ from ..progress import progress
 def record_stream(chosen: Chosen) -> int:
     from .recording import RecordOptions, record
 
-    tap = chosen.configuration.build(RecordOptions)
-    if not tap.table or not tap.out:
+    given = chosen.configuration.build(RecordOptions)
+    if not given.table or not given.out:
         raise SettingsError("record needs --table=NAME and --out=FILE")
     stopping = Event()
     # The operator who started the command can fix the cause of a halt, so the command exits instead of waiting.
     with App(replace(quietly(chosen), on_halt="exit"), chosen.routes) as app:
         masks = app.masks
-        table = describe(app.context, app.router.names.existing("table", tap.table))
+        table = describe(app.context, app.router.names.existing("table", given.table))
         masks.check(table.keys, f"table {table.name}")
-        timer = Timer(tap.seconds, stopping.set)
+        timer = Timer(given.seconds, stopping.set)
         silent = chosen.configuration.build(Output).json
         with (
-            closing(open_file(tap.out)) as file,
+            closing(open_file(given.out)) as file,
             stops(stopping),
-            progress("record", "records", tap.records or None, silent) as on_progress,
+            progress("record", "records", given.records or None, silent) as on_progress,
         ):
-            if tap.seconds:
+            if given.seconds:
                 timer.start()
             try:
-                count = record(app.tap(table.name, stopping), file, masks, stopping, tap.records, on_progress)
+                count = record(app.tap(table.name, stopping), file, masks, stopping, given.records, on_progress)
             finally:
                 timer.cancel()
-    print_result(chosen, {"records": count, "file": tap.out}, f"{counted(count)} in {tap.out}")
+    print_result(chosen, {"records": count, "file": given.out}, f"{counted(count)} written to {given.out}")
     return 0
 
 
@@ -62,7 +62,7 @@ def options() -> Sequence[type]:
 
 COMMAND = Command(
     record_stream,
-    "write the changes of a table to a file, from its stream, until Ctrl-C; the group's positions stay",
+    "write the changes of a table from its stream to a file, until Ctrl-C; checkpoints are not changed",
     example="--table=images --out=images.jsonl.gz --for=60",
     options=options,
 )

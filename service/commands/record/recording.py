@@ -17,15 +17,15 @@ from ...sinks.recordings import Masks, RecordingFile, lines_of
 class RecordOptions:
     """The options of `record`: the table, the file, and the limits."""
 
-    table: str = setting("", "the table whose stream is recorded")
-    out: str = setting("", "the file that records are added to; compressed if its name ends in .gz")
+    table: str = setting("", "table whose stream is recorded")
+    out: str = setting("", "file to append the records to; compressed if its name ends in .gz")
     seconds: float = setting(
         0.0,
-        "seconds after which it ends; it does not by itself without",
+        "stop after this number of seconds; 0 for no limit",
         aliases=("for",),
         least=0,
     )
-    records: int = setting(0, "records after which it ends; it does not by itself without", least=0)
+    records: int = setting(0, "stop after this number of records; 0 for no limit", least=0)
 
 
 def record(

@@ -50,7 +50,7 @@ def rehearsal_of(app: App, mode: ReplayOptions, show: Callable[[Finding], None])
     from .rehearsal import Actions, Differences, Rehearsal
 
     if mode.dry_run and mode.diff:
-        raise SettingsError("--dry-run shows what would be written, --diff what would change: choose one")
+        raise SettingsError("--dry-run shows the writes, --diff the changes to the index: use only one of them")
     if mode.dry_run:
         return Rehearsal(Actions(app.context), show)
     if mode.diff:
@@ -65,11 +65,11 @@ def show(chosen: Chosen) -> Callable[[Finding], None]:
 
     as_json, out = chosen.configuration.build(Output).json, sys.stdout
 
-    def tell_of(finding: Finding) -> None:
+    def print_finding(finding: Finding) -> None:
         for line in [json.dumps(value_of(finding))] if as_json else words_of(finding):
             print(line, file=out)
 
-    return tell_of
+    return print_finding
 
 
 def summarise(chosen: Chosen, replayed: Replayed, rehearsal: Rehearsal | None) -> int:
@@ -86,18 +86,18 @@ def summarise(chosen: Chosen, replayed: Replayed, rehearsal: Rehearsal | None) -
     for reason, count in replayed.unrouted.items():
         print(f"{counted(count)}: {reason}", file=sys.stderr)
     if replayed.unreadable:
-        words = f"{counted(replayed.unreadable)} could not be read and may be among the selected"
-        print(f"{words}; the first: {replayed.unread}", file=sys.stderr)
+        words = f"{counted(replayed.unreadable)} could not be read and may match the filter"
+        print(f"{words}; first error: {replayed.unread}", file=sys.stderr)
     if rehearsal is not None:
         print("nothing was written", file=sys.stderr)
     elif replayed.all_stale:
         remedy = (
             f"`{PROGRAM} verify --repair`" if chosen.configuration.build(ReplayOptions).current else "--current"
         )
-        words = "nothing was written: the index has, or remembers of deleted documents, something newer"
+        words = "nothing was written: the index has newer documents or newer deletions"
         print(f"{words}. To write the current items instead, use {remedy}", file=sys.stderr)
     elif replayed.counts["rejected"]:
-        print(f"the rejected are in {chosen.settings.dead_letters}, with the reasons", file=sys.stderr)
+        print(f"rejected records and their reasons are stored in {chosen.settings.dead_letters}", file=sys.stderr)
     return 0 if replayed.complete and (rehearsal is None or not rehearsal.differs) else 1
 
 
@@ -110,7 +110,7 @@ def options() -> Sequence[type]:
 
 COMMAND = Command(
     replay_recording,
-    "dispatch the records of recordings again; --dry-run and --diff only show what that would do",
+    "dispatch the records of recordings again; --dry-run and --diff show the effect and write nothing",
     example="recording.jsonl s3://backups/AWSDynamoDB/01700000000000-abc/ --table=images --diff",
     operands=("FILES",),
     options=options,

@@ -58,5 +58,5 @@ def speed_of(text: str) -> float | None:
         return None
     found = re.fullmatch(r"(\d+(?:\.\d+)?)x", text)
     if not found or float(found[1]) == 0:
-        raise SettingsError(f"--speed must be max, or such as 1x or 10x, not {text!r}")
+        raise SettingsError(f"--speed must be max, or a multiple such as 1x or 10x, not {text!r}")
     return float(found[1])

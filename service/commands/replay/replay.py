@@ -17,6 +17,7 @@ from ...routing import Router
 from ...settings import setting
 from ...sources.files.recording import Recording
 from ...sources.scan import describe
+from ..command import counted
 from .pace import ReplayRate
 
 Dates: TypeAlias = Callable[[Sequence[Record]], None]
@@ -30,17 +31,17 @@ Takes: TypeAlias = Callable[[Change], bool]
 class ReplayOptions:
     """The options of `replay`."""
 
-    route: str = setting("", "only this route runs (module:Class)")
+    route: str = setting("", "run only this route (module:Class)")
     current: bool = setting(
         False,
-        "each record is only a hint: what is there now is read, and that is written",
+        "re-read each item and write its current state instead of the recorded one",
     )
-    dry_run: bool = setting(False, "show what would be written, and write nothing")
+    dry_run: bool = setting(False, "show the writes, and write nothing")
     diff: bool = setting(
         False,
-        "show what would change in the index, field by field, and write nothing",
+        "show the changes to the index, field by field, and write nothing",
     )
-    speed: str = setting("max", "max, or how many times faster than recorded: 1x, 10x")
+    speed: str = setting("max", "max, or a multiple of the recorded speed: 1x, 10x")
 
 
 class DatedNow:
@@ -144,8 +145,8 @@ class _ReplayBatch:
         if report.undone:
             reason = report.results[report.undone[0]].reason
             raise Unreachable(
-                f"{len(report.undone)} records could not be written ({reason});"
-                f" {self.replayed.records} are done: replay again later"
+                f"{counted(len(report.undone))} could not be written ({reason});"
+                f" {self.replayed.records:,} finished: run the replay again later"
             )
 
 

@@ -19,15 +19,15 @@ class Selection:
 
     table: str = setting(
         "",
-        "the records of this table or bucket; also of which table a lone data file of an export is",
+        "only records of this table or bucket; also names the table of an export file without its manifest",
     )
     key: str = setting(
         "",
-        "the records of this key: its value, NAME=VALUE, or those of both key attributes with a comma between;"
-        " * stands for any text",
+        "only records with this key: a value, NAME=VALUE, or both key attributes separated by a comma; * matches"
+        " any text",
     )
-    since: str = setting("", "the records from this time on (ISO 8601)")
-    until: str = setting("", "the records before this time (ISO 8601)")
+    since: str = setting("", "only records created at or after this time (ISO 8601)")
+    until: str = setting("", "only records created before this time (ISO 8601)")
 
     def test(self, names: Names) -> Callable[[Change], bool] | None:
         """Return a function that is True for selected records; None if all are selected.

@@ -21,7 +21,7 @@ def words_of(finding: Finding) -> Iterator[str]:
     place = f"{finding.target}/{finding.id}" if finding.id else finding.target
     version = f"version {finding.version}" if finding.version is not None else ""
     if finding.there is not None and finding.there != finding.version:
-        version += f", there is {finding.there}"
+        version += f", stored {finding.there}"
     content = "" if finding.content is None else shown(finding.content)
     note = "(superseded in its batch)" if finding.superseded else ""
     parts = [finding.what, place, version.lstrip(", "), finding.route, content, note, finding.reason]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .findings import Finding, Kind
-from .manner import VerifyOptions, VerifyPatience
+from .options import VerifyOptions, VerifyPatience
 from .verify import Verification, Verified, verify
 
 __all__ = ["Finding", "Kind", "Verification", "Verified", "VerifyOptions", "VerifyPatience", "verify"]

@@ -45,19 +45,19 @@ def verify_tables(chosen: Chosen) -> int:
             "documents": ended.documents,
             "refused": ended.refused,
             "left": ended.left,
-            "mended": ended.mended,
+            "repaired": ended.repaired,
             "unverifiable": ended.unverifiable,
         },
         f"{counted(ended.items, 'item')} and {counted(ended.documents, 'document')}: {differing(ended.left)}"
-        + (f"; mended: {differing(ended.mended)}" if ended.mended else "")
-        + (f"; {counted(ended.refused, 'item')} that no document can be made of" if ended.refused else "")
+        + (f"; repaired: {differing(ended.repaired)}" if ended.repaired else "")
+        + (f"; {counted(ended.refused, 'item')} rejected: no document can be built" if ended.refused else "")
         + "".join(f"\nnot verified: {name}: {reason}" for name, reason in ended.unverifiable.items()),
     )
     return 1 if ended.left else 0
 
 
 def differing(kinds: Any) -> str:
-    return ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items())) or "no difference"
+    return ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items())) or "no differences"
 
 
 def as_value(found: Finding, became: str) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def options() -> Sequence[type]:
 
 COMMAND = Command(
     verify_tables,
-    "compare tables with their indices, and mend what differs with --repair",
+    "compare tables with their indices, and repair the differences with --repair",
     example="--table=images --repair",
     options=options,
 )

@@ -18,11 +18,11 @@ class Kind(StrEnum):
 
     MISSING = "missing"
     """The item has no document."""
-    GHOST = "ghost"
+    ORPHAN = "orphan"
     """The document has no item, or an item that should have no document."""
-    OLDER = "older"
+    STALE = "stale"
     """The document differs, and its version is not higher than that of the item when it was read."""
-    NEWER = "newer"
+    AHEAD = "ahead"
     """The document differs and its version is higher, or its version is in the future and blocks all changes until
     then."""
     DIFFERENT = "different"
@@ -54,17 +54,17 @@ def compare(
     `read` is the lowest version that the item can have had when it was read. `now` is in Unix seconds.
     """
     if wanted is None:
-        return None if stored.source is None else (Kind.GHOST, {})
+        return None if stored.source is None else (Kind.ORPHAN, {})
     if stored.source is None:
         return Kind.MISSING, {}
     fields = dict(differences(wanted, stored.source))
     if not versioned or stored.version is None:
         return (Kind.DIFFERENT, fields) if fields else None
     if time_of(stored.version) > now + MARGIN:
-        return Kind.NEWER, fields
+        return Kind.AHEAD, fields
     if not fields:
         return None
-    return (Kind.NEWER if stored.version > read else Kind.OLDER), fields
+    return (Kind.AHEAD if stored.version > read else Kind.STALE), fields
 
 
 def differences(wanted: Any, stored: Any) -> Iterator[tuple[str, tuple[Any, Any]]]:

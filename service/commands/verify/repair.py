@@ -17,14 +17,14 @@ from ...sources.scan import describe
 from ..index_documents import stored
 from ..tables import Service
 from .findings import Kind, Verdict
-from .suspects import Suspect, Suspects, keyed
+from .mismatches import Mismatch, Mismatches, keyed
 
-MENDED: Final = "mended"
+REPAIRED: Final = "repaired"
 TRIES: Final = 3
 
 
-def repair(service: Service, faults: Sequence[Suspect], suspects: Suspects) -> list[str]:
-    """Write each document again from its item. Return MENDED for each, or the reason why it is not repaired.
+def repair(service: Service, faults: Sequence[Mismatch], mismatches: Mismatches) -> list[str]:
+    """Write each document again from its item. Return REPAIRED for each, or the reason why it is not repaired.
 
     The version of the document is read first, then the item. The write has that version, or the version of a
     backfill if it is higher, so any change after the read wins. If the index has a higher version, for example of
@@ -35,24 +35,24 @@ def repair(service: Service, faults: Sequence[Suspect], suspects: Suspects) -> l
     for _ in range(TRIES):
         rest = [place for place, end in ends.items() if not end]
         results = _write(service, [faults[place] for place in rest], [at[place] for place in rest])
-        verdicts = suspects.verdicts([faults[place] for place in rest])
+        verdicts = mismatches.verdicts([faults[place] for place in rest])
         for place, result, verdict in zip(rest, results, verdicts, strict=True):
             at[place] = result.conflict or 0
             ends[place] = _end(result, verdict)
-    return [end or "not mended: it keeps changing" for end in ends.values()]
+    return [end or "not repaired: the item keeps changing" for end in ends.values()]
 
 
 def _end(result: Result, verdict: Verdict | None) -> str:
-    """Return the end of a repair: MENDED or the reason; "" if the write should be tried again."""
+    """Return the end of a repair: REPAIRED or the reason; "" if the write should be tried again."""
     if verdict is None:
-        return MENDED
+        return REPAIRED
     kind, fields = verdict
-    if kind is Kind.NEWER and not fields:
-        return "not mended: its version is of a time to come; rebuild the index"
-    return "" if result.outcome in (Outcome.APPLIED, Outcome.STALE) else f"not mended: {result.reason}"
+    if kind is Kind.AHEAD and not fields:
+        return "not repaired: the version of the document is in the future; rebuild the index"
+    return "" if result.outcome in (Outcome.APPLIED, Outcome.STALE) else f"not repaired: {result.reason}"
 
 
-def _write(service: Service, faults: Sequence[Suspect], at: Sequence[int]) -> list[Result]:
+def _write(service: Service, faults: Sequence[Mismatch], at: Sequence[int]) -> list[Result]:
     """Write the documents from their current items. `at` holds the minimum version of each."""
     there = stored(service.context, [(fault.bound.index, fault.id) for fault in faults])
     results: dict[int, Result] = {}
@@ -72,14 +72,14 @@ def _write(service: Service, faults: Sequence[Suspect], at: Sequence[int]) -> li
     return [results[place] for place in range(len(faults))]
 
 
-def delete_stray(context: Context, router: Router, index: str, name: str) -> str:
-    """Delete a document whose id cannot belong to an item, and return MENDED. Raises Halt and Unreachable."""
+def delete_orphan(context: Context, router: Router, index: str, name: str) -> str:
+    """Delete a document whose id cannot belong to an item, and return REPAIRED. Raises Halt and Unreachable."""
     versioned = all(bound.versioned for bound in router.bound if bound.index == index)
     (there,) = stored(context, [(index, name)])
     if there.source is None:
-        return MENDED
+        return REPAIRED
     version = max(there.version or 0, stream_version(time.time() - MARGIN, None))
     parameters = {"version": version, "version_type": "external_gte"} if versioned else {}
     with reaching("the search server"):
         context.search.delete(index=index, id=name, params=parameters)
-    return MENDED
+    return REPAIRED

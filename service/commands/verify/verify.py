@@ -29,10 +29,10 @@ from ..tables import Service, TableFilter, chosen
 from ..work import work_off
 from .documents import ids, wanted
 from .findings import Finding, Kind, compare
-from .manner import VerifyOptions
-from .repair import MENDED, delete_stray, repair
+from .mismatches import Mismatch, Mismatches, keyed, mismatch_of
+from .options import VerifyOptions
+from .repair import REPAIRED, delete_orphan, repair
 from .seen import Seen
-from .suspects import Suspect, Suspects, keyed, suspect_of
 
 DONE: Final = Result(Outcome.SKIPPED, "verified")
 
@@ -41,17 +41,16 @@ DONE: Final = Result(Outcome.SKIPPED, "verified")
 class Verified:
     """The result of a verification.
 
-    `items` and `documents` are the numbers that were checked. `left` counts the differences that remain, `mended`
-    the repaired ones, both by kind. `refused` is the number of items that their route, or the rules of the index,
-    reject.
-    `unverifiable` has the reason for each route, or index, that could not be checked.
+    `items` and `documents` are the numbers that were checked. `left` counts the differences that remain and
+    `repaired` the repaired ones, both by kind. `refused` is the number of items that their route, or the rules of
+    the index, reject. `unverifiable` has the reason for each route, or index, that could not be checked.
     """
 
     items: int = 0
     documents: int = 0
     refused: int = 0
     left: Counter[str] = field(default_factory=Counter)
-    mended: Counter[str] = field(default_factory=Counter)
+    repaired: Counter[str] = field(default_factory=Counter)
     unverifiable: dict[str, str] = field(default_factory=dict)
 
 
@@ -59,7 +58,7 @@ def verify(
     service: Service,
     which: TableFilter,
     scan: Scan,
-    manner: VerifyOptions,
+    options: VerifyOptions,
     patience: float,
     on_finding: Callable[[Finding, str], None],
     advance: Callable[[int], None],
@@ -67,10 +66,10 @@ def verify(
     """Compare the selected tables with their indices.
 
     `patience` is in seconds. `on_finding` is called with each finding and the end of its repair: "" without a
-    repair, "mended", or the reason of the failure. `advance` is called with the number of items and documents
+    repair, "repaired", or the reason of the failure. `advance` is called with the number of items and documents
     checked since its last call. Raises SettingsError, Halt and Unreachable.
     """
-    return Verification(service, scan, manner, patience, on_finding, advance).run(chosen(service, which))
+    return Verification(service, scan, options, patience, on_finding, advance).run(chosen(service, which))
 
 
 class Verification:
@@ -80,7 +79,7 @@ class Verification:
         self,
         service: Service,
         scan: Scan,
-        manner: VerifyOptions,
+        options: VerifyOptions,
         patience: float,
         on_finding: Callable[[Finding, str], None],
         advance: Callable[[int], None],
@@ -88,8 +87,8 @@ class Verification:
         self.found = Verified()
         self._service = service
         self._scan = scan
-        self._manner = manner
-        self._share = manner.share
+        self._options = options
+        self._share = options.share
         self._patience = patience
         self._on_finding = on_finding
         self._advance = advance
@@ -99,33 +98,33 @@ class Verification:
         check_aliases(self._service, {bound.index for routes in tables.values() for bound in routes})
         with ExitStack() as stack:
             seen: dict[str, Seen] = {}
-            looked: list[tuple[Table, Router, Suspects]] = []
+            verified_tables: list[tuple[Table, Router, Mismatches]] = []
             for name, routes in tables.items():
                 known = self._verifiable(routes)
                 if not known:
                     continue
                 table = describe(self._service.context, name)
                 router = Router([bound.route for bound in known], self._service.router.names)
-                suspects = self._suspects(router)
+                mismatches = self._mismatches_of(router)
                 for bound in router.bound:
                     if bound.index not in seen:
                         seen[bound.index] = stack.enter_context(Seen())
-                self._read_table(table, router, suspects, seen)
-                looked.append((table, router, suspects))
-                suspects.clear()
+                self._read_table(table, router, mismatches, seen)
+                verified_tables.append((table, router, mismatches))
+                mismatches.clear()
             for index, known_ids in seen.items():
-                self._read_index(index, known_ids, looked)
-            for _, _, suspects in looked:
-                suspects.clear()
+                self._read_index(index, known_ids, verified_tables)
+            for _, _, mismatches in verified_tables:
+                mismatches.clear()
         return self.found
 
     def _verifiable(self, routes: Sequence[BoundRoute]) -> list[BoundRoute]:
         for bound in routes:
             if not {INSERT, MODIFY} <= bound.batched:
-                self.found.unverifiable[bound.name] = "it has insert() or modify() of its own"
+                self.found.unverifiable[bound.name] = "the route has its own insert() or modify()"
         return [bound for bound in routes if bound.name not in self.found.unverifiable]
 
-    def _read_table(self, table: Table, router: Router, suspects: Suspects, seen: Mapping[str, Seen]) -> None:
+    def _read_table(self, table: Table, router: Router, mismatches: Mismatches, seen: Mapping[str, Seen]) -> None:
         stopping = Event()
         pace = ReadPace(self._scan.read_units, sleep=stopping.wait)
         parts = segments_of(self._service.context, table, self._scan.segments, pace, self._share)
@@ -133,7 +132,7 @@ class Verification:
 
         def work(delivery: Delivery) -> Report:
             records = delivery.records
-            self._compare(records, router, suspects, seen)
+            self._compare(records, router, mismatches, seen)
             self._advance(len(records))
             with self._lock:
                 self.found.items += len(records)
@@ -142,7 +141,7 @@ class Verification:
         work_off(source, work, stopping)
 
     def _compare(
-        self, records: Sequence[Record], router: Router, suspects: Suspects, seen: Mapping[str, Seen]
+        self, records: Sequence[Record], router: Router, mismatches: Mismatches, seen: Mapping[str, Seen]
     ) -> None:
         makes, failed = wanted(records, router, self._service.context)
         with self._lock:
@@ -155,15 +154,17 @@ class Verification:
             seen[index].add(names)
         now = time.time()
         there = stored(self._service.context, [(one.index, one.id) for one in makes])
-        suspects.add(
-            suspect_of(one, time.monotonic())
+        mismatches.add(
+            mismatch_of(one, time.monotonic())
             for one, found in zip(makes, there, strict=True)
             if compare(one.source, found, one.record.version, now, one.bound.versioned)
         )
 
-    def _read_index(self, index: str, seen: Seen, looked: Sequence[tuple[Table, Router, Suspects]]) -> None:
-        """Look for documents without an item, among all documents or a sample."""
-        reason = self._unknown_owners(index, [router for _, router, _ in looked])
+    def _read_index(
+        self, index: str, seen: Seen, verified_tables: Sequence[tuple[Table, Router, Mismatches]]
+    ) -> None:
+        """Find documents without an item, among all documents or a sample."""
+        reason = self._unknown_owners(index, [router for _, router, _ in verified_tables])
         if reason:
             self.found.unverifiable[f"index {index}"] = reason
             return
@@ -173,7 +174,7 @@ class Verification:
             chance = names if self._share == 1 else [name for name in names if random.random() < self._share]  # noqa: S311
             seen.add_others(chance)
         for name in seen.only_others():
-            self._suspect(index, name, looked)
+            self._add_orphan(index, name, verified_tables)
 
     def _unknown_owners(self, index: str, routers: Sequence[Router]) -> str:
         """Return why documents of the index without an item cannot be found; "" if they can."""
@@ -181,50 +182,53 @@ class Verification:
         owners = [bound for bound in self._service.router.bound if bound.index == index]
         strangers = [bound.name for bound in owners if bound.name not in verified]
         if strangers:
-            return f"{', '.join(strangers)} fills it too, and was not verified: its documents are not told apart"
+            return f"{', '.join(strangers)} also fills it and was not verified: its documents look like orphans"
         silent = [bound.name for bound in owners if REMOVE not in bound.implemented]
         own = [b.name for b in owners if getattr(type(b.route), "remove", None) is not TableRoute.remove]
         if silent or own:
-            return f"{', '.join(dict.fromkeys([*silent, *own]))} decides itself what becomes of removed items"
+            names = ", ".join(dict.fromkeys([*silent, *own]))
+            return f"{names} has its own remove() or none: a document without an item may be correct"
         return ""
 
-    def _suspect(self, index: str, name: str, looked: Sequence[tuple[Table, Router, Suspects]]) -> None:
-        """Add a document without an item as a suspect. An id that no item can have is reported at once."""
-        for table, router, suspects in looked:
+    def _add_orphan(
+        self, index: str, name: str, verified_tables: Sequence[tuple[Table, Router, Mismatches]]
+    ) -> None:
+        """Add a document without an item to the mismatches. Report it at once if no item can have its id."""
+        for table, router, mismatches in verified_tables:
             for bound in router.bound:
                 if bound.index != index:
                     continue
                 try:
                     key = bound.typed_key(name)
                 except DecodeError as error:
-                    self._fault(Finding(Kind.GHOST, index, name, bound.name, {}), f"not mended: {error}")
+                    self._report(Finding(Kind.ORPHAN, index, name, bound.name, {}), f"not repaired: {error}")
                     return
                 if key is None or key[0] not in ("", table.name):
                     continue
                 record = keyed(table.stream, key[1], stream_version(table.now - MARGIN, None))
                 if has_place(bound.route, record):
-                    suspects.add([Suspect(bound, record, name, None, time.monotonic())])
+                    mismatches.add([Mismatch(bound, record, name, None, time.monotonic())])
                     return
         became = (
-            delete_stray(self._service.context, self._service.router, index, name) if self._manner.repair else ""
+            delete_orphan(self._service.context, self._service.router, index, name) if self._options.repair else ""
         )
-        self._fault(Finding(Kind.GHOST, index, name, "", {}), became)
+        self._report(Finding(Kind.ORPHAN, index, name, "", {}), became)
 
-    def _suspects(self, router: Router) -> Suspects:
-        """Return the suspects of some routes. Confirmed differences are repaired with `--repair`, and reported."""
+    def _mismatches_of(self, router: Router) -> Mismatches:
+        """Return an empty set of mismatches. Confirmed ones are repaired with `--repair`, and reported."""
 
-        def judged(faults: Sequence[tuple[Finding, Suspect]]) -> None:
+        def on_confirmed(faults: Sequence[tuple[Finding, Mismatch]]) -> None:
             ends = [""] * len(faults)
-            if self._manner.repair:
-                ends = repair(self._service, [suspect for _, suspect in faults], suspects)
+            if self._options.repair:
+                ends = repair(self._service, [mismatch for _, mismatch in faults], mismatches)
             for (fault, _), became in zip(faults, ends, strict=True):
-                self._fault(fault, became)
+                self._report(fault, became)
 
-        suspects = Suspects(self._service.context, router, self._patience, judged)
-        return suspects
+        mismatches = Mismatches(self._service.context, router, self._patience, on_confirmed)
+        return mismatches
 
-    def _fault(self, fault: Finding, became: str) -> None:
-        (self.found.mended if became == MENDED else self.found.left)[fault.kind.value] += 1
+    def _report(self, fault: Finding, became: str) -> None:
+        (self.found.repaired if became == REPAIRED else self.found.left)[fault.kind.value] += 1
         self._on_finding(fault, became)
 
 
@@ -234,4 +238,4 @@ def check_aliases(service: Service, indices: Iterable[str]) -> None:
         targets = look(service.context, indices)
     for target in targets.values():
         if target.others:
-            raise Halt(f"the alias {target.name}: {problem_of(target)}. To mend it, {remedy_of(target)}")
+            raise Halt(f"alias {target.name}: {problem_of(target)}. To repair it, {remedy_of(target)}")

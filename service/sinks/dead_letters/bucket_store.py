@@ -14,7 +14,7 @@ from .dead_letter import StoredDeadLetter, id_in, seal, unsealed
 from .folder_store import now
 
 
-class LetterBucket:
+class DeadLetterBucket:
     """Dead letters in `s3://bucket/prefix`, as objects `prefix/ID.json`."""
 
     def __init__(self, context: Context, bucket: str, prefix: str = "", clock: Callable[[], datetime] = now):
@@ -39,7 +39,7 @@ class LetterBucket:
             ) from error
         return key
 
-    def letters(self, prefix: str = "") -> Generator[StoredDeadLetter, None, None]:
+    def read(self, prefix: str = "") -> Generator[StoredDeadLetter, None, None]:
         pages = self._context.s3.get_paginator("list_objects_v2")
         for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix + prefix):
             for entry in page.get("Contents", []):
@@ -53,8 +53,8 @@ class LetterBucket:
             yield from unsealed(text, where, name)
 
     @contextmanager
-    def look(self, prefix: str = "") -> Iterator[Iterator[StoredDeadLetter]]:
-        yield self.letters(prefix)
+    def claim(self, prefix: str = "") -> Iterator[Iterator[StoredDeadLetter]]:
+        yield self.read(prefix)
 
     def remove(self, kept: StoredDeadLetter) -> None:
         self._context.s3.delete_object(Bucket=self._bucket, Key=f"{self._prefix}{kept.id}.json")

@@ -7,7 +7,7 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,7 @@ import orjson
 
 from ...errors import DecodeError
 from ...model import ObjectRecord, Record, TableRecord
-from ...pipeline import DeadLetter
+from ...pipeline import DeadLetter, DeadLetterStore
 
 logger = logging.getLogger(__name__)
 
@@ -61,29 +61,25 @@ class StoredDeadLetter:
             raise DecodeError(f"not a dead letter: {self.id[:40]!r} is not an id of 32 hexadecimal digits")
 
 
-class LetterBox(Protocol):
-    """A store of dead letters."""
+class ReadableDeadLetterStore(DeadLetterStore, Protocol):
+    """A store of dead letters that can also be read, counted and purged."""
 
-    def store(self, letters: Sequence[DeadLetter]) -> None:
-        """Store dead letters. A repeated record and route is stored once. Raises Halt if the store fails."""
-        ...
-
-    def letters(self, prefix: str = "") -> Generator[StoredDeadLetter, None, None]:
+    def read(self, prefix: str = "") -> Generator[StoredDeadLetter, None, None]:
         """Yield each stored dead letter once; with a `prefix`, only those whose id begins with it.
 
         Close the generator if you stop early: dead letters already read from a queue stay invisible until then.
         """
         ...
 
-    def look(self, prefix: str = "") -> AbstractContextManager[Iterator[StoredDeadLetter]]:
-        """Like `letters`, for dead letters that may be removed until the block ends.
+    def claim(self, prefix: str = "") -> AbstractContextManager[Iterator[StoredDeadLetter]]:
+        """Like `read`, for dead letters that may be removed until the block ends.
 
         Messages of a queue stay invisible to other consumers until then.
         """
         ...
 
     def remove(self, kept: StoredDeadLetter) -> None:
-        """Remove a dead letter of `look`, or the latest one that `letters` yielded."""
+        """Remove a dead letter of `claim`, or the latest one that `read` yielded."""
         ...
 
     def count(self) -> int | None:

@@ -20,7 +20,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-class LetterFolder:
+class DeadLetterFolder:
     """A folder with one JSON file per dead letter, named by a digest of the record and its route."""
 
     def __init__(self, folder: str | Path, clock: Callable[[], datetime] = now):
@@ -38,15 +38,15 @@ class LetterFolder:
                 " set STREAMDEX_DEAD_LETTERS to a folder that can be written"
             ) from error
 
-    def letters(self, prefix: str = "") -> Generator[StoredDeadLetter, None, None]:
+    def read(self, prefix: str = "") -> Generator[StoredDeadLetter, None, None]:
         for path in sorted(self._folder.glob("*.json")):
             name = id_in(path.name, str(path))
             if name is not None and name.startswith(prefix) and (text := _read(path)) is not None:
                 yield from unsealed(text, str(path), name)
 
     @contextmanager
-    def look(self, prefix: str = "") -> Iterator[Iterator[StoredDeadLetter]]:
-        yield self.letters(prefix)
+    def claim(self, prefix: str = "") -> Iterator[Iterator[StoredDeadLetter]]:
+        yield self.read(prefix)
 
     def remove(self, kept: StoredDeadLetter) -> None:
         self._path(kept.id).unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from .dead_letter import StoredDeadLetter, portable
 
-LOOK: Final = 120
+VISIBILITY_TIMEOUT: Final = 120
 """Visibility timeout in seconds of received messages, and of each extension."""
 
 BATCH: Final = 10
@@ -53,9 +53,9 @@ class Held:
 
     def extend(self, sqs: Any, url: str) -> None:
         """Extend the visibility timeout of all messages once a third of it is over. Raises what boto3 raises."""
-        if self._monotonic() - self._extended > LOOK / 3:
+        if self._monotonic() - self._extended > VISIBILITY_TIMEOUT / 3:
             self._extended = self._monotonic()
-            change_visibility(sqs, url, self._all(), LOOK)
+            change_visibility(sqs, url, self._all(), VISIBILITY_TIMEOUT)
 
     def give_back(self, sqs: Any, url: str) -> None:
         """Make all held messages visible again. Raises what boto3 raises."""

@@ -14,10 +14,10 @@ from ...context import Context
 from ...errors import Halt
 from ...pipeline import DeadLetter
 from ...pipeline.error_outcomes import describe, reaching
-from .bucket_store import LetterBucket
+from .bucket_store import DeadLetterBucket
 from .dead_letter import StoredDeadLetter, cut, seal, unsealed
 from .folder_store import now
-from .held_messages import LOOK, Held, content_of, delete
+from .held_messages import VISIBILITY_TIMEOUT, Held, content_of, delete
 
 logger = logging.getLogger(__name__)
 
@@ -25,18 +25,18 @@ LARGEST: Final = 262_144
 """Message size in bytes that every queue accepts; some accept more since 2025 ("Amazon SQS message quotas")."""
 
 
-class LetterQueue:
+class DeadLetterQueue:
     """Dead letters in `sqs://queue`.
 
-    A standard queue stores a repeated dead letter twice; `letters` and `look` yield it once. Received messages are
-    invisible to other consumers, and become visible again when the `look` block ends.
+    A standard queue stores a repeated dead letter twice; `read` and `claim` yield it once. Received messages are
+    invisible to other consumers, and become visible again when the `claim` block ends.
     """
 
     def __init__(
         self,
         context: Context,
         queue: str,
-        large: LetterBucket | None,
+        large: DeadLetterBucket | None,
         clock: Callable[[], datetime] = now,
         monotonic: Callable[[], float] = time.monotonic,
     ):
@@ -69,13 +69,13 @@ class LetterQueue:
                     " see STREAMDEX_DEAD_LETTERS"
                 ) from error
 
-    def letters(self, prefix: str = "") -> Generator[StoredDeadLetter, None, None]:
+    def read(self, prefix: str = "") -> Generator[StoredDeadLetter, None, None]:
         """Yield each dead letter once, until the queue is empty; with a `prefix`, only ids that begin with it."""
-        with self.look(prefix) as found:
+        with self.claim(prefix) as found:
             yield from found
 
     @contextmanager
-    def look(self, prefix: str = "") -> Iterator[Iterator[StoredDeadLetter]]:
+    def claim(self, prefix: str = "") -> Iterator[Iterator[StoredDeadLetter]]:
         self._held = held = Held(self._monotonic)
         self._pointed.clear()
         try:
@@ -109,7 +109,10 @@ class LetterQueue:
         with reaching(f"the queue {self._queue} of the dead letters"):
             held.extend(self._context.sqs, self._url())
             answer = self._context.sqs.receive_message(
-                QueueUrl=self._url(), MaxNumberOfMessages=10, WaitTimeSeconds=1, VisibilityTimeout=LOOK
+                QueueUrl=self._url(),
+                MaxNumberOfMessages=10,
+                WaitTimeSeconds=1,
+                VisibilityTimeout=VISIBILITY_TIMEOUT,
             )
         messages: Sequence[Mapping[str, Any]] = answer.get("Messages", [])
         return messages

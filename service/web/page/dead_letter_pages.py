@@ -12,8 +12,8 @@ from typing import Final
 
 from flask import Blueprint, abort, render_template, request
 
-from ...commands.dead_letters.letters import Filter, records_of
 from ...commands.dead_letters.redrive import redrive
+from ...commands.dead_letters.selection import Filter, records_of
 from ...commands.inspection import words_of
 from ...errors import StreamdexError, Unreachable
 from ...model import Record, Undecodable
@@ -117,7 +117,7 @@ def look_through(state: State, which: Filter) -> Look:
     until = time.monotonic() + LOOK
     rows: list[Row] = []
     complete = True
-    with closing(state.app.letters.letters(which.letter)) as found:
+    with closing(state.app.letters.read(which.letter)) as found:
         for count, kept in enumerate(found):
             if count == MOST or time.monotonic() > until:
                 complete = False
@@ -131,7 +131,7 @@ def find(state: State, name: str) -> StoredDeadLetter:
     """Return one dead letter. Aborts with status 404 if the store does not have it."""
     if not _ID.fullmatch(name):
         abort(404)
-    with looking(state), closing(state.app.letters.letters(name)) as found:
+    with looking(state), closing(state.app.letters.read(name)) as found:
         kept = next((kept for kept in found if kept.id == name), None)
     return kept or abort(404, "There is no such dead letter: it was delivered again, or removed.")
 

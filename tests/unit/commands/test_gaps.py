@@ -1,4 +1,4 @@
-"""A table whose stream has lost records is mended by itself, and until that has worked."""
+"""A table whose stream has lost records is repaired automatically, until that has worked."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from service.errors import Unreachable
 
 
 class Repairs:
-    """Stands for verify: keeps which tables it was asked to mend, and fails as often as it is told."""
+    """Stands for verify: keeps which tables it was asked to repair, and fails as often as it is told."""
 
     def __init__(self, wanted: int, errors: list[Exception]):
         self.tables: list[str] = []
@@ -41,7 +41,7 @@ class Repairs:
         ([ValueError("a mistake"), Unreachable("down")], ["a", "b", "a", "b"]),
     ],
 )
-def test_each_table_is_mended_until_that_has_worked(monkeypatch, caplog, errors, tables):
+def test_each_table_is_repaired_until_that_has_worked(monkeypatch, caplog, errors, tables):
     repairs = Repairs(len(tables), errors)
     monkeypatch.setattr(gaps.verifying, "verify", repairs)
     both = Event()
@@ -52,16 +52,16 @@ def test_each_table_is_mended_until_that_has_worked(monkeypatch, caplog, errors,
 
     monkeypatch.setattr(gaps.verifying, "verify", first_both)
     with caplog.at_level(logging.WARNING):
-        mending = GapRepair(None, 1.0, sleep=lambda seconds: None)
+        repairing = GapRepair(None, 1.0, sleep=lambda seconds: None)
         for table in ("a", "b", "b"):
-            mending.lost(f"table {table}", "shard", 0.0, 1.0)
+            repairing.lost(f"table {table}", "shard", 0.0, 1.0)
         both.set()
         assert repairs.done.wait(5)
     assert repairs.tables == tables
     assert caplog.text.count("repair failed") == len([*tables]) - 2
 
 
-def test_a_table_whose_index_was_missing_is_mended(monkeypatch):
+def test_a_table_whose_index_was_missing_is_repaired(monkeypatch):
     repairs = Repairs(1, [])
     monkeypatch.setattr(gaps.verifying, "verify", repairs)
     GapRepair(None, 1.0).index_missing("table a", ["images"])

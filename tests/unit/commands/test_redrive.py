@@ -11,15 +11,15 @@ import pytest
 from builders import stream_record
 from fakes import Bench, Items, Truth, records
 
-from service.commands.dead_letters.letters import Filter
 from service.commands.dead_letters.redrive import AT_ONCE, redrive, redrive_queue
+from service.commands.dead_letters.selection import Filter
 from service.context import Context
 from service.errors import Halt, Unreachable
 from service.model.outcomes import APPLIED
 from service.model.serializer import typed
 from service.pipeline import DeadLetter, Delivery, Outcome, Report, Result
-from service.sinks.dead_letters import LetterFolder, LetterQueue
-from service.sinks.dead_letters.held_messages import LOOK
+from service.sinks.dead_letters import DeadLetterFolder, DeadLetterQueue
+from service.sinks.dead_letters.held_messages import VISIBILITY_TIMEOUT
 
 WHY = Result(Outcome.REJECTED, "bad")
 DOWN = Result(Outcome.RETRY, "the search server does not answer")
@@ -54,7 +54,7 @@ def of(made: Bench) -> Any:
 
 
 def test_a_server_that_is_down_is_tried_once_and_everything_stays(tmp_path):
-    box, server = LetterFolder(tmp_path), Server(DOWN)
+    box, server = DeadLetterFolder(tmp_path), Server(DOWN)
     made = bench(server, 3 * AT_ONCE)
     box.store(letters(3 * AT_ONCE))
     redriven = redrive(box, Filter(), of(made))
@@ -66,7 +66,7 @@ def test_a_server_that_is_down_is_tried_once_and_everything_stays(tmp_path):
 
 
 def test_a_halt_keeps_what_was_counted_and_stops(tmp_path):
-    box = LetterFolder(tmp_path)
+    box = DeadLetterFolder(tmp_path)
     box.store(letters(AT_ONCE + 1))
     made = bench(Server(), AT_ONCE + 1)
     halting = SimpleNamespace(run=_once_then_halt(made))
@@ -88,7 +88,7 @@ def _once_then_halt(made: Bench) -> Any:
 
 
 def test_letters_go_in_batches_and_one_that_fails_is_retried_alone(tmp_path):
-    box, server = LetterFolder(tmp_path), Server(i7=[DOWN, DOWN])
+    box, server = DeadLetterFolder(tmp_path), Server(i7=[DOWN, DOWN])
     box.store(letters(2 * AT_ONCE + 20))
     redriven = redrive(box, Filter(), of(bench(server, 2 * AT_ONCE + 20)))
     assert redriven.ends == {"applied": 2 * AT_ONCE + 20}
@@ -99,7 +99,7 @@ def test_letters_go_in_batches_and_one_that_fails_is_retried_alone(tmp_path):
 
 @pytest.mark.parametrize("answer", [APPLIED, REFUSED, Result(Outcome.STALE)])
 def test_a_letter_that_fails_among_others_that_reach_the_server_stops_nothing(tmp_path, answer):
-    box, server = LetterFolder(tmp_path), Server(answer, i7=[DOWN] * 500)
+    box, server = DeadLetterFolder(tmp_path), Server(answer, i7=[DOWN] * 500)
     box.store(letters(AT_ONCE + 20))
     redriven = redrive(box, Filter(), of(bench(server, AT_ONCE + 20)))
     assert redriven.stopped is None
@@ -109,7 +109,7 @@ def test_a_letter_that_fails_among_others_that_reach_the_server_stops_nothing(tm
 
 
 def test_letters_of_a_route_that_is_gone_stay_and_stop_nothing(tmp_path):
-    box = LetterFolder(tmp_path)
+    box = DeadLetterFolder(tmp_path)
     box.store([*letters(3), *letters(2, "gone")])
     redriven = redrive(box, Filter(), of(bench(Server(), 3)))
     assert redriven.ends == {"applied": 3, "kept: no route gone is registered": 2}
@@ -159,8 +159,8 @@ class Queue:
         return {"Attributes": dict(zip(AttributeNames, map(str, counts), strict=True))}
 
 
-def queue_of(count: int, sqs: Queue) -> LetterQueue:
-    box = LetterQueue(Context(sqs=sqs), "q", None, monotonic=sqs.clock)
+def queue_of(count: int, sqs: Queue) -> DeadLetterQueue:
+    box = DeadLetterQueue(Context(sqs=sqs), "q", None, monotonic=sqs.clock)
     box.store(letters(count))
     return box
 
@@ -180,11 +180,11 @@ def test_all_letters_of_a_queue_are_redriven_however_long_that_takes(count, twic
 def test_letters_that_stay_are_shown_once_however_long_a_look_takes():
     sqs = Queue(seconds=20.0)
     box = queue_of(300, sqs)
-    ids = [kept.id for kept in box.letters()]
-    assert sqs.now > 4 * LOOK
+    ids = [kept.id for kept in box.read()]
+    assert sqs.now > 4 * VISIBILITY_TIMEOUT
     assert len(ids) == len(set(ids)) == 300
     assert box.count() == 300
-    assert len([*box.letters()]) == 300
+    assert len([*box.read()]) == 300
 
 
 def test_a_redrive_that_stops_gives_the_letters_of_a_queue_back_and_counts_them():

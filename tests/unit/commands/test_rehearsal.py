@@ -227,7 +227,7 @@ def test_a_document_that_differs_is_shown_field_by_field():
         change("a", title="Sunset", same=[1, 2], deep={"a": 1, "b": 3}, new="x"), there={"a": (version(-1), old)}
     )
     assert lines == [
-        f"changed  texts/a  version {version()}, there is {version(-1)}  test_rehearsal:Texts",
+        f"changed  texts/a  version {version()}, stored {version(-1)}  test_rehearsal:Texts",
         '  ~ title: "Sun" -> "Sunset"',
         "  ~ deep.b: 2 -> 3",
         '  + new: "x"',
@@ -252,9 +252,7 @@ def test_a_document_that_is_missing_is_shown_with_its_fields():
 
 def test_a_document_that_would_be_deleted_is_shown():
     lines, rehearsal = different(change("a", "REMOVE"), there={"a": (version(-1), {"title": "Sun"})})
-    assert lines == [
-        f"would be deleted  texts/a  version {version()}, there is {version(-1)}  test_rehearsal:Texts"
-    ]
+    assert lines == [f"would be deleted  texts/a  version {version()}, stored {version(-1)}  test_rehearsal:Texts"]
     assert rehearsal.differs
 
 
@@ -262,7 +260,7 @@ def test_a_document_that_would_be_deleted_is_shown():
 def test_what_is_older_than_the_index_is_shown_and_no_difference(event):
     lines, rehearsal = different(change("a", event, n=1), there={"a": (version(1), {"n": 2})})
     assert lines == [
-        f"older than what is there  texts/a  version {version()}, there is {version(1)}  test_rehearsal:Texts"
+        f"older than what is there  texts/a  version {version()}, stored {version(1)}  test_rehearsal:Texts"
     ]
     assert not rehearsal.differs
 
@@ -307,7 +305,7 @@ def test_an_index_that_is_not_there_yet_misses_everything():
 def test_an_index_that_cannot_be_read_halts():
     search = ReadOnly()
     search.broken = "index_closed_exception"
-    with pytest.raises(Halt, match="texts cannot be read: so it is"):
+    with pytest.raises(Halt, match="cannot read index texts: so it is"):
         Rehearsed(search=search).dispatch(change("a", n=1))
 
 
@@ -320,7 +318,7 @@ def test_an_address_that_leads_to_no_search_server_halts():
 def test_an_index_that_keeps_no_documents_cannot_be_compared():
     search = ReadOnly()
     search.put("a", 1, None)
-    with pytest.raises(Halt, match="texts keeps no _source"):
+    with pytest.raises(Halt, match="index texts does not store _source"):
         Rehearsed(search=search).dispatch(change("a", n=1))
 
 

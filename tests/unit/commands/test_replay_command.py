@@ -98,7 +98,7 @@ def test_the_filters_choose_and_what_they_leave_out_is_counted(capsys, tmp_path)
 def test_what_cannot_be_read_and_may_have_been_meant_is_told(capsys, tmp_path):
     assert main(["replay", write(tmp_path, *ITEMS, "{broken"), "--dry-run", "--key=b"]) == 1
     assert (
-        "1 record could not be read and may be among the selected; the first: recording.jsonl:"
+        "1 record could not be read and may match the filter; first error: recording.jsonl:"
         in capsys.readouterr().err
     )
 
@@ -107,7 +107,7 @@ def test_what_cannot_be_read_and_may_have_been_meant_is_told(capsys, tmp_path):
     ("options", "words"),
     [
         (["--route=images:Absent"], "there are images:Images, images:ImageUploads"),
-        (["--dry-run", "--diff"], "choose one"),
+        (["--dry-run", "--diff"], "use only one of them"),
         (["--speed=fast"], "--speed must be max"),
         (["--dry-run", "--until=tomorrow"], "--until must be a time"),
         (["--diff"], "SEARCH_URL"),

@@ -239,8 +239,8 @@ def test_what_is_not_done_comes_again_and_pages_before_it_are_kept(world: World)
         ({"routes": ["gone:Gone"]}, "gone:Gone"),
         ({"routes": []}, "no route"),
         ({"table": "nowhere"}, "does not fill an index from"),
-        ({"index": "items", "into": "customers"}, "fills no copy of items"),
-        ({"index": "items", "into": "items-000009"}, "fills no copy of items"),
+        ({"index": "items", "into": "customers"}, "not a copy of items"),
+        ({"index": "items", "into": "items-000009"}, "not a copy of items"),
         (
             {"file": "s3://exports/x.json.gz", "export": "arn:aws:dynamodb:x:1:table/images"},
             "not there any longer",

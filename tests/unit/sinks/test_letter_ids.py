@@ -17,7 +17,7 @@ from moto import mock_aws
 from service.context import Context
 from service.errors import DecodeError
 from service.pipeline import DeadLetter, Outcome, Result
-from service.sinks.dead_letters import LetterBucket, LetterFolder, LetterQueue, StoredDeadLetter
+from service.sinks.dead_letters import DeadLetterBucket, DeadLetterFolder, DeadLetterQueue, StoredDeadLetter
 from service.sinks.dead_letters.dead_letter import FORMAT
 
 NAME = "0123456789abcdef0123456789abcdef"
@@ -57,8 +57,8 @@ def test_the_id_of_a_letter_in_a_folder_is_the_name_of_its_file(tmp_path, name):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     (folder / f"{OTHER}.json").write_text(content(OTHER))
-    box = LetterFolder(folder)
-    (kept,) = box.letters(NAME)
+    box = DeadLetterFolder(folder)
+    (kept,) = box.read(NAME)
     assert kept.id == NAME
     box.remove(kept)
     assert outside.exists()
@@ -68,7 +68,7 @@ def test_the_id_of_a_letter_in_a_folder_is_the_name_of_its_file(tmp_path, name):
 def test_files_that_are_not_named_as_letters_are_left_alone(tmp_path, caplog):
     for name in ("package", "..", "\u0661" * 32, NAME + " "):
         (tmp_path / f"{name}.json").write_text(content(NAME))
-    assert list(LetterFolder(tmp_path).letters()) == []
+    assert list(DeadLetterFolder(tmp_path).read()) == []
     assert {Path(line.where).name for line in caplog.records} >= {"package.json"}
 
 
@@ -80,7 +80,7 @@ def test_a_link_or_a_pipe_in_the_folder_is_no_letter(tmp_path, caplog):
     (folder / f"{NAME}.json").symlink_to(secret)
     os.mkfifo(folder / f"{OTHER}.json")
     (folder / f"{'a' * 32}.json").mkdir()
-    assert list(LetterFolder(folder).letters()) == []
+    assert list(DeadLetterFolder(folder).read()) == []
     assert secret.exists()
     assert [Path(line.where).stem for line in caplog.records] == [NAME, "a" * 32, OTHER]
 
@@ -88,7 +88,7 @@ def test_a_link_or_a_pipe_in_the_folder_is_no_letter(tmp_path, caplog):
 def test_a_letter_is_not_written_through_a_link(tmp_path):
     outside, folder = tmp_path / "outside", tmp_path / "letters"
     outside.write_text("mine")
-    box = LetterFolder(folder)
+    box = DeadLetterFolder(folder)
     (record,) = records(stream_record(new={"id": "a"}))
     box.store([DeadLetter(record, "r", WHY)])
     (path,) = folder.iterdir()
@@ -96,7 +96,7 @@ def test_a_letter_is_not_written_through_a_link(tmp_path):
     path.symlink_to(outside)
     box.store([DeadLetter(record, "r", WHY)])
     assert outside.read_text() == "mine"
-    assert len(list(box.letters())) == 1
+    assert len(list(box.read())) == 1
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def keys(context: Context) -> list[str]:
 
 @pytest.mark.parametrize("name", ["../other", "x/other", OTHER])
 def test_the_id_of_a_letter_in_a_bucket_is_the_name_of_its_object(context, name):
-    box = LetterBucket(context, BUCKET, "letters")
+    box = DeadLetterBucket(context, BUCKET, "letters")
     for key in (
         f"letters/{NAME}.json",
         "letters/../other.json",
@@ -128,7 +128,7 @@ def test_the_id_of_a_letter_in_a_bucket_is_the_name_of_its_object(context, name)
         f"letters/x/{OTHER}.json",
     ):
         context.s3.put_object(Bucket=BUCKET, Key=key, Body=content(name).encode())
-    (kept,) = box.letters()
+    (kept,) = box.read()
     assert kept.id == NAME
     box.remove(kept)
     assert f"letters/{NAME}.json" not in keys(context)
@@ -143,21 +143,21 @@ def send(context: Context, *bodies: str) -> None:
 
 def test_messages_with_another_kind_of_id_are_left_alone(context, caplog):
     send(context, *map(content, HOSTILE), content(NAME))
-    box = LetterQueue(context, "q", None)
-    assert [kept.id for kept in box.letters()] == [NAME]
+    box = DeadLetterQueue(context, "q", None)
+    assert [kept.id for kept in box.read()] == [NAME]
     assert caplog.text.count("left alone: not a dead letter") == len(HOSTILE)
 
 
 def test_a_message_that_claims_the_id_of_another_hides_and_removes_nothing_of_it(context):
     send(context, content(NAME, "forged"), content(NAME, "genuine"), content(NAME, "genuine", time="later"))
-    box = LetterQueue(context, "q", None)
+    box = DeadLetterQueue(context, "q", None)
     found = []
-    for kept in box.letters():
+    for kept in box.read():
         found.append(kept.record["dynamodb"]["Keys"]["id"]["S"])
         if found[-1] == "forged":
             box.remove(kept)
     assert sorted(found) == ["forged", "genuine"]
-    assert [kept.record["dynamodb"]["Keys"]["id"]["S"] for kept in box.letters()] == ["genuine"]
+    assert [kept.record["dynamodb"]["Keys"]["id"]["S"] for kept in box.read()] == ["genuine"]
 
 
 def test_a_pointer_leads_to_a_letter_of_the_bucket_alone(context, caplog):
@@ -165,7 +165,7 @@ def test_a_pointer_leads_to_a_letter_of_the_bucket_alone(context, caplog):
     for pointer in pointers:
         context.s3.put_object(Bucket=BUCKET, Key=pointer, Body=content(NAME).encode())
     send(context, *(json.dumps({"pointer": pointer}) for pointer in pointers))
-    assert list(LetterQueue(context, "q", LetterBucket(context, BUCKET, "large")).letters()) == []
+    assert list(DeadLetterQueue(context, "q", DeadLetterBucket(context, BUCKET, "large")).read()) == []
     assert caplog.text.count("left alone: not named as a dead letter") == len(pointers)
     assert keys(context) == sorted(pointers)
 
@@ -174,8 +174,8 @@ def test_a_large_letter_is_named_by_its_object(context):
     for name in (NAME, OTHER):
         context.s3.put_object(Bucket=BUCKET, Key=f"large/{name}.json", Body=content(OTHER).encode())
     send(context, json.dumps({"pointer": f"large/{NAME}.json"}))
-    box = LetterQueue(context, "q", LetterBucket(context, BUCKET, "large"))
-    (kept,) = box.letters()
+    box = DeadLetterQueue(context, "q", DeadLetterBucket(context, BUCKET, "large"))
+    (kept,) = box.read()
     assert kept.id == NAME
     box.remove(kept)
     assert keys(context) == [f"large/{OTHER}.json"]

@@ -14,12 +14,12 @@ from fakes import raising, records
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.commands.dead_letters.letters import records_of
+from service.commands.dead_letters.selection import records_of
 from service.context import Context
 from service.errors import Halt
 from service.model import Record, TableRecord, Undecodable
 from service.pipeline import DeadLetter, Outcome, Result
-from service.sinks.dead_letters import LetterBucket, LetterFolder, LetterQueue, StoredDeadLetter
+from service.sinks.dead_letters import DeadLetterBucket, DeadLetterFolder, DeadLetterQueue, StoredDeadLetter
 from service.sinks.dead_letters.dead_letter import letter_id, portable
 from service.sinks.dead_letters.queue_store import allowed
 
@@ -35,7 +35,7 @@ def stored(folder) -> list[dict]:
 def test_a_letter_keeps_the_record_the_route_the_reason_and_the_time(tmp_path):
     raw = stream_record(new={"id": "a"})
     (record,) = records(raw)
-    LetterFolder(tmp_path / "new", lambda: NOW).store([DeadLetter(record, "images:Images", WHY)])
+    DeadLetterFolder(tmp_path / "new", lambda: NOW).store([DeadLetter(record, "images:Images", WHY)])
     (letter,) = stored(tmp_path / "new")
     assert letter["record"] == raw
     assert letter["route"] == "images:Images"
@@ -45,7 +45,7 @@ def test_a_letter_keeps_the_record_the_route_the_reason_and_the_time(tmp_path):
 
 
 def test_a_record_delivered_again_is_kept_once_for_each_route(tmp_path):
-    folder = LetterFolder(tmp_path)
+    folder = DeadLetterFolder(tmp_path)
     for _ in range(2):
         for route in ("one", "two"):
             (record,) = records(stream_record(new={"id": "a"}))
@@ -67,7 +67,7 @@ def test_a_record_from_boto3_is_kept_in_the_form_that_lambda_gives(tmp_path):
     image = {"b": {"B": b"\0\1"}, "c": {"B": Binary(b"\2")}}
     change = {"Keys": {"id": {"S": "a"}}, "NewImage": image, "ApproximateCreationDateTime": NOW}
     record = TableRecord({"eventName": "INSERT", "dynamodb": change}, source=stream_arn())
-    LetterFolder(tmp_path).store([DeadLetter(record, "r", WHY)])
+    DeadLetterFolder(tmp_path).store([DeadLetter(record, "r", WHY)])
     (letter,) = stored(tmp_path)
     assert letter["record"]["dynamodb"]["NewImage"] == {"b": {"B": "AAE="}, "c": {"B": "Ag=="}}
     assert letter["record"]["dynamodb"]["ApproximateCreationDateTime"] == NOW.timestamp()
@@ -78,12 +78,12 @@ def test_a_folder_that_cannot_be_written_halts_with_the_remedy(tmp_path):
     (tmp_path / "file").write_text("in the way")
     (record,) = records(stream_record(new={"id": "a"}))
     with pytest.raises(Halt, match="STREAMDEX_DEAD_LETTERS"):
-        LetterFolder(tmp_path / "file" / "letters").store([DeadLetter(record, "r", WHY)])
+        DeadLetterFolder(tmp_path / "file" / "letters").store([DeadLetter(record, "r", WHY)])
 
 
 def test_no_half_letter_is_left_behind(tmp_path):
     (record,) = records(stream_record(new={"id": "a"}))
-    LetterFolder(tmp_path).store([DeadLetter(record, "r", WHY)])
+    DeadLetterFolder(tmp_path).store([DeadLetter(record, "r", WHY)])
     assert [path.suffix for path in tmp_path.iterdir()] == [".json"]
 
 
@@ -153,9 +153,9 @@ class Sent:
 
 def kept_in_queue(record: Record, reason: str = "bad") -> StoredDeadLetter:
     """A letter as a queue without a bucket for large ones gives it back."""
-    queue = LetterQueue(Context(sqs=Sent()), "q", None)
+    queue = DeadLetterQueue(Context(sqs=Sent()), "q", None)
     queue.store([DeadLetter(record, "r", Result(Outcome.REJECTED, reason))])
-    (kept,) = queue.letters()
+    (kept,) = queue.read()
     return kept
 
 
@@ -201,7 +201,7 @@ def test_a_letter_that_outgrows_a_message_when_it_is_escaped_goes_to_the_bucket(
     s3 = SimpleNamespace(put_object=lambda Body, **_: stored.append(Body))
     sqs = Sent()
     (record,) = records(stream_record(new={"id": "a", "text": "\uffff" * 80_000}))
-    queue = LetterQueue(Context(sqs=sqs, s3=s3), "q", LetterBucket(Context(s3=s3), "b"))
+    queue = DeadLetterQueue(Context(sqs=sqs, s3=s3), "q", DeadLetterBucket(Context(s3=s3), "b"))
     queue.store([DeadLetter(record, "r", WHY)])
     assert len(stored[0]) < 262_144
     assert "pointer" in sqs.bodies[0]
@@ -231,37 +231,37 @@ def test_a_pointer_whose_object_is_gone_ends_no_look_at_the_letters(caplog):
     )
     s3 = SimpleNamespace(get_object=raising(NoSuchKey()), exceptions=SimpleNamespace(NoSuchKey=NoSuchKey))
     context = Context(sqs=sqs, s3=s3)
-    assert list(LetterQueue(context, "q", LetterBucket(context, "b", "")).letters()) == []
+    assert list(DeadLetterQueue(context, "q", DeadLetterBucket(context, "b", "")).read()) == []
     assert "it points to no letter" in caplog.text
 
 
 def test_a_number_that_is_no_valid_unicode_is_kept(tmp_path):
     (record,) = records(stream_record(new={"id": "a"}, sequence="\ud800"))
-    LetterFolder(tmp_path).store([DeadLetter(record, "r", WHY)])
+    DeadLetterFolder(tmp_path).store([DeadLetter(record, "r", WHY)])
     (letter,) = stored(tmp_path)
     assert letter["identifier"] == "\\ud800"
 
 
 def test_letters_are_found_by_how_their_ids_begin(tmp_path):
-    folder = LetterFolder(tmp_path)
+    folder = DeadLetterFolder(tmp_path)
     for key in "abcdefgh":
         (record,) = records(stream_record(new={"id": key}, sequence=key))
         folder.store([DeadLetter(record, "r", WHY)])
-    ids = [kept.id for kept in folder.letters()]
-    assert [kept.id for kept in folder.letters(ids[3])] == [ids[3]]
-    assert [kept.id for kept in folder.letters(ids[3][:1])] == [name for name in ids if name[0] == ids[3][0]]
+    ids = [kept.id for kept in folder.read()]
+    assert [kept.id for kept in folder.read(ids[3])] == [ids[3]]
+    assert [kept.id for kept in folder.read(ids[3][:1])] == [name for name in ids if name[0] == ids[3][0]]
     for odd in ("../", "*", "[a-z]", "/"):
-        assert list(folder.letters(odd)) == []
+        assert list(folder.read(odd)) == []
 
 
 def test_a_letter_that_somebody_removes_meanwhile_is_left_out(tmp_path):
-    folder = LetterFolder(tmp_path)
+    folder = DeadLetterFolder(tmp_path)
     for key in "ab":
         (record,) = records(stream_record(new={"id": key}, sequence=key))
         folder.store([DeadLetter(record, "r", WHY)])
-    looking = folder.letters()
+    looking = folder.read()
     first = next(looking)
-    for other in LetterFolder(tmp_path).letters():
+    for other in DeadLetterFolder(tmp_path).read():
         if other.id != first.id:
             folder.remove(other)
     assert list(looking) == []
@@ -269,7 +269,7 @@ def test_a_letter_that_somebody_removes_meanwhile_is_left_out(tmp_path):
 
 def test_who_stops_looking_through_a_queue_gives_back_all_that_came(tmp_path):
     made: list[str] = []
-    LetterFolder(tmp_path).store([DeadLetter(record, "r", WHY) for record in records(*LETTERS)])
+    DeadLetterFolder(tmp_path).store([DeadLetter(record, "r", WHY) for record in records(*LETTERS)])
     bodies = [path.read_text() for path in sorted(tmp_path.glob("*.json"))]
     messages = [{"MessageId": f"m{n}", "ReceiptHandle": f"r{n}", "Body": body} for n, body in enumerate(bodies)]
     sqs = SimpleNamespace(
@@ -277,7 +277,7 @@ def test_who_stops_looking_through_a_queue_gives_back_all_that_came(tmp_path):
         receive_message=lambda **_: {"Messages": messages},
         change_message_visibility_batch=lambda Entries, **_: made.extend(e["ReceiptHandle"] for e in Entries),
     )
-    looking = LetterQueue(Context(sqs=sqs), "q", None).letters()
+    looking = DeadLetterQueue(Context(sqs=sqs), "q", None).read()
     next(looking)
     looking.close()
     assert sorted(made) == ["r0", "r1", "r2"]

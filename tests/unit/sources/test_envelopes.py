@@ -19,7 +19,7 @@ from builders import (
 from service.errors import UnknownEvent
 from service.model import CREATED, DELETED, ObjectRecord, TableRecord, Undecodable
 from service.pipeline import DeadLetter, Outcome, Result
-from service.sinks.dead_letters import LetterFolder
+from service.sinks.dead_letters import DeadLetterFolder
 from service.sources.envelopes import unwrap, unwrap_text
 
 TEST_EVENT = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "images-in"}
@@ -324,7 +324,7 @@ def test_a_dead_letter_is_the_record_that_it_keeps(tmp_path):
         source=stream_arn("books"),
     )
     uploaded = next(unwrap(s3_record("a b.jpg"), "m-1"))
-    LetterFolder(tmp_path).store(
+    DeadLetterFolder(tmp_path).store(
         [DeadLetter(record, "r", Result(Outcome.REJECTED)) for record in (streamed, uploaded)]
     )
     letters = [json.loads(path.read_text()) for path in tmp_path.glob("*.json")]

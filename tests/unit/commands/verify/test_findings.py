@@ -25,10 +25,10 @@ THIS, THAT = {"n": 1}, {"n": 2}
         (THIS, Stored(EARLIER, THIS), None, None),
         (THIS, Stored(LATER, THIS), None, None),
         (THIS, Stored(), Kind.MISSING, {}),
-        (None, Stored(EARLIER, THIS), Kind.GHOST, {}),
-        (THIS, Stored(EARLIER, THAT), Kind.OLDER, {"n": (1, 2)}),
-        (THIS, Stored(LATER, THAT), Kind.NEWER, {"n": (1, 2)}),
-        (THIS, Stored(TO_COME, THIS), Kind.NEWER, {}),
+        (None, Stored(EARLIER, THIS), Kind.ORPHAN, {}),
+        (THIS, Stored(EARLIER, THAT), Kind.STALE, {"n": (1, 2)}),
+        (THIS, Stored(LATER, THAT), Kind.AHEAD, {"n": (1, 2)}),
+        (THIS, Stored(TO_COME, THIS), Kind.AHEAD, {}),
     ],
 )
 def test_a_document_is_compared_with_what_it_should_be(wanted, stored, kind, fields):
@@ -36,7 +36,7 @@ def test_a_document_is_compared_with_what_it_should_be(wanted, stored, kind, fie
     assert found == (None if kind is None else (kind, fields))
 
 
-def test_without_versions_nothing_tells_which_is_older():
+def test_without_versions_nothing_shows_which_is_older():
     assert compare(THIS, Stored(7, THAT), READ, NOW, versioned=False) == (Kind.DIFFERENT, {"n": (1, 2)})
     assert compare(THIS, Stored(TO_COME, THIS), READ, NOW, versioned=False) is None
 

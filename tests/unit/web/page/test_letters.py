@@ -173,7 +173,7 @@ def test_letters_that_cannot_be_looked_through_are_told_of(page):
         {"Error": {"Code": "AccessDenied"}, "ResponseMetadata": {"HTTPStatusCode": 403}}, "ListObjectsV2"
     )
     for error, told in ((denied, "AccessDenied"), (Halt("the queue q does not exist"), "the queue q")):
-        page.state.app.letters = SimpleNamespace(letters=raising(error))
+        page.state.app.letters = SimpleNamespace(read=raising(error))
         assert told in words(page.get("/letters", 503))
         assert told in words(page.get("/letters/" + "0" * 32, 503))
 

@@ -15,7 +15,7 @@ class VerifyPatience:
 
     patience: float = setting(
         30.0,
-        "seconds that a document may differ while its item does not change: the most that the service is behind",
+        "seconds that a document may differ from an unchanged item; more than the lag of the service",
         least=0,
     )
 
@@ -24,8 +24,8 @@ class VerifyPatience:
 class VerifyOptions:
     """The options of `verify` apart from the selection of tables."""
 
-    repair: bool = setting(False, "mend what is found, and verify that")
-    sample: str = setting("100%", "how much of table and index is looked at, such as 1%")
+    repair: bool = setting(False, "repair the documents that differ, and compare them again")
+    sample: str = setting("100%", "share of the items and documents to check, such as 1%")
 
     @property
     def share(self) -> float:
@@ -35,5 +35,5 @@ class VerifyOptions:
         except ValueError:
             share = math.nan
         if not 0 < share <= 1:
-            raise SettingsError(f"sample must be a share such as 1%, not {self.sample!r}")
+            raise SettingsError(f"--sample must be above 0% and at most 100%, such as 1%, not {self.sample!r}")
         return share

@@ -23,11 +23,11 @@ CHANGES: Final = 10
 
 AT_ONCE: Final = 100
 MOST: Final = 5000
-"""Suspects held before `add` re-reads them."""
+"""Mismatches held before `add` re-reads them."""
 
 
 @dataclass
-class Suspect:
+class Mismatch:
     """A document that may be wrong. Its item equals `image` since `since`, in seconds of the clock."""
 
     bound: BoundRoute
@@ -47,8 +47,8 @@ class State:
     verdict: Verdict | None
 
 
-class Suspects:
-    """Suspects to re-read. Those that differ for `patience` seconds while their item does not change are reported.
+class Mismatches:
+    """Mismatches to re-read. One that lasts for `patience` seconds while its item does not change is reported.
 
     A document that becomes correct in that time was only waiting for its record. An item that changes
     CHANGES times is not reported either. `on_finding` is called with each group of reported documents.
@@ -59,7 +59,7 @@ class Suspects:
         context: Context,
         router: Router,
         patience: float,
-        on_finding: Callable[[Sequence[tuple[Finding, Suspect]]], None],
+        on_finding: Callable[[Sequence[tuple[Finding, Mismatch]]], None],
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ):
@@ -70,86 +70,88 @@ class Suspects:
         self._clock = clock
         self._sleep = sleep
         self._lookups = Lookups(context)
-        self._held: list[Suspect] = []
+        self._held: list[Mismatch] = []
         self._lock = Lock()
 
-    def add(self, suspects: Iterable[Suspect]) -> None:
-        """Add suspects. Above MOST, re-read until enough of them are decided."""
+    def add(self, mismatches: Iterable[Mismatch]) -> None:
+        """Add mismatches. Above MOST, re-read until enough of them are decided."""
         with self._lock:
-            self._held += suspects
+            self._held += mismatches
             while len(self._held) > MOST:
-                self._look()
+                self._reread()
 
     def clear(self) -> None:
-        """Re-read until all suspects are decided."""
+        """Re-read until all mismatches are decided."""
         with self._lock:
             while self._held:
-                self._look()
+                self._reread()
 
-    def verdicts(self, suspects: Sequence[Suspect]) -> list[Verdict | None]:
+    def verdicts(self, mismatches: Sequence[Mismatch]) -> list[Verdict | None]:
         """Compare the documents with their items now; None for a document that agrees."""
-        return [state.verdict for state in self._see(suspects)]
+        return [state.verdict for state in self._see(mismatches)]
 
-    def _look(self) -> None:
+    def _reread(self) -> None:
         self._sleep(min(max(self._patience / 10, 0.05), 2.0))
-        rest: list[Suspect] = []
+        rest: list[Mismatch] = []
         for begin in range(0, len(self._held), AT_ONCE):
             group = self._held[begin : begin + AT_ONCE]
             try:
-                rest += self._look_at(group)
+                rest += self._reread_group(group)
             except (Busy, Retry):
                 rest += group
         self._held = rest
 
-    def _look_at(self, group: Sequence[Suspect]) -> list[Suspect]:
-        """Return the suspects that are not decided yet."""
+    def _reread_group(self, group: Sequence[Mismatch]) -> list[Mismatch]:
+        """Return the mismatches that are not decided yet."""
         rest, faults = [], []
-        for suspect, state in zip(group, self._see(group), strict=True):
+        for mismatch, state in zip(group, self._see(group), strict=True):
             if state.verdict is None:
                 continue
             now = self._clock()
-            if state.image != suspect.image:
-                suspect.image, suspect.since = state.image, now
-                suspect.changes += 1
-            if now - suspect.since < self._patience:
-                if suspect.changes < CHANGES:
-                    rest.append(suspect)
+            if state.image != mismatch.image:
+                mismatch.image, mismatch.since = state.image, now
+                mismatch.changes += 1
+            if now - mismatch.since < self._patience:
+                if mismatch.changes < CHANGES:
+                    rest.append(mismatch)
                 continue
             kind, fields = state.verdict
-            bound = suspect.bound
-            found = Finding(kind, bound.index, suspect.id, bound.name, suspect.record.keys, fields, state.version)
-            faults.append((found, suspect))
+            bound = mismatch.bound
+            found = Finding(
+                kind, bound.index, mismatch.id, bound.name, mismatch.record.keys, fields, state.version
+            )
+            faults.append((found, mismatch))
         if faults:
             self._on_finding(faults)
         return rest
 
-    def _see(self, group: Sequence[Suspect]) -> list[State]:
+    def _see(self, group: Sequence[Mismatch]) -> list[State]:
         """Read the items, then the documents."""
-        with reaching("reading items as they are now"):
-            images = self._lookups.items([suspect.record for suspect in group])
+        with reaching("re-reading items"):
+            images = self._lookups.items([mismatch.record for mismatch in group])
         there = [
-            suspect.record.as_now(image, suspect.record.version)
-            for suspect, image in zip(group, images, strict=True)
+            mismatch.record.as_now(image, mismatch.record.version)
+            for mismatch, image in zip(group, images, strict=True)
             if image is not None
         ]
         makes, _ = wanted(there, self._router, self._context)
         sources = {(one.index, one.id): one.source for one in makes}
-        places = [(suspect.bound.index, suspect.id) for suspect in group]
+        places = [(mismatch.bound.index, mismatch.id) for mismatch in group]
         now = time.time()
         return [
             State(
                 image,
                 found.version,
-                compare(sources.get(place), found, suspect.record.version, now, suspect.bound.versioned),
+                compare(sources.get(place), found, mismatch.record.version, now, mismatch.bound.versioned),
             )
-            for suspect, image, place, found in zip(
+            for mismatch, image, place, found in zip(
                 group, images, places, stored(self._context, places), strict=True
             )
         ]
 
 
-def suspect_of(one: Wanted, now: float) -> Suspect:
-    return Suspect(one.bound, one.record, one.id, one.record.raw["dynamodb"].get("NewImage"), now)
+def mismatch_of(one: Wanted, now: float) -> Mismatch:
+    return Mismatch(one.bound, one.record, one.id, one.record.raw["dynamodb"].get("NewImage"), now)
 
 
 def keyed(stream: str, key: Mapping[str, Any], version: int) -> TableRecord:
