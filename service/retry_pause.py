@@ -23,7 +23,7 @@ def pause_after(failures: int, shortest: float, chance: Callable[[], float]) -> 
 
 def log_pause(source: str, reason: str, seconds: float, halted: bool = False) -> None:
     """Log why a source waits. `halted` logs an error, because the operator must act."""
-    level, event = (logging.ERROR, "halted") if halted else (logging.WARNING, "trying again")
+    level, event = (logging.ERROR, "halted") if halted else (logging.WARNING, "retrying")
     logger.log(level, event, extra={"source": source, "reason": reason, "after": f"{seconds:.1f} s"})
 
 

@@ -56,10 +56,12 @@ def upload(key: str, event: str = CREATED, **details: Any) -> Change:
     `details` are size, eTag, versionId and sequencer. Raises ValueError for other events and details.
     """
     if object_event(event) not in OBJECT_FAMILIES:
-        raise ValueError(f"{event!r} is no event of a bucket; there are {', '.join(sorted(OBJECT_FAMILIES))}")
+        raise ValueError(f"{event!r} is not a bucket event. Valid events: {', '.join(sorted(OBJECT_FAMILIES))}")
     unknown = set(details) - {"size", "eTag", "versionId", "sequencer"}
     if unknown:
-        raise ValueError(f"upload() knows no {', '.join(sorted(unknown))}")
+        raise ValueError(
+            f"upload() does not support {', '.join(sorted(unknown))}. Use size, eTag, versionId or sequencer."
+        )
     return Change(event, key=key, **details)
 
 
@@ -95,11 +97,11 @@ def record_of(route: Route, change: Change) -> TableRecord | ObjectRecord:
     name = type(route).__name__
     if isinstance(route, TableRoute):
         if change.key:
-            raise ValueError(f"{name} takes items: use insert(), modify() or remove()")
+            raise ValueError(f"{name} is a TableRoute: use insert(), modify() or remove()")
         return _table_record(route, change)
     assert isinstance(route, BucketRoute)
     if not change.key:
-        raise ValueError(f"{name} takes objects: use upload()")
+        raise ValueError(f"{name} is a BucketRoute: use upload()")
     return ObjectRecord(
         {},
         name=change.event,
@@ -126,7 +128,7 @@ def _table_record(route: TableRoute, change: Change) -> TableRecord:
     images = {"NewImage": change.new, "OldImage": change.old}
     keys = [_keys_of(route, image) for image in images.values() if image is not None]
     if any(key != keys[0] for key in keys):
-        raise ValueError(f"an item keeps its key: {keys[0]} cannot become {keys[-1]}")
+        raise ValueError(f"the key of an item cannot change from {keys[0]} to {keys[-1]}")
     table = route.table.replace("*", "x")
     return TableRecord(
         {

@@ -48,7 +48,7 @@ class LocalLease:
 def check(lease: Lease, token: int) -> None:
     """Raise LeaseLost unless this process holds the lease with this token."""
     if not token or lease.token() != token:
-        raise LeaseLost("another poller of the group has taken over, or may have: this one was away for too long")
+        raise LeaseLost("the lease of this poller has expired: another poller of the group may hold it")
 
 
 class TableLease(Thread):
@@ -177,7 +177,7 @@ class TableLease(Thread):
         self._write(token, self.owner, condition)
         self._hold(token, began + self._seconds)
         self._seen = None
-        logger.info("lease taken", extra={"group": self._group, "token": token})
+        logger.info("lease acquired", extra={"group": self._group, "token": token})
 
     def _write(self, token: int, owner: str, condition: str) -> None:
         values: dict[str, Any] = {

@@ -128,7 +128,9 @@ class SqliteCheckpoints:
                 " time REAL, format INTEGER, PRIMARY KEY (grp, stream, shard))"
             )
         except (OSError, sqlite3.Error) as error:
-            raise Halt(f"checkpoints cannot be kept in {path}: {error}; set STREAMDEX_CHECKPOINTS") from error
+            raise Halt(
+                f"cannot store checkpoints in {path}: {error}. Set STREAMDEX_CHECKPOINTS to another file."
+            ) from error
 
     def read(self, stream: str) -> dict[str, Checkpoint]:
         columns = "SELECT shard, position, time FROM positions WHERE grp = ? AND stream = ?"
@@ -154,7 +156,9 @@ class SqliteCheckpoints:
             with self._lock:
                 return self._connection.execute(statement, values).fetchall()
         except sqlite3.Error as error:
-            raise Halt(f"the file of checkpoints cannot be used: {error}; see STREAMDEX_CHECKPOINTS") from error
+            raise Halt(
+                f"cannot use the checkpoint file: {error}. Check the file that STREAMDEX_CHECKPOINTS names."
+            ) from error
 
     def close(self) -> None:
         with self._lock:

@@ -97,7 +97,7 @@ class TableCheckpoints:
                 ReturnValues="ALL_NEW",
             )["Attributes"]
         except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
-            raise LeaseLost(f"the position of {row['shard']['S']} is another poller's by now") from error
+            raise LeaseLost(f"another poller claimed the checkpoint of {row['shard']['S']}") from error
         return claimed
 
     def _change(self, request: Callable[..., Any], shard: str, token: int) -> bool:
@@ -110,9 +110,9 @@ class TableCheckpoints:
                 ExpressionAttributeValues={":token": {"N": str(token)}},
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException as error:
-            raise LeaseLost(f"the checkpoint of {shard} is another poller's to write") from error
+            raise LeaseLost(f"another poller claimed the checkpoint of {shard}") from error
         except Exception as error:
-            result = result_of(error, f"the checkpoint of {shard} in table {self._table}")
+            result = result_of(error, f"writing the checkpoint of {shard} to table {self._table}")
             if result.outcome is not Outcome.RETRY:
                 raise Halt(result.reason) from error
             # The next checkpoint covers this one; until then a restart would read some records again.
@@ -125,7 +125,7 @@ class TableCheckpoints:
 
     def _create_missing(self) -> None:
         try:
-            with reaching(f"the table {self._table} for checkpoints"):
+            with reaching(f"accessing the checkpoint table {self._table}"):
                 table = self._dynamodb.describe_table(TableName=self._table)["Table"]
             if table.get("TableStatus") != "CREATING":
                 return

@@ -31,13 +31,13 @@ def address_of(settings: Settings) -> Any:
         from sqlalchemy.engine import URL, make_url
         from sqlalchemy.exc import ArgumentError
     except ModuleNotFoundError as error:
-        raise Halt(f"rows need SQLAlchemy: {EXTRA}") from error
+        raise Halt(f"SQL rows require SQLAlchemy: {EXTRA}") from error
 
     if settings.db_url:
         try:
             url = make_url(settings.db_url)
         except (ArgumentError, ValueError):  # the original error quotes the password
-            raise SettingsError("DB_URL must be an address such as postgresql://user:password@host/name") from None
+            raise SettingsError("DB_URL must be a URL such as postgresql://user:password@host/name") from None
         return url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
     if settings.db_host:
         return URL.create(
@@ -74,11 +74,11 @@ def make_engine(settings: Settings) -> Any:
     set_up = {"sqlite": _sqlite, "mysql": _mysql, "mariadb": _mysql, "postgresql": _postgresql}
     kind = url.get_backend_name()
     if kind not in set_up:
-        raise SettingsError(f"DB_URL: {kind} is none of {', '.join(set_up)}")
+        raise SettingsError(f"DB_URL: unsupported database {kind}. Supported: {', '.join(set_up)}")
     try:
         engine = create_engine(url)
     except ModuleNotFoundError as error:
-        raise Halt(f"the database {shown(url)} needs {error.name}: {EXTRA}") from error
+        raise Halt(f"the database {shown(url)} requires the Python module {error.name}: {EXTRA}") from error
     except (ArgumentError, NoSuchModuleError) as error:
         raise SettingsError(f"DB_URL: {error}") from error
     end_at_deadline(engine, kind, settings.db_timeout)
@@ -99,9 +99,7 @@ def _sqlite(engine: Any, seconds: float) -> None:
         try:
             make_database(file)
         except OSError as error:
-            raise Halt(
-                f"the database {shown(engine.url)} cannot be made ({error.strerror}): set DB_URL"
-            ) from error
+            raise Halt(f"cannot create the database {shown(engine.url)}: {error.strerror}. Set DB_URL.") from error
 
     @event.listens_for(engine, "connect")
     def connected(connection: Any, record: Any) -> None:

@@ -31,7 +31,7 @@ def end_at_deadline(engine: Any, kind: str, seconds: float) -> None:
     def connect(dialect: Any, record: Any, arguments: Any, options: Any) -> Any:
         left = min(seconds, time_left())
         if left <= 0:
-            raise TimeoutError("no time was left to connect to the database")
+            raise TimeoutError("the deadline passed before connecting to the database")
         connection = dialect.connect(*arguments, **{**options, **_limits(kind, left)})
         _watch(record, connection)
         return connection

@@ -104,7 +104,7 @@ def make_aws_client(settings: Settings, service: str) -> Any:
     try:
         client = session.client(service.replace("_", ""), endpoint_url=endpoint or None, config=config)
     except ValueError as error:
-        raise SettingsError(f"the endpoint of {service}: {error}") from error
+        raise SettingsError(f"invalid endpoint of {service}: {error}") from error
     client.meta.events.register("before-send", _limit)
     client.meta.events.register("needs-retry", _stop_retrying)
     return client
@@ -130,9 +130,11 @@ def make_search_client(settings: Settings) -> Any:
     credentials or a query, opensearch-py's own client is returned.
     """
     if not settings.search_url:
-        raise SettingsError("SEARCH_URL is not set: name the search server, such as http://127.0.0.1:9200")
+        raise SettingsError(
+            "SEARCH_URL is not set. Set it to the URL of the search server, such as http://127.0.0.1:9200"
+        )
     if not is_address(settings.search_url):
-        raise SettingsError("SEARCH_URL must be an address such as http://127.0.0.1:9200")
+        raise SettingsError("SEARCH_URL must be a URL such as http://127.0.0.1:9200")
     parts = urlsplit(settings.search_url)
     if "@" in parts.netloc or parts.query:
         return make_opensearch(settings)
@@ -229,9 +231,9 @@ def make_signer(settings: Settings) -> Any:
     session = make_session(settings, local=False)
     credentials = session.get_credentials()
     if credentials is None:
-        raise SettingsError("search_auth=sigv4 needs AWS credentials, and none were found")
+        raise SettingsError("search_auth=sigv4 requires AWS credentials, but none were found. Configure them.")
     if not session.region_name:
-        raise SettingsError("search_auth=sigv4 needs a region: set AWS_DEFAULT_REGION")
+        raise SettingsError("search_auth=sigv4 requires a region. Set AWS_DEFAULT_REGION.")
     return AWS4Auth(
         region=session.region_name, service=settings.search_service, refreshable_credentials=credentials
     )

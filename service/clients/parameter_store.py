@@ -20,7 +20,7 @@ def parameters_of(settings: Settings) -> dict[str, str]:
         found = [one for page in pages.paginate(Path=path, WithDecryption=True) for one in page["Parameters"]]
     except (BotoCoreError, ClientError) as error:
         raise SettingsError(
-            f"the parameters at {path} (STREAMDEX_SECRETS) cannot be read: {error}; it takes"
-            " ssm:GetParametersByPath, and kms:Decrypt where they have a key of your own"
+            f"cannot read the parameters at {path} (STREAMDEX_SECRETS): {error}. This requires the permission"
+            " ssm:GetParametersByPath, and kms:Decrypt if they are encrypted with a customer managed key."
         ) from error
     return {one["Name"].removeprefix(path): one["Value"] for one in found}

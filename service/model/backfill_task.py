@@ -18,7 +18,8 @@ OLD_MARK: Final = "streamdex-part"
 
 ONLY_ITS_QUEUE: Final = (
     "backfill tasks are accepted only from the queue that STREAMDEX_TASK_QUEUE names. If an operator sent it here,"
-    " correct --enqueue or the setting and run the backfill again; if not, look at who may send (docs/security.md)"
+    " correct --enqueue or the setting and run the backfill again. Otherwise check the permissions to send to this"
+    " queue (docs/security.md)."
 )
 
 NOT_HERE: Final = f"not accepted: {ONLY_ITS_QUEUE}"
@@ -59,13 +60,13 @@ class BackfillTask:
         """Return the unvalidated task. Raises DecodeError for an unknown format or without table and routes."""
         written = payload.get(MARK, payload.get(OLD_MARK))
         if type(written) is not int or written != FORMAT:
-            raise DecodeError(f"a backfill task of another format: this release knows format {FORMAT}")
+            raise DecodeError(f"unknown format of a backfill task: this release supports format {FORMAT}")
         known = {one.name for one in fields(cls)}
         try:
             made = cls(**{name: value for name, value in payload.items() if name in known})
             return replace(made, routes=tuple(made.routes))
         except TypeError:
-            raise DecodeError("a backfill task without table and routes") from None
+            raise DecodeError("the backfill task has no table or no routes") from None
 
     @property
     def payload(self) -> dict[str, Any]:

@@ -151,7 +151,7 @@ def to_number(text: str) -> int | float | Decimal:
     if not isinstance(exponent, int):
         raise DecodeError(f": {shorten(text)} is not a finite number (N)")
     if len(digits) + exponent > LARGEST_EXPONENT or exponent < SMALLEST_EXPONENT:
-        raise DecodeError(f": {shorten(text)} is outside of what DynamoDB can hold (N)")
+        raise DecodeError(f": {shorten(text)} is outside the range of DynamoDB's numbers (N)")
     if exact == exact.to_integral_value():
         return int(exact)
     double = float(exact)

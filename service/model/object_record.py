@@ -145,9 +145,9 @@ def from_notification(raw: Mapping[str, Any], identifier: str = "") -> ObjectRec
         bucket, entry = detail["bucket"]["name"], detail["object"]
         key = entry["key"] if raw.get("eventSource") == CEPH else unquote_plus(entry["key"], errors="strict")
     except (AttributeError, KeyError, TypeError) as error:
-        raise DecodeError(f"an S3 record without {error}") from None
+        raise DecodeError(f"the S3 record lacks a field: {error}") from None
     except UnicodeDecodeError:
-        raise DecodeError("an S3 record whose key is not url-encoded UTF-8") from None
+        raise DecodeError("the key of the S3 record is not URL-encoded UTF-8") from None
     return _object(raw, name, bucket, key, entry, identifier)
 
 
@@ -158,7 +158,7 @@ def from_eventbridge(raw: Mapping[str, Any], identifier: str = "") -> ObjectReco
         bucket, entry = detail["bucket"]["name"], detail["object"]
         key = entry["key"]
     except (AttributeError, KeyError, TypeError) as error:
-        raise DecodeError(f"an EventBridge event of S3 without {error}") from None
+        raise DecodeError(f"the EventBridge event of S3 lacks a field: {error}") from None
     return _object(raw, name, bucket, key, entry, identifier)
 
 
@@ -172,9 +172,9 @@ def _object(
 ) -> ObjectRecord:
     for what, value in (("event name", name), ("bucket", bucket), ("key", key)):
         if not isinstance(value, str) or not value:
-            raise DecodeError(f"an object record whose {what} is no text")
+            raise DecodeError(f"the {what} of the object record is empty or not a string")
     if not isinstance(details, Mapping):
-        raise DecodeError("an object record whose object is no map")
+        raise DecodeError("the object of the object record is not a map")
     return ObjectRecord(raw, name=name, bucket=bucket, key=key, details=details, identifier=identifier)
 
 

@@ -86,16 +86,20 @@ _NO_ROUTE: Final = "no route for "
 
 APPLIED: Final = Result(Outcome.APPLIED)
 DOCUMENT_CREATED: Final = Result(Outcome.APPLIED, created=True)
-STALE: Final = Result(Outcome.STALE, "something newer is there")
-SUPERSEDED: Final = Result(Outcome.STALE, "superseded in its batch")
+STALE: Final = Result(Outcome.STALE, "the target has a newer version")
+SUPERSEDED: Final = Result(Outcome.STALE, "superseded by a newer write of the batch")
 NOTHING_TO_WRITE: Final = Result(Outcome.SKIPPED, "nothing to write")
-UNSETTLED: Final = Result(Outcome.RETRY, "it changes faster than it can be read")
+UNSETTLED: Final = Result(Outcome.RETRY, "the item or object changes faster than it can be re-read")
 PATIENCE: Final = 3
 """Consecutive requests without a success after which the rest of a batch waits for the next try."""
 
-NOT_SENT: Final = Result(Outcome.RETRY, "not sent: the search server does not cope", shared=True)
-OUT_OF_TIME: Final = Result(Outcome.RETRY, "no time was left for it", shared=True)
-BLOCKED: Final = Result(Outcome.BLOCKED, "behind a record of the same item that is tried again")
+NOT_SENT: Final = Result(
+    Outcome.RETRY, f"not sent: {PATIENCE} consecutive requests to the search server failed", shared=True
+)
+OUT_OF_TIME: Final = Result(Outcome.RETRY, "not processed before the deadline", shared=True)
+BLOCKED: Final = Result(
+    Outcome.BLOCKED, "waits for an earlier record of the same item or object, which is retried"
+)
 
 
 def no_route(source: str) -> Result:

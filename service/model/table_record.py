@@ -57,10 +57,10 @@ class TableRecord:
             self.typed_keys: Mapping[str, Any] = change["Keys"]
             number = change.get("SequenceNumber", "")
         except (AttributeError, KeyError, TypeError) as error:
-            raise DecodeError(f"a stream record without {error}") from None
+            raise DecodeError(f"the stream record lacks a field: {error}") from None
         keyed = type(self.typed_keys) is dict or isinstance(self.typed_keys, Mapping)
         if not keyed or not isinstance(self.event, str):
-            raise DecodeError("a stream record whose eventName is no text or whose Keys are no map")
+            raise DecodeError("the stream record's eventName is not a string, or its Keys are not a map")
         self.raw = raw
         self.shard = shard
         said = raw.get("eventSourceARN")
@@ -189,7 +189,7 @@ def table_of(stream: str) -> str:
     _, found, rest = stream.partition(":table/")
     name = rest.partition("/")[0]
     if not found or not name:
-        raise DecodeError("a stream record that does not say its stream (eventSourceARN)")
+        raise DecodeError("the stream record has no valid eventSourceARN, so its table is unknown")
     return name
 
 

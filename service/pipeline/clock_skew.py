@@ -25,6 +25,6 @@ def drop_future_times(batch: Sequence[Record], source: str, latest: float) -> No
             dropped += record.drop_times_after(latest)
     if dropped:
         logger.warning(
-            "ignoring times in the future: check this machine's clock, and who may send to the source",
+            "ignoring times in the future: check this machine's clock and the permissions to send to the source",
             extra={"source": source, "records": dropped},
         )

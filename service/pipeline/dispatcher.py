@@ -200,7 +200,7 @@ def by_sink(tasks: Sequence[Task]) -> tuple[list[Write], list[Write], list[Write
             elif isinstance(write.action, InsertRows):
                 rows.append(write)
             else:
-                raise TypeError(f"no sink writes the action {type(write.action).__name__}")
+                raise TypeError(f"no sink supports the action {type(write.action).__name__}")
     return searches, items, rows
 
 

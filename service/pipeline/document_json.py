@@ -51,7 +51,7 @@ def indexing(document: Document) -> Index:
     Reject if the document is not a mapping.
     """
     if type(document) is not dict and not isinstance(document, Mapping):
-        raise Reject(f"a document of type {type(document).__name__}: return a mapping, or None")
+        raise Reject(f"the document has type {type(document).__name__}: return a mapping or None")
     try:
         # Copy the bytes: the result of orjson keeps a buffer of many times its size.
         return Serialised(b"%b" % dump(document))
@@ -81,7 +81,7 @@ def dump(document: Any) -> bytes:
     if nulls and not (type(document) is dict and (holds_nulls(document, nulls) or surely_finite(document))):
         path = path_of_no_number(document)
         if path:
-            raise ValueError(f"{path} is no finite number")
+            raise ValueError(f"{path} is not a finite number")
     return text
 
 
@@ -102,7 +102,7 @@ def _plain(value: Any) -> Any:
         return sorted(value)
     if isinstance(value, Mapping):
         return dict(value)
-    raise TypeError(f"a value of type {type(value).__name__}")
+    raise TypeError(f"cannot serialize a value of type {type(value).__name__}")
 
 
 def _within_long(value: Any) -> Any:

@@ -131,7 +131,7 @@ def _outcome_of(error: Exception, reason: str) -> tuple[Outcome, int | None]:
         return next((signals[base] for base in type(error).__mro__ if base in signals), Outcome.REJECTED), None
     bases = {f"{base.__module__}.{base.__qualname__}" for base in type(error).__mro__}
     if bases & HALTING:
-        raise Halt(f"{reason}: give the service credentials and a region") from error
+        raise Halt(f"{reason}: configure AWS credentials and a region for the service") from error
     if bases & TRANSIENT:
         return Outcome.RETRY, None
     if "botocore.exceptions.ClientError" in bases:
@@ -173,7 +173,7 @@ def _of_aws(error: Any, reason: str) -> tuple[Outcome, int | None]:
     if code in REFUSED:
         return Outcome.REJECTED, status
     if code in FORBIDDEN:
-        raise Halt(f"{reason}: the service's role needs this permission, or its credentials are wrong") from error
+        raise Halt(f"{reason}: grant the service's role this permission, or correct its credentials") from error
     return _of_status(status, reason, error)
 
 
@@ -187,7 +187,7 @@ def _of_status(status: Any, reason: str, error: Exception) -> tuple[Outcome, int
     if not isinstance(status, int):
         return Outcome.REJECTED, None
     if status in (401, 403):
-        raise Halt(f"{reason}: the credentials or permissions of the service are wrong") from error
+        raise Halt(f"{reason}: check the credentials and permissions of the service") from error
     passes = status in PASSING or 300 <= status < 400 or status >= 500
     return Outcome.RETRY if passes else Outcome.REJECTED, status
 
@@ -216,7 +216,7 @@ def describe(error: Exception) -> str:
     except Exception:  # str() of an opensearch-py error raises if the response has an unexpected shape
         words = ""
     if isinstance(error, KeyError):
-        return f"KeyError: there is no {words}"
+        return f"KeyError: {words} is missing"
     if isinstance(error, StreamdexError):
         return words or type(error).__name__
     return f"{type(error).__name__}: {words}" if words else type(error).__name__

@@ -30,7 +30,7 @@ def _tasks_of(position: int, record: Change, router: Router) -> list[Task]:
             if test is not None and not test(record):
                 continue
         except Exception as error:
-            doing = f"{bound.name} asked whether it wants one of {source_of(record)}"
+            doing = f"{bound.name} wants() of {source_of(record)}"
             asked = result_of(error, doing, f", key {key_of(record)}")
             tasks.append(Task(position, record, bound, results=[asked]))
             continue
@@ -44,7 +44,7 @@ def _without_route(record: Change, matched: Sequence[BoundRoute]) -> Result:
     if not matched:
         return no_route(source_of(record))
     if any(record.event in bound.ignored for bound in matched):
-        return Result(Outcome.SKIPPED, f"{record.event} is ignored")
+        return Result(Outcome.SKIPPED, f"the route ignores {record.event}")
     names = ", ".join(bound.name for bound in matched)
     what = f"eventName={record.event} (no method for it in {names})"
     return Result(

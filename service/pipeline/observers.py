@@ -188,7 +188,7 @@ class Observers(Observer):
                 getattr(observer, event)(*arguments)
             except Exception as error:
                 extra = {"observer": type(observer).__name__, "reason": f"unexpected {trail_of(error)}"}
-                logger.error("an observer failed", extra=extra)
+                logger.error("observer failed", extra=extra)
 
     def step(self, kind: str, name: str, of: Sequence[Any] = ()) -> AbstractContextManager[None]:
         return self._all(kind, name, of) if self._steps else NOTHING

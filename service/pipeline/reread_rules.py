@@ -103,22 +103,22 @@ SETTLED, CHECK, CHECK_DELETED = Decision.SETTLED, Decision.CHECK, Decision.CHECK
 
 RULES: Final = {
     Moment.BEFORE: (
-        Rule(READ, lambda f: f.by_hand, "it is delivered again by hand"),
-        Rule(READ, lambda f: f.fetch, "the route says fetch, or versions = None"),
-        Rule(READ, lambda f: f.rows and not f.identified, "it does not say which content of the object is meant"),
+        Rule(READ, lambda f: f.by_hand, "an operator redelivers it"),
+        Rule(READ, lambda f: f.fetch, "the route declares fetch or versions = None"),
+        Rule(READ, lambda f: f.rows and not f.identified, "it names no version or ETag of the object"),
         Rule(READ, lambda f: not f.complete, "it has no new image"),
-        Rule(READ, lambda f: f.reopened, "only the current state settles its order"),
+        Rule(READ, lambda f: f.reopened, "its version does not determine its order"),
         Rule(TRUST, lambda f: f.trusting or (f.rows and not f.indexed)),
         Rule(READ, lambda f: not f.dated, "it has no usable time or sequencer"),
         Rule(TRUST, lambda f: f.ordered),
-        Rule(READ, lambda f: f.items, "it came unordered, and the route writes items"),
+        Rule(READ, lambda f: f.items, "it is unordered, and the route writes items"),
         Rule(READ, lambda f: f.one_version, "one version of the object was deleted, and others may exist"),
         Rule(
             READ,
             lambda f: not f.ranked,
-            "it came unordered, and its sequence number does not order the changes of a second",
+            "it is unordered, and its sequence number does not order changes within a second",
         ),
-        Rule(READ, lambda f: f.old, "it came unordered, and is older than hint_after ({hint_after:g} s)"),
+        Rule(READ, lambda f: f.old, "it is unordered and older than hint_after ({hint_after:g} s)"),
         Rule(TRUST, lambda f: True),
     ),
     Moment.CONFLICT: (

@@ -183,7 +183,7 @@ class Rereads:
         try:
             images = self.lookups.items(records)
         except Exception as error:
-            failed = result_of(error, "reading items as they are now")
+            failed = result_of(error, "re-reading items")
             if len(tasks) > 1 and failed.outcome is not Outcome.RETRY:
                 for task in tasks:  # a single invalid key can fail the whole request
                     yield from self._read([task])
@@ -199,7 +199,7 @@ class Rereads:
             found = self.lookups.revision(record)
         except Exception as error:
             task.results = [
-                result_of(error, f"looking at an object of bucket {record.bucket}", f", key {record.key}")
+                result_of(error, f"re-reading an object of bucket {record.bucket}", f", key {record.key}")
             ]
             return
         if record.event in (CREATED, DELETED):
@@ -213,7 +213,7 @@ class Rereads:
         try:
             now = _current(task, task.record, self.lookups.revision(task.record))
         except Exception as error:
-            where, key = f"looking again at an object of bucket {task.record.bucket}", task.record.key
+            where, key = f"re-reading an object of bucket {task.record.bucket} after its write", task.record.key
             task.results = [result_of(error, where, f", key {key}")]
             return False
         if (now.event, now.revision) == (before.event, before.revision):
@@ -288,4 +288,4 @@ def _set_current(task: Task, now: TableRecord | ObjectRecord) -> None:
     assert task.bound is not None
     task.seen = now
     if now.event not in task.bound.implemented:
-        task.results = [Result(Outcome.SKIPPED, f"what is there now is for no method ({now.event})")]
+        task.results = [Result(Outcome.SKIPPED, f"the route has no method for the current state ({now.event})")]

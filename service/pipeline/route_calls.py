@@ -63,7 +63,7 @@ def actions_of(bound: BoundRoute, record: Change, context: Context) -> list[Acti
     name = METHODS[record.event]
     answer = getattr(bound.route, name)(record, context)
     if isinstance(answer, Action):
-        raise Reject(f"{name}() returned one {type(answer).__name__}: return a list of actions")
+        raise Reject(f"{name}() returned a single {type(answer).__name__}: return a list of actions")
     return list(answer)
 
 
@@ -82,19 +82,19 @@ def writes_of(
         name = type(action).__name__
         if isinstance(action, SEARCHES):
             if not bound.index:
-                raise Reject(f"{name} without a target: {bound.name} declares no index")
+                raise Reject(f"{name} has no target: {bound.name} declares no index")
             made = indexing(action.document) if isinstance(action, Index) else action
             writes.append(search_write(bound, record, made, newer_only))
         elif isinstance(action, InsertRows):
             if not bound.database:
-                raise Reject(f"{name} without a target: {bound.name} declares no database in writes")
+                raise Reject(f"{name} has no target: {bound.name} declares no database in writes")
             writes.append(Write(record, action, bound.database, f"{bound.name} {number}", record.version))
         elif isinstance(action, ITEMS):
             if not bound.item_table:
-                raise Reject(f"{name} without a target: {bound.name} declares no table in writes")
+                raise Reject(f"{name} has no target: {bound.name} declares no table in writes")
             writes.append(Write(record, action, bound.item_table, "", record.version))
         else:
-            raise Reject(f"{name} is no action: return {ACTIONS}")
+            raise Reject(f"{name} is not an action: return {ACTIONS}")
     return writes
 
 
@@ -174,7 +174,7 @@ def _documents(bound: BoundRoute, group: Sequence[Gathered], context: Context) -
 
 def _item(image: Item | None) -> Item:
     if image is None:
-        raise Reject("there is no new image, and the item could not be read in its place")
+        raise Reject("the record has no new image, and its item could not be re-read")
     return image
 
 

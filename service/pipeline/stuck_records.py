@@ -56,7 +56,7 @@ class StuckRecords:
         for task in stuck:
             if others.succeed(task) and self._add(task) >= TRIES:
                 assert task.failed is not None
-                why = f"for longer than {self._retry_for:.0f} s, while others succeed"
+                why = f"failed for more than {self._retry_for:.0f} s while others succeed"
                 task.results = [task.failed.given_up(why)]
 
     def __bool__(self) -> bool:
@@ -95,7 +95,7 @@ def conclude(tasks: Sequence[Task], tries: int) -> None:
     lasting = [task for task in tasks if task.result.lasting is not None]
     for task in lasting:
         if task.result.lasting is Lasting.REJECT and tries >= TRIES:
-            task.results = [task.result.given_up(f"after {tries} tries")]
+            task.results = [task.result.given_up(f"failed after {tries} tries")]
     halting = next((task for task in lasting if task.result.lasting is Lasting.HALT), None)
     written = (task for task in tasks if task.result.outcome in SUCCEEDED)
     if halting and not any(isinstance(write.action, SEARCHES) for task in written for write in task.writes):
@@ -106,7 +106,7 @@ def dead_letter_undelivered(tasks: Sequence[Task]) -> None:
     """Reject all unfinished tasks, because their source does not redeliver."""
     for task in tasks:
         if not task.result.outcome.done:
-            task.results = [task.result.given_up("exhausted")]
+            task.results = [task.result.given_up("not redelivered by its source")]
 
 
 def probe_of(write: Write) -> Write:

@@ -71,7 +71,7 @@ class Worker(Thread):
         try:
             batch.settle(self._dispatcher.run(batch.delivery))
         except LeaseLost as lost:
-            logger.warning("batch left to another", extra={"source": self.name, "reason": str(lost)})
+            logger.warning("batch dropped: lease lost", extra={"source": self.name, "reason": str(lost)})
             return
         self._pause.reset()
 

@@ -20,50 +20,54 @@ def check_declaration(route: Any) -> None:
     """Check the declaration of one route. Raises DeclarationError with the remedy if the route cannot work."""
     name = full_name(route)
     if not isinstance(route, TableRoute | BucketRoute):
-        raise DeclarationError(f"{name} is neither a TableRoute nor a BucketRoute: derive from one of them")
+        raise DeclarationError(f"{name} is not a route. Derive it from TableRoute or BucketRoute.")
     fields = [n for n, value in vars(type(route)).items() if isinstance(value, dataclasses.Field)]
     if fields:
         raise DeclarationError(
-            f"{name}.{fields[0]} is a setting of a class that is no dataclass: put"
-            " @dataclass(frozen=True) above it"
+            f"{name}.{fields[0]} is a setting, but the class is not a dataclass."
+            " Add @dataclass(frozen=True) to it."
         )
     if isinstance(route, TableRoute):
         _check_table(name, route)
     elif not isinstance(route.bucket, str) or not route.bucket:
-        raise DeclarationError(f"{name} says no bucket: write bucket: ClassVar = 'the bucket'")
+        raise DeclarationError(f'Route {name} does not declare a bucket. Add `bucket: ClassVar = "the-bucket"`.')
     _check_targets(name, route)
     if not does_something(type(route)):
         wanted = "document()" if isinstance(route, TableRoute) else "created() or deleted()"
-        raise DeclarationError(f"{name} does nothing: write {wanted}")
+        raise DeclarationError(f"Route {name} has no method that returns actions. Implement {wanted}.")
     if isinstance(route, TableRoute) and has_document(type(route)) and not route.index:
-        raise DeclarationError(f"{name} has document() and no index: declare the index of its documents")
+        raise DeclarationError(f'Route {name} has document() but no index. Add `index: ClassVar = "the-index"`.')
     if isinstance(route.ignore, str):
-        raise DeclarationError(f"{name}.ignore must be a collection of events: ignore = ({route.ignore!r},)")
+        raise DeclarationError(f"{name}.ignore must be a collection of events, such as ({route.ignore!r},).")
     known = TABLE_EVENTS if isinstance(route, TableRoute) else OBJECT_FAMILIES
     strangers = sorted(set(route.ignore) - known)
     if strangers:
         raise DeclarationError(
-            f"{name}.ignore: {', '.join(strangers)} is no event of it; there are {', '.join(sorted(known))}"
+            f"{name}.ignore contains the unknown event {', '.join(strangers)}."
+            f" Valid events: {', '.join(sorted(known))}."
         )
     handled = written_events(type(route)).intersection(route.ignore)
     if handled:
-        raise DeclarationError(f"{name} ignores {', '.join(sorted(handled))} and has a method for it")
+        raise DeclarationError(
+            f"Route {name} ignores {', '.join(sorted(handled))} but has a method for it. Remove one of the two."
+        )
 
 
 def _check_targets(name: str, route: Any) -> None:
     if not isinstance(route.index, str) or not is_index_name(route.index):
         raise DeclarationError(
-            f"{name}.index must be the name of an index: lower case, without spaces and without any of"
-            f" {INDEX_FORBIDDEN}, not beginning with - _ or +"
+            f"{name}.index must be a valid index name: lower case, at most 255 bytes, without spaces and without"
+            f" any of {INDEX_FORBIDDEN}, not beginning with - _ or +"
         )
     if route.versions not in ("external", None):
-        raise DeclarationError(f"{name}.versions must be 'external', or None for an index that keeps none")
+        raise DeclarationError(f"{name}.versions must be 'external', or None for an index without versions")
     _check_index(name, route)
     if route.writes and not is_target(route.writes):
-        raise DeclarationError(f"{name}.writes must be {{'table': 'the table'}} or {{'database': 'sql'}}")
+        raise DeclarationError(f"{name}.writes must be {{'table': 'the-table'}} or {{'database': 'sql'}}")
     if not route.index and not route.writes:
         raise DeclarationError(
-            f"{name} has no target: declare index, or writes = {{'table': 'the table'}} or {{'database': 'sql'}}"
+            f"Route {name} has no target. Declare index, or"
+            " writes = {'table': 'the-table'} or {'database': 'sql'}."
         )
 
 
@@ -74,14 +78,14 @@ def is_target(writes: Any) -> bool:
 
 def _check_index(name: str, route: Any) -> None:
     if not isinstance(route.mapping, Mapping):
-        raise DeclarationError(f"{name}.mapping must be the mappings of an index, as a dict")
+        raise DeclarationError(f"{name}.mapping must be a dict with the mappings of the index")
     if not isinstance(route.index_settings, Mapping):
-        raise DeclarationError(f"{name}.index_settings must be the settings of an index, as a dict")
+        raise DeclarationError(f"{name}.index_settings must be a dict with the settings of the index")
     aliases = route.aliases
     if isinstance(aliases, str) or not all(isinstance(a, str) and a and is_index_name(a) for a in aliases):
-        raise DeclarationError(f"{name}.aliases must be a collection of names, each as an index can have it")
+        raise DeclarationError(f"{name}.aliases must be a collection of valid index names")
     if (route.index_settings or route.aliases) and not route.index:
-        raise DeclarationError(f"{name} says something of an index and not which: declare index")
+        raise DeclarationError(f"Route {name} declares index_settings or aliases but no index. Declare index.")
 
 
 def is_index_name(name: str) -> bool:
@@ -96,18 +100,18 @@ def is_index_name(name: str) -> bool:
 
 def _check_table(name: str, route: Any) -> None:
     if not isinstance(route.table, str) or not route.table:
-        raise DeclarationError(f"{name} says no table: write table: ClassVar = 'the table'")
+        raise DeclarationError(f'Route {name} does not declare a table. Add `table: ClassVar = "the-table"`.')
     key = route.key
     if not isinstance(key, Mapping) or not 1 <= len(key) <= 2 or not set(key.values()) <= set(KEY_TYPES):
         raise DeclarationError(
-            f"{name}.key must be the table's key attributes with their types (S, N or B), such as"
-            " {'id': 'S'} or {'PK': 'S', 'SK': 'N'}"
+            f"{name}.key must map the table's key attributes to their types (S, N or B), such as {{'id': 'S'}} or"
+            " {'PK': 'S', 'SK': 'N'}"
         )
     strangers = set(route.where) - set(key)
     if strangers:
         raise DeclarationError(
-            f"{name}.where tests {', '.join(sorted(strangers))}, which is not in its key: a REMOVE could not"
-            " be told apart; use wants(record) for other attributes"
+            f"{name}.where tests {', '.join(sorted(strangers))}, which is not a key attribute. The record of a"
+            " deleted item may contain only the key. Use wants(record) for other attributes."
         )
 
 
@@ -117,7 +121,7 @@ def check_clashes(routes: Sequence[Route]) -> None:
     for route in routes:
         twins = alike.setdefault(type(route), [])
         if any(not dataclasses.is_dataclass(type(route)) or twin == route for twin in twins):
-            raise DeclarationError(f"{full_name(route)} is registered twice")
+            raise DeclarationError(f"Route {full_name(route)} is registered twice. Remove one of the two.")
         twins.append(route)
     by_index: dict[str, list[Route]] = {}
     for route in routes:
@@ -127,9 +131,9 @@ def check_clashes(routes: Sequence[Route]) -> None:
         for one, other in combinations(neighbours, 2):
             if could_meet(one, other):
                 raise DeclarationError(
-                    f"{full_name(one)} and {full_name(other)} could write the same document of index"
-                    f" {index!r}: give one of them another index, or tell their items apart by where"
-                    " (tables), or by prefix and suffix (buckets)"
+                    f"{full_name(one)} and {full_name(other)} could write the same document of index {index!r}."
+                    " Give one of them another index, or separate their items by `where` (tables) or by `prefix`"
+                    " and `suffix` (buckets)."
                 )
 
 

@@ -66,7 +66,7 @@ def parts_of(text: str, kinds: Sequence[str], scoped: bool = False) -> tuple[str
     DecodeError for a digest, which does not contain the key.
     """
     if text.startswith("~h"):
-        raise DecodeError("the id is a digest: the key was too long to be in it")
+        raise DecodeError("the id is a digest, which does not contain the key, because the key is too long")
     if len(kinds) == 1 and not scoped and kinds[0] == "S":
         scope, values = "", [{"S": text.removeprefix("~")}]
     else:
@@ -97,7 +97,7 @@ def _text(part: object) -> str:
         return "~b" + base64.b64encode(part).decode("ascii")
     if isinstance(part, int | float | Decimal) and not isinstance(part, bool):
         return f"~n{part}"
-    raise DecodeError(f"a key of type {type(part).__name__}: keys are text, numbers or binary")
+    raise DecodeError(f"invalid key of type {type(part).__name__}: keys are strings, numbers or binary")
 
 
 def _escaped(text: str) -> str:
@@ -110,7 +110,7 @@ def _bounded(text: str) -> str:
     try:
         encoded = text.encode()
     except UnicodeEncodeError:
-        raise DecodeError("a key that is not valid Unicode") from None
+        raise DecodeError("the key is not valid Unicode") from None
     if len(encoded) <= LONGEST:
         return text
     return "~h" + hashlib.sha256(encoded).hexdigest()

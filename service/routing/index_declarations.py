@@ -61,7 +61,9 @@ def _declaration(name: str, routes: Sequence[Route], names: Names) -> IndexDecla
 def _check_aliases(route: Route, names: Names, indices: Mapping[str, Any]) -> None:
     for alias in route.aliases:
         if names.actual("index", alias) in indices:
-            raise DeclarationError(f"{full_name(route)}.aliases: {alias!r} is the index of a route already")
+            raise DeclarationError(
+                f"{full_name(route)}.aliases: {alias!r} is already the index of a route. Use another name."
+            )
 
 
 def _check_pair(one: Route, other: Route) -> None:
@@ -75,8 +77,8 @@ def _check_pair(one: Route, other: Route) -> None:
     ]
     if found:
         raise DeclarationError(
-            f"{full_name(one)} and {full_name(other)} do not declare the same {found[0]} for index {one.index!r}:"
-            " declare it in one of them, or alike"
+            f"{full_name(one)} and {full_name(other)} declare a different {found[0]} for index {one.index!r}."
+            " Declare it in one of them, or equally in both."
         )
 
 

@@ -20,26 +20,28 @@ def load_routes(package: str, func: Sequence[str] = ()) -> list[type[Route]]:
     modules = list(dict.fromkeys(module for module, _ in entries))
     unknown = [name for name in func if name not in modules]
     if unknown:
-        raise SettingsError(f"FUNC: no routes in {', '.join(unknown)}; there are {', '.join(modules)}")
+        raise SettingsError(f"FUNC: no routes in {', '.join(unknown)}. Modules with routes: {', '.join(modules)}")
     return [_load(package, module, name) for module, name in entries if not func or module in func]
 
 
 def _entries(package: str) -> list[tuple[str, str]]:
     if not all(part.isidentifier() for part in package.split(".")):
-        raise SettingsError(f"{package!r} is no name of a package: set STREAMDEX_ROUTES")
+        raise SettingsError(f"{package!r} is not a valid package name. Correct STREAMDEX_ROUTES.")
     try:
         listed = importlib.import_module(package).ROUTES
     except ModuleNotFoundError as error:
         if error.name and not f"{package}.".startswith(f"{error.name}."):
             raise  # the package exists, but a module that it imports is missing
-        raise SettingsError(f"there is no package {package!r} of routes here: set STREAMDEX_ROUTES") from error
+        raise SettingsError(
+            f"cannot find the package {package!r} with the routes. Set STREAMDEX_ROUTES to its name."
+        ) from error
     except AttributeError as error:
-        raise DeclarationError(f"{package}/__init__.py has no ROUTES: write ROUTES = ['module:Class']") from error
+        raise DeclarationError(f"{package}/__init__.py has no ROUTES. Add ROUTES = ['module:Class'].") from error
     entries = []
     for entry in listed:
         module, colon, name = str(entry).partition(":")
         if not (module and colon and name):
-            raise DeclarationError(f"{package}.ROUTES: {entry!r} should be 'module:Class'")
+            raise DeclarationError(f"{package}.ROUTES: {entry!r} must have the form 'module:Class'")
         entries.append((module, name))
     return entries
 
@@ -50,16 +52,20 @@ def _load(package: str, module: str, name: str) -> type[Route]:
     try:
         loaded = importlib.import_module(full)
     except ModuleNotFoundError as error:
-        missing = "there is no such module" if error.name == full else f"it needs {error.name}"
+        missing = (
+            "the module does not exist"
+            if error.name == full
+            else f"the module {error.name}, which it imports, is missing"
+        )
         raise DeclarationError(f"{where} cannot be imported: {missing}") from error
     except Exception as error:  # the module's own code runs here and can raise anything
         raise DeclarationError(f"{where} cannot be imported: {_place(error)}") from error
     found = getattr(loaded, name, None)
     if found is None:
         there = [n for n, value in vars(loaded).items() if isinstance(value, type) and value.__module__ == full]
-        raise DeclarationError(f"{where}: the module has no {name}; it has {', '.join(there) or 'no class'}")
+        raise DeclarationError(f"{where}: the module has no {name}. Its classes: {', '.join(there) or 'none'}")
     if not isinstance(found, type) or not issubclass(found, Route):
-        raise DeclarationError(f"{where} is no route class: derive from TableRoute or BucketRoute")
+        raise DeclarationError(f"{where} is not a route class. Derive it from TableRoute or BucketRoute.")
     return found
 
 

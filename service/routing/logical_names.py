@@ -21,10 +21,15 @@ class Names:
         for key, actual in (mapping or {}).items():
             kind, slash, logical = key.partition("/")
             if kind not in KINDS or not slash or not logical:
-                raise SettingsError(f"names: {key!r} should be KIND/NAME, where KIND is one of {', '.join(KINDS)}")
+                raise SettingsError(
+                    f"names: {key!r} must have the form KIND/NAME, where KIND is one of {', '.join(KINDS)}"
+                )
             twin = self._logical.setdefault((kind, actual), logical)
             if twin != logical:
-                raise SettingsError(f"names: {kind} {actual!r} stands for {twin!r} and for {logical!r}")
+                raise SettingsError(
+                    f"names: {kind} {actual!r} is mapped from both {twin!r} and {logical!r}."
+                    f" Map each logical name to its own {kind}."
+                )
             self._actual[kind, logical] = actual
 
     def actual(self, kind: str, logical: str) -> str:
@@ -35,8 +40,8 @@ class Names:
         other = self._logical.get((kind, logical))
         if other is not None:
             raise SettingsError(
-                f"names: {kind}/{other} stands for {logical!r}, which is a name in routes too:"
-                f" map {kind}/{logical} as well"
+                f"names: {kind}/{other} is mapped to {logical!r}, which is also a logical name of routes."
+                f" Map {kind}/{logical} as well."
             )
         return logical
 

@@ -39,8 +39,8 @@ def declared_queues(entries: Iterable[str]) -> dict[str, tuple[str, ...]]:
             kind, _, name = content.partition("/")
             if kind not in CONTENTS or not name:
                 raise SettingsError(
-                    f"read_queue: {entry!r} should be QUEUE, or QUEUE=bucket/NAME or QUEUE=table/NAME, with +"
-                    " between several (backfill tasks have the setting task_queue)"
+                    f"read_queue: {entry!r} must have the form QUEUE, QUEUE=bucket/NAME or QUEUE=table/NAME."
+                    " Separate several contents with +. For backfill tasks use the setting task_queue."
                 )
         queue = queue.strip()
         found[queue] = found.get(queue, ()) + contents
@@ -82,17 +82,20 @@ class Carried:
         carried = " and ".join(_words(*content.partition("/")[::2], "s") for content in self.contents)
         if self.tasks:
             carried = "backfill tasks"
-        carried = carried or "nothing (no route of this process listens to a bucket)"
-        start = f"not accepted: {self.where} carries {carried}, and this is"
+        carried = carried or "nothing (no route of this process has a bucket)"
+        start = f"not accepted: {self.where} carries {carried}, but this is"
         if isinstance(record, TaskRecord):
             return f"{start} a backfill task: {ONLY_ITS_QUEUE}"
         assert isinstance(record, TableRecord | ObjectRecord)
         kind, actual = _content_of(record)
         name = (self.names.logical(kind, actual) or actual)[:_LONGEST]
-        remedy = f"if it belongs here, declare it (READ_QUEUE=QUEUE={kind}/{name})"
+        remedy = f"If the queue should carry it, declare READ_QUEUE=QUEUE={kind}/{name}."
         if self.tasks:
-            remedy = "send it to another queue"
-        return f"{start} a {_words(kind, actual)}: {remedy}; if not, look at who may send (docs/security.md)"
+            remedy = "If you sent it, send it to another queue."
+        return (
+            f"{start} a {_words(kind, actual)}. {remedy} Otherwise check the permissions to send to"
+            f" {self.where} (docs/security.md)."
+        )
 
 
 class Queues:
@@ -106,8 +109,8 @@ class Queues:
         self._declared = {names.actual("queue", queue): contents for queue, contents in declared.items()}
         if self._declared.get(self.tasks):
             raise SettingsError(
-                f"read_queue declares contents of {self.tasks}, which is the task queue and carries nothing but"
-                " backfill tasks: use two queues"
+                f"read_queue declares contents of {self.tasks}, but this is the task queue, which carries only"
+                " backfill tasks. Use two queues."
             )
         self.read = list(dict.fromkeys([*self._declared, *filter(None, [self.tasks])]))
         """The actual names of the queues that the container reads."""

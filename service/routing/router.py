@@ -55,7 +55,7 @@ class BoundRoute:
         if len(parts) != len(keys):
             raise DecodeError(
                 f"{self.name} declares the key {', '.join(self.key)} of table {record.table},"
-                f" and the record's is {', '.join(map(str, keys))}"
+                f" but the record has the key {', '.join(map(str, keys))}"
             )
         return document_id(parts, record.table if self.scoped else "")
 

@@ -17,7 +17,7 @@ Cycle: TypeAlias = Sequence[type[TableRoute]]
 def check_cycles(routes: Iterable[type[Route]]) -> None:
     """Raise DeclarationError, naming routes and tables, for a cycle in which no route sets `cycle = True`."""
     for found in undeclared_cycles(routes):
-        raise DeclarationError(f"{problem_of(found)}: {remedy_of(found)}")
+        raise DeclarationError(f"{problem_of(found)}. To end it, {remedy_of(found)}.")
 
 
 def undeclared_cycles(routes: Iterable[type[Route]]) -> Iterator[Cycle]:
@@ -55,11 +55,11 @@ def problem_of(cycle: Cycle) -> str:
     steps = [
         f"{class_name(kind)} reads table {kind.table!r} and writes {kind.writes['table']!r}" for kind in cycle
     ]
-    return f"a cycle of routes: {'; '.join(steps)}: each write is the record of another write"
+    return f"routes form a cycle, in which each write causes another: {'; '.join(steps)}"
 
 
 def remedy_of(cycle: Cycle) -> str:
     return (
-        f"write another table; or declare cycle: ClassVar = True in {class_name(cycle[0])}, and return no action"
-        " when nothing is left to change"
+        f"write to another table, or declare `cycle: ClassVar = True` in {class_name(cycle[0])} and return no"
+        " action when nothing is left to change"
     )

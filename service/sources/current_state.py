@@ -74,7 +74,7 @@ class Lookups:
                 yield from read
                 request = answer.get("UnprocessedKeys") or {}
                 if request and not read:
-                    raise Retry(f"table {table} is too busy to be read")
+                    raise Retry(f"DynamoDB throttled the reads of table {table}")
 
     def _take_time(self) -> None:
         """Raise OutOfTime if the rest of a Lambda invocation is reserved for its answer."""

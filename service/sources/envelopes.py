@@ -40,11 +40,11 @@ logger = logging.getLogger(__name__)
 TABLE: Final = "aws:dynamodb"
 
 _CONFIRMATIONS: Final = {
-    "SubscriptionConfirmation": "Subscribe the queue with credentials of the queue's account: that needs no"
-    " confirmation. Or stop the service, subscribe the queue again, receive the message from the queue, and"
-    " call `aws sns confirm-subscription` with its TopicArn and Token.",
-    "UnsubscribeConfirmation": "The topic sends nothing more to the queue. If it should, subscribe the queue again"
-    " with credentials of the queue's account.",
+    "SubscriptionConfirmation": "Subscribe the queue with credentials of the queue's account. Such a subscription"
+    " needs no confirmation. Or stop the service, subscribe the queue again, receive the message from the queue,"
+    " and call `aws sns confirm-subscription` with its TopicArn and Token.",
+    "UnsubscribeConfirmation": "The topic no longer sends messages to the queue. If it should, subscribe the queue"
+    " again with credentials of the queue's account.",
 }
 """The messages that SNS sends when another account subscribes or unsubscribes a queue, with the remedy.
 
@@ -89,7 +89,7 @@ def unwrap_text(text: Any, identifier: str = "", source: str = "", depth: int = 
 
 def _unwrap(payload: Any, identifier: str, depth: int) -> Iterator[Record]:
     if depth > _DEEPEST:
-        raise UnknownEvent("envelopes within envelopes without end")
+        raise UnknownEvent(f"more than {_DEEPEST} nested envelopes")
     if isinstance(payload, list):
         for member in payload:
             yield from _guarded(member, identifier, depth + 1)
@@ -100,8 +100,8 @@ def _unwrap(payload: Any, identifier: str, depth: int) -> Iterator[Record]:
     if reader is None:
         keys = ", ".join(sorted(str(key)[:40] for key in payload)[:10]) or "none"
         raise UnknownEvent(
-            f"nothing known in the payload (its keys: {keys}): expected a stream, S3, SNS, SQS or EventBridge"
-            " event, or bucket and key"
+            f"unknown payload (its keys: {keys}): expected a stream, S3, SNS, SQS or EventBridge event, or an"
+            " object with bucket and key"
         )
     yield from reader(payload, identifier, depth)
 
@@ -180,7 +180,7 @@ def _sns_record(payload: Mapping[str, Any], identifier: str, depth: int) -> Iter
 
 def _notification(payload: Any, identifier: str, depth: int) -> Iterator[Record]:
     if not isinstance(payload, Mapping):
-        raise DecodeError("an SNS record without a notification")
+        raise DecodeError("the SNS record has no notification")
     topic = payload.get("TopicArn")
     source = topic if isinstance(topic, str) else ""
     yield from unwrap_text(payload.get("Message"), identifier, source, depth + 1)
@@ -191,7 +191,7 @@ def _confirmation(payload: Mapping[str, Any], identifier: str, depth: int) -> It
     kind = payload["Type"]
     topic = payload.get("TopicArn")
     logger.warning(
-        f"SNS {kind} acknowledged and not answered",
+        f"SNS {kind} acknowledged without a response",
         extra={"topic": topic[:256] if isinstance(topic, str) else "", "remedy": _CONFIRMATIONS[kind]},
     )
     yield from ()

@@ -100,7 +100,7 @@ class LambdaBatch:
         messages = self._messages(names)
         if "" in names or not names <= {*streamed, *messages}:
             raise StreamdexError(
-                "a record has to come again that the source has no name for: the whole batch must"
+                "an unfinished record has no identifier in the event: the whole batch is redelivered"
             )
         again = [*messages, *lowest(streamed)]
         return [{"itemIdentifier": name} for name in again]

@@ -95,7 +95,7 @@ class State:
         try:
             self._ahead = self.page.after, self.part.read(self.page.after)
         except Exception as error:
-            logger.debug("not read ahead", extra={"part": self.part.name, "reason": type(error).__name__})
+            logger.debug("prefetch failed", extra={"part": self.part.name, "reason": type(error).__name__})
 
     @property
     def ended(self) -> bool:
@@ -182,7 +182,7 @@ class PartSource:
 
     def _read(self, state: State) -> Iterator[PartBatch]:
         """Yield the pages of a partition, until its end. Raises Halt."""
-        pause = RetryPause(f"{self.name}, part {state.part.name}", self._stopping)
+        pause = RetryPause(f"{self.name}, partition {state.part.name}", self._stopping)
         while not self._stopping.is_set() and not state.ended:
             if not state.rest:
                 state.page = self._page(state, pause)

@@ -22,7 +22,7 @@ def tables_of(routes: Iterable[BoundRoute], names: Names, context: Context) -> l
     found = {names.actual("table", pattern) for pattern in patterns if is_plain(pattern)}
     open_ended = [pattern for pattern in patterns if not is_plain(pattern)]
     if open_ended:
-        with reaching("the list of tables"):
+        with reaching("listing the DynamoDB tables"):
             found |= {table for table in _all_tables(context) if _fits(table, open_ended, names, context)}
     return sorted(found)
 
@@ -35,7 +35,7 @@ def _fits(table: str, patterns: Sequence[str], names: Names, context: Context) -
     description = context.dynamodb.describe_table(TableName=table)["Table"]
     if description.get("StreamSpecification", {}).get("StreamEnabled"):
         return True
-    logger.warning("table left out: it has no stream", extra={"table": table})
+    logger.warning("table ignored: it has no stream", extra={"table": table})
     return False
 
 

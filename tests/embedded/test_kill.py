@@ -96,9 +96,9 @@ def kill_and_settle(place: Deployment, folder: Path, containers: int, **settings
         with traffic(place, chance) as (url, reader):
             for _ in range(KILLS):
                 # On a busy machine nobody may have it for a while: then there is nothing to take over.
-                eventually(lambda: containers == 1 or any(one.has_said("lease taken") for one in running), True)
+                eventually(lambda: containers == 1 or any(one.has_said("lease acquired") for one in running), True)
                 time.sleep(chance.uniform(0.5, 3.0))
-                victim = max(running, key=lambda container: container.has_said("lease taken"))
+                victim = max(running, key=lambda container: container.has_said("lease acquired"))
                 assert victim.poll() is None, victim.log.read_text()[-2000:]
                 victim.kill()
                 victim.wait()
@@ -110,7 +110,7 @@ def kill_and_settle(place: Deployment, folder: Path, containers: int, **settings
     assert indexed(place) == truth(place)
     assert reader.seen == sorted(reader.seen)
     assert place.rejected() == []
-    return sum(container.has_said("lease taken") for container in started)
+    return sum(container.has_said("lease acquired") for container in started)
 
 
 def test_a_container_that_is_killed_at_any_moment_loses_nothing_and_brings_nothing_back(

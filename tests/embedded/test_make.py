@@ -193,7 +193,7 @@ def test_every_setting_can_be_given_as_run_args(ports):
 def test_make_run_func_serves_that_module_alone_and_an_unknown_one_lists_the_valid(ports):
     answer = make("run", "FUNC=pictures")
     assert answer.returncode != 0
-    assert "there are images" in answer.stderr
+    assert "Modules with routes: images" in answer.stderr
     with terminal("make run FUNC=images") as process:
         interrupt(process)
 

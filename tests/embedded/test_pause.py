@@ -21,7 +21,7 @@ from faults import HELD, faulty
 from load import Reader, Writer
 
 PAUSES = int(os.environ.get("STREAMDEX_PAUSES", "2"))
-LEFT, STANDING_BY = "batch left to another", "standing by: another poller holds the lease"
+LEFT, STANDING_BY = "batch dropped: lease lost", "standing by: another poller holds the lease"
 
 
 class Poller:

@@ -212,7 +212,7 @@ def test_bad_lines_are_told_and_the_rest_is_replayed(running: Deployment, event,
     assert documents_of(running.search_url, elsewhere) == running.documents()
     out, err = capsys.readouterr()
     assert "8 records" in out
-    for words in ("recording.jsonl:1: not JSON", "no route for table users", "recording.jsonl:3: nothing known"):
+    for words in ("recording.jsonl:1: not JSON", "no route for table users", "recording.jsonl:3: unknown payload"):
         assert words in err
 
 

@@ -154,4 +154,4 @@ def test_a_table_that_was_deleted_and_made_again_is_read_and_is_a_gap(table: Tab
     making.join()
     table.put("a", 2)
     table.read(lambda: table.of("a") == [0, 1, 2])
-    assert caplog.text.count("the table has another stream") == 1
+    assert caplog.text.count("the table has a new stream") == 1

@@ -29,7 +29,7 @@ def test_a_stream_that_is_disabled_and_enabled_again_is_read_on(table: Table, ca
     table.read(lambda: table.of("a") == [0, 2])
     table.put("a", 3)
     table.read(lambda: table.of("a") == [0, 2, 3])
-    assert caplog.text.count("the table has another stream") == 1
+    assert caplog.text.count("the table has a new stream") == 1
 
 
 @pytest.mark.usefixtures("quick")
@@ -45,7 +45,7 @@ def test_a_stream_that_is_disabled_and_enabled_again_while_it_is_read_is_read_on
     switching = table.once_read("a", 0, switch)
     table.read(lambda: table.of("a") == [0, 1])
     switching.join()
-    assert caplog.text.count("the table has another stream") == 1
+    assert caplog.text.count("the table has a new stream") == 1
 
 
 class TestShortShards:

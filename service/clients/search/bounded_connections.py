@@ -21,7 +21,7 @@ class _Bounded:
         with until(after(request_time(timeout or self.timeout))):
             left = time_left()
             if left <= 0:
-                raise unreached(TimeoutError("no time was left to send the request"))
+                raise unreached(TimeoutError("the deadline passed before sending the request"))
             return super().perform_request(*arguments, timeout=left, **options)  # type: ignore[misc]
 
     def _raise_error(self, status_code: int, raw_data: str | bytes, content_type: str | None = None) -> None:

@@ -61,7 +61,7 @@ def part(answer: Any, kind: type[T], *path: str) -> T:
         subject = f"{'.'.join(path)} in the search server's answer" if path else "the search server's answer"
         if path and answer is None:
             raise UnexpectedAnswer(f"{subject} is missing")
-        raise UnexpectedAnswer(f"{subject} is {json_type(type(answer))}, and must be {json_type(kind)}")
+        raise UnexpectedAnswer(f"{subject} is {json_type(type(answer))}, but must be {json_type(kind)}")
     return answer
 
 
@@ -85,7 +85,7 @@ def entries_in(answer: Any, count: int) -> Sequence[Any]:
     """
     entries: Sequence[Any] = part(answer, Sequence, "items")  # type: ignore[type-abstract]
     if isinstance(entries, str) or len(entries) != count:
-        raise UnexpectedAnswer(f"the search server's answer to {count} actions is about {len(entries)}")
+        raise UnexpectedAnswer(f"the search server's answer has {len(entries)} results for {count} actions")
     return entries
 
 

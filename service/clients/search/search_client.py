@@ -93,7 +93,7 @@ class SearchClient:
         with until(after(request_time(self._timeout))):
             left = time_left()
             if left <= 0:
-                raise TimeoutError("no time was left to send the request")
+                raise TimeoutError("the deadline passed before sending the request")
             answer = self._pool.urlopen(
                 method,
                 path,

@@ -161,7 +161,7 @@ class Stream:
         assert self._at is not None
         checkpoint = Checkpoint(position, self.now())
         if not self.retired and not self.checkpoints.write(self.arn, shard, checkpoint, self.token):
-            raise Retry(f"shard {shard} could not be recorded")
+            raise Retry(f"could not store the checkpoint of shard {shard}")
         self._at[shard] = checkpoint
 
     def _status(self, shard: str, at: Mapping[str, Checkpoint], reader: ShardReader | None) -> ShardStatus:

@@ -114,7 +114,7 @@ class ShardReader:
             try:
                 self._ahead = iterator, self._get(iterator)
             except Exception as error:
-                logger.debug("not read ahead", extra={"shard": self.shard, "reason": type(error).__name__})
+                logger.debug("prefetch failed", extra={"shard": self.shard, "reason": type(error).__name__})
 
     def _answer(self, iterator: str) -> Any:
         """Return the page of an iterator, prefetched or not. Raises what boto3 raises."""

@@ -59,9 +59,11 @@ def enabled_stream(dynamodb: Any, table: str) -> str:
         try:
             description = dynamodb.describe_table(TableName=table)["Table"]
         except dynamodb.exceptions.ResourceNotFoundException as error:
-            raise Halt(f"the table {table} does not exist: create it, or map its name in names") from error
+            raise Halt(
+                f"the table {table} does not exist. Create it, or map its name in the setting names."
+            ) from error
     if not description.get("LatestStreamArn") or not description.get("StreamSpecification"):
-        raise Halt(f"the table {table} has no stream: enable one with NEW_AND_OLD_IMAGES")
+        raise Halt(f"the table {table} has no stream. Enable one with NEW_AND_OLD_IMAGES.")
     return str(description["LatestStreamArn"])
 
 

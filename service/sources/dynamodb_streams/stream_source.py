@@ -195,7 +195,7 @@ class StreamSource:
         assert turn.reader is not None
         if turn.reader.missing:
             what = f"{self.name}, shard {turn.reader.shard}"
-            self._retries.trouble(turn, f"{what}: AWS answers that it does not exist; the list of shards is asked")
+            self._retries.trouble(turn, f"{what} does not exist, according to AWS; listing the shards to find out")
         turn.stream.finish(turn.reader)
         discovery = self._discoveries.get(turn.stream.arn)
         if discovery is not None:  # None if the lease was lost
@@ -260,13 +260,15 @@ class StreamSource:
         """Schedule a shard, with a backoff if its end was not confirmed `doubts` times in a row."""
         if doubts:
             turn.failures = doubts - 1
-            self._retries.later(turn, "GetRecords reports an end that DescribeStream does not confirm: reading on")
+            self._retries.later(
+                turn, "GetRecords reports the end of the shard, but DescribeStream does not: reading on"
+            )
         else:
             self._schedule.put(turn)
 
     def _missing(self, turn: Turn, stream: Stream) -> None:
         """Retry a stream that AWS does not find. The list of streams shows whether it is gone."""
-        reason = f"{self.name}: AWS answers that the stream {stream.arn} does not exist"
+        reason = f"{self.name}: the stream {stream.arn} does not exist, according to AWS"
         self._retries.trouble(turn, reason)
         self._hasten(self._root, SOON)
         self._retries.later(turn, reason)

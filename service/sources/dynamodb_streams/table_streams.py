@@ -52,8 +52,8 @@ class TableStreams:
         if not self.streams or not self.streams[-1].disabled:
             return ""
         return (
-            f"the stream of table {self._table} is disabled, or was: its changes are not indexed. Enable a stream"
-            " with NEW_AND_OLD_IMAGES. It is read once the disabled one is read to its end"
+            f"the stream of table {self._table} is or was disabled: its changes are not indexed. Enable a stream"
+            " with NEW_AND_OLD_IMAGES. It is read after the end of the disabled one."
         )
 
     def look(self, again: bool = False) -> Stream | None:
@@ -102,7 +102,7 @@ class TableStreams:
                 if at.position == ENDED and self._now() - at.time > RETENTION:
                     self._checkpoints.remove(arn, shard, self._token)
                 elif not self._checkpoints.write(arn, shard, Checkpoint(TRIM_HORIZON, self._now()), self._token):
-                    raise Retry(f"shard {shard} could not be recorded")
+                    raise Retry(f"could not store the checkpoint of shard {shard}")
 
     def _following(self, arns: Sequence[str]) -> str:
         """Return the ARN of the stream to begin; "" for none."""
@@ -136,7 +136,7 @@ class TableStreams:
                 self._tell_gap(before, arn)
             begun = Checkpoint(arn, self._now())
             if not self._checkpoints.write(self._key, BEGUN, begun, self._token):
-                raise Retry(f"stream {arn} could not be recorded")
+                raise Retry(f"could not store the checkpoint of stream {arn}")
             self._begun = begun
         settings = self._context.settings
         self.streams.append(
@@ -166,7 +166,7 @@ class TableStreams:
             known = self._checkpoints.read(before.position).values()
             since = max([at.time for at in known if at.position != ENDED], default=before.time)
         logger.warning(
-            "the table has another stream: it does not have what was written while none was enabled",
+            "the table has a new stream, which lacks the changes made while no stream was enabled",
             extra={"table": self._table, "stream": arn, "before": before.position},
         )
         self._observer.lost(f"table {self._table}", f"stream {arn.rpartition('/')[2]}", min(since, until), until)

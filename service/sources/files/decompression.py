@@ -74,7 +74,9 @@ class _Unpacked(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         if self._given > GROWTH + RATIO * self._raw.taken:
-            self.error = f"it grows to more than {RATIO} times its size (limit of a file over {GROWTH:,} bytes)"
+            self.error = (
+                f"it expands to more than {RATIO} times its size (limit for more than {GROWTH:,} bytes of content)"
+            )
             return 0
         try:
             found = self._file.read1(len(buffer))
@@ -122,8 +124,8 @@ def reading(where: str) -> Iterator[None]:
     except StreamdexError:
         raise
     except OSError as error:
-        raise SettingsError(f"the recording {where} cannot be read: {error.strerror or error}") from error
+        raise SettingsError(f"cannot read the recording {where}: {error.strerror or error}") from error
     except Exception as error:
-        if result_of(error, f"the recording {where}").outcome is Outcome.RETRY:
-            raise Unreachable(f"the recording {where}: {describe(error)}") from error
-        raise SettingsError(f"the recording {where} cannot be read: {describe(error)}") from error
+        if result_of(error, f"reading the recording {where}").outcome is Outcome.RETRY:
+            raise Unreachable(f"cannot read the recording {where}: {describe(error)}") from error
+        raise SettingsError(f"cannot read the recording {where}: {describe(error)}") from error

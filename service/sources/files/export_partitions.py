@@ -59,7 +59,7 @@ class ExportFile:
         if isinstance(record, Undecodable) and not record.raw:
             return record
         line = record.identifier if isinstance(record, Undecodable) else ""
-        reason = f"{line or self.place.name}: a line that is no item of an export of table {table}"
+        reason = f"{line or self.place.name}: the line is not an item of an export of table {table}"
         return Undecodable({"file": self.place.where, "line": line}, reason, self.place.where, line)
 
 
@@ -71,10 +71,10 @@ def export_files(context: Context, where: str, keys_of: KeysOf) -> list[ExportFi
     found = []
     for place, export in files_of(where, context):
         if export is None:
-            raise SettingsError(f"{place.where} is no data file of an export with its manifest beside it")
+            raise SettingsError(f"{place.where} is not a data file of an export, or its manifest is missing")
         found.append(ExportFile(place, export, keys_of))
     if not found:
-        raise SettingsError(f"there is no export in {where}")
+        raise SettingsError(f"cannot find an export in {where}")
     return found
 
 
@@ -83,5 +83,5 @@ def export_file(context: Context, where: str, export: Export, keys_of: KeysOf) -
     store, path = store_of(where, context)
     place = store.at(path)
     if place is None:
-        raise SettingsError(f"{where} is not there any longer")
+        raise SettingsError(f"the file {where} of the export no longer exists")
     return ExportFile(place, export, keys_of)

@@ -63,11 +63,11 @@ def record_of(line: Mapping[str, Any], export: Export, keys_of: KeysOf) -> Table
 
 def _item(item: Any, export: Export, keys_of: KeysOf) -> TableRecord:
     if not isinstance(item, Mapping):
-        raise DecodeError("an item of an export that is no map")
+        raise DecodeError("the item in the export is not a map")
     try:
         record = scanned(item, keys_of(table_of(export.table)), export.table, export.time or 0.0)
     except KeyError as error:
-        raise DecodeError(f"an item of an export without the key attribute {error}") from None
+        raise DecodeError(f"the item in the export lacks the key attribute {error}") from None
     record.created = export.time
     return record
 
@@ -130,7 +130,7 @@ def _file_in(line: Document, listing: FileLocation) -> str:
 def _at(store: Store, path: str, manifest: FileLocation) -> FileLocation:
     found = store.at(path)
     if found is None:
-        raise SettingsError(f"{path} is not there, which {manifest.where} tells of: the export is not whole")
+        raise SettingsError(f"the export is incomplete: {path}, which {manifest.where} lists, does not exist")
     return found
 
 
@@ -142,9 +142,9 @@ def _read(manifest: FileLocation) -> Mapping[str, Any]:
             raise ValueError(f"it is larger than {LARGEST:,} bytes")
         summary = json.loads(text)
         if not isinstance(summary["tableArn"], str):
-            raise TypeError("tableArn is no text")
+            raise TypeError("tableArn is not a string")
     except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise SettingsError(f"{manifest.where} is no manifest of an export: {error}") from error
+        raise SettingsError(f"{manifest.where} is not a valid manifest of an export: {error}") from error
     found: Mapping[str, Any] = summary
     return found
 
@@ -152,5 +152,5 @@ def _read(manifest: FileLocation) -> Mapping[str, Any]:
 def _export(summary: Mapping[str, Any], where: str) -> Export:
     form = summary.get("outputFormat", "DYNAMODB_JSON")
     if form != "DYNAMODB_JSON":
-        raise SettingsError(f"{where}: the export is {form}, which cannot be read: export it as DYNAMODB_JSON")
+        raise SettingsError(f"{where}: the export has the format {form}. Export the table as DYNAMODB_JSON.")
     return Export(summary["tableArn"], to_unix(summary.get("exportTime") or summary.get("exportToTime")))

@@ -47,7 +47,7 @@ def documents(file: BinaryIO) -> Iterator[Document]:
     beginning = islice(lines(io.BytesIO(whole)), _BEGINNING)
     if (fits and is_json(whole)) or not any(is_json(document.text) for document in beginning):
         if whole:
-            error = f"larger than {LARGEST:,} bytes, and no JSON lines: the rest of the file was not read"
+            error = f"larger than {LARGEST:,} bytes and not JSON lines: the rest of the file was not read"
             yield Document(number, whole) if fits else Document(number, whole[:EXCERPT], error)
         return
     yield from lines(io.BufferedReader(_After(whole, file)), number)
@@ -68,7 +68,7 @@ def _line(number: int, text: bytes, file: BinaryIO) -> Document:
     beginning = text[:EXCERPT]
     while text and not text.endswith(b"\n"):
         text = file.readline(_SKIP)
-    return Document(number, beginning, f"the line is longer than {LARGEST:,} bytes: it was skipped")
+    return Document(number, beginning, f"the line was skipped: it is longer than {LARGEST:,} bytes")
 
 
 def is_json(text: bytes) -> bool:

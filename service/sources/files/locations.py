@@ -65,7 +65,7 @@ def store_of(where: str, context: Context) -> tuple[Store, str]:
         return Disk(), where
     bucket, _, key = rest.partition("/")
     if kind != "s3" or not bucket:
-        raise SettingsError(f"a recording is a file, a folder, s3://BUCKET/PATH or -, not {where!r}")
+        raise SettingsError(f"a recording must be a file, a folder, s3://BUCKET/PATH or -, not {where!r}")
     return Bucket(context, bucket), key
 
 
@@ -94,7 +94,7 @@ class Disk:
 
     def below(self, path: str) -> Iterator[FileLocation]:
         if not Path(path).is_dir():
-            raise SettingsError(f"the recording {path} cannot be read: there is no such file or folder")
+            raise SettingsError(f"cannot read the recording {path}: the file or folder does not exist")
         for found in sorted(Path(path).rglob("*")):
             place = self.at(str(found))
             if place is not None:
@@ -135,9 +135,7 @@ class Bucket:
                 none = False
                 yield self._place(entry["Key"], entry["Size"], entry["ETag"])
         if none:
-            raise SettingsError(
-                f"the recording {self._where(path)} cannot be read: there is no object under that name"
-            )
+            raise SettingsError(f"cannot read the recording {self._where(path)}: no object has this key or prefix")
 
     def _next(self, pages: Iterator[Any], prefix: str) -> Any:
         with reading(self._where(prefix)):

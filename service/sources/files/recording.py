@@ -102,7 +102,8 @@ class Recording:
     def _exported(self, line: Any) -> Iterator[Record]:
         if self._export is None:
             raise SettingsError(
-                f"{self._place.where} holds items of an export and does not say of which table: --table=NAME does"
+                f"{self._place.where} contains items of an export but does not name their table."
+                " Pass --table=NAME."
             )
         yield record_of(line, self._export, self._keys_of)
 

@@ -47,7 +47,9 @@ def describe(context: Context, name: str) -> Table:
         try:
             answer = dynamodb.describe_table(TableName=name)
         except dynamodb.exceptions.ResourceNotFoundException as error:
-            raise MissingTable(f"the table {name} does not exist: create it, or map its name in names") from error
+            raise MissingTable(
+                f"the table {name} does not exist. Create it, or map its name in the setting names."
+            ) from error
     found = answer["Table"]
     enabled = found.get("StreamSpecification", {}).get("StreamEnabled")
     return Table(
@@ -75,4 +77,6 @@ def server_time(answer: Mapping[str, Any]) -> float:
     try:
         return parsedate_to_datetime(date).timestamp()
     except (TypeError, ValueError):
-        raise Halt("DynamoDB's answer has no Date: without it what is read cannot be dated") from None
+        raise Halt(
+            "DynamoDB's response has no valid Date header, which is needed for the versions of scanned items"
+        ) from None

@@ -135,7 +135,7 @@ def dead_letter_queue(context: Context, queue: str) -> str:
         answer = sqs.get_queue_attributes(QueueUrl=url_of(sqs, queue), AttributeNames=["RedrivePolicy"])
     policy = answer.get("Attributes", {}).get("RedrivePolicy")
     if not policy:
-        raise Halt(f"the queue {queue} has no dead-letter queue: give it a redrive policy")
+        raise Halt(f"queue {queue} has no dead-letter queue. Add a redrive policy to it.")
     return str(json.loads(policy)["deadLetterTargetArn"]).rpartition(":")[2]
 
 
@@ -144,7 +144,7 @@ def url_of(sqs: Any, queue: str) -> str:
     try:
         return str(sqs.get_queue_url(QueueName=queue)["QueueUrl"])
     except sqs.exceptions.QueueDoesNotExist as error:
-        raise Halt(f"the queue {queue} does not exist: create it, or correct READ_QUEUE") from error
+        raise Halt(f"the queue {queue} does not exist. Create it, or correct READ_QUEUE.") from error
 
 
 class QueueSource:

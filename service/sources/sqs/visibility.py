@@ -73,7 +73,7 @@ class Visibility(Thread):
                 self._put_off(hold)
             except Exception as error:
                 logger.warning(
-                    "could not extend the visibility timeout",
+                    "could not extend the visibility timeout; another consumer may receive the messages",
                     extra={"queue": self._url, "reason": describe(error)},
                 )
 

@@ -106,7 +106,7 @@ def test_a_process_that_was_paused_knows_by_its_own_clock_that_it_has_lost_it(po
     assert one.lease.token() == 1
     one.now += 0.001
     assert one.lease.token() == 0
-    with pytest.raises(LeaseLost, match="taken over"):
+    with pytest.raises(LeaseLost, match="lease of this poller has expired"):
         check(one.lease, 1)
 
 

@@ -115,7 +115,7 @@ def test_a_route_that_fails_when_it_is_asked_says_where():
             return record.new["missing"]
 
     found = explained(stream_record(new={"id": "a"}), Picky())
-    assert "there is no 'missing'" in found.steps[0].reason
+    assert "'missing' is missing" in found.steps[0].reason
     assert not found.arrives
 
 
@@ -123,7 +123,7 @@ def test_a_document_that_cannot_be_made_is_a_dead_letter_and_told():
     raw = stream_record(table="single", keys={"PK": "USER#1", "SK": "PROFILE"}, new={"x": 1})
     found = explained(raw, Users())
     assert found.steps[0].reason.startswith("REJECTED: ")
-    assert "there is no 'name'" in found.steps[0].reason
+    assert "'name' is missing" in found.steps[0].reason
     assert not found.arrives
 
 
@@ -132,14 +132,18 @@ def test_a_document_that_cannot_be_made_is_a_dead_letter_and_told():
     [
         (user(), Users(), ""),
         (stream_record("MODIFY", keys={"id": "a"}), Items(), "it has no new image"),
-        (sqs_message(stream_record(new={"id": "a"}, sequence="42")), Items(), "does not order the changes"),
+        (
+            sqs_message(stream_record(new={"id": "a"}, sequence="42")),
+            Items(),
+            "does not order changes within a second",
+        ),
         (
             sqs_message(stream_record(new={"id": "a"}, created=NOW - 3600, sequence=f"7{1:020}")),
             Items(),
-            "older than hint_after (1800 s)",
+            "unordered and older than hint_after (1800 s)",
         ),
         (stream_record(new={"id": "a"}, created=5), Items(), "no usable time"),
-        (s3_record("a.jpg"), Uploads(), "it came unordered, and the route writes items"),
+        (s3_record("a.jpg"), Uploads(), "it is unordered, and the route writes items"),
     ],
 )
 def test_a_hint_says_why(raw, one, words):
@@ -156,7 +160,7 @@ def test_a_hint_of_a_route_that_always_looks():
         versions: ClassVar = None
 
     for one in (Looking(), Unversioned()):
-        assert step(stream_record(new={"id": "a"}), one).hint == "the route says fetch, or versions = None"
+        assert step(stream_record(new={"id": "a"}), one).hint == "the route declares fetch or versions = None"
     assert step(stream_record(new={"id": "a"}), Unversioned()).version is None
 
 
@@ -203,7 +207,7 @@ def test_a_document_that_cannot_be_json_says_so():
             return {"n": float("nan")}
 
     (action,) = step(stream_record(new={"id": "a"}), Odd()).actions
-    assert "n is no finite number" in action["document"]
+    assert "n is not a finite number" in action["document"]
 
 
 def test_what_a_route_would_look_up_and_cannot_here_is_told():

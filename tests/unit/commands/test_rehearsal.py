@@ -140,7 +140,7 @@ def test_what_would_be_rejected_is_shown_with_the_reason_and_not_kept():
     )
     assert [result.outcome.name for result in report.results] == ["REJECTED", "REJECTED", "APPLIED", "APPLIED"]
     reasons = [finding.reason for finding in rehearsed.found if finding.what == "rejected"]
-    assert ["bad" in reasons[0], "nothing known" in reasons[1]] == [True, True]
+    assert ["bad" in reasons[0], "unknown payload" in reasons[1]] == [True, True]
     assert rehearsed.rehearsal.counts["rejected"] == 2
 
 
@@ -153,7 +153,7 @@ def test_what_the_sink_would_refuse_is_rejected_with_the_document_s_id(search):
     rehearsed = Rehearsed(Infinite(), search=search)
     (line,) = rehearsed.lines(change("a"))
     assert "rejected  texts/a" in line
-    assert "no finite number" in line
+    assert "not a finite number" in line
 
 
 def test_an_item_that_would_be_written_is_shown_and_one_that_cannot_be_stored_is_rejected():

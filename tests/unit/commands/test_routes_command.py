@@ -95,7 +95,7 @@ def test_explain_shows_what_becomes_of_a_record_and_needs_no_server(capsys, tmp_
     out = capsys.readouterr().out
     assert 'INSERT of table single-lab, key {"PK": {"S": "USER#1"}}' in out
     assert "mine:Users handles the record" in out
-    assert "re-reads the current state first: the route says fetch" in out
+    assert "re-reads the current state first: the route declares fetch" in out
     assert "id: USER#1\n" in out
     assert "s since 2012 (2023-11-14T22:13:20Z), then 1" in out
     assert 'Index -> users-lab {"name": "Ada"}' in out

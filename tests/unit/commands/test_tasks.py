@@ -234,8 +234,8 @@ def test_what_is_not_done_comes_again_and_pages_before_it_are_kept(world: World)
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"streamdex-task": 99}, "knows format 1"),
-        ({"streamdex-task": True}, "knows format 1"),
+        ({"streamdex-task": 99}, "supports format 1"),
+        ({"streamdex-task": True}, "supports format 1"),
         ({"routes": ["gone:Gone"]}, "gone:Gone"),
         ({"routes": []}, "no route"),
         ({"table": "nowhere"}, "does not fill an index from"),
@@ -243,7 +243,7 @@ def test_what_is_not_done_comes_again_and_pages_before_it_are_kept(world: World)
         ({"index": "items", "into": "items-000009"}, "not a copy of items"),
         (
             {"file": "s3://exports/x.json.gz", "export": "arn:aws:dynamodb:x:1:table/images"},
-            "not there any longer",
+            "no longer exists",
         ),
     ],
 )
@@ -273,7 +273,7 @@ def test_a_task_that_lacks_something_is_kept(world: World):
     payload = world.task()
     del payload["table"]
     (result,) = world.work(payload)
-    assert (result.outcome, "without table and routes" in result.reason) == (Outcome.REJECTED, True)
+    assert (result.outcome, "has no table or no routes" in result.reason) == (Outcome.REJECTED, True)
 
 
 def test_a_task_that_no_task_queue_delivered_is_kept(world: World):

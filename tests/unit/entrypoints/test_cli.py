@@ -45,7 +45,7 @@ def test_an_unknown_option_is_named(capsys):
 
 def test_an_unknown_func_lists_the_modules(capsys):
     assert main(["settings", "--func=image"]) == 2
-    assert "there are images" in capsys.readouterr().err
+    assert "Modules with routes: images" in capsys.readouterr().err
 
 
 def test_settings_show_value_and_origin_and_mask_secrets(capsys, monkeypatch):
@@ -86,7 +86,7 @@ def test_replay_names_what_has_no_route_and_what_cannot_be_read(capsys, tmp_path
     assert "3 records: 2 rejected, 1 skipped" in out
     assert "no route for table users" in err
     assert "recording.jsonl:2: not JSON" in err
-    assert "recording.jsonl:3: nothing known" in err
+    assert "recording.jsonl:3: unknown payload" in err
     assert len(list((tmp_path / "letters").iterdir())) == 2
 
 

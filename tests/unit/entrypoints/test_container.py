@@ -246,4 +246,4 @@ def test_a_batch_of_a_lease_that_was_lost_is_left_to_another_and_the_source_is_r
     built = app(source, halts=[LeaseLost("taken over")] * 2)
     assert running(built, lambda: len(source.settled) > 2) == 0
     assert source.settled[0] == 2
-    assert "batch left to another" in caplog.text
+    assert "batch dropped: lease lost" in caplog.text

@@ -106,7 +106,7 @@ def test_what_s3_will_not_deliver_again_is_kept_as_exhausted(search, tmp_path):
     event = lambda_event(s3_record("later"), s3_record("fine"))
     assert handler_for(Uploads)(event, PARENT) is None
     (letter,) = letters(tmp_path)
-    assert letter["reason"].startswith("exhausted:")
+    assert letter["reason"].startswith("not redelivered by its source:")
     assert letter["record"] == event["Records"][0]
 
 
@@ -140,7 +140,7 @@ def test_a_handler_for_some_events_leaves_others_alone(search, tmp_path):
 
 
 def test_nothing_known_in_the_event_is_an_error_that_lambda_sees(search):
-    with pytest.raises(UnknownEvent, match="nothing known"):
+    with pytest.raises(UnknownEvent, match="unknown payload"):
         handler_for(Items)({"hello": "world"}, PARENT)
 
 

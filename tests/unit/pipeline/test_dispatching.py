@@ -212,7 +212,7 @@ def test_what_is_said_of_a_missing_index_names_the_action_as_the_route_does(acti
 
     bench = Bench(NoIndex())
     bench.dispatch(s3_record("a", "ObjectRemoved:Delete"))
-    assert f"{type(action).__name__} without a target: " in bench.letters.letters[0].result.reason
+    assert f"{type(action).__name__} has no target: " in bench.letters.letters[0].result.reason
 
 
 @pytest.mark.parametrize("answer", [{"a": 1}, [Index], [{"title": "T"}], 7, None])
@@ -302,7 +302,7 @@ def test_what_nobody_delivers_again_is_kept_as_exhausted_with_the_route_that_was
     assert report.undone == []
     (letter,) = bench.letters.letters
     assert (letter.record, letter.route) == (batch[0], "test_dispatching:Uploads")
-    assert letter.result.reason.startswith("exhausted:")
+    assert letter.result.reason.startswith("not redelivered by its source:")
 
 
 def test_a_halt_keeps_what_nobody_delivers_again():
@@ -314,7 +314,7 @@ def test_a_halt_keeps_what_nobody_delivers_again():
     with pytest.raises(Halt):
         bench.dispatcher.run(Delivery(records(s3_record("a"), s3_record("b")), redelivers=False))
     assert [letter.record.key for letter in bench.letters.letters] == ["a", "b"]
-    assert "exhausted: no permission" in bench.letters.letters[0].result.reason
+    assert "not redelivered by its source: no permission" in bench.letters.letters[0].result.reason
 
 
 def test_an_empty_batch_is_nothing_to_tell():
@@ -357,7 +357,7 @@ def test_a_document_that_is_no_mapping_is_rejected_in_words(document):
 
     bench = Bench(Odd())
     assert bench.outcomes(item("a")) == ["REJECTED"]
-    assert f"a document of type {type(document).__name__}" in bench.letters.letters[0].result.reason
+    assert f"the document has type {type(document).__name__}" in bench.letters.letters[0].result.reason
 
 
 def test_a_single_action_is_no_list_of_actions():

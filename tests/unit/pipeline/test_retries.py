@@ -113,7 +113,7 @@ def test_a_race_for_a_mapping_is_tried_again_and_rejected_only_if_it_lasts():
     bench = Bench(Items(), forced={"a": [RACE, RACE], "b": [RACE] * 999}, tries=True)
     assert bench.outcomes(record("a"), record("b")) == ["APPLIED", "REJECTED"]
     (letter,) = bench.letters.letters
-    assert letter.result.reason == f"after {len(bench.pauses) + 1} tries: {RACE.reason}"
+    assert letter.result.reason == f"failed after {len(bench.pauses) + 1} tries: {RACE.reason}"
 
 
 def test_a_race_for_a_mapping_without_time_for_more_tries_is_left_to_the_source():

@@ -35,35 +35,41 @@ def test_routes_that_are_right_are_taken():
 @pytest.mark.parametrize(
     ("mine", "message"),
     [
-        (table_route(table=None), r"says no table: write table: ClassVar = 'the table'"),
-        (table_route(table=5), r"says no table"),
-        (table_route(key=None), r"\.key must be the table's key attributes"),
-        (table_route(key={}), r"\.key must be"),
-        (table_route(key=["id"]), r"\.key must be"),
-        (table_route(key={"id": "STRING"}), r"\.key must be .*S, N or B"),
-        (table_route(key={"a": "S", "b": "S", "c": "S"}), r"\.key must be"),
-        (table_route(where={"kind": "image"}), r"\.where tests kind, .* use wants"),
-        (table_route(index=None), r"has no target: declare index, or writes"),
-        (table_route(index=5), r"\.index must be the name of an index"),
-        (table_route(mapping=["title"]), r"\.mapping must be the mappings of an index"),
-        (table_route(writes={"tables": "images"}), r"\.writes must be \{'table': 'the table'\}"),
+        (table_route(table=None), r'does not declare a table\. Add `table: ClassVar = "the-table"`'),
+        (table_route(table=5), r"does not declare a table"),
+        (table_route(key=None), r"\.key must map the table's key attributes to their types"),
+        (table_route(key={}), r"\.key must map"),
+        (table_route(key=["id"]), r"\.key must map"),
+        (table_route(key={"id": "STRING"}), r"\.key must map .*S, N or B"),
+        (table_route(key={"a": "S", "b": "S", "c": "S"}), r"\.key must map"),
+        (table_route(where={"kind": "image"}), r"\.where tests kind, .* Use wants"),
+        (table_route(index=None), r"has no target\. Declare index, or writes"),
+        (table_route(index=5), r"\.index must be a valid index name"),
+        (table_route(mapping=["title"]), r"\.mapping must be a dict with the mappings of the index"),
+        (table_route(writes={"tables": "images"}), r"\.writes must be \{'table': 'the-table'\}"),
         (table_route(writes={"table": "images-*"}), r"\.writes must be"),
-        (table_route(index=None, writes={"table": "x"}, document=None), r"does nothing: write document\(\)"),
-        (table_route(ignore=["INSERT"], insert=lambda *_: []), r"ignores INSERT and has a method for it"),
-        (table_route(ignore="REMOVE"), r"ignore = \('REMOVE',\)"),
-        (table_route(ignore=["DELETE"]), r"ignore: DELETE is no event of it; there are INSERT, MODIFY, REMOVE"),
-        (bucket_route(ignore=["REMOVE"]), r"ignore: REMOVE is no event of it"),
-        (table_route(document=None), r"does nothing: write document\(\)"),
-        (table_route(index=None, writes={"table": "x"}), r"has document\(\) and no index"),
+        (
+            table_route(index=None, writes={"table": "x"}, document=None),
+            r"has no method that returns actions\. Implement document\(\)",
+        ),
+        (table_route(ignore=["INSERT"], insert=lambda *_: []), r"ignores INSERT but has a method for it"),
+        (table_route(ignore="REMOVE"), r"ignore must be a collection of events, such as \('REMOVE',\)"),
+        (
+            table_route(ignore=["DELETE"]),
+            r"ignore contains the unknown event DELETE\. Valid events: INSERT, MODIFY, REMOVE",
+        ),
+        (bucket_route(ignore=["REMOVE"]), r"ignore contains the unknown event REMOVE"),
+        (table_route(document=None), r"has no method that returns actions\. Implement document\(\)"),
+        (table_route(index=None, writes={"table": "x"}), r"has document\(\) but no index"),
         (table_route(index="Images"), r"lower case"),
         (table_route(index="a b"), r"without spaces"),
         (table_route(index="_all"), r"not beginning with"),
-        (table_route(most=setting(5, "how many")), r"most .*put @dataclass\(frozen=True\) above it"),
-        (bucket_route(bucket=None), r"says no bucket: write bucket: ClassVar = 'the bucket'"),
-        (bucket_route(bucket=5), r"says no bucket"),
+        (table_route(most=setting(5, "how many")), r"most .*Add @dataclass\(frozen=True\) to it"),
+        (bucket_route(bucket=None), r'does not declare a bucket\. Add `bucket: ClassVar = "the-bucket"`'),
+        (bucket_route(bucket=5), r"does not declare a bucket"),
         (bucket_route(index=None), r"has no target"),
-        (bucket_route(created=None), r"does nothing: write created\(\) or deleted\(\)"),
-        (bucket_route(ignore=["ObjectCreated"]), r"ignores ObjectCreated and has a method"),
+        (bucket_route(created=None), r"has no method that returns actions\. Implement created\(\) or deleted\(\)"),
+        (bucket_route(ignore=["ObjectCreated"]), r"ignores ObjectCreated but has a method"),
     ],
 )
 def test_a_route_that_cannot_work_is_an_error_that_names_it(mine, message):
@@ -86,7 +92,7 @@ def test_an_event_without_a_method_may_be_ignored():
 
 
 def test_what_is_no_route_is_an_error():
-    with pytest.raises(DeclarationError, match="neither a TableRoute nor a BucketRoute"):
+    with pytest.raises(DeclarationError, match=r"is not a route\. Derive it from TableRoute or BucketRoute"):
         Router([object()])
 
 

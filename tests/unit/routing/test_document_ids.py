@@ -126,7 +126,7 @@ def test_a_long_binary_key_becomes_a_digest_too(key):
 @pytest.mark.parametrize("part", [None, True, ["a"], {"a": 1}, {"a"}])
 def test_a_value_that_no_key_can_have_is_an_error(part):
     for key in ([part], ["a", part]):
-        with pytest.raises(DecodeError, match="keys are text, numbers or binary"):
+        with pytest.raises(DecodeError, match="keys are strings, numbers or binary"):
             document_id(key)
 
 

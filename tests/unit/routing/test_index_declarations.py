@@ -102,7 +102,7 @@ def fields(**definitions: Any) -> dict[str, Any]:
 )
 def test_a_contradiction_is_an_error_that_names_both_and_the_place(one, other, what):
     for first, second in ((one, other), (other, one)):
-        with pytest.raises(DeclarationError, match=rf"One and .*Other do not declare the same {what} .*'things'"):
+        with pytest.raises(DeclarationError, match=rf"One and .*Other declare a different {what} .*'things'"):
             pair(first, second)
 
 
@@ -117,20 +117,23 @@ def test_another_index_is_no_matter():
 
 
 def test_an_alias_that_is_an_index_is_an_error():
-    with pytest.raises(DeclarationError, match=r"One\.aliases: 'b' is the index of a route already"):
+    with pytest.raises(DeclarationError, match=r"One\.aliases: 'b' is already the index of a route"):
         Router([route("One", aliases=["b"]), route("Other", index="b")])
 
 
 @pytest.mark.parametrize(
     ("declared", "message"),
     [
-        ({"aliases": "search"}, r"\.aliases must be a collection of names"),
+        ({"aliases": "search"}, r"\.aliases must be a collection of valid index names"),
         ({"aliases": ["Search"]}, r"\.aliases must be"),
         ({"aliases": [""]}, r"\.aliases must be"),
         ({"aliases": [5]}, r"\.aliases must be"),
-        ({"index_settings": [("codec", "a")]}, r"\.index_settings must be the settings of an index"),
-        ({"index": "", "writes": {"table": "x"}, "aliases": ["a"]}, "says something of an index and not which"),
-        ({"index": "", "writes": {"table": "x"}, "index_settings": {"codec": "a"}}, "declare index"),
+        ({"index_settings": [("codec", "a")]}, r"\.index_settings must be a dict with the settings of the index"),
+        (
+            {"index": "", "writes": {"table": "x"}, "aliases": ["a"]},
+            "declares index_settings or aliases but no index",
+        ),
+        ({"index": "", "writes": {"table": "x"}, "index_settings": {"codec": "a"}}, "Declare index"),
     ],
 )
 def test_a_declaration_that_cannot_be_is_an_error(declared, message):

@@ -96,7 +96,7 @@ def test_a_module_inside_of_a_folder_is_written_with_dots(make_package, tmp_path
 
 def test_an_unknown_choice_is_an_error_that_lists_what_there_is_and_imports_nothing(two_modules):
     message = error_of(two_modules, ["images", "pictures", "rows"], SettingsError)
-    assert "FUNC: no routes in pictures, rows; there are images, worker" in message
+    assert "FUNC: no routes in pictures, rows. Modules with routes: images, worker" in message
     assert imported(two_modules) == set()
 
 
@@ -125,13 +125,15 @@ def test_a_package_that_lacks_something_with_the_beginning_of_its_name_is_not_sa
 
 def test_a_package_without_routes_is_an_error_that_says_what_to_write(make_package):
     package = make_package(None)
-    assert f"{package}/__init__.py has no ROUTES: write ROUTES" in error_of(package, kind=DeclarationError)
+    assert f"{package}/__init__.py has no ROUTES. Add ROUTES" in error_of(package, kind=DeclarationError)
 
 
 @pytest.mark.parametrize("entry", ["images", "images:", ":Images", "", 5])
 def test_an_entry_of_another_form_is_an_error_that_shows_it(make_package, entry):
     package = make_package([entry])
-    assert f"{package}.ROUTES: {entry!r} should be 'module:Class'" in error_of(package, kind=DeclarationError)
+    assert f"{package}.ROUTES: {entry!r} must have the form 'module:Class'" in error_of(
+        package, kind=DeclarationError
+    )
 
 
 def test_routes_that_are_no_list_are_an_error(make_package):
@@ -141,12 +143,12 @@ def test_routes_that_are_no_list_are_an_error(make_package):
 @pytest.mark.parametrize(
     ("entry", "source", "reason"),
     [
-        ("absent:Images", "", "there is no such module"),
-        ("images:Images", "import no_such_library", "it needs no_such_library"),
-        ("images:Images", "", "the module has no Images; it has no class"),
-        ("images:Images", "Images = 5", "is no route class"),
-        ("images:Images", "class Images: pass", "derive from TableRoute or BucketRoute"),
-        ("images:Images", "def Images(): pass", "is no route class"),
+        ("absent:Images", "", "the module does not exist"),
+        ("images:Images", "import no_such_library", "the module no_such_library, which it imports, is missing"),
+        ("images:Images", "", "the module has no Images. Its classes: none"),
+        ("images:Images", "Images = 5", "is not a route class"),
+        ("images:Images", "class Images: pass", "Derive it from TableRoute or BucketRoute"),
+        ("images:Images", "def Images(): pass", "is not a route class"),
     ],
 )
 def test_an_entry_that_leads_to_no_route_is_an_error_that_shows_it_and_says_why(

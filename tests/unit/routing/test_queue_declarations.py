@@ -45,12 +45,12 @@ def test_a_queue_is_declared_by_its_name_and_what_it_carries():
 
 @pytest.mark.parametrize("entry", ["q=", "q=tasks", "q=tables/a", "q=table/", "q=table/a+", "q=index/a"])
 def test_a_declaration_of_something_else_is_refused(entry: str):
-    with pytest.raises(SettingsError, match=r"should be QUEUE, or QUEUE=bucket/NAME.*task_queue"):
+    with pytest.raises(SettingsError, match=r"must have the form QUEUE, QUEUE=bucket/NAME.*task_queue"):
         queues(read_queue=(entry,))
 
 
 def test_the_task_queue_carries_nothing_else():
-    with pytest.raises(SettingsError, match=r"tasks.*nothing but backfill tasks: use two queues"):
+    with pytest.raises(SettingsError, match=r"tasks.*carries only backfill tasks\. Use two queues"):
         queues(read_queue=("tasks=table/images",), task_queue="tasks")
     found = queues(read_queue=("uploads", "tasks"), task_queue="tasks")
     assert found.read == ["uploads", "tasks"]
@@ -94,7 +94,7 @@ def test_a_queue_for_routes_without_buckets_says_that_it_carries_nothing():
     (record,) = records(item("images"))
     became = Queues(Settings(), Router([Items()])).carried("q").judged(record)
     assert isinstance(became, Refused)
-    assert "queue q carries nothing (no route of this process listens to a bucket)" in became.reason
+    assert "queue q carries nothing (no route of this process has a bucket)" in became.reason
 
 
 def test_a_long_name_is_cut_where_it_is_shown():

@@ -201,7 +201,7 @@ def test_a_name_without_a_kind_is_an_error_that_lists_the_kinds(key):
 
 
 def test_two_names_of_one_thing_are_an_error_that_names_both():
-    with pytest.raises(SettingsError, match=r"table 'lab' stands for 'images' and for 'photos'"):
+    with pytest.raises(SettingsError, match=r"table 'lab' is mapped from both 'images' and 'photos'"):
         Names({"table/images": "lab", "table/photos": "lab"})
     Names({"table/images": "lab", "index/photos": "lab"})
 

@@ -54,11 +54,11 @@ def test_a_route_beside_the_cycle_is_not_named():
     ],
 )
 def test_a_pattern_reads_every_table_that_it_matches(routes):
-    assert "a cycle of routes" in refusal(*routes)
+    assert "routes form a cycle" in refusal(*routes)
 
 
 def test_a_table_that_is_named_otherwise_where_it_exists_is_the_same_table():
-    assert "a cycle of routes" in refusal(route("Totals", "o", "o"), names=Names({"table/o": "orders"}))
+    assert "routes form a cycle" in refusal(route("Totals", "o", "o"), names=Names({"table/o": "orders"}))
 
 
 @pytest.mark.parametrize(

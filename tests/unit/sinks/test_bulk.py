@@ -82,7 +82,7 @@ def test_a_document_with_null_is_looked_at_closely_only_where_it_may_hold_no_num
     ],
 )
 def test_a_null_of_its_own_hides_no_number_that_json_has_no_word_for(document):
-    with pytest.raises(ValueError, match="is no finite number"):
+    with pytest.raises(ValueError, match="is not a finite number"):
         dump(document)
 
 

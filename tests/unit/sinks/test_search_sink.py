@@ -322,7 +322,7 @@ def test_a_number_that_json_cannot_hold_is_rejected_with_its_path(document, path
     client = Client()
     results = sink(client).write([write("a"), write("b", document)])
     assert [r.outcome.name for r in results] == ["APPLIED", "REJECTED"]
-    assert f"{path} is no finite number" in results[1].reason
+    assert f"{path} is not a finite number" in results[1].reason
     assert client.requests == [["a"]]
 
 

@@ -239,12 +239,12 @@ def test_an_export_in_ion_is_refused_with_what_to_do(tmp_path):
 def test_a_data_file_that_is_missing_is_told(tmp_path):
     lay_out(tmp_path, FILES)
     (tmp_path / f"daily/AWSDynamoDB/{ID}/data/2.json.gz").unlink()
-    with pytest.raises(SettingsError, match=r"2\.json\.gz is not there.*not whole"):
+    with pytest.raises(SettingsError, match=r"the export is incomplete: .*2\.json\.gz, which .* does not exist"):
         read(tmp_path)
 
 
 @pytest.mark.parametrize("summary", [{}, [], {"tableArn": 1}])
 def test_a_manifest_that_is_none_is_told(tmp_path, summary):
     lay_out(tmp_path, export(summary, packed(item("a"))))
-    with pytest.raises(SettingsError, match="no manifest of an export"):
+    with pytest.raises(SettingsError, match="is not a valid manifest of an export"):
         read(tmp_path)

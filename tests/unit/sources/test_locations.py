@@ -106,7 +106,7 @@ def test_an_object_that_is_overwritten_meanwhile_is_not_mixed_with_what_it_was(s
     records = recording.records()
     next(records)
     put(s3, "r.jsonl", 1)
-    with pytest.raises(SettingsError, match=r"r\.jsonl cannot be read: .*PreconditionFailed"):
+    with pytest.raises(SettingsError, match=r"cannot read the recording .*r\.jsonl: .*PreconditionFailed"):
         list(records)
 
 

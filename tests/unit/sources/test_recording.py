@@ -102,7 +102,7 @@ def test_an_unknown_source_is_named_by_file_and_line(tmp_path):
     path.write_text(json.dumps({"eventSource": "aws:kinesis", "kinesis": {}}))
     (unknown,) = opened(path).records()
     assert "r.jsonl:1" in unknown.reason
-    assert "nothing known" in unknown.reason
+    assert "unknown payload" in unknown.reason
 
 
 def test_an_empty_file_has_no_batches(tmp_path):

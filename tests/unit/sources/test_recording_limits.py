@@ -52,10 +52,10 @@ def test_a_bomb_takes_bounded_memory_and_is_named(tmp_path, text, members):
     with at_most(4 * LARGEST):
         first, line, *rest = shown(tmp_path / "bomb.gz")
     assert first == "0"
-    assert line == "bomb.gz:2: the line is longer than 16,777,216 bytes: it was skipped"
+    assert line == "bomb.gz:2: the line was skipped: it is longer than 16,777,216 bytes"
     if members == 14:
         (reason,) = rest
-        assert "bomb.gz: the rest cannot be decompressed: it grows to more than 500 times its size" in reason
+        assert "bomb.gz: the rest cannot be decompressed: it expands to more than 500 times its size" in reason
 
 
 def test_a_file_of_ordinary_lines_is_no_bomb(tmp_path, monkeypatch):
@@ -83,7 +83,7 @@ def test_a_line_that_is_too_long_is_one_record_that_cannot_be_read(tmp_path, sma
     whole.insert(place, b"x" * small * 3 + b"\n")
     (tmp_path / "r.jsonl").write_bytes(b"".join(whole).removesuffix(b"\n") + end)
     expected = ["0", "1", "2"]
-    expected.insert(place, f"r.jsonl:{place + 1}: the line is longer than 2,000 bytes: it was skipped")
+    expected.insert(place, f"r.jsonl:{place + 1}: the line was skipped: it is longer than 2,000 bytes")
     assert shown(tmp_path / "r.jsonl") == expected
     assert [len(one.raw) for one in read(tmp_path / "r.jsonl") if isinstance(one, Undecodable)] == [1024]
 
@@ -108,7 +108,7 @@ def test_a_document_of_many_lines_that_is_too_large_is_one_record_that_cannot_be
     (tmp_path / "event.json").write_text(text)
     (reason,) = shown(tmp_path / "event.json")
     assert reason == (
-        "event.json:1: larger than 2,000 bytes, and no JSON lines: the rest of the file was not read"
+        "event.json:1: larger than 2,000 bytes and not JSON lines: the rest of the file was not read"
     )
 
 

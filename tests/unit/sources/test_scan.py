@@ -248,7 +248,7 @@ def test_a_share_reads_about_so_much_and_other_items_each_time():
 
 
 def test_an_answer_without_a_date_halts():
-    with pytest.raises(Halt, match="no Date"):
+    with pytest.raises(Halt, match="no valid Date"):
         server_time({"ResponseMetadata": {"HTTPHeaders": {}}})
 
 

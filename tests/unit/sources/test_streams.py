@@ -202,7 +202,7 @@ def test_a_stream_that_is_enabled_anew_is_read_after_the_old_one_and_said(checkp
     poller = Poller(model, checkpoints)
     poller.run(poller.has_seen(new))
     assert poller.seen == old + new
-    assert "the table has another stream" in caplog.text
+    assert "the table has a new stream" in caplog.text
 
 
 def test_a_table_that_was_made_anew_is_read(checkpoints):
@@ -344,7 +344,7 @@ def test_an_open_shard_without_a_next_iterator_is_read_on(checkpoints, caplog, i
     poller.run(poller.has_seen(second), within=400)
     assert poller.seen == [*first, *second]
     assert position(checkpoints, model, root(model)) == f"{second[-1]:021d}"
-    assert "DescribeStream does not confirm" in str([vars(record) for record in caplog.records])
+    assert "end of the shard, but DescribeStream does not" in str([vars(record) for record in caplog.records])
     assert lost(caplog) == []
 
 
@@ -547,7 +547,7 @@ def test_what_has_to_come_again_is_told_without_an_item_s_values(checkpoints, ca
     model.write(root(model), 1)
     batch = next(iter(Poller(model, checkpoints).source))
     batch.settle(Report([Result(Outcome.RETRY, "no such colour: indigo", log_text="KeyError")]))
-    (log_text,) = [record for record in caplog.records if record.message == "trying again"]
+    (log_text,) = [record for record in caplog.records if record.message == "retrying"]
     assert log_text.reason == "KeyError"
 
 
@@ -609,7 +609,7 @@ def test_a_table_that_is_missing_or_has_no_stream_halts_with_the_remedy(checkpoi
 
     model = StreamModel()
     model.streams.clear()
-    for describe, remedy in ((missing, "create it"), (model.describe_table, "NEW_AND_OLD_IMAGES")):
+    for describe, remedy in ((missing, "Create it"), (model.describe_table, "NEW_AND_OLD_IMAGES")):
         model.describe_table = describe
         with pytest.raises(Halt, match=remedy):
             Poller(model, checkpoints, on_halt="exit").run_for(1)

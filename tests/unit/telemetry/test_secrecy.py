@@ -164,7 +164,7 @@ def test_the_place_of_a_mistake_is_told(app, capsys):
     ("route", "words"),
     [
         (Wanting, "ValueError"),
-        (Numberless, "no finite number"),
+        (Numberless, "not a finite number"),
         (Silent, "Reject"),
     ],
 )
@@ -242,7 +242,10 @@ def test_a_mapping_conflict_is_told_in_words(app, capsys):
 def test_what_is_given_up_quotes_nothing(app, tmp_path, capsys):
     app(raised(Retry)).dispatcher.run(Delivery(records(RAW), "lambda s3", redelivers=False))
     (_, line) = told(capsys)
-    assert line["reason"] == "exhausted: test_secrecy:raised.<locals>.Raising INSERT of table images: Retry"
+    assert (
+        line["reason"]
+        == "not redelivered by its source: test_secrecy:raised.<locals>.Raising INSERT of table images: Retry"
+    )
     assert f"{KEY} has {VALUE}" in letters(tmp_path)
 
 

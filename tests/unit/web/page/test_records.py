@@ -118,7 +118,7 @@ def test_a_removal_is_compared_too(page):
 def test_what_the_route_raises_is_told_where_its_document_would_stand(make):
     page = make(Moody())
     page.dispatch(stream_record(new={"id": "a", "raise": "title"}))
-    assert "KeyError: there is no 'title'" in opened(page, "a").partition("What the route asks for today")[2]
+    assert "KeyError: 'title' is missing" in opened(page, "a").partition("What the route asks for today")[2]
 
 
 def test_a_rejected_record_leads_to_its_dead_letter(page):
