@@ -10,13 +10,13 @@ from ...pipeline.error_outcomes import result_of
 from ...retry_pause import log_pause, pause_after
 from .idle_delay import SHORTEST
 from .schedule import Schedule
-from .stream_batch import Turn
+from .stream_batch import Job
 
 
 class Retries:
     """Put failed jobs back into the schedule, with growing backoff. With `exits`, a Halt ends the service."""
 
-    def __init__(self, source: str, schedule: Schedule[Turn], chance: Callable[[], float], exits: bool):
+    def __init__(self, source: str, schedule: Schedule[Job], chance: Callable[[], float], exits: bool):
         self._source = source
         self._schedule = schedule
         self._chance = chance
@@ -28,13 +28,13 @@ class Retries:
         """The errors of jobs that the operator should see."""
         return list(self._troubles.values())
 
-    def trouble(self, turn: Turn, reason: str) -> None:
+    def trouble(self, job: Job, reason: str) -> None:
         """Show the error of a job until the job succeeds."""
-        self._troubles[turn.name] = reason
+        self._troubles[job.name] = reason
 
-    def worked(self, turn: Turn) -> None:
+    def worked(self, job: Job) -> None:
         """Remove the error of a job."""
-        self._troubles.pop(turn.name, None)
+        self._troubles.pop(job.name, None)
 
     def keep(self, names: Collection[str], stream: str | None = None) -> None:
         """Keep only the errors of these streams (ARNs) or, with `stream`, of these shards of it."""
@@ -46,9 +46,9 @@ class Retries:
         """Remove all errors."""
         self._troubles.clear()
 
-    def failed(self, turn: Turn, error: Exception) -> None:
+    def failed(self, job: Job, error: Exception) -> None:
         """Retry a job later. Raises Halt if the error is permanent and halts end the service."""
-        where = f"{self._source}, shard {turn.reader.shard}" if turn.reader else self._source
+        where = f"{self._source}, shard {job.reader.shard}" if job.reader else self._source
         try:
             result = result_of(error, where)
             halt = None if result.outcome is Outcome.RETRY else Halt(result.reason)
@@ -56,16 +56,16 @@ class Retries:
             halt, result = found, None
         if halt is None:
             assert result is not None
-            self.later(turn, result.reason)
+            self.later(job, result.reason)
             return
-        self.trouble(turn, str(halt))
-        self.later(turn, str(halt), halted=True)
+        self.trouble(job, str(halt))
+        self.later(job, str(halt), halted=True)
         if self._exits:
             raise halt from error
 
-    def later(self, turn: Turn, reason: str, halted: bool = False) -> None:
+    def later(self, job: Job, reason: str, halted: bool = False) -> None:
         """Retry a job after a backoff, and log the reason."""
-        turn.failures += 1
-        pause = pause_after(turn.failures, SHORTEST, self._chance)
+        job.failures += 1
+        pause = pause_after(job.failures, SHORTEST, self._chance)
         log_pause(self._source, reason, pause, halted)
-        self._schedule.put(turn, pause)
+        self._schedule.put(job, pause)

@@ -10,13 +10,13 @@ from typing import Final, Generic, TypeVar
 
 from ...timing import REAL, Timing
 
-Job = TypeVar("Job")
+T = TypeVar("T")
 
 LONGEST_WAIT: Final = 0.5
 """Maximum seconds for which a waiting thread does not check `stopping`."""
 
 
-class Schedule(Generic[Job]):
+class Schedule(Generic[T]):
     """A queue of jobs with due times. A job that was taken belongs to its thread until it is put back."""
 
     def __init__(self, stopping: Event, timing: Timing = REAL):
@@ -25,9 +25,9 @@ class Schedule(Generic[Job]):
         self._wait = timing.wait
         self._changed = Condition()
         self._numbers = itertools.count()
-        self._due: list[tuple[float, int, Job]] = []
+        self._due: list[tuple[float, int, T]] = []
 
-    def put_first(self, job: Job) -> None:
+    def put_first(self, job: T) -> None:
         """Put the job before all others."""
         self.put(job, -math.inf)
 
@@ -36,13 +36,13 @@ class Schedule(Generic[Job]):
         with self._changed:
             return bool(self._due) and self._due[0][0] <= self._clock()
 
-    def put(self, job: Job, delay: float = 0.0) -> None:
+    def put(self, job: T, delay: float = 0.0) -> None:
         """Add a job that is due after `delay` seconds."""
         with self._changed:
             heapq.heappush(self._due, (self._clock() + delay, next(self._numbers), job))
             self._changed.notify()
 
-    def hasten(self, job: Job, delay: float) -> None:
+    def hasten(self, job: T, delay: float) -> None:
         """Make a waiting job due after at most `delay` seconds."""
         with self._changed:
             at = self._clock() + delay
@@ -52,7 +52,7 @@ class Schedule(Generic[Job]):
             heapq.heapify(self._due)
             self._changed.notify()
 
-    def take(self) -> Job | None:
+    def take(self) -> T | None:
         """Wait for the next due job and return it; None once `stopping` is set."""
         with self._changed:
             while not self._stopping.is_set():

@@ -15,7 +15,7 @@ from .shard_reader import ShardReader
 
 
 @dataclass(eq=False)
-class Turn:
+class Job:
     """A job in the schedule: read a shard, list the shards of a stream or, without both, list the table's streams.
 
     A job is dropped if the lease's token differs from its `token`, or if its stream is retired.
@@ -40,28 +40,28 @@ class Shards(Protocol):
     name: str
     lease: Lease
 
-    def reads_on(self, turn: Turn, size: int) -> bool: ...
+    def reads_on(self, job: Job, size: int) -> bool: ...
 
-    def back(self, turn: Turn, size: int, failure: str = "") -> None: ...
+    def back(self, job: Job, size: int, failure: str = "") -> None: ...
 
 
 class StreamBatch:
     """Records of one shard, in order. No other thread reads the shard until the batch is settled."""
 
-    def __init__(self, source: Shards, turn: Turn, reader: ShardReader, records: Sequence[Record]):
+    def __init__(self, source: Shards, job: Job, reader: ShardReader, records: Sequence[Record]):
         self.records = records
         self._from = source
-        self._turn = turn
+        self._job = job
         self._reader = reader
 
     @property
     def delivery(self) -> Delivery:
         """The records. The shard's next page is prefetched, unless it is not read at once after this one."""
-        read_on = self._from.reads_on(self._turn, len(self.records))
+        read_on = self._from.reads_on(self._job, len(self.records))
         return Delivery(
             self.records,
             self._from.name,
-            fence=partial(check, self._from.lease, self._turn.token),
+            fence=partial(check, self._from.lease, self._job.token),
             prefetch=self._reader.read_ahead if read_on else None,
         )
 
@@ -71,4 +71,4 @@ class StreamBatch:
         Raises LeaseLost, and Halt if the checkpoint cannot be stored; the batch can then be settled again.
         """
         done = self._reader.settle(self.records, report)
-        self._from.back(self._turn, len(self.records), "" if done else report.results[report.undone[0]].summary)
+        self._from.back(self._job, len(self.records), "" if done else report.results[report.undone[0]].summary)

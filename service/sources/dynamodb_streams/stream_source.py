@@ -17,7 +17,7 @@ from .job_retries import Retries
 from .schedule import Schedule
 from .shard_discovery import Stream, worst_lag
 from .shard_reader import ShardReader
-from .stream_batch import StreamBatch, Turn
+from .stream_batch import Job, StreamBatch
 from .stream_status import StreamStatus
 from .table_streams import TableStreams
 
@@ -66,13 +66,13 @@ class StreamSource:
         self._now = timing.now
         self._chance = timing.chance
         self._lock = Lock()
-        self._schedule: Schedule[Turn] = Schedule(stopping, timing)
+        self._schedule: Schedule[Job] = Schedule(stopping, timing)
         self._retries = Retries(self.name, self._schedule, timing.chance, context.settings.on_halt == "exit")
         self._absences = absences
         self._absent: Mapping[str, int] = {}
         self._streams: TableStreams | None = None
-        self._root = Turn()
-        self._discoveries: dict[str, Turn] = {}
+        self._root = Job()
+        self._discoveries: dict[str, Job] = {}
         self._schedule.put(self._root)
 
     @property
@@ -94,114 +94,114 @@ class StreamSource:
         return StreamStatus(streams[-1].arn, bool(self.lease.token()), shards)
 
     def __iter__(self) -> Iterator[StreamBatch]:
-        while (turn := self._schedule.take()) is not None:
-            if not self._is_valid(turn):
+        while (job := self._schedule.take()) is not None:
+            if not self._is_valid(job):
                 continue
             try:
-                batch = self._take(turn)
+                batch = self._take(job)
             except LeaseLost:
-                self._schedule.put(turn, STAND_BY)
+                self._schedule.put(job, STAND_BY)
                 continue
             except Exception as error:
-                self._retries.failed(turn, error)
+                self._retries.failed(job, error)
                 continue
             if batch:
                 yield batch
-                if turn.token != self.lease.token():  # the batch may not have been settled
-                    self._give_up(turn)
+                if job.token != self.lease.token():  # the batch may not have been settled
+                    self._give_up(job)
             del batch  # free the records while there is nothing to read
 
-    def _is_valid(self, turn: Turn) -> bool:
+    def _is_valid(self, job: Job) -> bool:
         """True if this process holds the lease of the job, and the stream of the job is not retired."""
         token = self.lease.token()
-        if turn.token == token != 0:
-            return turn.stream is None or not turn.stream.retired
-        if turn is self._root:
+        if job.token == token != 0:
+            return job.stream is None or not job.stream.retired
+        if job is self._root:
             self._retries.clear()
             self._discoveries.clear()
-            turn.token = token
+            job.token = token
             self._streams = self._table_streams(token) if token else None
-            self._schedule.put(turn, 0.0 if token else STAND_BY)
+            self._schedule.put(job, 0.0 if token else STAND_BY)
         else:
-            self._give_up(turn)
+            self._give_up(job)
         return False
 
     def _table_streams(self, token: int) -> TableStreams:
         return TableStreams(self._context, self._table, self._checkpoints, token, self._now, self._observer)
 
-    def _give_up(self, turn: Turn) -> None:
+    def _give_up(self, job: Job) -> None:
         """Drop a job after the lease changed, and check the lease at once."""
-        self._retries.worked(turn)
+        self._retries.worked(job)
         self._hasten(self._root, 0.0)
 
-    def _hasten(self, turn: Turn, delay: float) -> None:
+    def _hasten(self, job: Job, delay: float) -> None:
         with self._lock:
-            self._schedule.hasten(turn, delay)
+            self._schedule.hasten(job, delay)
 
-    def back(self, turn: Turn, size: int, failure: str = "") -> None:
+    def back(self, job: Job, size: int, failure: str = "") -> None:
         """Put back a job that returned `size` records; `failure` is the reason to retry them, "" for none."""
-        if turn.reader is not None and turn.reader.finished:
-            self._finish(turn)
+        if job.reader is not None and job.reader.finished:
+            self._finish(job)
         elif failure:
-            self._retries.later(turn, failure)
+            self._retries.later(job, failure)
         else:
-            turn.failures = turn.idle = 0
-            assert turn.reader is not None
-            if turn.reader.prefetched:  # run it next, so that each thread holds at most one prefetched page
-                turn.in_a_row += 1
-                self._schedule.put_first(turn)
+            job.failures = job.idle = 0
+            assert job.reader is not None
+            if job.reader.prefetched:  # run it next, so that each thread holds at most one prefetched page
+                job.in_a_row += 1
+                self._schedule.put_first(job)
             else:
-                turn.in_a_row = 0
-                self._schedule.put(turn, self._rest_after(turn.reader, size))
+                job.in_a_row = 0
+                self._schedule.put(job, self._rest_after(job.reader, size))
 
-    def reads_on(self, turn: Turn, size: int) -> bool:
+    def reads_on(self, job: Job, size: int) -> bool:
         """True if the job's shard is read again at once after a page of `size` records."""
-        assert turn.reader is not None
-        if self._rest_after(turn.reader, size):
+        assert job.reader is not None
+        if self._rest_after(job.reader, size):
             return False
-        return turn.in_a_row < IN_A_ROW or not self._schedule.is_due()
+        return job.in_a_row < IN_A_ROW or not self._schedule.is_due()
 
     def _rest_after(self, reader: ShardReader, size: int) -> float:
         """Return the idle delay in seconds after a page of `size` records."""
         settings = self._context.settings
         return after_records(size, settings.stream_batch_size, reader.lag().unread, settings.poll_interval)
 
-    def _take(self, turn: Turn) -> StreamBatch | None:
-        if turn.reader is not None:
-            return self._read(turn, turn.reader)
-        if turn.stream is not None:
-            self._discover(turn, turn.stream)
+    def _take(self, job: Job) -> StreamBatch | None:
+        if job.reader is not None:
+            return self._read(job, job.reader)
+        if job.stream is not None:
+            self._discover(job, job.stream)
         else:
-            self._look(turn)
+            self._look(job)
         return None
 
-    def _read(self, turn: Turn, reader: ShardReader) -> StreamBatch | None:
+    def _read(self, job: Job, reader: ShardReader) -> StreamBatch | None:
         records = reader.read()
         if not reader.finished and not reader.doubts:
-            self._retries.worked(turn)
+            self._retries.worked(job)
         if records:
-            return StreamBatch(self, turn, reader, records)
+            return StreamBatch(self, job, reader, records)
         if reader.finished:
-            self._finish(turn)
+            self._finish(job)
             return None
-        turn.failures = 0
-        turn.idle += 1
-        self._schedule.put(turn, after_nothing(turn.idle, self._context.settings.poll_interval))
+        job.failures = 0
+        job.idle += 1
+        self._schedule.put(job, after_nothing(job.idle, self._context.settings.poll_interval))
         return None
 
-    def _finish(self, turn: Turn) -> None:
+    def _finish(self, job: Job) -> None:
         """Remove a shard without more records from the schedule. The list of shards decides what follows."""
-        assert turn.stream is not None
-        assert turn.reader is not None
-        if turn.reader.missing:
-            what = f"{self.name}, shard {turn.reader.shard}"
-            self._retries.trouble(turn, f"{what} does not exist, according to AWS; listing the shards to find out")
-        turn.stream.finish(turn.reader)
-        discovery = self._discoveries.get(turn.stream.arn)
+        assert job.stream is not None
+        assert job.reader is not None
+        if job.reader.missing:
+            what = f"{self.name}, shard {job.reader.shard}"
+            self._retries.trouble(job, f"{what} does not exist, according to AWS; listing the shards to find out")
+        job.stream.finish(job.reader)
+        discovery = self._discoveries.get(job.stream.arn)
         if discovery is not None:  # None if the lease was lost
             self._hasten(discovery, self._chance() * SOON)
 
-    def _look(self, turn: Turn) -> None:
+    def _look(self, job: Job) -> None:
         assert self._streams is not None
         absent = self._look_for_absences(self._streams)
         new = sorted(name for name, times in absent.items() if times > self._absent.get(name, 0))
@@ -210,15 +210,15 @@ class StreamSource:
         self._absent = absent
         if again:
             self._observer.index_missing(self.name, new)
-        turn.failures = 0
-        self._retries.worked(turn)
+        job.failures = 0
+        self._retries.worked(job)
         self._retries.keep({"", *(stream.arn for stream in self._streams.streams)})
         if found is not None:
-            discovery = self._discoveries[found.arn] = Turn(turn.token, found)
+            discovery = self._discoveries[found.arn] = Job(job.token, found)
             self._schedule.put(discovery)
         elif self._streams.trouble:  # the next stream begins once the listing shows this one as drained
             self._hasten(self._discoveries[self._streams.streams[-1].arn], SOON)
-        self._schedule.put(turn, STREAMS * (0.5 + self._chance() / 2))
+        self._schedule.put(job, STREAMS * (0.5 + self._chance() / 2))
 
     def _look_for_absences(self, streams: TableStreams) -> Mapping[str, int]:
         """Return how often the table's indices were missing; the last known numbers if that fails."""
@@ -229,46 +229,46 @@ class StreamSource:
                 raise
             return self._absent
 
-    def _discover(self, turn: Turn, stream: Stream) -> None:
+    def _discover(self, job: Job, stream: Stream) -> None:
         """List a page of a stream's shards. After the last page, read the readable ones."""
         assert self._streams is not None
         was_drained = stream.drained
         try:
             found = stream.discover()
         except self._context.dynamodb_streams.exceptions.ResourceNotFoundException:
-            self._missing(turn, stream)
+            self._missing(job, stream)
             return
-        turn.failures = 0
-        self._retries.worked(turn)
+        job.failures = 0
+        self._retries.worked(job)
         if found is None:
-            self._schedule.put(turn, PAGES_APART)
+            self._schedule.put(job, PAGES_APART)
             return
         for reader in found:
-            self._begin(Turn(turn.token, stream, reader), reader.doubts)
+            self._begin(Job(job.token, stream, reader), reader.doubts)
         self._retries.keep(stream.shards, stream.arn)
         if stream.drained and not was_drained:
             self._hasten(self._root, 0.0)
         if stream.ended and self._streams.drop(stream):
             return
         with self._lock:
-            turn.idle = turn.idle + 1 if stream.waits else 0
-            often = backoff(turn.idle, SOON, REDISCOVERY) if turn.idle else REDISCOVERY
-            at_once = turn.token != self.lease.token()
-            self._schedule.put(turn, 0.0 if at_once else often * (0.5 + self._chance() / 2))
+            job.idle = job.idle + 1 if stream.waits else 0
+            often = backoff(job.idle, SOON, REDISCOVERY) if job.idle else REDISCOVERY
+            at_once = job.token != self.lease.token()
+            self._schedule.put(job, 0.0 if at_once else often * (0.5 + self._chance() / 2))
 
-    def _begin(self, turn: Turn, doubts: int) -> None:
+    def _begin(self, job: Job, doubts: int) -> None:
         """Schedule a shard, with a backoff if its end was not confirmed `doubts` times in a row."""
         if doubts:
-            turn.failures = doubts - 1
+            job.failures = doubts - 1
             self._retries.later(
-                turn, "GetRecords reports the end of the shard, but DescribeStream does not: reading on"
+                job, "GetRecords reports the end of the shard, but DescribeStream does not: reading on"
             )
         else:
-            self._schedule.put(turn)
+            self._schedule.put(job)
 
-    def _missing(self, turn: Turn, stream: Stream) -> None:
+    def _missing(self, job: Job, stream: Stream) -> None:
         """Retry a stream that AWS does not find. The list of streams shows whether it is gone."""
         reason = f"{self.name}: the stream {stream.arn} does not exist, according to AWS"
-        self._retries.trouble(turn, reason)
+        self._retries.trouble(job, reason)
         self._hasten(self._root, SOON)
-        self._retries.later(turn, reason)
+        self._retries.later(job, reason)
