@@ -93,7 +93,7 @@ class App:
         router = self._router_of(route)
         if router is None:
             names = ", ".join(bound.name for bound in self.router.bound)
-            raise SettingsError(f"there is no route {route!r}; there are {names}")
+            raise SettingsError(f"there is no route {route!r}. Selected routes: {names}")
         rereads = replace(self.rereads, trusting=not current, always=current)
         if outputs is not None:
             rereads = replace(rereads, trusting=True)  # a dry run writes nothing, so no record can be stale
@@ -163,8 +163,8 @@ class App:
         actual = self.router.names.existing("queue", queue)
         if actual == self.queues.tasks:
             raise SettingsError(
-                f"{queue} is the task queue, whose messages are no records: move them back with SQS (aws sqs"
-                " start-message-move-task), or run the backfill again"
+                f"{queue} is the task queue. Its messages are backfill tasks, not records. Move them back with SQS"
+                " (aws sqs start-message-move-task), or run the backfill again"
             )
         return QueueSource(self.context, dead_letter_queue(self.context, actual), Event(), drains=True)
 

@@ -30,17 +30,17 @@ def bad_times(settings: Settings) -> Iterator[BadTime]:
     if settings.retry_for >= RETENTION:
         yield BadTime(
             FOR_STREAMS,
-            f"it is {settings.retry_for:g} s, and a stream keeps its records for {RETENTION:g} s: a record that"
-            " fails for that long makes its shard lose records before it becomes a dead letter",
+            f"it is {settings.retry_for:g} s, but a stream keeps records for only {RETENTION:g} s: a record that"
+            " keeps failing makes its shard lose records before it becomes a dead letter",
             "set STREAMDEX_RETRY_FOR well below a day, such as 21600",
         )
     longest = settings.retry_time + PATIENCE * settings.search_timeout
     if longest >= settings.stall_after:
         yield BadTime(
             FOR_CONTAINERS,
-            f"it is {settings.stall_after:g} s, and one delivery may take {longest:g} s (retry_time and {PATIENCE}"
-            " times search_timeout): /healthz has the container restarted before it can find a document that makes"
-            " the search server hang",
+            f"it is {settings.stall_after:g} s, but one delivery may take {longest:g} s (retry_time + {PATIENCE} x"
+            " search_timeout): /healthz fails and the container is restarted before it can find a document that"
+            " makes the search server hang",
             f"set STREAMDEX_STALL_AFTER above {longest:g}, or lower SEARCH_TIMEOUT",
         )
 

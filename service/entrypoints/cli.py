@@ -12,8 +12,8 @@ from ..program import PROGRAM
 from ..settings.reading import Usage
 from .command_list import MODULES, command_of
 
-EXIT_CODES = """Exit codes: 0 done, 1 differences, findings, or records that were rejected or had no route, 2 usage
-or settings, 3 halted, 4 unreachable, 130 interrupted.
+EXIT_CODES = """Exit codes: 0 success, 1 differences, findings, or records that were rejected or had no route,
+2 invalid usage or settings, 3 halted, 4 a server is unreachable, 130 interrupted.
 """
 
 
@@ -49,13 +49,17 @@ def overview() -> str:
     width = max(map(len, calls.values()))
     lines = [f"  {calls[name]:{width}}  {command.summary}" for name, command in commands.items()]
     head = f"usage: {PROGRAM} COMMAND [options]\n\ncommands:\n"
-    return head + "\n".join(lines) + f"\n\n{PROGRAM} COMMAND --help lists its options.\n{EXIT_CODES}"
+    return (
+        head
+        + "\n".join(lines)
+        + f"\n\nTo list the options of a command, run {PROGRAM} COMMAND --help.\n{EXIT_CODES}"
+    )
 
 
 def run_command(name: str, words: Sequence[str]) -> int:
     """Run one command and return its exit code. Raises SettingsError for an unknown command or option."""
     if name not in MODULES:
-        raise SettingsError(f"there is no command {name!r}; there are {', '.join(MODULES)}")
+        raise SettingsError(f"there is no command {name!r}. Commands: {', '.join(MODULES)}")
     command = command_of(name)
     usage = Usage(f"{PROGRAM} {name}", command.summary, command.example, EXIT_CODES)
     return command.run(choose(*command.options(), arguments=words, operands=command.operands, usage=usage))

@@ -38,7 +38,10 @@ def run(app: App, stopping: Event | None = None, started: Callable[[Sequence[Sou
         app.observer.add(GapRepair(app, app.settings.stall_after))
     sources = app.sources(stopping)
     if not sources:
-        raise SettingsError("nothing to read: READ_QUEUE names no queue, and no table's stream is to be read")
+        raise SettingsError(
+            "nothing to read: READ_QUEUE is empty, and no route reads the stream of a table. Set READ_QUEUE, or"
+            " select a route of a table and set read_streams=true"
+        )
     if any(not isinstance(source, QueueSource) for source in sources):
         check_times(app.settings, FOR_STREAMS)
     with stops(stopping):
@@ -53,7 +56,7 @@ def run(app: App, stopping: Event | None = None, started: Callable[[Sequence[Sou
                 worker.start()
             if started:
                 started(sources)
-            logger.info("reading", extra={"sources": ", ".join(source.name for source in sources)})
+            logger.info("started reading", extra={"sources": ", ".join(source.name for source in sources)})
             while not stopping.wait(1.0):
                 pass  # waits in steps, because some platforms do not interrupt a wait for a signal
             return _finish(workers, app.settings.stop_timeout)
@@ -78,7 +81,9 @@ def _finish(workers: Sequence[Worker], timeout: float) -> int:
     code = 0
     for worker in workers:
         if worker.is_alive() and worker.busy_for():
-            logger.warning("abandoned the batch in hand: it comes again", extra={"source": worker.name})
+            logger.warning(
+                "current batch abandoned after stop_timeout; it will be redelivered", extra={"source": worker.name}
+            )
         if worker.error is not None:
             code = code or _log_failure(worker.name, worker.error)
     logger.info("stopped")

@@ -27,7 +27,7 @@ def main() -> int:
         print(answer.read().decode(errors="replace").strip())
         return 0 if answer.status == http.client.OK else 1
     except (OSError, http.client.HTTPException) as error:
-        print(f"no answer from {host}:{settings.page_port}: {error}")
+        print(f"cannot reach {host}:{settings.page_port}: {error}")
         return 1
     finally:
         connection.close()

@@ -60,7 +60,7 @@ def handler_for(*routes: type[Route], events: Collection[str] = ()) -> Handler:
             batch = LambdaBatch(event, lambda_context, events, service.queues, service.observer)
             # Streams and queues redeliver under a new request id. Their records must never be dropped.
             if service.settings.drop_repeats and not batch.answers and repeats.has_seen(request_id):
-                logger.warning("repeat dropped", extra={"records": len(batch.records)})
+                logger.warning("retried event dropped (drop_repeats)", extra={"records": len(batch.records)})
                 return None
             service.metrics.arrived(batch.source, batch.lag(time.time()))
             dispatcher = tasks() if batch.has_tasks else service.dispatcher

@@ -36,14 +36,17 @@ class NestedYaml(configargparse.ConfigFileParser):  # type: ignore[misc]  # the 
         if not content:
             return {}
         if not isinstance(content, dict):
-            raise configargparse.ConfigFileParserException(f"{label} must hold keys and values")
+            raise configargparse.ConfigFileParserException(f"{label} must contain keys and values")
         flat: dict[str, str] = {}
         for path, value in self._leaves(content, ()):
             name = self._name_of(path)
             if name not in self._options and not self._strict:
                 continue
             if name not in self._options and self._narrowed:
-                logger.warning("left out: no setting of the chosen routes", extra={"file": label, "key": name})
+                logger.warning(
+                    "unknown key ignored: no selected route declares this setting",
+                    extra={"file": label, "key": name},
+                )
                 continue
             if name not in self._options:
                 raise configargparse.ConfigFileParserException(f"{label}: unknown key {name}{self._like(name)}")

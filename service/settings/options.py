@@ -65,8 +65,8 @@ def options_of(declaring: type, command: bool = False) -> list[Option]:
         declared = field.metadata.get("declared")
         if declared is None:
             raise DeclarationError(
-                f"{declaring.__name__}.{field.name} is a field without a description: write"
-                f" {field.name} = setting(default, 'what it is for'), or ClassVar for what is fixed"
+                f"{declaring.__name__}.{field.name} is a field without a description. Declare a setting:"
+                f" {field.name} = setting(default, 'its purpose'), or annotate a constant as ClassVar"
             )
         factory = field.default_factory
         default = field.default if factory is dataclasses.MISSING else factory()
@@ -83,12 +83,14 @@ def collect(declaring: Iterable[type], own: Sequence[type] = ()) -> dict[str, Op
             twin = options.setdefault(option.name, option)
             if not twin.is_like(option):
                 raise DeclarationError(
-                    f"the setting {option.name!r} is declared by {twin} and by {option}, not alike:"
-                    " give one of them another name"
+                    f"the setting {option.name!r} has different declarations in {twin} and {option}."
+                    " Rename one of them"
                 )
             for name in (option.name, *option.declared.aliases):
                 if names.setdefault(name, twin) is not twin:
-                    raise DeclarationError(f"{option.owner}.{option.name}: --{name} is an option already")
+                    raise DeclarationError(
+                        f"{option.owner}.{option.name}: the option --{name} exists already. Rename the setting"
+                    )
     return options
 
 
@@ -101,7 +103,7 @@ def converter(option: Option) -> Callable[[str], Any]:
             value = CONVERTERS[typing.get_origin(option.type) or option.type](text)
         except KeyError:
             raise DeclarationError(
-                f"{option.owner}.{option.name}: a setting is str, int, float, bool,"
+                f"{option.owner}.{option.name}: the type of a setting must be str, int, float, bool,"
                 " tuple[str, ...] or Mapping[str, str]"
             ) from None
         except ValueError:
@@ -109,11 +111,13 @@ def converter(option: Option) -> Callable[[str], Any]:
                 f"{text_of(option, text)} is not of type {kind_of(option.type)}"
             ) from None
         if declared.choices and value not in declared.choices:
-            raise argparse.ArgumentTypeError(f"{text_of(option, text)} is none of {', '.join(declared.choices)}")
+            raise argparse.ArgumentTypeError(
+                f"{text_of(option, text)} is not one of {', '.join(declared.choices)}"
+            )
         if declared.least is not None and value < declared.least:
-            raise argparse.ArgumentTypeError(f"{text_of(option, text)} is less than {declared.least}")
+            raise argparse.ArgumentTypeError(f"{text_of(option, text)} is below the minimum of {declared.least}")
         if declared.most is not None and value > declared.most:
-            raise argparse.ArgumentTypeError(f"{text_of(option, text)} is more than {declared.most}")
+            raise argparse.ArgumentTypeError(f"{text_of(option, text)} is above the maximum of {declared.most}")
         return value
 
     return convert

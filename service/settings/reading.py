@@ -146,7 +146,7 @@ def without_empty(environment: Mapping[str, str]) -> dict[str, str]:
 
 class Parser(configargparse.ArgumentParser):  # type: ignore[misc]  # the library has no types
     def error(self, message: str) -> NoReturn:
-        raise SettingsError(f"{message} (every setting: {PROGRAM} settings)")
+        raise SettingsError(f"{message} (to list all settings, run {PROGRAM} settings)")
 
 
 def names_of(unknown: Sequence[str]) -> list[str]:
@@ -191,7 +191,7 @@ def make_parser(
     )
     narrow = parser.add_argument_group("options of this command") if own else parser
     wide = parser.add_argument_group("settings of the service and its routes")
-    parser.add_argument("--help", action="help", help="show this list")
+    parser.add_argument("--help", action="help", help="print this help")
     parser.add_argument(
         "--config", "--const-path", "--const_path", is_config_file=True, help="a configuration file (YAML)"
     )

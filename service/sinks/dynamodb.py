@@ -24,7 +24,9 @@ MARK: Final = "_streamdex"
 _SEQUENCER_LENGTH: Final = 32
 """Sequencers are padded to this length, so that DynamoDB's text order is the sequencer order."""
 
-NO_ITEM: Final = Result(Outcome.SKIPPED, "there is no such item, and UpdateItem without create=True creates none")
+NO_ITEM: Final = Result(
+    Outcome.SKIPPED, "the item does not exist, and UpdateItem creates it only with create=True"
+)
 
 
 class ItemSink:
@@ -85,7 +87,7 @@ class ItemSink:
         names = self._key_of(write.target)
         missing = [name for name in names if name not in action.item]
         if missing:
-            raise Reject(f"UpdateItem without {', '.join(missing)}, which is in the key of table {write.target}")
+            raise Reject(f"UpdateItem lacks key attributes of table {write.target}: {', '.join(missing)}")
         arguments["Key"] = _typed({name: action.item[name] for name in names})
         changes = _typed({name: value for name, value in action.item.items() if name not in names}) | mark
         return "update_item", arguments | _conditional(version, changes, "" if action.create else names[0])
@@ -96,7 +98,9 @@ class ItemSink:
         if code == "ConditionalCheckFailedException":
             return _refused(write, answer.get("Item"))
         if code == "ResourceNotFoundException":
-            raise Halt(f"the table {write.target} does not exist: create it, or map its name in names") from error
+            raise Halt(
+                f"the table {write.target} does not exist: create it, or map its name in the setting names"
+            ) from error
         return result_of(error, f"table {write.target}")
 
     def _key_of(self, table: str) -> tuple[str, ...]:

@@ -72,7 +72,7 @@ def fields_of(record: logging.LogRecord) -> dict[str, Any]:
 
 
 class TextFormatter(logging.Formatter):
-    """Format a line as text: `12:01:02 dispatched  source=table images  applied=3  ms=12`."""
+    """Format a line as text: `12:01:02 batch dispatched  source=table images  applied=3  ms=12`."""
 
     def format(self, record: logging.LogRecord) -> str:
         clock = time.strftime("%H:%M:%S", time.localtime(record.created))
@@ -108,7 +108,7 @@ class LoggingObserver(Observer):
     def dispatched(self, done: Dispatched) -> None:
         source, report = done.source, done.report
         logger.info(
-            "dispatched",
+            "batch dispatched",
             extra={
                 "source": source,
                 **range_of(done.tasks),
@@ -119,37 +119,37 @@ class LoggingObserver(Observer):
         )
         for letter in done.letters:
             extra = {"route": letter.route, **subject_of(letter.record), "reason": reason_of(letter.result)}
-            logger.error("kept as a dead letter", extra=extra)
+            logger.error("record moved to dead letters", extra=extra)
         if report.undone:
             for failure in failures_of([task for task in done.tasks if not task.result.outcome.done]):
-                logger.warning("to be tried again", extra={"source": source, **failure})
+                logger.warning("will be redelivered", extra={"source": source, **failure})
 
     def lost(self, source: str, shard: str, since: float, until: float) -> None:
         logger.error(
-            "records lost: no stream of the table has them; what was written within these times and not"
-            f" since may be missing or old in its indices: {PROGRAM} verify --repair --table mends that"
-            " (on_gap=verify does by itself)",
+            "records lost: no stream of the table contains them. Items that were last written between these times"
+            f" may be missing or stale in its indices. To repair, run {PROGRAM} verify --repair --table NAME"
+            " (on_gap=verify repairs automatically)",
             extra={"source": source, "shard": shard, "since": iso(since), "until": iso(until)},
         )
 
     def index_missing(self, source: str, indices: Sequence[str]) -> None:
         logger.error(
-            "an index was missing: the table's streams are read again from their oldest record. What is older than"
-            f" 24 hours is missing in the index until it is loaded: {PROGRAM} backfill --table (on_gap=verify does"
-            " it by itself)",
+            "an index was missing: the table's streams are re-read from their oldest record. Changes older than 24"
+            f" hours are missing in the index. To load them, run {PROGRAM} backfill --table NAME (on_gap=verify"
+            " loads them automatically)",
             extra={"source": source, "indices": ", ".join(indices)},
         )
 
     def given_up(self, source: str, messages: int) -> None:
         logger.error(
-            "messages have failed for the last time that their queue allows: its dead-letter queue has them;"
-            " dead-letters redrive --queue delivers them again",
+            "messages reached the maximum receive count of their queue and move to its dead-letter queue. To"
+            f" redeliver them, run {PROGRAM} dead-letters redrive --queue NAME",
             extra={"source": source, "messages": messages},
         )
 
     def retrying(self, tasks: Sequence[Task], pause: float) -> None:
         first = failures_of(tasks)[0]
-        logger.warning("trying again", extra={"tasks": len(tasks), **first, "after": f"{pause:.1f} s"})
+        logger.warning("retrying", extra={"tasks": len(tasks), **first, "after": f"{pause:.1f} s"})
 
 
 def reason_of(result: Result) -> str:

@@ -33,27 +33,35 @@ class Metric:
 FAST: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 SLOW: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0, 43_200.0)
 
-RECORDS: Final = Metric("records", "Records by route and by how they ended.", ("route", "outcome"))
+RECORDS: Final = Metric("records", "Records by route and outcome.", ("route", "outcome"))
 INDEXED: Final = Metric(
-    "indexed_seconds", "Seconds from the change of an item or object to its write.", ("route",), SLOW
+    "indexed_seconds", "Seconds between the change of an item or object and its write.", ("route",), SLOW
 )
-BATCHES: Final = Metric("batch_seconds", "Seconds that batches took.", ("source",), FAST)
-RETRIES: Final = Metric("retries", "Records that were tried again within their batch.")
-REQUESTS: Final = Metric("requests", "Requests that write, by the status of their answer.", ("sink", "status"))
-SENT: Final = Metric("request_bytes", "Bytes of requests that write.", ("sink",))
-LATENCY: Final = Metric("request_seconds", "Seconds that sinks took to answer.", ("sink",), FAST)
-LETTERS: Final = Metric("dead_letters", "Records kept as dead letters.", ("route",))
-IN_A_ROW: Final = Metric("rejects_in_a_row", "Records rejected since the last good one.", ("route",), gauge=True)
-GAPS: Final = Metric("gaps", "Times that a stream no longer had the records to be read next.", ("source",))
-GAP_TIME: Final = Metric("gap_seconds", "Seconds of changes that may have been missed.", ("source",))
-REDELIVERED: Final = Metric("redelivered_messages", "Messages that had come before.", ("source",))
-POISON: Final = Metric("poison_messages", "Messages that failed for the last time allowed.", ("source",))
-UNREAD: Final = Metric("unread_age_seconds", "Age of the oldest record that is not done.", ("source",), gauge=True)
+BATCHES: Final = Metric("batch_seconds", "Duration of batches in seconds.", ("source",), FAST)
+RETRIES: Final = Metric("retries", "Records that were retried within their batch.")
+REQUESTS: Final = Metric("requests", "Write requests by response status.", ("sink", "status"))
+SENT: Final = Metric("request_bytes", "Bytes of write requests.", ("sink",))
+LATENCY: Final = Metric("request_seconds", "Response times of write requests in seconds.", ("sink",), FAST)
+LETTERS: Final = Metric("dead_letters", "Records moved to dead letters.", ("route",))
+IN_A_ROW: Final = Metric("rejects_in_a_row", "Records rejected since the last success.", ("route",), gauge=True)
+GAPS: Final = Metric(
+    "gaps", "Gaps in streams: records were lost before they were read, or an index was missing.", ("source",)
+)
+GAP_TIME: Final = Metric(
+    "gap_seconds", "Total length in seconds of the times in which changes may have been lost.", ("source",)
+)
+REDELIVERED: Final = Metric("redelivered_messages", "Messages that were redelivered.", ("source",))
+POISON: Final = Metric(
+    "poison_messages", "Messages that failed at the maximum receive count of their queue.", ("source",)
+)
+UNREAD: Final = Metric(
+    "unread_age_seconds", "Age of the oldest unfinished record in seconds.", ("source",), gauge=True
+)
 LEFT: Final = Metric(
-    "expires_in_minutes", "Minutes until the oldest record that is not done is lost.", ("source",), gauge=True
+    "expires_in_minutes", "Minutes until the oldest unfinished record expires.", ("source",), gauge=True
 )
 CHECKPOINT: Final = Metric(
-    "checkpoint_age_seconds", "Age of the oldest position that is not renewed.", ("source",), gauge=True
+    "checkpoint_age_seconds", "Seconds since the oldest checkpoint was last renewed.", ("source",), gauge=True
 )
 
 METRICS: Final = (

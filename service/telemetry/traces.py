@@ -194,7 +194,7 @@ class Once(logging.Filter):
         if not self.reported:
             self.reported = True
             reason = str(record.exc_info[1]) if record.exc_info else record.getMessage()
-            logger.warning("traces are not sent; this is told once", extra={"reason": reason})
+            logger.warning("could not send traces; later failures are not logged", extra={"reason": reason})
         return False
 
 
@@ -238,7 +238,7 @@ def harmless() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        logger.debug("a trace is not complete", extra={"reason": str(error)})
+        logger.debug("trace incomplete", extra={"reason": str(error)})
 
 
 def name_from(text: str) -> str:

@@ -33,7 +33,7 @@ class Container(ServiceProcess):
 def stop(*containers: Container) -> None:
     """Ends containers as an orchestrator does; each must go in peace."""
     # One that was just started may still be importing, and then a signal ends it at once.
-    eventually(lambda: all(container.has_said("reading") for container in containers), True)
+    eventually(lambda: all(container.has_said("started reading") for container in containers), True)
     for container in containers:
         container.send_signal(signal.SIGTERM)
     assert [container.wait(DEADLINE) for container in containers] == [0] * len(containers)

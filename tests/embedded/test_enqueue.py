@@ -76,7 +76,7 @@ def test_a_task_whose_container_was_killed_is_done_by_another(deployment: Deploy
     only_tasks = {"STREAMDEX_TASK_QUEUE": queue, "STREAMDEX_READ_STREAMS": "false"}
     first = Container(deployment, tmp_path, **only_tasks)
     with ended_after([first]):
-        eventually(lambda: first.has_said("dispatched") or first.has_said("reading"), True)
+        eventually(lambda: first.has_said("batch dispatched") or first.has_said("started reading"), True)
     second = [Container(deployment, tmp_path, **only_tasks)]
     with ended_after(second):
         eventually(is_drained(deployment, queue), True)

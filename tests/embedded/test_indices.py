@@ -457,7 +457,7 @@ def test_of_several_behind_an_alias_the_write_index_is_meant(server: Server):
 def test_an_alias_of_several_without_a_write_index_halts(server: Server):
     behind(server, 1)
     behind(server, 2)
-    with pytest.raises(Halt, match=r"-000001.*say which is its write index"):
+    with pytest.raises(Halt, match=r"-000001.*mark one with is_write_index"):
         server.plan({})
 
 
@@ -706,7 +706,7 @@ def test_what_does_not_fit_is_told_by_field_and_document_and_its_value_is_not(sh
     shelf.put("b3", bad=True)
     conflicts = {one.id.rpartition("|")[2]: one for one in shelf.check().conflicts}
     assert sorted(conflicts) == ["b2", "b3"]
-    assert conflicts["b2"].reason == "mapping conflict: field pages holds text, its mapping is long"
+    assert conflicts["b2"].reason == "mapping conflict: field pages contains text, but is mapped as long"
     assert "a book that is none" in conflicts["b3"].reason
     assert conflicts["b2"].route == "test_indices:Books"
     assert shelf.left_behind() == {}
@@ -870,7 +870,7 @@ def test_the_command_checks_a_sample(command: Command, shelf: Shelf, aws_url: st
     shelf.put("b2", a={"x": "no date"})
     code, out, _ = command.run({"properties": {"a": {"type": "date"}}}, "check", table=shelf.table)
     assert code == 1
-    assert "field a holds object, its mapping is date: b2" in out
+    assert "field a contains object, but is mapped as date: b2" in out
 
 
 def test_a_server_that_is_down_exits_with_4_and_a_word_that_is_none_with_2(command: Command, monkeypatch):

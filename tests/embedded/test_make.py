@@ -93,7 +93,7 @@ def test_make_run_does_the_main_job_and_ctrl_c_stops_all_of_it(ports):
         process.expect("Ctrl-C stops it all")
         aws_client(aws, "dynamodb", "resource").Table("images").put_item(Item={"id": "a", "title": "T"})
         eventually(lambda: documents_of(search, "images"), {"a": {"title": "T", "metadata": {}}})
-        process.expect(r"dispatched  source=table images  .*records=1  applied=1")
+        process.expect(r"batch dispatched  source=table images  .*records=1  applied=1")
         rest = interrupt(process)
     assert "Traceback" not in rest
     eventually(lambda: listening(ports), [])
@@ -184,7 +184,7 @@ def test_every_setting_can_be_given_as_run_args(ports):
     aws, _ = urls(ports)
     with terminal(given) as process:
         aws_client(aws, "s3").put_object(Bucket="images-in", Key="large.png", Body=b"x" * 11)
-        process.expect(r"kept as a dead letter .*images:ImageUploads")
+        process.expect(r"record moved to dead letters .*images:ImageUploads")
         assert "mine" in str(aws_client(aws, "sqs").list_queues()["QueueUrls"])
         interrupt(process)
 

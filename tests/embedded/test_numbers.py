@@ -97,7 +97,7 @@ def test_integers_then_fractions_are_found_and_summed_and_a_metadata_field_is_na
     (letter,) = [json.loads(path.read_text()) for path in letters.glob("*.json")]
     assert letter["record"]["dynamodb"]["Keys"] == {"id": {"S": "k4"}}
     assert "_version is a metadata field" in letter["reason"]
-    assert "give it another name" in letter["reason"]
+    assert "or rename it" in letter["reason"]
 
 
 def test_lists_sets_and_objects_hold_integers_and_fractions(letters: Path, search_url: str):

@@ -31,7 +31,7 @@ def watched(place: Deployment, running: Sequence[Container], **writing: float) -
     writer = Writer(place, random.Random(CHANGES), **writing)
     with ended_after(running), Reader(place) as reader, writer:
         yield
-        eventually(lambda: all(container.has_said("dispatched") for container in running), True)
+        eventually(lambda: all(container.has_said("batch dispatched") for container in running), True)
         writer.finish(writer.written + CHANGES)
         eventually(lambda: indexed(place) == truth(place), True)
         stop(*running)

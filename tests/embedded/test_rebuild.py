@@ -215,7 +215,7 @@ def test_an_index_that_refuses_items_is_not_put_in_place_unless_that_is_accepted
     with App(running.settings, [Strict(), ImageUploads()]) as app:
         one = do(app, rebuild=True)
         assert not one.done
-        assert "field title holds text, its mapping is integer" in one.words
+        assert "field title contains text, but is mapped as integer" in one.words
         assert len(titles(running)) == 6
         assert running.rejected() == []
         again = do(app, rebuild=True, accept_refused=True)

@@ -89,12 +89,12 @@ def test_a_percent_sign_is_written_twice_and_quotes_keep_what_they_hold(database
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        (("Mal",), "row 3: 1 columns, and the statement has 2"),
+        (("Mal",), "row 3: 1 columns, but the statement has 2"),
         (("Mal", 1, 2), "row 3: 3 columns"),
         (("Mal", -1), "row 3: "),
         ((None, 1), "row 3: "),
         (BadRow("torn"), "row 3: torn"),
-        ("ab", "row 3: a row of type str"),
+        ("ab", "row 3: a row must be a sequence of values, not str"),
         (({"a": 1}, 1), ""),
     ],
 )
@@ -117,14 +117,14 @@ def test_bad_rows_are_kept_aside_and_the_others_added(database: Database):
     for _ in range(2):  # and a repeat, with another dead letter lost, says the same again
         result = database.add(rows, keep_bad=True)
         assert result.outcome is Outcome.REJECTED
-        assert "3 rows were added, and 3 left out: row 2: 1 columns" in result.reason
+        assert "3 rows added, 3 rejected: row 2: 1 columns" in result.reason
         assert "row 4: torn; row 5: " in result.reason
     assert database.rows() == [ADA, BOB, EVE]
 
 
 def test_once_they_are_mended_only_the_rows_that_were_left_out_are_added(database: Database):
     database.add([ADA, ("Bob",), BadRow("torn")], keep_bad=True)
-    assert "left out: row 3: torn" in database.add([ADA, BOB, BadRow("torn")], keep_bad=True).reason
+    assert "rejected: row 3: torn" in database.add([ADA, BOB, BadRow("torn")], keep_bad=True).reason
     assert database.add([ADA, BOB, EVE]) == APPLIED
     assert database.add([ADA, BOB, EVE]) == APPLIED
     assert database.rows() == [ADA, BOB, EVE]
@@ -133,7 +133,7 @@ def test_once_they_are_mended_only_the_rows_that_were_left_out_are_added(databas
 
 def test_with_too_many_bad_rows_the_object_is_refused(database: Database):
     result = database.add([ADA, *[BadRow("torn")] * 1001], keep_bad=True)
-    assert "more than 1000 rows are bad; the first is row 2: torn" in result.reason
+    assert "more than 1000 rows are invalid; the first is row 2: torn" in result.reason
     assert database.rows() == []
 
 

@@ -30,9 +30,9 @@ def test_containers_that_come_and_go_converge_by_versions(deployment: Deployment
     settings = {"READ_QUEUE": f"{queue}=table/images", "STREAMDEX_READ_STREAMS": "false", "POLL_INTERVAL": "0.1"}
     running = [Container(deployment, tmp_path, **settings) for _ in range(2)]
     with ended_after(running), Pipe(deployment, queue, chance) as pipe, Writer(deployment, chance) as writer:
-        eventually(lambda: all(container.has_said("dispatched") for container in running), True)
+        eventually(lambda: all(container.has_said("batch dispatched") for container in running), True)
         running.append(Container(deployment, tmp_path, **settings))
-        eventually(lambda: running[-1].has_said("dispatched"), True)
+        eventually(lambda: running[-1].has_said("batch dispatched"), True)
         stop(running.pop(0))
         writer.finish(CHANGES)
         pipe.finish()

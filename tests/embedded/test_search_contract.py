@@ -172,9 +172,9 @@ def test_an_index_without_versions_takes_every_write(target: Target):
 @pytest.mark.parametrize(
     ("document", "words"),
     [
-        ({"n": "text"}, "field n holds text, its mapping is long"),
-        ({"n": {"x": 1}}, "field n holds object, its mapping is long"),
-        ({"o": "text"}, "field o holds text, its mapping is object"),
+        ({"n": "text"}, "field n contains text, but is mapped as long"),
+        ({"n": {"x": 1}}, "field n contains object, but is mapped as long"),
+        ({"o": "text"}, "field o contains text, but is mapped as object"),
     ],
 )
 def test_a_mapping_conflict_is_rejected_in_words_and_the_others_are_written(target: Target, document, words):

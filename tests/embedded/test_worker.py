@@ -121,7 +121,7 @@ def test_what_cannot_be_loaded_is_a_dead_letter_that_names_line_and_reason(place
     place.send({"bucket": place.bucket, "key": "absent.csv"})
     eventually(lambda: len(place.rejected()), 1)
     (letter,) = place.rejected()
-    assert "row 2: 1 columns, and the statement has 2" in letter["reason"]
+    assert "row 2: 1 columns, but the statement has 2" in letter["reason"]
     assert letter["route"] == "worker:CsvRows"
     eventually(place.left, 0)
     assert place.rows() == []
@@ -131,7 +131,7 @@ def test_what_cannot_be_loaded_is_a_dead_letter_that_names_line_and_reason(place
 def test_a_line_that_was_kept_aside_is_tried_again_by_a_redrive_and_no_other(place: Place):
     place.s3.put_object(Bucket=place.bucket, Key="a.csv", Body=b"Ada,30\nBob,-1\nEve,20\n")
     eventually(lambda: len(place.rejected()), 1)
-    assert "2 rows were added, and 1 left out: row 2: " in place.rejected()[0]["reason"]
+    assert "2 rows added, 1 rejected: row 2: " in place.rejected()[0]["reason"]
     assert redrive(place.app.letters, selection.Filter(), place.app.dispatcher_of).ends["rejected"] == 1
     with place.app.context.sql.begin() as connection:  # somebody mends the table
         connection.exec_driver_sql("CREATE TABLE wider AS SELECT * FROM people")
@@ -175,7 +175,7 @@ def test_the_worker_runs_against_a_shim_as_in_the_article(ports, tmp_path):
             url = sqs.get_queue_url(QueueName="pending-worker")["QueueUrl"]
             sqs.send_message(QueueUrl=url, MessageBody='{"bucket": "raw-data", "key": "large.csv"}')
             process.expect(r"rows added .*rows=1")
-            process.expect(r"dispatched .*applied=1")
+            process.expect(r"batch dispatched .*applied=1")
             assert "hunter2" not in process.before
             interrupt(process)
         interrupt(shim)

@@ -48,7 +48,7 @@ class Story:
         return bool(lines)
 
     def _take(self, line: dict[str, object]) -> None:
-        if line["event"] == "dispatched":
+        if line["event"] == "batch dispatched":
             self.outcomes.update({name: line[name] for name in OUTCOMES & line.keys()})
         if line["level"] == "ERROR":
             self.errors.append(f"{line['event']}: {line.get('reason', '')}")
@@ -86,7 +86,7 @@ class Container(ServiceProcess):
     def wait_until_it_reads(self) -> None:
         """Raises Failed."""
         deadline = time.monotonic() + START_TIMEOUT
-        while not self.has_said("reading"):
+        while not self.has_said("started reading"):
             if self.poll() is not None or time.monotonic() > deadline:
                 raise Failed(f"the container does not start: see {self.log}")
             time.sleep(0.1)

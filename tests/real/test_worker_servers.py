@@ -34,7 +34,7 @@ def test_the_worker_of_the_article_fills_a_table_of_mysql(ports, mariadb_url):
             for _ in range(3):
                 sqs.send_message(QueueUrl=queue, MessageBody='{"bucket": "raw-data", "key": "large.csv"}')
             for _ in range(2):
-                process.expect(r"dispatched .*applied=")
+                process.expect(r"batch dispatched .*applied=")
             assert PASSWORD not in interrupt(process)
         interrupt(shim)
     with engine.connect() as connection:

@@ -93,11 +93,15 @@ def said(log: Path, *lines: dict[str, Any]) -> None:
 def test_records_are_counted_as_the_log_goes_on(tmp_path):
     log = tmp_path / "log"
     story = Story(log)
-    said(log, {"event": "reading"}, {"event": "dispatched", "records": 10, "applied": 7, "stale": 2, "retry": 1})
+    said(
+        log,
+        {"event": "started reading"},
+        {"event": "batch dispatched", "records": 10, "applied": 7, "stale": 2, "retry": 1},
+    )
     assert story.read_on()
     assert story.done == 9
     with log.open("a") as file:
-        file.write('{"level": "INFO", "event": "dispat')
+        file.write('{"level": "INFO", "event": "batch dispat')
     assert not story.read_on()
     with log.open("a") as file:
         file.write('ched", "records": 2, "rejected": 1, "skipped": 1, "ms": 5}\n')

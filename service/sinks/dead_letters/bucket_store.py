@@ -34,8 +34,8 @@ class DeadLetterBucket:
             self._context.s3.put_object(Bucket=self._bucket, Key=key, Body=text, ContentType="application/json")
         except Exception as error:
             raise Halt(
-                f"dead letters cannot be kept in bucket {self._bucket}: {describe(error)};"
-                " see STREAMDEX_DEAD_LETTERS"
+                f"cannot store dead letters in bucket {self._bucket}: {describe(error)}."
+                " Check STREAMDEX_DEAD_LETTERS"
             ) from error
         return key
 

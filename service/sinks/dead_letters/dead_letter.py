@@ -138,7 +138,7 @@ def id_in(name: str, where: str) -> str | None:
     """Return the id in the name of a dead letter's file or object; log any other name and return None."""
     found = _NAME.fullmatch(name)
     if found is None:
-        logger.warning("left alone: not named as a dead letter", extra={"where": where})
+        logger.warning("skipped: not named like a dead letter", extra={"where": where})
         return None
     return found[1]
 
@@ -148,7 +148,7 @@ def unsealed(text: str | bytes, where: str, name: str = "") -> Iterator[StoredDe
     try:
         yield unseal(text, name)
     except DecodeError as error:
-        logger.error("left alone: not a dead letter", extra={"where": where, "reason": str(error)})
+        logger.error("skipped: not a dead letter", extra={"where": where, "reason": str(error)})
 
 
 def unseal(text: str | bytes, name: str = "") -> StoredDeadLetter:
@@ -162,9 +162,9 @@ def unseal(text: str | bytes, name: str = "") -> StoredDeadLetter:
     except (ValueError, RecursionError) as error:
         raise DecodeError(f"not a dead letter: not JSON: {error}") from error
     if not isinstance(envelope, Mapping) or not {"format", "id", "route", "record"} <= set(envelope):
-        raise DecodeError("not a dead letter: no format, id, route or record")
+        raise DecodeError("not a dead letter: format, id, route or record is missing")
     if envelope["format"] != FORMAT:
-        raise DecodeError(f"a dead letter of format {envelope['format']}: this version reads {FORMAT}")
+        raise DecodeError(f"dead letter of format {envelope['format']}: this version reads only format {FORMAT}")
     return StoredDeadLetter(
         id=name or str(envelope["id"]),
         time=str(envelope.get("time", "")),
@@ -225,7 +225,7 @@ def _text_of(value: Any) -> str:
     try:
         return printable(repr(value))
     except RecursionError:
-        return "nested too deeply to be written down"
+        return "nested too deeply to be stored"
 
 
 def printable(text: str) -> str:

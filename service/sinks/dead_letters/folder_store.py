@@ -34,8 +34,8 @@ class DeadLetterFolder:
                 self._write(*seal(letter, self._clock()))
         except OSError as error:
             raise Halt(
-                f"dead letters cannot be kept in {self._folder}: {error.strerror or error};"
-                " set STREAMDEX_DEAD_LETTERS to a folder that can be written"
+                f"cannot store dead letters in {self._folder}: {error.strerror or error}."
+                " Set STREAMDEX_DEAD_LETTERS to a writable folder"
             ) from error
 
     def read(self, prefix: str = "") -> Generator[StoredDeadLetter, None, None]:

@@ -65,8 +65,8 @@ class DeadLetterQueue:
                 raise
             except Exception as error:
                 raise Halt(
-                    f"dead letters cannot be kept in queue {self._queue}: {describe(error)};"
-                    " see STREAMDEX_DEAD_LETTERS"
+                    f"cannot store dead letters in queue {self._queue}: {describe(error)}."
+                    " Check STREAMDEX_DEAD_LETTERS"
                 ) from error
 
     def read(self, prefix: str = "") -> Generator[StoredDeadLetter, None, None]:
@@ -101,12 +101,12 @@ class DeadLetterQueue:
         try:
             answer = self._context.sqs.get_queue_attributes(QueueUrl=self._url(), AttributeNames=names)
         except Exception as error:  # only the count is missing then
-            logger.warning("the dead letters are not counted", extra={"reason": describe(error)})
+            logger.warning("could not count dead letters", extra={"reason": describe(error)})
             return None
         return sum(int(answer["Attributes"][name]) for name in names)
 
     def _receive(self, held: Held) -> Sequence[Mapping[str, Any]]:
-        with reaching(f"the queue {self._queue} of the dead letters"):
+        with reaching(f"the queue {self._queue} for dead letters"):
             held.extend(self._context.sqs, self._url())
             answer = self._context.sqs.receive_message(
                 QueueUrl=self._url(),
@@ -122,10 +122,11 @@ class DeadLetterQueue:
         if self._large is not None:
             return json.dumps({"pointer": self._large.put(name, text)}).encode()
         logger.warning(
-            "a dead letter was cut: set STREAMDEX_DEAD_LETTERS_LARGE=s3://BUCKET/PREFIX to keep such whole",
+            "dead letter truncated: to store large dead letters completely, set"
+            " STREAMDEX_DEAD_LETTERS_LARGE=s3://BUCKET/PREFIX",
             extra={"letter": name, "bytes": size, "most": LARGEST},
         )
-        return allowed(cut(letter, self._clock(), f"the whole is {size} bytes, a message of SQS {LARGEST}"))
+        return allowed(cut(letter, self._clock(), f"it has {size} bytes, an SQS message at most {LARGEST}"))
 
     def _read(self, body: str, message: Mapping[str, Any]) -> Iterator[StoredDeadLetter]:
         where = f"message {message['MessageId']} of queue {self._queue}"
@@ -135,17 +136,22 @@ class DeadLetterQueue:
             return
         found = list(self._large.letter(pointer))
         if not found:  # another redrive may have removed it through a second message
-            logger.warning("left alone: it points to no letter", extra={"where": where, "object": pointer})
+            logger.warning(
+                "skipped: the message points to no dead letter", extra={"where": where, "object": pointer}
+            )
         self._pointed |= {content_of(kept) for kept in found}
         yield from found
 
     def _url(self) -> Any:
         if not self._address:
-            with reaching(f"the queue {self._queue} of the dead letters"):
+            with reaching(f"the queue {self._queue} for dead letters"):
                 try:
                     self._address = self._context.sqs.get_queue_url(QueueName=self._queue)["QueueUrl"]
                 except self._context.sqs.exceptions.QueueDoesNotExist as error:
-                    raise Halt(f"the queue {self._queue} of the dead letters does not exist: create it") from error
+                    raise Halt(
+                        f"the queue {self._queue} for dead letters does not exist:"
+                        " create it, or correct STREAMDEX_DEAD_LETTERS"
+                    ) from error
         return self._address
 
 

@@ -144,7 +144,10 @@ def target_of(name: str, indices: Aliases) -> Target:
     behind = [index for index in aliases if name in aliases[index]]
     writable = [index for index in behind if aliases[index][name].get("is_write_index")]
     if len(behind) > 1 and len(writable) != 1:
-        raise Halt(f"the alias {name} is on {', '.join(behind)}: leave one, or say which is its write index")
+        raise Halt(
+            f"the alias {name} has several indices ({', '.join(behind)}) and no single write index:"
+            " keep only one of them, or mark one with is_write_index"
+        )
     live = name if name in indices else next(iter(writable or behind), "")
 
     def having(*suffixes: str) -> tuple[str, ...]:

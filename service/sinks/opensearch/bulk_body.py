@@ -76,11 +76,13 @@ def serialise(
         try:
             line = line_of(write, heads[write.target])
         except (RecursionError, TypeError, ValueError) as error:
-            reason = f"index {write.target}: the document cannot be JSON: {error}"
+            reason = f"index {write.target}: the document cannot be serialised as JSON: {error}"
             results[position] = Result(Outcome.REJECTED, reason)
             continue
         if len(line) > most_bytes:
-            reason = f"index {write.target}: the document has {len(line)} bytes, more than {most_bytes}"
+            reason = (
+                f"index {write.target}: the document has {len(line)} bytes, more than the maximum of {most_bytes}"
+            )
             results[position] = Result(Outcome.REJECTED, f"{reason} (STREAMDEX_DOCUMENT_BYTES)")
             continue
         yield position, line

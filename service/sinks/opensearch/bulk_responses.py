@@ -80,7 +80,7 @@ def is_creation(entry: Any) -> bool:
 
 
 def _unclear(index: str) -> Result:
-    reason = f"index {index}: the search server's answer about an action has an unexpected shape"
+    reason = f"index {index}: unexpected result of an action in the search server's answer"
     return Result(Outcome.RETRY, reason, lasting=Lasting.HALT)
 
 
@@ -100,9 +100,9 @@ def _gone(kind: str, said: str, index: str, may_create: bool) -> str:
     """Return why a write to a missing index can be retried after the targets are read again; "" if it cannot."""
     dropped = _DROPPED.search(said)
     if dropped and is_behind(index, dropped[1]):
-        return f"{dropped[1]}, an index of {index}, was dropped meanwhile"
+        return f"{dropped[1]}, an index behind {index}, was deleted"
     if kind == "index_not_found_exception" and may_create:
-        return f"the index {index} is gone: it is created again"
+        return f"the index {index} is missing: it will be created again"
     return ""
 
 
@@ -120,14 +120,14 @@ def result_of_request(status: int, body: str) -> Result:
     if row is not None:
         return _result_of_row(row, answered, status, reason, log_text, first_reason_of(error))
     if status in (401, 403):
-        raise Halt(f"{reason}: set SEARCH_AUTH, SEARCH_USER and SEARCH_PASSWORD, or the role's permissions")
+        raise Halt(f"{reason}: check SEARCH_AUTH, SEARCH_USER and SEARCH_PASSWORD, or the role's permissions")
     if status == 404:
-        raise Halt(f"{log_text}: SEARCH_URL does not lead to an OpenSearch or Elasticsearch server")
+        raise Halt(f"{log_text}: SEARCH_URL is not the URL of an OpenSearch or Elasticsearch server")
     if status == TOO_LARGE:
         return Result(Outcome.REJECTED, reason, status, log_text=log_text)
     if status == BUSY or status >= BROKEN:
         return Result(Outcome.RETRY, reason, status, log_text=log_text)
-    log_text = f"{log_text}, as no search server does here: check the proxy in front of it, or correct SEARCH_URL"
+    log_text = f"{log_text}, which a search server does not return here: check the proxy, or correct SEARCH_URL"
     return Result(Outcome.RETRY, reason, status, log_text=log_text, lasting=Lasting.HALT)
 
 
@@ -156,7 +156,7 @@ def result_of_error(error: Exception) -> Result:
         return Result(Outcome.RETRY, str(error), lasting=Lasting.HALT)
     if not isinstance(error, TransportError):
         if result_of(error, "the search server").outcome is Outcome.RETRY:
-            return Result(Outcome.RETRY, f"the search server cannot be asked: {describe(error)}")
+            return Result(Outcome.RETRY, f"request to the search server failed: {describe(error)}")
         raise error
     info = error.info if error.info is not None else error.error
     body = info if isinstance(info, str) else json.dumps(info, default=str)

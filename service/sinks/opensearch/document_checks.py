@@ -22,7 +22,7 @@ def mapping_conflict(reason: str, document: Any) -> str:
     if found:
         return (
             f"{found[1]} is a metadata field of the index and cannot be in a document:"
-            " leave it out of the document, or give it another name there"
+            " remove it from the document, or rename it"
         )
     found = _FIELD_TYPE.search(reason)
     if found:
@@ -33,7 +33,9 @@ def mapping_conflict(reason: str, document: Any) -> str:
 
 def _words(field: str, mapping: str, document: Any) -> str:
     kinds = sorted({kind_of(value) for value in values_at(document, field)})
-    return f"mapping conflict: field {field} holds {' and '.join(kinds) or 'a value'}, its mapping is {mapping}"
+    return (
+        f"mapping conflict: field {field} contains {' and '.join(kinds) or 'a value'}, but is mapped as {mapping}"
+    )
 
 
 def values_at(document: Any, field: str) -> Iterator[Any]:

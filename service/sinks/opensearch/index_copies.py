@@ -71,7 +71,7 @@ class Copies:
             longest = self._note(copy, [(writes[p].id, ends[p].outcome is Outcome.RETRY) for p in ends])
             reason = next((ends[p].reason for p in refused), "")
             if not reason and longest >= RETRY_FOR:
-                reason = f"for {longest:.0f} s: {ends[waiting[0]].reason}"
+                reason = f"failing for {longest:.0f} s: {ends[waiting[0]].reason}"
             if reason and self._give_up(copy, reason):
                 continue
             for position in positions if reason else waiting:
@@ -111,12 +111,12 @@ class Copies:
             change_aliases(self._context, remove(index, name + ALSO))
         except TransportError as error:
             if not isinstance(error, NotFoundError):
-                logger.warning("could not give up a copy", extra={"index": index, "reason": describe(error)})
+                logger.warning("could not abandon a copy", extra={"index": index, "reason": describe(error)})
             return False
         with self._lock:
             self._failing.pop(copy, None)
         logger.error(
-            "a copy has missed a write: it gets no writes any longer, and cannot replace the other index",
+            "a copy has missed a write: it gets no further writes, and cannot replace the index",
             extra={"index": index, "of": name, "reason": reason},
         )
         return True
@@ -124,5 +124,5 @@ class Copies:
 
 def _retried(copy: Copy, end: Result) -> Result:
     """Return the result of a record that a copy did not accept. It has no status: no document is to blame."""
-    words = f"the copy {copy[1]} of {copy[0]} has not taken it"
+    words = f"the copy {copy[1]} of {copy[0]} has not accepted the write"
     return Result(Outcome.RETRY, f"{words}: {end.reason}", log_text=f"{words}: {end.summary}")

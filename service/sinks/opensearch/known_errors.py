@@ -15,10 +15,10 @@ class Meaning(Enum):
     """The meaning of an error for its document."""
 
     STALE = "the index has a newer version"
-    DOCUMENT = "the document's own fault: it becomes a dead letter"
+    DOCUMENT = "the document is at fault: it becomes a dead letter"
     RACE = "another document changed the mapping at the same time: retried, then a dead letter"
     PASSING = "retried"
-    EVERYBODY = "every document would meet it: halts"
+    EVERYBODY = "every document would fail: the source halts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +105,14 @@ KNOWN: Final = (
         Meaning.EVERYBODY,
         TRIED,
         r"no write index is defined for alias \[([^\]]*)\]",
-        "the alias {0} has no write index: leave one index behind it, or mark one with is_write_index",
+        "the alias {0} has no write index: keep only one index behind it, or mark one with is_write_index",
     ),
     KnownError(
         ARGUMENT,
         Meaning.EVERYBODY,
         TRIED_ON_OPENSEARCH,
         "only write ops with an op_type of create are allowed in data streams",
-        "this name is a data stream, which keeps no documents by id: give the route another index name",
+        "this name is a data stream, which stores no documents by id: use another index name in the route",
     ),
     KnownError(
         ARGUMENT,
@@ -120,22 +120,22 @@ KNOWN: Final = (
         "'Choosing a collection type', Amazon OpenSearch Serverless Developer Guide;"
         " github.com/langchain-ai/langchainjs/issues/4346",
         "Document ID is not supported",
-        "the collection takes no document ids: use one of type search",
+        "the collection does not accept document ids: use a collection of type search",
     ),
     KnownError(
         ARGUMENT,
         Meaning.EVERYBODY,
         "'URL-based access control', Elasticsearch 7.10 reference; BulkRequestParser.java",
         "explicit index in bulk is not allowed",
-        "the server allows no index in bulk actions: set rest.action.multi.allow_explicit_index to true",
+        "the server does not allow an index in bulk actions: set rest.action.multi.allow_explicit_index to true",
     ),
     KnownError(
         "validation_exception",
         Meaning.EVERYBODY,
         TRIED,
         "maximum .*shards open",
-        "the cluster has as many shards as it may: delete indices that are not needed, add a node, or raise"
-        " cluster.max_shards_per_node",
+        "the cluster has reached its maximum number of shards: delete indices that are not needed, add a node,"
+        " or raise cluster.max_shards_per_node",
     ),
     KnownError(
         "routing_missing_exception",
@@ -154,7 +154,8 @@ KNOWN: Final = (
         "invalid_index_name_exception",
         Meaning.EVERYBODY,
         TRIED,
-        remedy="the server allows no such index name: correct the route's index, or map it with the setting names",
+        remedy="the server does not accept this index name: correct the route's index, or map it with the setting"
+        " names",
     ),
     KnownError(
         "index_not_found_exception",

@@ -33,7 +33,7 @@ class Masks:
         """Raise SettingsError for a key attribute: masked keys would mix up the records of different items."""
         for path in self.paths:
             if path in keys:
-                raise SettingsError(f"record_mask: {path} is in the key of {owner}, which cannot be masked")
+                raise SettingsError(f"record_mask: cannot mask {path}: it is in the key of {owner}")
 
     def masked(self, image: Any) -> Any:
         """Return a typed item with masked attributes; an empty item if the image is not a mapping."""

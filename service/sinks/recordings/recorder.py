@@ -97,7 +97,7 @@ class Recorder(Observer):
         with self._lock:
             self._series.close()
             if self.missing:
-                logger.warning("the recording is not whole", extra={"missing": self.missing})
+                logger.warning("recording incomplete", extra={"missing": self.missing})
 
     def _fail(self, records: int, error: Exception) -> None:
         self.missing += records
@@ -105,7 +105,7 @@ class Recorder(Observer):
             self._series.close()
         if not self._failing:
             reason = describe(error) if isinstance(error, OSError) else name_of(error)
-            logger.warning("records are not recorded", extra={"reason": reason, "missing": self.missing})
+            logger.warning("could not write recording", extra={"reason": reason, "missing": self.missing})
         self._failing = True
 
 

@@ -67,7 +67,8 @@ class RecordingFile:
             whole = whole_members(self.path)
             if whole < end:
                 logger.warning(
-                    "cut off what was not finished", extra={"file": str(self.path), "bytes": end - whole}
+                    "removed an incomplete batch from the end of a recording",
+                    extra={"file": str(self.path), "bytes": end - whole},
                 )
                 self._file.truncate(whole)
                 self._file.seek(0, os.SEEK_END)
@@ -88,7 +89,7 @@ def whole_members(path: Path) -> int:
     with path.open("rb") as file:
         data = file.read(_CHUNK)
         if data and not data.startswith(b"\x1f\x8b"[: len(data)]):
-            raise SettingsError(f"{path} is no gzip file, as its name says: name another")
+            raise SettingsError(f"{path} is not a gzip file, although its name ends in .gz: use another file name")
         while data:
             try:
                 member.decompress(data)

@@ -50,7 +50,7 @@ def entry_of(write: Write) -> Entry:
     else:
         source, version = record.source, record.sequence_number
     if not version:
-        raise Reject("it says no version, no ETag and no sequence number: its rows could be added twice")
+        raise Reject("the record has no version, ETag or sequence number: its rows could be added twice")
     return Entry(source, version, write.id)
 
 
@@ -109,7 +109,7 @@ def claim(connection: Any, entry: Entry) -> None:
     try:
         connection.execute(table().insert().values(**values, **_values(Done(0, {}))))
     except IntegrityError as error:
-        raise Taken(f"the ledger has {entry.source} by now") from error
+        raise Taken(f"another process has just added {entry.source} to the ledger") from error
 
 
 def write_down(connection: Any, entry: Entry, done: Done) -> None:

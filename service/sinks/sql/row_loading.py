@@ -26,7 +26,7 @@ BATCH_BYTES: Final = 4 * 1024 * 1024
 MOST_LEFT_OUT: Final = 1000
 """Maximum number of rejected rows of one object. More means that the object or a setting is wrong."""
 
-TELL_EVERY: Final = 10.0
+PROGRESS_EVERY: Final = 10.0
 """Seconds between two log lines of progress."""
 
 PLAIN: Final = (tuple, list)
@@ -68,7 +68,7 @@ class Loading:
                 raise Retry(OUT_OF_TIME.reason)
             with self.observer.request("sql", len(batch), size, status_of):
                 self._insert(batch)
-            if self.clock() - reported_at > TELL_EVERY:
+            if self.clock() - reported_at > PROGRESS_EVERY:
                 reported_at = self.clock()
                 logger.info("loading rows", extra={"route": self.route, "rows": self.added})
 
@@ -120,7 +120,7 @@ class Loading:
         self.left_out[number] = reason
         if len(self.left_out) > MOST_LEFT_OUT:
             first, why = next(iter(self.left_out.items()))
-            raise Reject(f"more than {MOST_LEFT_OUT} rows are bad; the first is row {first}: {why}")
+            raise Reject(f"more than {MOST_LEFT_OUT} rows are invalid; the first is row {first}: {why}")
 
 
 def problem_of(row: Any, statement: Statement) -> str:
@@ -129,9 +129,9 @@ def problem_of(row: Any, statement: Statement) -> str:
         if isinstance(row, BadRow):
             return row.reason
         if isinstance(row, str | bytes) or not isinstance(row, Sequence):
-            return f"a row of type {type(row).__name__}: a row is a sequence of values"
+            return f"a row must be a sequence of values, not {type(row).__name__}"
     if len(row) != statement.columns:
-        return f"{len(row)} columns, and the statement has {statement.columns}"
+        return f"{len(row)} columns, but the statement has {statement.columns}"
     return ""
 
 

@@ -24,7 +24,7 @@ from .statement import translated
 
 logger = logging.getLogger(__name__)
 
-TOLD: Final = 20
+MOST_LISTED: Final = 20
 """Rejected rows that the reason of a dead letter lists; the ledger has all of them."""
 
 
@@ -108,7 +108,7 @@ class RowSink:
         """Return the result of rows that were not added. Raises Halt for an error that every row would meet."""
         from sqlalchemy.exc import DBAPIError
 
-        doing = f"{route_of(write)}: rows for the database"
+        doing = f"{route_of(write)}: adding rows to the database"
         if not isinstance(error, DBAPIError):
             return result_of(error, doing)
         verdict, said = verdict_of(error), words_of(error)
@@ -126,14 +126,18 @@ def route_of(write: Write) -> str:
 
 def left_out(added: int, rows: Mapping[int, str]) -> Result:
     """Return the result of an action with rejected rows; its dead letter lists them."""
-    log_text = f"{added} rows were added, and {len(rows)} left out"
-    some = [f"row {number}: {reason}" for number, reason in list(rows.items())[:TOLD]]
-    more = [f"… and {len(rows) - TOLD} more, see left_out in {ledger.NAME}"] if len(rows) > TOLD else []
+    log_text = f"{added} rows added, {len(rows)} rejected"
+    some = [f"row {number}: {reason}" for number, reason in list(rows.items())[:MOST_LISTED]]
+    more = (
+        [f"… and {len(rows) - MOST_LISTED} more: see the column left_out of the table {ledger.NAME}"]
+        if len(rows) > MOST_LISTED
+        else []
+    )
     return Result(Outcome.REJECTED, f"{log_text}: {'; '.join([*some, *more])}", log_text=log_text)
 
 
 def remedy_of(said: str) -> str:
     """Return the remedy for an error that every row would meet."""
     if any(words in said.lower() for words in ("denied", "authentication", "password", "permission")):
-        return "correct DB_USER and DB_PASS, or give that user the right to do this"
-    return "create what is missing, or correct DB_URL, DB_NAME or the insert statement"
+        return "correct DB_USER and DB_PASS, or grant that user the permission"
+    return "create the missing database, table or column, or correct DB_URL, DB_NAME or the insert statement"

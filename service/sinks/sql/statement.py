@@ -85,10 +85,10 @@ def translated(statement: str, dialect: str, paramstyle: str) -> Statement:
         elif found == "%%":
             parts.append(sign)
         else:
-            what = "%s is a column, and %% a percent sign" if kind == "percent" else "it has no end"
-            raise Halt(f"the statement for rows: {found!r} at character {start + 1}: {what}")
+            what = "write %s for a column, %% for a percent sign" if kind == "percent" else "it is not closed"
+            raise Halt(f"the insert statement: {found!r} at character {start + 1}: {what}")
     if not columns:
-        raise Halt("the statement for rows has no %s: write one for each column")
+        raise Halt("the insert statement has no %s: write one for each column")
     text = "".join([*parts, statement[last:]])
     return Statement(text, columns, _around(text, columns) if dialect == "postgresql" else None)
 

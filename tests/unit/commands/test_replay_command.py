@@ -106,7 +106,7 @@ def test_what_cannot_be_read_and_may_have_been_meant_is_told(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--route=images:Absent"], "there are images:Images, images:ImageUploads"),
+        (["--route=images:Absent"], "Selected routes: images:Images, images:ImageUploads"),
         (["--dry-run", "--diff"], "use only one of them"),
         (["--speed=fast"], "--speed must be max"),
         (["--dry-run", "--until=tomorrow"], "--until must be a time"),
@@ -153,12 +153,12 @@ def test_record_needs_a_table_and_a_file(capsys, options):
 
 def test_record_does_not_mask_a_key(capsys):
     assert main(["record", "--table=images", "--out=r.jsonl", "--record-mask=title,id"]) == 2
-    assert "record_mask: id is in the key of the table of images:Images" in capsys.readouterr().err
+    assert "record_mask: cannot mask id: it is in the key of the table of images:Images" in capsys.readouterr().err
 
 
 def test_the_container_does_not_mask_a_key(capsys, tmp_path):
     assert main(["run", f"--record-to={tmp_path}", "--record-mask=id"]) == 2
-    assert "record_mask: id is in the key" in capsys.readouterr().err
+    assert "record_mask: cannot mask id: it is in the key" in capsys.readouterr().err
 
 
 def test_a_dry_run_of_a_large_recording_takes_no_more_memory_than_one_of_a_small_one(tmp_path, capsys):

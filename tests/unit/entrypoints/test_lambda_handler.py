@@ -196,8 +196,8 @@ def test_each_line_of_an_invocation_has_its_request_id(search, capsys):
         )
         told = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
         assert [(line["event"], line["request_id"]) for line in told] == [
-            ("dispatched", name),
-            ("to be tried again", name),
+            ("batch dispatched", name),
+            ("will be redelivered", name),
         ]
         assert (told[0]["first"], told[0]["last"]) == ("11", "11")
 

@@ -137,5 +137,5 @@ def test_a_file_that_cannot_be_opened_is_an_error_that_names_it(read, path):
 
 def test_a_key_of_routes_that_are_not_chosen_is_only_told(read, caplog):
     read(file="delimiter: x", narrowed=True)
-    assert "left out" in caplog.text
+    assert "unknown key ignored" in caplog.text
     assert caplog.records[0].key == "delimiter"

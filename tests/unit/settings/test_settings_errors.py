@@ -68,17 +68,17 @@ def test_a_value_of_another_type_is_an_error_that_names_setting_and_value(read, 
 
 @pytest.mark.parametrize(("arguments", "given"), given_in_each_way("log_level", "LOUD"))
 def test_a_value_that_is_no_choice_is_an_error_that_lists_the_choices(read, arguments, given):
-    with pytest.raises(SettingsError, match=r"--log_level: 'LOUD' is none of DEBUG, INFO, WARNING, ERROR"):
+    with pytest.raises(SettingsError, match=r"--log_level: 'LOUD' is not one of DEBUG, INFO, WARNING, ERROR"):
         read(*arguments, **given)
 
 
 @pytest.mark.parametrize(
     ("option", "reason"),
     [
-        ("--count=0", "--count: '?0'? is less than 1"),
-        ("--count=11", "--count: '?11'? is more than 10"),
-        ("--ratio=-0.1", "--ratio: '?-0.1'? is less than 0"),
-        ("--ratio=1.1", "--ratio: '?1.1'? is more than 1"),
+        ("--count=0", "--count: '?0'? is below the minimum of 1"),
+        ("--count=11", "--count: '?11'? is above the maximum of 10"),
+        ("--ratio=-0.1", "--ratio: '?-0.1'? is below the minimum of 0"),
+        ("--ratio=1.1", "--ratio: '?1.1'? is above the maximum of 1"),
         ("--ratio=inf", "--ratio: '?inf'? is "),
         ("--ratio=nan", "--ratio: '?nan'? is "),
     ],
@@ -127,7 +127,7 @@ def test_one_setting_may_be_declared_alike_by_two_classes(read):
 def test_one_setting_declared_differently_by_two_classes_is_an_error_that_names_both(read, twin):
     one = declaring("One", size=(int, setting(3, "of one")))
     other = declaring("Other", size=twin)
-    with pytest.raises(DeclarationError, match=r"'size' is declared .*by One .*by Other"):
+    with pytest.raises(DeclarationError, match=r"'size' has different declarations in One .*and Other"):
         read(classes=(one, other))
 
 
@@ -135,7 +135,7 @@ def test_one_setting_declared_differently_by_two_classes_is_an_error_that_names_
 def test_one_setting_with_other_rules_is_declared_differently(read, difference):
     one = declaring("One", size=(int, setting(3, "of one")))
     other = declaring("Other", size=(int, setting(3, "of the other", **difference)))
-    with pytest.raises(DeclarationError, match=r"'size' is declared .*by One .*by Other"):
+    with pytest.raises(DeclarationError, match=r"'size' has different declarations in One .*and Other"):
         read(classes=(one, other))
 
 

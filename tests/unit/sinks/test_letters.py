@@ -232,7 +232,7 @@ def test_a_pointer_whose_object_is_gone_ends_no_look_at_the_letters(caplog):
     s3 = SimpleNamespace(get_object=raising(NoSuchKey()), exceptions=SimpleNamespace(NoSuchKey=NoSuchKey))
     context = Context(sqs=sqs, s3=s3)
     assert list(DeadLetterQueue(context, "q", DeadLetterBucket(context, "b", "")).read()) == []
-    assert "it points to no letter" in caplog.text
+    assert "the message points to no dead letter" in caplog.text
 
 
 def test_a_number_that_is_no_valid_unicode_is_kept(tmp_path):

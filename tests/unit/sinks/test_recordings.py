@@ -242,7 +242,7 @@ def test_with_masks_what_cannot_be_read_is_not_recorded():
 
 def test_a_key_attribute_cannot_be_masked():
     Masks(["title", "id.x"]).check(("id",), "table images")
-    with pytest.raises(SettingsError, match="record_mask: id is in the key of table images"):
+    with pytest.raises(SettingsError, match="record_mask: cannot mask id: it is in the key of table images"):
         Masks(["title", "id"]).check(("id",), "table images")
 
 
@@ -326,7 +326,7 @@ def test_whole_members_are_found_in_a_file_of_any_size(tmp_path):
 def test_a_file_that_is_not_compressed_as_its_name_says_is_left_as_it_is(tmp_path):
     path = tmp_path / "notes.gz"
     path.write_bytes(b"notes\n")
-    with pytest.raises(SettingsError, match="no gzip file"):
+    with pytest.raises(SettingsError, match="not a gzip file"):
         RecordingFile(path)
     assert path.read_bytes() == b"notes\n"
 
@@ -465,7 +465,7 @@ def test_a_recording_that_cannot_be_written_stops_nothing_and_is_told_once(tmp_p
     assert recorded(folder) == [3]
     assert recorder.missing == 3
     told = [(record.levelname, record.message, record.missing) for record in caplog.records]
-    assert told == [("WARNING", "records are not recorded", 1), ("WARNING", "the recording is not whole", 3)]
+    assert told == [("WARNING", "could not write recording", 1), ("WARNING", "recording incomplete", 3)]
     assert "File exists" in caplog.records[0].reason
 
 

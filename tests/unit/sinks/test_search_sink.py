@@ -344,17 +344,17 @@ def test_a_document_over_the_limit_is_rejected_before_it_is_sent():
         (
             "failed to parse field [m.n] of type [long] in document with id 'a'. Preview of value: 'secret'",
             {"m": {"n": "secret"}},
-            "field m.n holds text, its mapping is long",
+            "field m.n contains text, but is mapped as long",
         ),
         (
             "failed to parse field [tags] of type [date] in document with id 'a'. Preview of value: '{x=1}'",
             {"tags": [{"x": 1}, True]},
-            "field tags holds boolean and object, its mapping is date",
+            "field tags contains boolean and object, but is mapped as date",
         ),
         (
             "object mapping for [m] tried to parse field [m] as object, but found a concrete value",
             {"m": 7},
-            "field m holds number, its mapping is object",
+            "field m contains number, but is mapped as object",
         ),
     ],
 )
@@ -390,7 +390,7 @@ def test_a_metadata_field_in_a_document_is_named_with_the_remedy(error):
     assert result.outcome is Outcome.REJECTED
     assert result.reason == (
         "index items: _version is a metadata field of the index and cannot be in a document:"
-        " leave it out of the document, or give it another name there"
+        " remove it from the document, or rename it"
     )
 
 

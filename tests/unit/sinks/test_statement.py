@@ -35,7 +35,7 @@ def test_only_what_is_outside_of_quotes_and_comments_is_a_column(statement, sqli
 def test_a_backslash_keeps_a_quote_in_mysql_alone():
     statement = r"INSERT INTO t VALUES ('it\'s %s', %s) # %s"
     assert translated(statement, "mysql", "format").text == r"INSERT INTO t VALUES ('it\'s %%s', %s) # %%s"
-    with pytest.raises(Halt, match="has no end"):
+    with pytest.raises(Halt, match="is not closed"):
         translated(statement, "sqlite", "qmark")
 
 
@@ -44,11 +44,11 @@ def test_a_backslash_keeps_a_quote_in_mysql_alone():
     [
         ("INSERT INTO t VALUES (1)", "has no %s"),
         ("INSERT INTO t VALUES ('%s')", "has no %s"),
-        ("INSERT INTO t VALUES (%d)", "'%d' at character 23: %s is a column"),
+        ("INSERT INTO t VALUES (%d)", "'%d' at character 23: write %s for a column"),
         ("INSERT INTO t VALUES (%(a)s)", r"'%(' at character 23"),
         ("SELECT %s %", "'%' at character 11"),
-        ("SELECT %s, 'open", '"\'" at character 12: it has no end'),
-        ("SELECT %s /* open", "has no end"),
+        ("SELECT %s, 'open", '"\'" at character 12: it is not closed'),
+        ("SELECT %s /* open", "is not closed"),
     ],
 )
 def test_what_cannot_be_meant_halts_and_says_where(statement, reason):

@@ -201,7 +201,7 @@ def test_a_lambda_writes_its_metrics_to_standard_output_and_its_log_to_standard_
     assert found["lambda dynamodb",]["expires_in_minutes"] == 0
     assert found["search", "200"]["FunctionName"] == "indexer"
     assert found["search", "200"]["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "streamdex"
-    assert [json.loads(line)["event"] for line in said.err.splitlines()] == ["dispatched"]
+    assert [json.loads(line)["event"] for line in said.err.splitlines()] == ["batch dispatched"]
 
 
 def test_a_lambda_that_halts_has_written_what_it_counted(handler, faults, capsys):

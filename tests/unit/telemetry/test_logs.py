@@ -27,7 +27,7 @@ def lines(capsys, form: str, results, letters=()) -> list[str]:
 
 def test_a_batch_is_one_readable_line(capsys):
     (line,) = lines(capsys, "text", [APPLIED, APPLIED, Result(Outcome.STALE)])
-    assert line.endswith("dispatched  source=table images  records=3  applied=2  stale=1  ms=12")
+    assert line.endswith("batch dispatched  source=table images  records=3  applied=2  stale=1  ms=12")
 
 
 def test_a_batch_is_one_json_object(capsys):
@@ -35,7 +35,7 @@ def test_a_batch_is_one_json_object(capsys):
     assert json.loads(line) | {"time": 0} == {
         "time": 0,
         "level": "INFO",
-        "event": "dispatched",
+        "event": "batch dispatched",
         "source": "table images",
         "records": 1,
         "applied": 1,
@@ -53,7 +53,7 @@ def test_each_dead_letter_is_an_error_that_names_its_record(capsys):
     letters = [DeadLetter(record, "images:Images", REJECTED) for record in (table, upload, undecodable)]
     _, *log_text = map(json.loads, lines(capsys, "json", [REJECTED] * 3, letters))
     assert [line["level"] for line in log_text] == ["ERROR"] * 3
-    assert [line["event"] for line in log_text] == ["kept as a dead letter"] * 3
+    assert [line["event"] for line in log_text] == ["record moved to dead letters"] * 3
     assert log_text[0]["table"] == "images"
     assert (log_text[1]["bucket"], log_text[1]["key"]) == ("images-in", "b")
     assert log_text[2]["identifier"] == "m-1"
@@ -122,7 +122,7 @@ def test_a_try_that_follows_names_the_first_record_and_quotes_its_route_at_debug
     set_up_logs(Settings(log_format="json", log_level=level))
     LoggingObserver().retrying([task, task], 0.25)
     line = json.loads(capsys.readouterr().err)
-    assert (line["event"], line["tasks"], line["sequence"], line["reason"]) == ("trying again", 2, "17", words)
+    assert (line["event"], line["tasks"], line["sequence"], line["reason"]) == ("retrying", 2, "17", words)
 
 
 def test_a_hostile_key_cannot_begin_a_line_of_its_own(capsys):

@@ -105,7 +105,7 @@ def test_every_link_leads_to_an_alarm_and_the_table_has_all_of_them():
 
 def test_the_log_lines_settings_and_commands_that_are_named_are_there():
     source = "\n".join(path.read_text() for path in (ROOT / "service").rglob("*.py"))
-    for event in ("halted", "retrying", "to be tried again", "records lost", "kept as a dead letter"):
+    for event in ("halted", "retrying", "will be redelivered", "records lost", "record moved to dead letters"):
         assert f"`{event}`" in RUNBOOK or event in re.findall(r"^    log +(\w+)", RUNBOOK, re.MULTILINE)
         assert f'"{event}' in source
     for event in ("checkpoint not written", "stopped reading", "standing by"):

@@ -149,7 +149,7 @@ def test_an_error_of_a_route_is_named_by_its_class_and_kept_in_full(app, tmp_pat
     built = app(raised(error))
     built.dispatcher.run(Delivery(records(RAW), "table images"))
     (_, line) = told(capsys)
-    assert line["event"] == "kept as a dead letter"
+    assert line["event"] == "record moved to dead letters"
     assert line["level"] == "ERROR"
     assert error.__name__ in line["reason"]
     assert VALUE in letters(tmp_path).split('"record"')[0]
@@ -196,7 +196,7 @@ def test_what_has_to_come_again_quotes_nothing(app, capsys, error):
     app(raised(error), retry_time=0.3).dispatcher.run(Delivery(records(RAW), "table images"))
     lines = told(capsys)
     assert lines
-    assert error is Skip or {line["event"] for line in lines} >= {"dispatched", "to be tried again"}
+    assert error is Skip or {line["event"] for line in lines} >= {"batch dispatched", "will be redelivered"}
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_what_the_search_server_quotes_stays_out_of_the_log(app, capsys, answer)
         words = str(halt)
     assert not {hidden for hidden in (KEY, VALUE) if hidden in words}
     lines = told(capsys)
-    assert lines[0]["event"] in ("dispatched", "trying again")
+    assert lines[0]["event"] in ("batch dispatched", "retrying")
 
 
 def test_the_kind_of_a_refusal_is_told(app, capsys):
@@ -236,7 +236,9 @@ def test_a_mapping_conflict_is_told_in_words(app, capsys):
     conflict = f"failed to parse field [n] of type [long] in document with id '{KEY}'. Preview: '{VALUE}'"
     built = app(Items, answer=(400, "mapper_parsing_exception", conflict))
     built.dispatcher.run(Delivery(records(RAW), "table images"))
-    assert told(capsys)[1]["reason"] == "index items: mapping conflict: field n holds text, its mapping is long"
+    assert (
+        told(capsys)[1]["reason"] == "index items: mapping conflict: field n contains text, but is mapped as long"
+    )
 
 
 def test_what_is_given_up_quotes_nothing(app, tmp_path, capsys):
@@ -301,5 +303,5 @@ def test_a_halt_of_a_lambda_keeps_the_records_and_quotes_nothing(app, tmp_path, 
     with pytest.raises(Halt) as halt:
         app(Items, answer=quoting(404)).dispatcher.run(Delivery(records(RAW), "lambda s3", redelivers=False))
     assert KEY not in str(halt.value)
-    assert [line["event"] for line in told(capsys)] == ["dispatched", "kept as a dead letter"]
+    assert [line["event"] for line in told(capsys)] == ["batch dispatched", "record moved to dead letters"]
     assert KEY in letters(tmp_path)

@@ -356,7 +356,7 @@ def test_traces_that_cannot_be_sent_are_told_once(app, monkeypatch, capsys):
     for name in "abc":
         assert dispatch(built, item(name)).undone == []
     (line,) = map(json.loads, capsys.readouterr().err.splitlines())
-    assert line["event"].startswith("traces are not sent")
+    assert line["event"].startswith("could not send traces")
 
 
 def test_a_route_that_meddles_with_the_trace_harms_no_record(app, daemon):
