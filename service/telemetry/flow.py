@@ -19,29 +19,29 @@ RECENT: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Strand:
+class RouteCounts:
     """The counts of one source and route ("" for records without a route).
 
-    `counts` are the records since the start by outcome, `letters` the dead letters among them. `seconds` are the
-    records of each second of the last minute, oldest first. `rate` is in records per second.
+    `outcomes` are the records since the start by outcome, `dead_letters` the dead letters among them. `seconds`
+    are the records of each second of the last minute, oldest first. `rate` is in records per second.
     """
 
     source: str
     route: str
-    counts: Counter[Outcome]
-    letters: int
+    outcomes: Counter[Outcome]
+    dead_letters: int
     seconds: Sequence[int]
     rate: float
 
     @property
     def total(self) -> int:
-        return self.counts.total()
+        return self.outcomes.total()
 
 
 @dataclass(slots=True)
 class _Tally:
-    counts: Counter[Outcome] = field(default_factory=Counter)
-    letters: int = 0
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    dead_letters: int = 0
     by_second: Counter[int] = field(default_factory=Counter)
 
 
@@ -60,22 +60,25 @@ class Flow(Observer):
         with self._lock:
             for (route, outcome), count in done.ends.items():
                 tally = self._tallies.setdefault((done.source, route), _Tally())
-                tally.counts[outcome] += count
+                tally.outcomes[outcome] += count
                 tally.by_second[second] += count
                 for old in [at for at in tally.by_second if at < second - WINDOW]:
                     del tally.by_second[old]
             for route, count in letters.items():
-                self._tallies.setdefault((done.source, route), _Tally()).letters += count
+                self._tallies.setdefault((done.source, route), _Tally()).dead_letters += count
 
-    def strands(self) -> list[Strand]:
+    def counts(self) -> list[RouteCounts]:
         """Return the current counts of each source and route."""
         now = int(self._clock())
         recent = max(min(RECENT, now - int(self._began)), 1)
         with self._lock:
-            return [_strand(source, route, tally, now, recent) for (source, route), tally in self._tallies.items()]
+            return [
+                _route_counts(source, route, tally, now, recent)
+                for (source, route), tally in self._tallies.items()
+            ]
 
 
-def _strand(source: str, route: str, tally: _Tally, now: int, recent: int) -> Strand:
+def _route_counts(source: str, route: str, tally: _Tally, now: int, recent: int) -> RouteCounts:
     seconds = [tally.by_second[second] for second in range(now - WINDOW, now)]
     rate = sum(seconds[-recent:]) / recent
-    return Strand(source, route, Counter(tally.counts), tally.letters, seconds, rate)
+    return RouteCounts(source, route, Counter(tally.outcomes), tally.dead_letters, seconds, rate)

@@ -39,8 +39,8 @@ class Written:
 class Seen:
     """A record on one of its routes ("" without a route), and its outcome.
 
-    `time` is the time of the outcome in Unix seconds. `record` is None if it was too large to keep. `hint` is True
-    if the current state was re-read and written in place of the record's image.
+    `time` is the time of the outcome in Unix seconds. `record` is None if it was too large to keep. `reread` is
+    True if the current state was re-read and written in place of the record's image.
     """
 
     id: str
@@ -52,7 +52,7 @@ class Seen:
     key: str
     result: Result
     writes: tuple[Written, ...]
-    hint: bool
+    reread: bool
     record: Record | None
     size: int
 
@@ -114,7 +114,7 @@ class Recent(Observer):
             key=key[:LONGEST],
             result=result,
             writes=writes,
-            hint=task.seen is not record,
+            reread=task.seen is not record,
             record=record if size <= LARGEST else None,
             size=size if size <= LARGEST else LONGEST,
         )

@@ -37,30 +37,32 @@ COOKIE: Final = "streamdex_page"
 
 _HOST: Final = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^\s:/@\[\]]+)(:[0-9]+)?")
 
-UNKNOWN_NAME: Final = "The page does not answer to this host name. Add the name to STREAMDEX_PAGE_HOSTS."
+UNKNOWN_NAME: Final = "This host name is not allowed. Add it to STREAMDEX_PAGE_HOSTS."
 
-SHORTEST: Final = 16
+OTHER_SITE: Final = "The page refuses requests from other sites. A proxy must pass the Host header on unchanged."
+
+MIN_TOKEN_LENGTH: Final = 16
 """Minimum characters of a token, so that it cannot be guessed."""
 
 
-class Guard:
+class Auth:
     """The access control of requests, by their headers.
 
     `host` is the address that the server binds, `hosts` are further names of it. Raises SettingsError if the token
-    is shorter than SHORTEST.
+    is shorter than MIN_TOKEN_LENGTH.
     """
 
     def __init__(self, host: str, hosts: Iterable[str] = (), token: str = ""):
-        if token and len(token) < SHORTEST:
-            raise SettingsError(f"STREAMDEX_PAGE_TOKEN must have {SHORTEST} characters at least")
-        self._names = LOOPBACK | {known.strip("[]").lower() for known in (host, *hosts)} - {""}
+        if token and len(token) < MIN_TOKEN_LENGTH:
+            raise SettingsError(f"STREAMDEX_PAGE_TOKEN is too short. Use at least {MIN_TOKEN_LENGTH} characters.")
+        self._names = LOOPBACK | {name.strip("[]").lower() for name in (host, *hosts)} - {""}
         self._token = token
         self._local = is_loopback(host)
         self.cookie = hmac.new(token.encode(), b"streamdex page", hashlib.sha256).hexdigest()
         """The value of the cookie that a browser receives after it has sent the token."""
 
     @property
-    def asks(self) -> bool:
+    def needs_token(self) -> bool:
         """True if requests need a token."""
         return bool(self._token) or not self._local
 
@@ -71,45 +73,50 @@ class Guard:
         Sec-Fetch-Site and Origin ("Fetch Metadata Request Headers", W3C). Only links to pages are accepted from
         other sites.
         """
-        if self.asks and not self._token:
-            return "beyond its own machine the page asks for a token: set STREAMDEX_PAGE_TOKEN"
-        if self._bears(environ):
+        if self.needs_token and not self._token:
+            return "Other machines can reach the page, so it needs a token. Set STREAMDEX_PAGE_TOKEN."
+        if self._has_bearer_token(environ):
             return ""
         host = environ.get("HTTP_HOST", "")
-        if name_of(host) not in self._names:
+        if host_name(host) not in self._names:
             return UNKNOWN_NAME
         origin = environ.get("HTTP_ORIGIN", "")
         if origin and origin.partition("://")[2].lower() != host.lower():
-            return "the page answers no other site"
+            return OTHER_SITE
         if environ.get("HTTP_SEC_FETCH_SITE", "none") not in ("none", "same-origin") and not is_link(environ):
-            return "the page answers no other site"
+            return OTHER_SITE
         return ""
 
-    def refusal_of_health(self, environ: Environ) -> str:
+    def health_refusal(self, environ: Environ) -> str:
         """Return the reason why a health check is refused; "" if it is accepted.
 
         Load balancers and orchestrators send an IP address as the Host header, or no Host header. DNS rebinding
         needs a name, so addresses are accepted and names must be known.
         """
         host = environ.get("HTTP_HOST", "")
-        if not host or self._bears(environ) or is_address(name_of(host)) or name_of(host) in self._names:
+        if (
+            not host
+            or self._has_bearer_token(environ)
+            or is_address(host_name(host))
+            or host_name(host) in self._names
+        ):
             return ""
         return UNKNOWN_NAME
 
-    def knows(self, environ: Environ) -> bool:
+    def is_authenticated(self, environ: Environ) -> bool:
         """True if the request carries the token or its cookie, or needs none."""
-        if not self.asks or self._bears(environ):
+        if not self.needs_token or self._has_bearer_token(environ):
             return True
         try:
             cookie = SimpleCookie(environ.get("HTTP_COOKIE", "")).get(COOKIE)
         except CookieError:
             return False
-        return bool(self._token) and cookie is not None and same(cookie.value, self.cookie)
+        return bool(self._token) and cookie is not None and is_equal(cookie.value, self.cookie)
 
     def is_token(self, text: str) -> bool:
-        return bool(self._token) and same(text, self._token)
+        return bool(self._token) and is_equal(text, self._token)
 
-    def _bears(self, environ: Environ) -> bool:
+    def _has_bearer_token(self, environ: Environ) -> bool:
         """True if the request has the token as a bearer token.
 
         Other sites cannot make a browser send this header, so such a request needs no further checks.
@@ -127,7 +134,7 @@ def is_link(environ: Environ) -> bool:
     )
 
 
-def name_of(host: str) -> str:
+def host_name(host: str) -> str:
     """Return the name in a Host header; "" if it is invalid. The port is ignored: a tunnel may use another."""
     found = _HOST.fullmatch(host.lower())
     return found["name"].strip("[]") if found else ""
@@ -150,6 +157,6 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def same(one: str, other: str) -> bool:
+def is_equal(one: str, other: str) -> bool:
     """True if the texts are equal. Takes constant time, so that timing reveals nothing about the token."""
     return hmac.compare_digest(one.encode("utf-8", "surrogateescape"), other.encode())

@@ -45,21 +45,23 @@ class Health:
         """Return the reason for the state of each source, by its name; "" if it is OK."""
         return {name: reason for name, (_, reason) in self._worst().items()}
 
-    def read(self) -> list[Source]:
+    def sources(self) -> list[Source]:
         """Return the sources, each once."""
         return list({worker.source.name: worker.source for worker in self._workers}.values())
 
     def _worst(self) -> dict[str, tuple[str, str]]:
         found: dict[str, tuple[str, str]] = {}
         for worker in self._workers:
-            seen = self._look_at(worker)
-            found[worker.name] = max(found.get(worker.name, seen), seen, key=lambda one: SEVERITY.index(one[0]))
+            current = self._state_of(worker)
+            found[worker.name] = max(
+                found.get(worker.name, current), current, key=lambda one: SEVERITY.index(one[0])
+            )
         return found
 
-    def _look_at(self, worker: Worker) -> tuple[str, str]:
+    def _state_of(self, worker: Worker) -> tuple[str, str]:
         if not worker.is_alive():
-            return STOPPED, "ended"
+            return STOPPED, "the thread has ended"
         if worker.busy_for() > self._stall_after:
-            return STUCK, f"one batch for {worker.busy_for():.0f} s"
+            return STUCK, f"one batch has been running for {worker.busy_for():.0f} s"
         reason = worker.halted or worker.source.trouble
         return (WAITING, reason) if reason else (OK, "")

@@ -46,7 +46,7 @@ LIMITS: Final[dict[str, Any]] = {
 logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
 
-class Lanes:
+class SplitDispatcher:
     """A task dispatcher: requests for `paths` run in the health threads, all others in the page threads."""
 
     def __init__(self, paths: Collection[str]):
@@ -58,8 +58,8 @@ class Lanes:
 
     def add_task(self, channel: Any) -> None:
         """Run the first request of a connection. Waitress calls this on its task dispatcher."""
-        lane = self._health if channel.requests[0].path in self._paths else self._page
-        lane.add_task(channel)
+        threads = self._health if channel.requests[0].path in self._paths else self._page
+        threads.add_task(channel)
 
     def shutdown(self) -> None:
         """Stop the threads. Requests that have not started are dropped."""
@@ -89,19 +89,19 @@ class Serving:
     def __init__(self, application: WSGIApplication, host: str, port: int, health: Collection[str] = ()):
         """Bind the port; 0 selects any free port. Raises SettingsError if it cannot be bound."""
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._lanes = Lanes(health)
+        self._dispatcher = SplitDispatcher(health)
         self._sockets: dict[int, Any] = {}
         try:
             self._server = Server(
                 application,
                 self._sockets,
-                dispatcher=self._lanes,
+                dispatcher=self._dispatcher,
                 adj=Adjustments(host=host, port=port, **LIMITS),
                 sockinfo=(family, socket.SOCK_STREAM, 0, (host, port)),
             )
         except OSError as error:
             wasyncore.close_all(self._sockets)
-            self._lanes.shutdown()
+            self._dispatcher.shutdown()
             raise SettingsError(
                 f"Cannot listen on port {port} of {host}: {error.strerror}. "
                 "Set STREAMDEX_PAGE_PORT to a free port, or to 0 for no page."
@@ -122,4 +122,4 @@ class Serving:
         # The loop ends when it has no sockets left. Only its own thread may close them.
         self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._sockets))
         self._thread.join()
-        self._lanes.shutdown()
+        self._dispatcher.shutdown()

@@ -1,6 +1,6 @@
-"""A Chromium that is installed already, the stand-ins, and the service with its page, for tests in a real browser.
+"""Fixtures for tests in a real browser: Chromium, the embedded servers, and the service with its page.
 
-Without a Chromium these tests are skipped, and say so; with STREAMDEX_REQUIRE_BROWSER=1 they fail.
+Without Chromium these tests are skipped with a message. With STREAMDEX_REQUIRE_BROWSER=1 they fail.
 """
 
 from __future__ import annotations
@@ -35,17 +35,19 @@ OPTIONS = [
 expect.set_options(timeout=DEADLINE * 1000)
 
 
-def absent(what: str) -> Any:
-    """Skips, unless this tier has to run."""
+def skip(reason: str) -> Any:
+    """Skip the test, or fail it if STREAMDEX_REQUIRE_BROWSER=1."""
     if os.environ.get("STREAMDEX_REQUIRE_BROWSER") == "1":
-        pytest.fail(f"the tests in a browser cannot run: {what}")
-    pytest.skip(what)
+        pytest.fail(f"cannot run the browser tests: {reason}")
+    pytest.skip(reason)
 
 
 def chromium() -> str:
     named = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), "")
     found = named or (ON_A_MAC if Path(ON_A_MAC).exists() else "")
-    return found or absent("no Chromium is installed (Debian: apt-get install chromium; or CHROMIUM=/path/to/it)")
+    return found or skip(
+        "Chromium is not installed. Install it (Debian: apt-get install chromium) or set CHROMIUM=/path/to/it."
+    )
 
 
 @pytest.fixture(scope="session")
@@ -62,14 +64,14 @@ def stand_ins() -> Iterator[tuple[str, str]]:
     try:
         import osmem_server  # noqa: F401
     except ModuleNotFoundError:
-        absent("there is no embedded search server for this platform")
+        skip("the embedded search server (osmem-server) is not available for this platform")
     with embedded_aws(free_port()) as aws, embedded_search(free_port()) as search:
         yield aws, search
 
 
 @pytest.fixture
 def deploy(stand_ins, tmp_path) -> Iterator[Callable[..., tuple[Deployment, str]]]:
-    """Deploys the sample application; gives it with the address of its page."""
+    """Deploy the sample application and return it with the address of its page."""
     with ExitStack() as stack:
 
         def deployed(**settings: Any) -> tuple[Deployment, str]:
@@ -80,20 +82,20 @@ def deploy(stand_ins, tmp_path) -> Iterator[Callable[..., tuple[Deployment, str]
         yield deployed
 
 
-def is_error(said: ConsoleMessage) -> bool:
-    """Whether a page says that something is wrong; but for a page that is not there, which it is asked for."""
-    return said.type == "error" and not said.text.startswith("Failed to load resource")
+def is_error(message: ConsoleMessage) -> bool:
+    """True if a console message is an error. A failed request is none: tests open missing pages on purpose."""
+    return message.type == "error" and not message.text.startswith("Failed to load resource")
 
 
-def is_foreign(answer: Response) -> bool:
-    """Whether an answer is not of the service, or is a file of its page that is not there."""
-    parts = urlsplit(answer.url)
-    return parts.hostname != "127.0.0.1" or (parts.path.startswith("/static") and answer.status >= 400)
+def is_foreign(response: Response) -> bool:
+    """True if a response is from another host, or is an error for a static file of the page."""
+    parts = urlsplit(response.url)
+    return parts.hostname != "127.0.0.1" or (parts.path.startswith("/static") and response.status >= 400)
 
 
 @pytest.fixture
 def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Opens a page. Fails at the end for a dialog, an error, or a request that leaves the service."""
+    """Open pages. The test fails at its end if there was a dialog, an error, or a request to another host."""
     with ExitStack() as stack:
         wrong: list[str] = []
 
@@ -103,8 +105,8 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
             page = context.new_page()
             page.on("dialog", lambda dialog: (wrong.append(f"dialog {dialog.message}"), dialog.dismiss()))
             page.on("pageerror", lambda error: wrong.append(f"error {error}"))
-            page.on("console", lambda said: wrong.append(said.text) if is_error(said) else None)
-            page.on("response", lambda answer: wrong.append(answer.url) if is_foreign(answer) else None)
+            page.on("console", lambda message: wrong.append(message.text) if is_error(message) else None)
+            page.on("response", lambda response: wrong.append(response.url) if is_foreign(response) else None)
             page.goto(url)
             return page
 

@@ -1,4 +1,4 @@
-"""The container in this process, with its page."""
+"""Run the container in this process, with its page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from service.web.server import Serving
 
 @contextmanager
 def serving(app: App) -> Iterator[str]:
-    """The container in this process; yields the address of its page."""
+    """Run the container in this process. Yield the address of its page."""
     stopping = Event()
     workers = [
         Worker(source, app.dispatcher, stopping) for source in app.sources(stopping) for _ in range(source.workers)

@@ -46,7 +46,7 @@ CONTRASTS = """
   });
 }
 """
-"""The contrast of each text with what is behind it, as WCAG counts it."""
+"""A script that returns the contrast of each text with its background, as defined by WCAG."""
 
 
 def put(deployment: Deployment, *names: str, **attributes: Any) -> None:
@@ -55,13 +55,13 @@ def put(deployment: Deployment, *names: str, **attributes: Any) -> None:
 
 
 def links(page: Page) -> list[str]:
-    """Every page that is linked from here, one of a kind."""
+    """Return the linked pages, one of each kind."""
     found = page.eval_on_selector_all("a[href^='/']", "all => all.map((one) => one.getAttribute('href'))")
     return list({re.sub(r"[0-9a-f-]{8,}", "x", link): link for link in found}.values())
 
 
 def walked(page: Page, url: str) -> list[str]:
-    """All pages that there are, one of a kind: what `page` is taken to, one after the other."""
+    """Open all pages one after the other, one of each kind, and return their paths."""
     kinds: dict[str, str] = {}
     rest = list(PAGES)
     while rest:
@@ -75,7 +75,7 @@ def walked(page: Page, url: str) -> list[str]:
 
 
 def with_letters(deployment: Deployment) -> None:
-    """What cannot succeed, by names that would do harm; and items of the same kind."""
+    """Create a dead letter and items whose names and values are hostile HTML."""
     deployment.upload(f"{HOSTILE}.txt", b"no image")
     put(deployment, HOSTILE, "plain", title=SCRIPT, long="very long " * 2000)
     eventually(lambda: len(deployment.rejected()), 1)
@@ -86,13 +86,13 @@ def focused(page: Page) -> str:
     return str(page.evaluate("document.activeElement.textContent.trim()"))
 
 
-def tab_to(page: Page, words: str) -> None:
-    """Presses Tab until what begins with these words has the focus."""
+def tab_to(page: Page, text: str) -> None:
+    """Press Tab until an element whose text begins with `text` has the focus."""
     for _ in range(60):
         page.keyboard.press("Tab")
-        if focused(page).startswith(words):
+        if focused(page).startswith(text):
             return
-    raise AssertionError(f"nothing that begins with {words!r} is reached by Tab")
+    raise AssertionError(f"Tab reaches no element that begins with {text!r}")
 
 
 def test_the_page_follows_a_running_load_without_a_reload(deploy, open_page):
@@ -102,16 +102,16 @@ def test_the_page_follows_a_running_load_without_a_reload(deploy, open_page):
     expect(page.locator("#total")).to_have_text("0")
     writing = Thread(target=put, args=(deployment, *(f"item-{number:02}" for number in range(40))))
     writing.start()
-    expect(page.locator("#line .flows .rate").first).to_have_text(re.compile(r"\d/s"))
+    expect(page.locator("#flow .active .rate").first).to_have_text(re.compile(r"\d/s"))
     expect(page.locator("#total")).to_have_text("40")
-    expect(page.locator("#line")).to_contain_text("40 applied")
+    expect(page.locator("#flow")).to_contain_text("40 applied")
     expect(page.locator("#latest tbody tr").first).to_contain_text("item-39")
     writing.join()
     assert page.evaluate("window.sameDocument") is True
 
 
 @pytest.mark.long
-def test_the_rows_of_the_tail_keep_the_focus_while_others_come(deploy, open_page):
+def test_a_row_keeps_the_focus_while_new_rows_arrive(deploy, open_page):
     deployment, url = deploy()
     put(deployment, "first")
     page = open_page(url + "/records")
@@ -123,21 +123,21 @@ def test_the_rows_of_the_tail_keep_the_focus_while_others_come(deploy, open_page
 
 
 @pytest.mark.long
-def test_it_stands_still_while_it_is_paused_or_hidden(deploy, open_page):
+def test_the_page_does_not_refresh_while_it_is_paused_or_hidden(deploy, open_page):
     deployment, url = deploy()
     page = open_page("about:blank")
-    asked: list[str] = []
+    requested: list[str] = []
     page.clock.install()
     page.goto(url)
-    page.on("request", lambda request: asked.append(request.url) if request.resource_type == "fetch" else None)
+    page.on("request", lambda request: requested.append(request.url) if request.resource_type == "fetch" else None)
     page.get_by_role("button", name="Live").press("Enter")
     expect(page.get_by_role("button", name="Paused")).to_have_attribute("aria-pressed", "false")
     page.clock.run_for(20_000)
-    assert asked == []
+    assert requested == []
     page.evaluate("Object.defineProperty(document, 'hidden', { get: () => true, configurable: true })")
     page.get_by_role("button", name="Paused").press("Enter")
     page.clock.run_for(20_000)
-    assert asked == []
+    assert requested == []
     put(deployment, "a")
     eventually(lambda: sorted(deployment.documents()), ["a"])
     expect(page.locator("#total")).to_have_text("0")
@@ -147,7 +147,7 @@ def test_it_stands_still_while_it_is_paused_or_hidden(deploy, open_page):
 
 
 @pytest.mark.long
-def test_it_says_when_the_service_is_gone(browser, stand_ins, tmp_path):
+def test_the_page_reports_that_the_service_is_not_reachable(browser, stand_ins, tmp_path):
     made = Deployment(*stand_ins, tmp_path / "gone")
     with serving(made.app) as url:
         context = browser.new_context()
@@ -160,7 +160,7 @@ def test_it_says_when_the_service_is_gone(browser, stand_ins, tmp_path):
 
 
 @pytest.mark.long
-def test_without_scripts_a_reload_shows_how_it_is(deploy, open_page):
+def test_without_scripts_a_reload_shows_the_current_state(deploy, open_page):
     deployment, url = deploy()
     page = open_page(url, java_script_enabled=False)
     assert "<noscript>" in page.content()
@@ -171,18 +171,18 @@ def test_without_scripts_a_reload_shows_how_it_is(deploy, open_page):
     expect(page.locator("#total")).to_have_text("1")
 
 
-def test_who_has_never_seen_it_finds_a_reason_and_its_record_in_a_few_clicks(deploy, open_page):
+def test_a_new_user_finds_a_reason_and_its_record_in_a_few_clicks(deploy, open_page):
     deployment, url = deploy()
     with_letters(deployment)
     page = open_page(url)
     page.get_by_role("link", name="Dead letters", exact=True).click()
     page.get_by_role("link", name="not an image").click()
     expect(page.locator(".reason-box")).to_contain_text("not an image")
-    expect(page.get_by_label("The record as it came, JSON")).to_contain_text('"eventName": "ObjectCreated:Put"')
+    expect(page.get_by_label("Received record, JSON")).to_contain_text('"eventName": "ObjectCreated:Put"')
 
 
 @pytest.mark.long
-def test_the_keyboard_alone_finds_them_too(deploy, open_page):
+def test_the_keyboard_alone_finds_a_reason_and_its_record(deploy, open_page):
     deployment, url = deploy()
     with_letters(deployment)
     page = open_page(url)
@@ -197,11 +197,11 @@ def test_the_keyboard_alone_finds_them_too(deploy, open_page):
     tab_to(page, "images:ImageUploads ObjectCreated")
     page.keyboard.press("Enter")
     expect(page.locator(".reason-box")).to_contain_text("not an image")
-    expect(page.get_by_label("The record as it came, JSON")).to_contain_text('"eventName"')
+    expect(page.get_by_label("Received record, JSON")).to_contain_text('"eventName"')
 
 
 def test_hostile_values_are_text_on_every_page(deploy, open_page):
-    """`open_page` fails for a dialog, an error, a script that the policy stopped, and a request elsewhere."""
+    """`open_page` fails for a dialog, an error, a script that the policy blocks, and a request to another host."""
     deployment, url = deploy(page_redrive=True)
     with_letters(deployment)
     page = open_page(url)
@@ -261,36 +261,36 @@ def test_every_page_has_landmarks_one_heading_and_names_for_its_fields(deploy, o
 
 
 @pytest.mark.long
-def test_a_letter_is_delivered_again_after_a_confirmation_where_the_setting_allows_it(deploy, open_page):
+def test_a_dead_letter_is_redriven_after_a_confirmation_if_the_setting_allows_it(deploy, open_page):
     deployment, url = deploy(page_redrive=True)
     deployment.upload("broken.jpg", b"no image")
     eventually(lambda: len(deployment.rejected()), 1)
     page = open_page(url + "/letters")
     page.get_by_role("link", name="not an image").click()
-    page.get_by_role("link", name="Deliver it again…").click()
-    page.get_by_role("button", name="Deliver it again").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("It stays a dead letter")
+    page.get_by_role("link", name="Redrive…").click()
+    page.get_by_role("button", name="Redrive").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Redrive failed")
     deployment.upload("broken.jpg", PICTURE.read_bytes())
-    page.get_by_role("link", name="The letter, with the reason as it is now").click()
-    page.get_by_role("link", name="Deliver it again…").click()
+    page.get_by_role("link", name="Show the dead letter with its current reason").click()
+    page.get_by_role("link", name="Redrive…").click()
     page.get_by_role("link", name="Cancel").click()
     assert len(deployment.rejected()) == 1
-    page.get_by_role("link", name="Deliver it again…").click()
-    page.get_by_role("button", name="Deliver it again").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Delivered again")
+    page.get_by_role("link", name="Redrive…").click()
+    page.get_by_role("button", name="Redrive").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Redrive succeeded")
     assert deployment.rejected() == []
     page.get_by_role("link", name="All dead letters").click()
     expect(page.locator("main")).to_contain_text("No dead letters.")
 
 
-def test_without_the_setting_nothing_can_be_delivered_from_the_page(deploy, open_page):
+def test_without_the_setting_the_page_cannot_redrive(deploy, open_page):
     deployment, url = deploy()
     deployment.upload("broken.jpg", b"no image")
     eventually(lambda: len(deployment.rejected()), 1)
     page = open_page(url + "/letters")
     page.get_by_role("link", name="not an image").click()
     expect(page.get_by_text("python -m service dead-letters redrive --letter=")).to_be_visible()
-    assert page.get_by_role("link", name="Deliver it again").count() == 0
+    assert page.get_by_role("link", name="Redrive").count() == 0
     assert page.get_by_role("button").count() == 0
 
 
@@ -301,28 +301,28 @@ def test_the_search_box_finds_documents_in_the_indices(deploy, open_page):
     eventually(lambda: len(deployment.documents()), 3)
     page = open_page(url)
     page.get_by_role("link", name="Search").click()
-    expect(page.get_by_label("Words")).to_be_focused()
+    expect(page.get_by_label("Query")).to_be_focused()
     page.keyboard.type("lisbon dusk")
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_have_text("2 documents")
     expect(page.locator(".hits h2")).to_have_text([re.compile("^one|other$")] * 2)
-    page.get_by_label("Words").fill("nothing like this")
+    page.get_by_label("Query").fill("nothing like this")
     page.get_by_role("button", name="Search").click()
-    expect(page.locator("main")).to_contain_text("Nothing is found.")
+    expect(page.locator("main")).to_contain_text("No documents found.")
 
 
 @pytest.mark.long
-def test_a_record_stands_beside_what_the_index_holds_now(deploy, open_page):
+def test_a_record_is_shown_next_to_the_stored_document(deploy, open_page):
     deployment, url = deploy()
     put(deployment, "a")
     eventually(lambda: sorted(deployment.documents()), ["a"])
     page = open_page(url + "/records")
     page.locator("td.key a").first.click()
-    expect(page.locator(".verdict")).to_contain_text("The index holds just this.")
+    expect(page.locator(".verdict")).to_contain_text("The stored document is identical.")
     deployment.items.put_item(Item={"id": "a", "title": "another"})
     eventually(lambda: deployment.documents()["a"]["title"], "another")
     page.reload()
-    expect(page.locator(".verdict")).to_contain_text("The index holds a newer version")
+    expect(page.locator(".verdict")).to_contain_text("The index has a newer version")
     expect(page.get_by_role("row").filter(has_text="title of a")).to_contain_text("another")
 
 
@@ -333,7 +333,7 @@ def test_a_token_is_asked_for_once(deploy, open_page):
     page.goto(url + "/search")
     page.get_by_label("Token").fill("wrong")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("alert")).to_have_text("That is not the token.")
+    expect(page.get_by_role("alert")).to_have_text("Wrong token.")
     page.get_by_label("Token").fill(token)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Search")

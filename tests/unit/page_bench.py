@@ -1,4 +1,4 @@
-"""The service's page over models: a dispatcher, letters in a folder, an index that can be asked."""
+"""The page of the service over models: a dispatcher, a folder of dead letters, and an index."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from service.sinks.dead_letters import DeadLetterFolder
 from service.telemetry.flow import Flow
 from service.telemetry.metrics import Metrics
 from service.telemetry.recent import Recent
-from service.web.auth import Guard
+from service.web.auth import Auth
 from service.web.endpoints import Pages
 from service.web.health import Health
 from service.web.page import State, make_page
 
 
 class AskedIndex:
-    """What opensearch-py's client is to the page, over an index model; `errors` are raised one after the other."""
+    """A fake of opensearch-py's client over an index model. `errors` are raised one after the other."""
 
     def __init__(self, bench: Bench):
         self._bench = bench
@@ -57,7 +57,7 @@ class AskedIndex:
 
 
 class Page:
-    """A page to be asked; `client` is a browser that keeps its cookies and runs no scripts."""
+    """A page under test. `client` is a browser that keeps its cookies and runs no scripts."""
 
     def __init__(self, folder: Path, *routes: Route, source: str = "table images", **settings: Any):
         self.settings = Settings(dead_letters=str(folder), **settings)
@@ -77,11 +77,11 @@ class Page:
             dispatcher_of=lambda route: self.bench.dispatcher if route in self.names else None,
         )
         self.names = ["", *(bound.name for bound in router.bound)]
-        self.guard = Guard(self.settings.page_host, self.settings.page_hosts, self.settings.page_token)
+        self.auth = Auth(self.settings.page_host, self.settings.page_hosts, self.settings.page_token)
         health = Health(_Workers(self), 300.0)
-        self.state = State(app, health, self.guard, Flow(), Recent(self.settings.page_records))
+        self.state = State(app, health, self.auth, Flow(), Recent(self.settings.page_records))
         self.bench.dispatcher._observer = Observers(self.state.flow, self.state.recent)
-        self.client = Client(Pages(health, app.metrics, self.guard, make_page(self.state)))
+        self.client = Client(Pages(health, app.metrics, self.auth, make_page(self.state)))
 
     def dispatch(self, *raws: Any) -> None:
         from fakes import records
@@ -89,7 +89,7 @@ class Page:
         self.bench.dispatcher.run(Delivery(records(*raws), self.sources[0].name))
 
     def get(self, path: str, status: int = 200, **headers: str) -> str:
-        """The HTML of a page. Fails for another status, and for what a page must never hold."""
+        """Return the HTML of a page. Fails for another status, and for content that no page may have."""
         answer = self.client.get(path, headers={"Host": "127.0.0.1:8080", **headers})
         assert answer.status_code == status, answer.text
         if answer.content_type.startswith("text/html"):
@@ -101,7 +101,7 @@ class Page:
         return self.client.post(path, data=form, headers=given)
 
     def form(self, path: str) -> dict[str, str]:
-        """What the hidden fields of the only form of a page send along."""
+        """Return the hidden fields of the only form of a page."""
         fields = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', self.get(path))
         return dict(fields)
 
@@ -110,12 +110,12 @@ class Page:
 
 
 def words(html: str) -> str:
-    """The text of a page, in one line."""
+    """Return the text of a page in one line."""
     return " ".join(Text(html).text.split())
 
 
 class _Workers(list[Any]):
-    """A worker for each source, as they are now."""
+    """One worker for each current source."""
 
     def __init__(self, page: Page):
         super().__init__()
@@ -133,7 +133,7 @@ class _Workers(list[Any]):
 
 
 class Text(HTMLParser):
-    """The text of a page, and what it is made of."""
+    """The text of a page, its scripts, and everything that no page may have."""
 
     def __init__(self, page: str):
         super().__init__()
@@ -158,7 +158,7 @@ class Text(HTMLParser):
 
 
 def check(answer: TestResponse) -> None:
-    """Fails for a page that holds anything but our own script, our own links and text."""
+    """Fail if a page has anything but its own script, its own links and text."""
     found = Text(answer.text)
     assert found.scripts == ["/static/page.js"]
     assert found.odd == []

@@ -26,7 +26,7 @@ FORM_BYTES = 16 * 1024
 def make_page(state: State) -> WSGIApplication:
     """Return the page as a WSGI application.
 
-    The caller has already checked the request with `Guard.refusal`. The page itself only checks the token.
+    The caller has already checked the request with `Auth.refusal`. The page itself only checks the token.
     """
     page = Flask(__name__)
     page.debug = False  # FLASK_DEBUG must not turn it on
@@ -48,17 +48,17 @@ def make_page(state: State) -> WSGIApplication:
         formatting.shortened,
         formatting.stamp,
         formatting.label_of,
-        formatting.version_in_words,
+        formatting.describe_version,
     ):
         page.add_template_filter(name)
     for topic in (sign_in, overview, record_pages, shard_page, dead_letter_pages, search_page):
         page.register_blueprint(topic.views(state))
     page.register_error_handler(HTTPException, _error_page)
-    page.register_error_handler(StreamdexError, _not_there)
-    page.after_request(_guarded)
+    page.register_error_handler(StreamdexError, _unavailable)
+    page.after_request(_add_headers)
 
     @page.context_processor
-    def known() -> dict[str, object]:
+    def context() -> dict[str, object]:
         return {
             "state": state,
             "now": time.time(),
@@ -66,13 +66,13 @@ def make_page(state: State) -> WSGIApplication:
             "signs": formatting.SIGNS,
             "meanings": formatting.MEANINGS,
             "program": PROGRAM,
-            "signed_in": state.guard.asks and state.guard.knows(request.environ),
+            "signed_in": state.auth.needs_token and state.auth.is_authenticated(request.environ),
         }
 
     return page
 
 
-def _guarded(answer: Response) -> Response:
+def _add_headers(answer: Response) -> Response:
     """Add the security headers. Browsers may cache static files."""
     for name, value in HEADERS.items():
         if name != "Cache-Control" or request.endpoint != "static":
@@ -81,9 +81,9 @@ def _guarded(answer: Response) -> Response:
 
 
 def _error_page(error: HTTPException) -> tuple[str, int]:
-    return render_template("message.html", title=error.name, words=error.description or ""), error.code or 500
+    return render_template("message.html", title=error.name, text=error.description or ""), error.code or 500
 
 
-def _not_there(error: StreamdexError) -> tuple[str, int]:
+def _unavailable(error: StreamdexError) -> tuple[str, int]:
     """Answer with status 503 if a server that the page needs fails or refuses access."""
-    return render_template("message.html", title="Not to be had", words=str(error)), 503
+    return render_template("message.html", title="Service unavailable", text=str(error)), 503

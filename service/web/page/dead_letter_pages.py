@@ -20,15 +20,15 @@ from ...model import Record, Undecodable
 from ...sinks.dead_letters import StoredDeadLetter
 from ...telemetry.recent import subject_of
 from .page_state import State
-from .record_view import exhibit_of
+from .record_view import record_view_of
 from .sign_in import check_form
 
-PAGE: Final = 50
+PAGE_SIZE: Final = 50
 
-MOST: Final = 2000
+MAX_READ: Final = 2000
 """Maximum dead letters read for one list."""
 
-LOOK: Final = 5.0
+MAX_SECONDS: Final = 5.0
 """Approximate maximum seconds for reading one list."""
 
 _ID: Final = re.compile(r"[0-9a-f]{32}")
@@ -45,7 +45,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Look:
+class Listing:
     """The dead letters found, newest first. `complete` is False if a limit ended the reading early."""
 
     rows: Sequence[Row]
@@ -53,27 +53,27 @@ class Look:
 
 
 def views(state: State) -> Blueprint:
-    pages = Blueprint("letters", __name__, url_prefix="/letters")
+    pages = Blueprint("dead_letters", __name__, url_prefix="/letters")
 
     @pages.get("")
-    def kept() -> str:
+    def listing() -> str:
         wanted = {name: request.args.get(name, "")[:200] for name in ("route", "reason")}
         number = max(request.args.get("page", 1, int), 1)
-        with looking(state):
-            look = look_through(state, Filter(**wanted))
-        rows = look.rows[(number - 1) * PAGE : number * PAGE]
-        last = max((len(look.rows) + PAGE - 1) // PAGE, 1)
-        routes = sorted({*state.routes, wanted["route"], *(row.letter.route for row in look.rows)} - {""})
+        with locked_store(state):
+            found = read_rows(state, Filter(**wanted))
+        rows = found.rows[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
+        last = max((len(found.rows) + PAGE_SIZE - 1) // PAGE_SIZE, 1)
+        routes = sorted({*state.routes, wanted["route"], *(row.letter.route for row in found.rows)} - {""})
         return render_template(
-            "letters.html", look=look, rows=rows, wanted=wanted, number=number, last=last, routes=routes
+            "dead_letters.html", found=found, rows=rows, wanted=wanted, number=number, last=last, routes=routes
         )
 
     @pages.get("/<name>")
-    def letter(name: str) -> str:
+    def detail(name: str) -> str:
         found = find(state, name)
         (record, *_) = [*records_of(found), None]
-        exhibit = exhibit_of(state, record, found.route)
-        return render_template("letter.html", row=row_of(found), exhibit=exhibit, bound=state.route(found.route))
+        view = record_view_of(state, record, found.route)
+        return render_template("dead_letter.html", row=row_of(found), view=view, bound=state.route(found.route))
 
     @pages.get("/<name>/redrive")
     def confirm(name: str) -> str:
@@ -85,7 +85,7 @@ def views(state: State) -> Blueprint:
         check_setting(state)
         check_form(state)
         row = row_of(find(state, name))
-        with looking(state):
+        with locked_store(state):
             redriven = redrive(state.app.letters, Filter(letter=name), state.app.dispatcher_of)
         if redriven.stopped is not None and not redriven.ends:
             raise redriven.stopped
@@ -96,44 +96,44 @@ def views(state: State) -> Blueprint:
 
 def check_setting(state: State) -> None:
     if not state.app.settings.page_redrive:
-        abort(403, "Nothing is delivered again from this page: STREAMDEX_PAGE_REDRIVE=true allows it.")
+        abort(403, "Redrive from the page is disabled. Set STREAMDEX_PAGE_REDRIVE=true to enable it.")
 
 
 @contextmanager
-def looking(state: State) -> Iterator[None]:
+def locked_store(state: State) -> Iterator[None]:
     """Hold the lock on dead letters during the block. Raises Unreachable or Halt if the store cannot be read."""
-    with state.letters:
+    with state.dead_letter_lock:
         try:
             yield
         except StreamdexError:
             raise
         except Exception as error:
-            where = f"dead letters in {state.app.settings.dead_letters}"
-            raise Unreachable(words_of(error, where)) from error
+            operation = f"dead letters in {state.app.settings.dead_letters}"
+            raise Unreachable(words_of(error, operation)) from error
 
 
-def look_through(state: State, which: Filter) -> Look:
-    """Read the selected dead letters, at most MOST of them and for about LOOK seconds."""
-    until = time.monotonic() + LOOK
+def read_rows(state: State, which: Filter) -> Listing:
+    """Read the selected dead letters, at most MAX_READ of them and for about MAX_SECONDS."""
+    until = time.monotonic() + MAX_SECONDS
     rows: list[Row] = []
     complete = True
     with closing(state.app.letters.read(which.letter)) as found:
         for count, kept in enumerate(found):
-            if count == MOST or time.monotonic() > until:
+            if count == MAX_READ or time.monotonic() > until:
                 complete = False
                 break
             if which.takes(kept):
                 rows.append(replace(row_of(kept), letter=replace(kept, record=None)))
-    return Look(sorted(rows, key=lambda row: row.letter.time, reverse=True), complete)
+    return Listing(sorted(rows, key=lambda row: row.letter.time, reverse=True), complete)
 
 
 def find(state: State, name: str) -> StoredDeadLetter:
     """Return one dead letter. Aborts with status 404 if the store does not have it."""
     if not _ID.fullmatch(name):
         abort(404)
-    with looking(state), closing(state.app.letters.read(name)) as found:
+    with locked_store(state), closing(state.app.letters.read(name)) as found:
         kept = next((kept for kept in found if kept.id == name), None)
-    return kept or abort(404, "There is no such dead letter: it was delivered again, or removed.")
+    return kept or abort(404, "This dead letter does not exist. It was redriven successfully, or deleted.")
 
 
 def row_of(kept: StoredDeadLetter) -> Row:

@@ -26,11 +26,11 @@ SIGNS: Final = {
 }
 
 MEANINGS: Final = {
-    Outcome.RETRY: "may succeed later: it is delivered again",
-    Outcome.BLOCKED: "behind a retry of the same item: it is delivered again",
-    Outcome.REJECTED: "can never succeed: kept as a dead letter",
-    Outcome.APPLIED: "written",
-    Outcome.STALE: "something newer is there",
+    Outcome.RETRY: "may succeed later: the source redelivers the record",
+    Outcome.BLOCKED: "waits for a retry of the same item: the source redelivers the record",
+    Outcome.REJECTED: "can never succeed: moved to dead letters",
+    Outcome.APPLIED: "written, or already up to date",
+    Outcome.STALE: "the target has a newer version",
     Outcome.SKIPPED: "no route, ignored, or nothing to write",
 }
 
@@ -97,14 +97,14 @@ def stamp(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def version_in_words(version: int | None, bound: BoundRoute | None) -> str:
+def describe_version(version: int | None, bound: BoundRoute | None) -> str:
     """Describe a document version; `bound` is the route that wrote it, None if unknown."""
     if version is None:
-        return "the index keeps no versions"
+        return "the route does not use versions"
     if version == NO_VERSION:
-        return "of a record without order: it wins only where nothing is known"
+        return "the record has no usable time or sequencer: it is written only if the document has no version yet"
     if bound is None or isinstance(bound.route, TableRoute):
-        return f"a change at {stamp(time_of(version))}; its place within that second: {number(version % 2**32)}"
+        return f"change at {stamp(time_of(version))}, order within that second: {number(version % 2**32)}"
     return f"sequencer {version:015X}…"
 
 

@@ -11,7 +11,7 @@ from ...bootstrap.application import App
 from ...routing import BoundRoute
 from ...telemetry.flow import Flow
 from ...telemetry.recent import Recent
-from ..auth import Guard
+from ..auth import Auth
 from ..health import Health
 
 
@@ -21,13 +21,13 @@ class State:
 
     app: App
     health: Health
-    guard: Guard
+    auth: Auth
     flow: Flow
     recent: Recent
     started: float = field(default_factory=time.time)
     form_token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     """A secret that every form of this page sends, so that other sites cannot submit one (CSRF)."""
-    letters: Lock = field(default_factory=Lock)
+    dead_letter_lock: Lock = field(default_factory=Lock)
     """Held while dead letters are read: a queue delivers a message to one consumer at a time."""
 
     def route(self, name: str) -> BoundRoute | None:

@@ -10,7 +10,7 @@ from ...pipeline import Outcome
 from ...sinks.dead_letters.dead_letter import letter_id, portable
 from ...telemetry.recent import Seen
 from .page_state import State
-from .record_view import exhibit_of
+from .record_view import record_view_of
 
 SHOWN = 200
 
@@ -28,13 +28,16 @@ def views(state: State) -> Blueprint:
     def one(name: str) -> str:
         seen = state.recent.find(name)
         if seen is None:
-            abort(404, "This record is no longer kept here: only the latest are. Its item is still where it was.")
-        letter = ""
+            abort(
+                404,
+                "This record is no longer kept. The page keeps only the latest records. The item is not affected.",
+            )
+        dead_letter = ""
         if seen.result.outcome is Outcome.REJECTED and seen.record is not None:
-            letter = letter_id(seen.record, seen.route)
-        exhibit = exhibit_of(state, seen.record, seen.route)
+            dead_letter = letter_id(seen.record, seen.route)
+        view = record_view_of(state, seen.record, seen.route)
         return render_template(
-            "record.html", seen=seen, exhibit=exhibit, letter=letter, bound=state.route(seen.route)
+            "record.html", seen=seen, view=view, dead_letter=dead_letter, bound=state.route(seen.route)
         )
 
     return pages
@@ -49,6 +52,6 @@ def matching(state: State, outcome: str, route: str, text: str) -> Iterator[Seen
 
 
 def all_text(seen: Seen) -> str:
-    said = " ".join((seen.key, seen.event, seen.source, seen.route, seen.result.reason))
+    text = " ".join((seen.key, seen.event, seen.source, seen.route, seen.result.reason))
     raw = portable(seen.record.raw).decode() if seen.record is not None else ""
-    return f"{said} {raw}".lower()
+    return f"{text} {raw}".lower()

@@ -53,20 +53,22 @@ class RecordView:
     comparisons: Sequence[Comparison]
 
 
-def exhibit_of(state: State, record: Record | None, route: str) -> RecordView:
+def record_view_of(state: State, record: Record | None, route: str) -> RecordView:
     """Call the route again and compare its writes with the index. Writes nothing."""
     if record is None:
-        return RecordView("", "The record was too large to be kept here, so its route cannot be asked again.", [])
+        return RecordView(
+            "", "The record is too large for the page to keep, so its route cannot be called again.", []
+        )
     raw = pretty(record.raw)
     if isinstance(record, Undecodable):
-        return RecordView(raw, f"It cannot be read: {record.reason}", [])
+        return RecordView(raw, f"The record cannot be decoded: {record.reason}", [])
     bound = state.route(route)
     if bound is None:
-        reason = f"No route {route} is registered." if route else "No route takes it."
+        reason = f"Route {route} is not registered." if route else "No route handles this record."
         return RecordView(raw, reason, [])
-    asked = ask(bound, record, state.app.context)
-    problem = asked.problem or ("" if asked.writes else "The route asks for nothing.")
-    return RecordView(raw, problem, [comparison_of(state, write) for write in asked.writes])
+    result = ask(bound, record, state.app.context)
+    problem = result.problem or ("" if result.writes else "The route returns no writes for this record.")
+    return RecordView(raw, problem, [comparison_of(state, write) for write in result.writes])
 
 
 def comparison_of(state: State, write: Write) -> Comparison:
@@ -78,7 +80,7 @@ def comparison_of(state: State, write: Write) -> Comparison:
     try:
         wanted = document_of(write)
     except ValueError as error:
-        return _compared(write, held, f"The document cannot be JSON: {error}", None, [])
+        return _compared(write, held, f"The document cannot be encoded as JSON: {error}", None, [])
     found = list(islice(differences(wanted or {}, held.document or {}), MOST_DIFFERENCES))
     return _compared(write, held, verdict_of(write, wanted, held, found), wanted, found)
 
@@ -89,12 +91,16 @@ def verdict_of(write: Write, wanted: Any, held: Held, found: Sequence[Difference
         return held.problem
     newer = held.version is not None and write.version is not None and held.version > write.version
     if held.document is None:
-        return "The index does not hold it, as it should be." if wanted is None else "The index does not hold it."
+        return (
+            "The document is not in the index, as expected."
+            if wanted is None
+            else "The document is missing from the index."
+        )
     if newer:
-        return "The index holds a newer version: this record is not the last change."
+        return "The index has a newer version: this record is not the last change of the item."
     if wanted is None:
-        return "The index still holds it."
-    return "The index holds something else." if found else "The index holds just this."
+        return "The document is still in the index, although the route deletes it."
+    return "The stored document differs." if found else "The stored document is identical."
 
 
 def _compared(write: Write, held: Held, verdict: str, wanted: Any, found: Sequence[Difference]) -> Comparison:

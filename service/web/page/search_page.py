@@ -14,7 +14,7 @@ from .page_state import State
 
 SIZE: Final = 20
 
-LONGEST: Final = 1000
+MAX_QUERY: Final = 1000
 """Maximum characters of a query."""
 
 TIMEOUT: Final = 10
@@ -39,8 +39,8 @@ def views(state: State) -> Blueprint:
     pages = Blueprint("search", __name__, url_prefix="/search")
 
     @pages.get("")
-    def box() -> str:
-        query = request.args.get("q", "")[:LONGEST]
+    def search() -> str:
+        query = request.args.get("q", "")[:MAX_QUERY]
         index = request.args.get("index", "")
         if index and index not in state.indices:
             abort(404, "No route writes to this index.")

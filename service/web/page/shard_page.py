@@ -22,28 +22,28 @@ DEEPEST = 5
 class Table:
     """A table, the status of its stream (None if unknown), and its shards in the order of their lineage.
 
-    `shards` holds generation and shard. `left_out` is the number of shards over SHOWN.
+    `shards` holds generation and shard. `hidden` is the number of shards over SHOWN.
     """
 
     name: str
     trouble: str
     status: StreamStatus | None
     shards: Sequence[tuple[int, ShardStatus]]
-    left_out: int
+    hidden: int
 
 
 def views(state: State) -> Blueprint:
     pages = Blueprint("shards", __name__, url_prefix="/shards")
 
     @pages.get("")
-    def lineage() -> str:
+    def shards() -> str:
         return render_template("shards.html", tables=list(tables_of(state)))
 
     return pages
 
 
 def tables_of(state: State) -> Iterator[Table]:
-    for source in state.health.read():
+    for source in state.health.sources():
         if isinstance(source, StreamSource):
             status = source.status()
             found = list(family(status.shards)) if status else []
@@ -59,8 +59,8 @@ def family(listed: Sequence[ShardStatus]) -> Iterator[tuple[int, ShardStatus]]:
     for shard in listed:
         children.setdefault(shard.parent if shard.parent in ids else "", []).append(shard)
     families = [list(_descend(shard, children)) for shard in children.get("", [])]
-    over = [all(shard.state == ENDED for _, shard in members) for members in families]
-    for _, members in sorted(zip(over, families, strict=True), key=lambda pair: pair[0]):
+    ended = [all(shard.state == ENDED for _, shard in members) for members in families]
+    for _, members in sorted(zip(ended, families, strict=True), key=lambda pair: pair[0]):
         yield from members
 
 

@@ -34,36 +34,36 @@ def record(key: str, **details):
 def test_records_are_counted_by_source_route_and_outcome():
     made, flow, _ = bench(forced={"b": [REFUSED]})
     made.dispatch(record("a"), record("b"), record("c", table="strangers"))
-    found = {(strand.source, strand.route): strand for strand in flow.strands()}
+    found = {(counts.source, counts.route): counts for counts in flow.counts()}
     assert set(found) == {("test", "fakes:Items"), ("test", "")}
-    assert found["test", "fakes:Items"].counts == Counter({Outcome.APPLIED: 1, Outcome.REJECTED: 1})
-    assert found["test", "fakes:Items"].letters == 1
-    assert (found["test", ""].total, found["test", ""].letters) == (1, 0)
+    assert found["test", "fakes:Items"].outcomes == Counter({Outcome.APPLIED: 1, Outcome.REJECTED: 1})
+    assert found["test", "fakes:Items"].dead_letters == 1
+    assert (found["test", ""].total, found["test", ""].dead_letters) == (1, 0)
 
 
-def test_each_second_of_the_last_minute_is_told_but_the_one_that_goes_on():
+def test_each_second_of_the_last_minute_is_counted_but_the_current_one():
     made, flow, clock = bench()
     made.dispatch(record("a"), record("b"))
-    (strand,) = flow.strands()
-    assert (sum(strand.seconds), strand.rate) == (0, 0.0)
+    (counts,) = flow.counts()
+    assert (sum(counts.seconds), counts.rate) == (0, 0.0)
     clock.now += 1
     made.dispatch(record("c"))
     clock.now += 2
-    (strand,) = flow.strands()
-    assert list(strand.seconds[-4:]) == [0, 2, 1, 0]
-    assert len(strand.seconds) == WINDOW
-    assert strand.total == 3
+    (counts,) = flow.counts()
+    assert list(counts.seconds[-4:]) == [0, 2, 1, 0]
+    assert len(counts.seconds) == WINDOW
+    assert counts.total == 3
 
 
 def test_a_rate_is_of_the_last_ten_seconds_or_of_all_where_that_is_less():
     made, flow, clock = bench()
     made.dispatch(*(record(str(n)) for n in range(20)))
     clock.now += 2
-    assert flow.strands()[0].rate == 10.0
+    assert flow.counts()[0].rate == 10.0
     clock.now += 8
-    assert flow.strands()[0].rate == 2.0
+    assert flow.counts()[0].rate == 2.0
     clock.now += 1
-    assert flow.strands()[0].rate == 0.0
+    assert flow.counts()[0].rate == 0.0
 
 
 def test_what_is_older_than_a_minute_is_forgotten_but_for_the_total():
@@ -71,7 +71,7 @@ def test_what_is_older_than_a_minute_is_forgotten_but_for_the_total():
     for _ in range(3 * WINDOW):
         made.dispatch(record("a"))
         clock.now += 1
-    (strand,) = flow.strands()
-    assert strand.total == 3 * WINDOW
-    assert strand.seconds == [1] * WINDOW
+    (counts,) = flow.counts()
+    assert counts.total == 3 * WINDOW
+    assert counts.seconds == [1] * WINDOW
     assert len(flow._tallies["test", "fakes:Items"].by_second) <= WINDOW + 1

@@ -57,13 +57,13 @@ def test_a_record_is_kept_with_how_it_ended_and_what_was_asked_for():
     assert kept.find("else") is None
 
 
-def test_a_hint_is_told_from_what_was_written_as_it_came():
+def test_a_reread_record_is_marked_and_one_that_was_written_as_received_is_not():
     made, kept = bench(5, always=True, truth=Truth({"a": typed({"id": "a"})}))
     made.dispatch(record("a"))
-    assert kept.records()[0].hint
+    assert kept.records()[0].reread
     made, kept = bench(5)
     made.dispatch(record("a"))
-    assert not kept.records()[0].hint
+    assert not kept.records()[0].reread
 
 
 def test_an_id_is_no_other_record_s_in_another_process():

@@ -1,4 +1,4 @@
-"""Who may see the page: nobody through another site, and beyond this machine only who has the token."""
+"""Access to the page: other sites are refused, and other machines need the token."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from service.errors import SettingsError
 from service.telemetry.metrics import Metrics
-from service.web.auth import COOKIE, Guard
+from service.web.auth import COOKIE, Auth
 from service.web.endpoints import Pages
 from service.web.health import Health
 
@@ -22,17 +22,17 @@ def request(method: str = "GET", host: str = "127.0.0.1:8080", **headers: str) -
     return {"REQUEST_METHOD": method, "PATH_INFO": "/", "wsgi.input": io.BytesIO(), **named, **headers}
 
 
-def status_of(guard: Guard, path: str, **headers: str) -> str:
-    """What the pages without Flask answer."""
-    said: list[str] = []
+def status_of(auth: Auth, path: str, **headers: str) -> str:
+    """The status that the endpoints without Flask return."""
+    sent: list[str] = []
     environ = request(**headers) | {"PATH_INFO": path}
-    list(Pages(Health([], 1.0), Metrics(), guard)(environ, lambda status, _: said.append(status)))
-    return said[0]
+    list(Pages(Health([], 1.0), Metrics(), auth)(environ, lambda status, _: sent.append(status)))
+    return sent[0]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost:8080", "[::1]:8080", "LOCALHOST", "127.0.0.1:9000"])
 def test_the_names_of_this_machine_lead_here_also_through_a_tunnel(host):
-    assert Guard("127.0.0.1").refusal(request(host=host)) == ""
+    assert Auth("127.0.0.1").refusal(request(host=host)) == ""
 
 
 @pytest.mark.parametrize(
@@ -50,15 +50,15 @@ def test_the_names_of_this_machine_lead_here_also_through_a_tunnel(host):
     ],
 )
 def test_another_name_is_refused_whatever_address_it_leads_to(host):
-    assert "STREAMDEX_PAGE_HOSTS" in Guard("127.0.0.1").refusal(request(host=host))
+    assert "STREAMDEX_PAGE_HOSTS" in Auth("127.0.0.1").refusal(request(host=host))
 
 
 def test_the_names_of_a_deployment_lead_here_where_they_are_listed():
-    guard = Guard("0.0.0.0", ["streamdex.example"], TOKEN)
-    assert guard.refusal(request(host="streamdex.example")) == ""
-    assert guard.refusal(request(host="Streamdex.Example:8443")) == ""
-    assert guard.refusal(request(host="else.example"))
-    assert Guard("10.0.0.7", token=TOKEN).refusal(request(host="10.0.0.7:8080")) == ""
+    auth = Auth("0.0.0.0", ["streamdex.example"], TOKEN)
+    assert auth.refusal(request(host="streamdex.example")) == ""
+    assert auth.refusal(request(host="Streamdex.Example:8443")) == ""
+    assert auth.refusal(request(host="else.example"))
+    assert Auth("10.0.0.7", token=TOKEN).refusal(request(host="10.0.0.7:8080")) == ""
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_the_names_of_a_deployment_lead_here_where_they_are_listed():
     ],
 )
 def test_what_another_origin_sends_is_refused(origin, refused):
-    assert bool(Guard("127.0.0.1").refusal(request("POST", HTTP_ORIGIN=origin))) is refused
+    assert bool(Auth("127.0.0.1").refusal(request("POST", HTTP_ORIGIN=origin))) is refused
 
 
 @pytest.mark.parametrize(
@@ -90,73 +90,73 @@ def test_what_another_origin_sends_is_refused(origin, refused):
     ],
 )
 def test_another_site_may_have_links_to_pages_and_nothing_else(method, headers, refused):
-    assert bool(Guard("127.0.0.1").refusal(request(method, **headers))) is refused
+    assert bool(Auth("127.0.0.1").refusal(request(method, **headers))) is refused
 
 
 def test_on_this_machine_nothing_is_asked_unless_a_token_is_set():
-    assert Guard("127.0.0.1").knows(request())
-    assert Guard("localhost").knows(request())
-    assert Guard("::1").knows(request())
-    assert not Guard("127.0.0.1", token=TOKEN).knows(request())
+    assert Auth("127.0.0.1").is_authenticated(request())
+    assert Auth("localhost").is_authenticated(request())
+    assert Auth("::1").is_authenticated(request())
+    assert not Auth("127.0.0.1", token=TOKEN).is_authenticated(request())
 
 
 def test_beyond_this_machine_nothing_is_shown_without_a_token():
     for host in ("0.0.0.0", "::", "", "10.0.0.7", "streamdex.example"):
-        assert "STREAMDEX_PAGE_TOKEN" in Guard(host).refusal(request())
-        assert not Guard(host).knows(request())
+        assert "STREAMDEX_PAGE_TOKEN" in Auth(host).refusal(request())
+        assert not Auth(host).is_authenticated(request())
 
 
-def test_the_token_is_taken_as_a_bearer_token_by_any_name():
-    guard = Guard("0.0.0.0", token=TOKEN)
+def test_the_token_is_accepted_as_a_bearer_token_under_any_host_name():
+    auth = Auth("0.0.0.0", token=TOKEN)
     bearing = request(host="10.1.2.3:8080", HTTP_AUTHORIZATION=f"Bearer {TOKEN}")
-    assert guard.refusal(bearing) == ""
-    assert guard.knows(bearing)
+    assert auth.refusal(bearing) == ""
+    assert auth.is_authenticated(bearing)
     for wrong in ("Bearer", "Bearer x", f"Basic {TOKEN}", f"Bearer {TOKEN}x", "Bearer \xe9"):
-        assert guard.refusal(request(host="10.1.2.3:8080", HTTP_AUTHORIZATION=wrong))
-        assert not guard.knows(request(HTTP_AUTHORIZATION=wrong))
+        assert auth.refusal(request(host="10.1.2.3:8080", HTTP_AUTHORIZATION=wrong))
+        assert not auth.is_authenticated(request(HTTP_AUTHORIZATION=wrong))
 
 
 def test_a_cookie_that_is_made_from_the_token_is_enough_and_is_not_the_token():
-    guard = Guard("0.0.0.0", token=TOKEN)
-    assert TOKEN not in guard.cookie
-    assert guard.cookie != Guard("0.0.0.0", token=TOKEN + "!").cookie
-    assert guard.knows(request(HTTP_COOKIE=f"other=1; {COOKIE}={guard.cookie}"))
-    for wrong in (f"{COOKIE}=", f"{COOKIE}={TOKEN}", f"{COOKIE}={guard.cookie}0", f"{COOKIE}=\xe9", "=;;,=\x00"):
-        assert not guard.knows(request(HTTP_COOKIE=wrong))
+    auth = Auth("0.0.0.0", token=TOKEN)
+    assert TOKEN not in auth.cookie
+    assert auth.cookie != Auth("0.0.0.0", token=TOKEN + "!").cookie
+    assert auth.is_authenticated(request(HTTP_COOKIE=f"other=1; {COOKIE}={auth.cookie}"))
+    for wrong in (f"{COOKIE}=", f"{COOKIE}={TOKEN}", f"{COOKIE}={auth.cookie}0", f"{COOKIE}=\xe9", "=;;,=\x00"):
+        assert not auth.is_authenticated(request(HTTP_COOKIE=wrong))
 
 
 def test_without_a_token_no_cookie_opens_what_is_closed():
-    guard = Guard("0.0.0.0")
-    assert not guard.knows(request(HTTP_COOKIE=f"{COOKIE}={guard.cookie}"))
-    assert not guard.is_token("")
+    auth = Auth("0.0.0.0")
+    assert not auth.is_authenticated(request(HTTP_COOKIE=f"{COOKIE}={auth.cookie}"))
+    assert not auth.is_token("")
 
 
 def test_a_token_that_could_be_guessed_is_an_error_that_does_not_show_it():
     with pytest.raises(SettingsError, match="STREAMDEX_PAGE_TOKEN") as error:
-        Guard("0.0.0.0", token="hunter2")
+        Auth("0.0.0.0", token="hunter2")
     assert "hunter2" not in str(error.value)
 
 
-def test_health_is_told_to_whoever_asks_and_metrics_to_who_has_the_token():
-    guard = Guard("0.0.0.0", token=TOKEN)
+def test_health_needs_no_token_and_metrics_need_it():
+    auth = Auth("0.0.0.0", token=TOKEN)
     for path in ("/healthz", "/readyz"):
-        assert status_of(guard, path, host="10.1.2.3").startswith("200")
-        assert status_of(Guard("0.0.0.0"), path, host="").startswith("200")
-    assert status_of(guard, "/metrics").startswith("401")
-    assert status_of(guard, "/metrics", host="10.1.2.3").startswith("403")
-    assert status_of(guard, "/metrics", HTTP_AUTHORIZATION=f"bearer {TOKEN}", host="10.1.2.3").startswith("200")
-    assert status_of(Guard("0.0.0.0"), "/metrics").startswith("403")
-    assert status_of(Guard("127.0.0.1"), "/metrics").startswith("200")
-    assert status_of(Guard("127.0.0.1"), "/metrics", host="evil.example").startswith("403")
+        assert status_of(auth, path, host="10.1.2.3").startswith("200")
+        assert status_of(Auth("0.0.0.0"), path, host="").startswith("200")
+    assert status_of(auth, "/metrics").startswith("401")
+    assert status_of(auth, "/metrics", host="10.1.2.3").startswith("403")
+    assert status_of(auth, "/metrics", HTTP_AUTHORIZATION=f"bearer {TOKEN}", host="10.1.2.3").startswith("200")
+    assert status_of(Auth("0.0.0.0"), "/metrics").startswith("403")
+    assert status_of(Auth("127.0.0.1"), "/metrics").startswith("200")
+    assert status_of(Auth("127.0.0.1"), "/metrics", host="evil.example").startswith("403")
 
 
 @pytest.mark.parametrize("path", ["/", "/healthz", "/metrics", "/else"])
-def test_every_answer_says_that_no_other_site_may_use_it(path):
-    said: dict[str, str] = {}
-    pages = Pages(Health([], 1.0), Metrics(), Guard("localhost"))
-    list(pages(request() | {"PATH_INFO": path}, lambda _, headers: said.update(headers)))
-    assert "default-src 'self'" in said["Content-Security-Policy"]
-    assert "frame-ancestors 'none'" in said["Content-Security-Policy"]
-    assert said["X-Content-Type-Options"] == "nosniff"
-    assert said["Referrer-Policy"] == "same-origin"
-    assert not [name for name in said if name.startswith("Access-Control")]
+def test_every_response_has_headers_against_other_sites(path):
+    headers: dict[str, str] = {}
+    pages = Pages(Health([], 1.0), Metrics(), Auth("localhost"))
+    list(pages(request() | {"PATH_INFO": path}, lambda _, sent: headers.update(sent)))
+    assert "default-src 'self'" in headers["Content-Security-Policy"]
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "same-origin"
+    assert not [name for name in headers if name.startswith("Access-Control")]

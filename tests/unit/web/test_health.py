@@ -1,4 +1,4 @@
-"""The health pages say whether a restart helps, and whether somebody has to mend something."""
+"""The health checks report if a restart helps, and if the operator has to repair something."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from service.pipeline import Delivery, Lag, Report
 from service.pipeline.workers import Worker
 from service.telemetry.metrics import Metrics
 from service.web import server as serving_module
-from service.web.auth import Guard
+from service.web.auth import Auth
 from service.web.endpoints import HEALTH, Pages
 from service.web.health import Health
 from service.web.server import CONNECTIONS, PAGE_THREADS, Serving
@@ -40,14 +40,14 @@ def worker(
 
 
 def asked(path: str, *workers: Any, method: str = "GET") -> tuple[int, Any]:
-    """What a page answers, as JSON."""
+    """The status of a page, and its JSON."""
     status, text = text_of(path, *workers, method=method)
     return status, json.loads(text) if text else None
 
 
-def pages_of(*workers: Any, guard: Guard | None = None) -> Pages:
+def pages_of(*workers: Any, auth: Auth | None = None) -> Pages:
     """The pages without Flask."""
-    return Pages(Health(workers, 300.0), Metrics(), guard or Guard("127.0.0.1"))
+    return Pages(Health(workers, 300.0), Metrics(), auth or Auth("127.0.0.1"))
 
 
 def text_of(path: str, *workers: Any, method: str = "GET") -> tuple[int, str]:
@@ -69,8 +69,8 @@ def text_from(pages: Pages, path: str, headers: dict[str, str], method: str = "G
     [
         (worker(), 200, 200, "ok", ""),
         (worker(busy=299.0), 200, 200, "ok", ""),
-        (worker(busy=301.0), 503, 503, "stuck", "one batch for 301 s"),
-        (worker(alive=False), 503, 503, "stopped", "ended"),
+        (worker(busy=301.0), 503, 503, "stuck", "one batch has been running for 301 s"),
+        (worker(alive=False), 503, 503, "stopped", "the thread has ended"),
         (worker(halted="create the index"), 200, 503, "waiting", "create the index"),
         (worker(trouble="shard 1: no permission"), 200, 503, "waiting", "shard 1: no permission"),
     ],
@@ -108,7 +108,7 @@ TOKEN = "a token of 16 characters"
 )
 def test_a_caller_without_the_token_sees_states_and_no_words_of_errors(headers, status, reasons):
     reason = "User: arn:aws:iam::123456789012:user/ann is not authorized"
-    pages = pages_of(worker(halted=reason), guard=Guard("0.0.0.0", ["search.internal"], TOKEN))
+    pages = pages_of(worker(halted=reason), auth=Auth("0.0.0.0", ["search.internal"], TOKEN))
     for path in HEALTH[1:]:
         code, text = text_from(pages, path, headers)
         assert code == status
@@ -120,7 +120,7 @@ def test_another_page_is_not_there_and_names_those_that_are():
     assert asked("/else") == (404, {"pages": ["/healthz", "/readyz", "/metrics"]})
 
 
-def test_without_flask_the_first_page_says_how_to_have_more():
+def test_without_flask_the_first_page_names_the_package_to_install():
     code = (
         "import sys; sys.modules['flask'] = None\n"
         "from types import SimpleNamespace\n"
@@ -152,7 +152,7 @@ def test_a_head_has_no_body():
     assert asked("/healthz", worker(), method="HEAD") == (200, None)
 
 
-def test_a_port_that_is_taken_is_told_with_the_remedy():
+def test_a_port_that_is_in_use_is_an_error_with_the_remedy():
     with (
         socket.create_server(("127.0.0.1", 0)) as taken,
         pytest.raises(SettingsError, match="STREAMDEX_PAGE_PORT"),
@@ -162,7 +162,7 @@ def test_a_port_that_is_taken_is_told_with_the_remedy():
 
 def test_the_pages_are_served_at_an_address_of_ipv6_too():
     try:
-        serving = Serving(pages_of(guard=Guard("::1")), "::1", 0)
+        serving = Serving(pages_of(auth=Auth("::1")), "::1", 0)
     except SettingsError:
         pytest.skip("this machine has no IPv6")
     with serving:

@@ -1,63 +1,63 @@
-// Renews what is marked `data-live` every two seconds, from the same page asked for again. Without this script
-// a reload does that.
+// Refreshes every element with `data-live` every two seconds: it requests the page again and copies the changes.
+// Without this script, the user reloads the page.
 "use strict";
 
-const EVERY = 2000; // milliseconds
-const NEWS_EVERY = 15000; // a screen reader is told that often at most
+const REFRESH_INTERVAL = 2000; // milliseconds
+const ANNOUNCE_INTERVAL = 15000; // milliseconds between two announcements to a screen reader, at least
 const button = document.querySelector("[data-live-switch]");
 
 let live = sessionStorage.getItem("live") !== "off";
-let asking = false;
-let told = newsOf(document);
-let toldAt = 0;
+let refreshing = false;
+let announced = announcementOf(document);
+let announcedAt = 0;
 
-function say(words, state) {
-  button.querySelector("[data-live-words]").textContent = words;
+function showState(label, state) {
+  button.querySelector("[data-live-label]").textContent = label;
   button.dataset.state = state;
   button.setAttribute("aria-pressed", String(live));
 }
 
-async function renew() {
-  if (!live || asking || document.hidden) return;
-  asking = true;
+async function refresh() {
+  if (!live || refreshing || document.hidden) return;
+  refreshing = true;
   try {
-    const answer = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(10000) });
-    if (answer.status === 401) return location.reload();
-    if (!answer.ok) throw new Error(String(answer.status));
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const response = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(10000) });
+    if (response.status === 401) return location.reload();
+    if (!response.ok) throw new Error(String(response.status));
+    const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
     if (!live) return;
     for (const part of document.querySelectorAll("[data-live]")) {
       const next = fresh.getElementById(part.id);
       if (next && !isSelected(part)) morph(part, next);
     }
-    tell(newsOf(fresh));
-    say("Live", "on");
+    announce(announcementOf(fresh));
+    showState("Live", "on");
   } catch {
-    if (live) say("Not reachable", "lost");
+    if (live) showState("Not reachable", "lost");
   } finally {
-    asking = false;
+    refreshing = false;
   }
 }
 
-// What somebody is about to copy stands still.
+// An element with a text selection is not refreshed, so that the user can copy the text.
 function isSelected(part) {
   const selection = getSelection();
   return !selection.isCollapsed && part.contains(selection.anchorNode);
 }
 
-function newsOf(page) {
-  return [...page.querySelectorAll("[data-news]")].map((element) => element.dataset.news).join(". ");
+function announcementOf(page) {
+  return [...page.querySelectorAll("[data-announce]")].map((element) => element.dataset.announce).join(". ");
 }
 
-function tell(news) {
-  const place = document.getElementById("news");
-  if (!place || news === told || Date.now() - toldAt < NEWS_EVERY) return;
-  told = news;
-  toldAt = Date.now();
-  place.textContent = news;
+function announce(text) {
+  const region = document.getElementById("announcement");
+  if (!region || text === announced || Date.now() - announcedAt < ANNOUNCE_INTERVAL) return;
+  announced = text;
+  announcedAt = Date.now();
+  region.textContent = text;
 }
 
-// Makes `old` like `fresh`, and keeps each element that has an id, so that focus and scrolling stay where they are.
+// Makes `old` equal to `fresh`. Elements with an id are kept, so that focus and scroll positions do not change.
 function morph(old, fresh) {
   for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name)) old.removeAttribute(name);
   for (const { name, value } of fresh.attributes) {
@@ -73,11 +73,11 @@ function morph(old, fresh) {
   };
   for (const child of [...fresh.childNodes]) {
     while (at && at.id && !wanted.has(at.id)) next().remove();
-    const twin = child.id && kept.get(child.id);
-    if (twin) {
-      if (twin === at) next();
-      else old.insertBefore(twin, at);
-      morph(twin, child);
+    const existing = child.id && kept.get(child.id);
+    if (existing) {
+      if (existing === at) next();
+      else old.insertBefore(existing, at);
+      morph(existing, child);
     } else if (!child.id && at && !at.id && at.nodeName === child.nodeName) {
       const here = next();
       if (here.nodeType === Node.ELEMENT_NODE) morph(here, child);
@@ -92,14 +92,14 @@ function morph(old, fresh) {
 
 if (button) {
   button.hidden = false;
-  const show = () => say(live ? "Live" : "Paused", live ? "on" : "off");
+  const show = () => showState(live ? "Live" : "Paused", live ? "on" : "off");
   show();
   button.addEventListener("click", () => {
     live = !live;
     sessionStorage.setItem("live", live ? "on" : "off");
     show();
-    renew();
+    refresh();
   });
-  document.addEventListener("visibilitychange", renew);
-  setInterval(renew, EVERY);
+  document.addEventListener("visibilitychange", refresh);
+  setInterval(refresh, REFRESH_INTERVAL);
 }

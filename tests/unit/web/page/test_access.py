@@ -1,4 +1,4 @@
-"""Beyond its own machine the page asks for a token, once for each browser."""
+"""On an address that other machines reach, the page needs a token, once for each browser."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def test_its_style_is_there_for_everybody(page):
     assert page.client.get("/static/../page/access.py", headers={"Host": "localhost"}).status_code != 200
 
 
-def test_the_token_opens_all_pages_until_somebody_signs_out(page):
+def test_the_token_opens_all_pages_until_the_user_signs_out(page):
     answer = sign_in(page, there="/records?outcome=rejected")
     assert (answer.status_code, answer.location) == (303, "/records?outcome=rejected")
     cookie = answer.headers["Set-Cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=Strict" in cookie
     assert TOKEN not in cookie
-    assert "The line" in page.get("/")
+    assert "Record flow" in page.get("/")
     form = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page.get("/")))
     assert page.post("/logout", {}).status_code == 403
     assert page.post("/logout", form).status_code == 303
@@ -61,7 +61,7 @@ def test_the_cookie_is_for_tls_alone_where_the_page_is_behind_it(page):
 def test_another_token_opens_nothing(page, token):
     answer = sign_in(page, token)
     assert answer.status_code == 401
-    assert "That is not the token." in words(answer.text)
+    assert "Wrong token." in words(answer.text)
     assert "Set-Cookie" not in answer.headers
     page.get("/", 401)
 
@@ -82,11 +82,11 @@ def test_a_link_to_another_site_in_the_address_itself_is_no_link(page):
 
 
 def test_a_bearer_token_does_without_signing_in(page):
-    assert "The line" in page.get("/", Authorization=f"Bearer {TOKEN}")
+    assert "Record flow" in page.get("/", Authorization=f"Bearer {TOKEN}")
 
 
 def test_on_its_own_machine_it_asks_only_if_a_token_is_set(make):
-    assert "The line" in make().get("/")
+    assert "Record flow" in make().get("/")
     make(page_token=TOKEN).get("/", 401)
 
 

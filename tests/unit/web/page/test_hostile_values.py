@@ -97,7 +97,7 @@ def test_secrets_are_on_no_page(make):
         "search_url": "http://u:password-in-address@127.0.0.1:9200",
     }
     page = make(**secrets)
-    page.client.set_cookie("streamdex_page", page.guard.cookie, domain="127.0.0.1")
+    page.client.set_cookie("streamdex_page", page.auth.cookie, domain="127.0.0.1")
     seen, rest = {}, ["/", "/nowhere"]
     page.dispatch(stream_record(new={"id": "a"}))
     while rest:
@@ -107,6 +107,6 @@ def test_secrets_are_on_no_page(make):
             seen[path] = answer.text + str(answer.headers)
             rest += re.findall(r'<a [^>]*?href="(/[^"]*)"', answer.text)
     assert len(seen) > 6
-    for value in (*secrets.values(), page.guard.cookie, "password-in-address"):
+    for value in (*secrets.values(), page.auth.cookie, "password-in-address"):
         if value not in ("admin", secrets["search_url"]):
             assert not [path for path, text in seen.items() if value in text]

@@ -1,4 +1,4 @@
-"""Dead letters are listed with their reasons, shown whole, and delivered again only where a setting allows it."""
+"""Dead letters are listed with their reasons, shown in full, and redriven only if a setting allows it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ START = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 def keep(page: Page, *raws: Any, route: str = "fakes:Items", result: Result = WHY) -> list[str]:
-    """Stores a letter a minute for each record; their ids."""
+    """Store a dead letter for each record, one minute apart, and return their ids."""
     folder = Path(page.settings.dead_letters)
     found = []
     for raw in raws:
@@ -56,11 +56,11 @@ def test_it_is_filtered_by_route_and_reason(page):
     assert "<option>images:Uploads" in page.get("/letters")
     assert reasons(page.get("/letters?route=fakes:Items")) == ["mapping conflict: field n"]
     assert reasons(page.get("/letters?reason=image")) == ["no image"]
-    assert "No dead letter is like this." in page.get("/letters?route=fakes:Items&reason=image")
+    assert "No dead letter matches the filter." in page.get("/letters?route=fakes:Items&reason=image")
 
 
 def test_it_comes_in_pages(page, monkeypatch):
-    monkeypatch.setattr(views, "PAGE", 2)
+    monkeypatch.setattr(views, "PAGE_SIZE", 2)
     keep(page, *(stream_record(new={"id": f"k{n}"}, sequence=str(n)) for n in range(1, 6)))
     assert re.findall(r"<bdi>(k\d)", page.get("/letters")) == ["k5", "k4"]
     assert re.findall(r"<bdi>(k\d)", page.get("/letters?page=3")) == ["k1"]
@@ -69,24 +69,24 @@ def test_it_comes_in_pages(page, monkeypatch):
         page.get(f"/letters?page={odd}")
 
 
-def test_one_look_is_bounded_and_says_that_there_are_more(page, monkeypatch):
+def test_a_list_is_bounded_and_the_page_says_that_there_are_more(page, monkeypatch):
     keep(page, *(stream_record(new={"id": f"k{n}"}, sequence=str(n)) for n in range(1, 4)))
-    assert "More are kept" not in page.get("/letters")
-    monkeypatch.setattr(views, "MOST", 2)
+    assert "more dead letters than this page reads" not in page.get("/letters")
+    monkeypatch.setattr(views, "MAX_READ", 2)
     html = page.get("/letters")
     assert len(reasons(html)) == 2
-    assert "More are kept than one look goes through" in html
-    monkeypatch.setattr(views, "LOOK", -1.0)
-    assert "More are kept" in page.get("/letters")
+    assert "The store has more dead letters than this page reads." in html
+    monkeypatch.setattr(views, "MAX_SECONDS", -1.0)
+    assert "more dead letters than this page reads" in page.get("/letters")
 
 
 def test_a_letter_shows_its_reason_its_record_and_what_the_route_would_ask_for_now(page):
     (name,) = keep(page, stream_record(new={"id": "a", "n": 7}))
     shown = words(page.get(f"/letters/{name}"))
-    assert "Why it could not succeed mapping conflict: field n Route fakes:Items Status of the answer 400" in shown
+    assert "Reason mapping conflict: field n Route fakes:Items Response status 400" in shown
     assert '"n": { "N": "7" }' in shown
-    assert 'Document, as the route makes it now { "n": 7 }' in shown
-    assert "The index does not hold it." in shown
+    assert 'Document from the route { "n": 7 }' in shown
+    assert "The document is missing from the index." in shown
 
 
 def test_what_is_no_letter_is_not_there(page):
@@ -122,9 +122,9 @@ def test_a_letter_is_delivered_again_after_a_confirmation_and_removed(make):
     (name,) = keep(page, stream_record(new={"id": "a", "n": 7}))
     assert f'href="/letters/{name}/redrive"' in page.get(f"/letters/{name}")
     form = page.form(f"/letters/{name}/redrive")
-    assert page.bench.index.sent == []  # looking delivers nothing
+    assert page.bench.index.sent == []  # opening the page delivers nothing
     answer = page.post(f"/letters/{name}/redrive", form)
-    assert "applied: the letter is removed" in words(answer.text)
+    assert "Outcome: applied. The dead letter is removed." in words(answer.text)
     assert page.bench.documents == {"a": {"n": 7}}
     assert reasons(page.get("/letters")) == []
 
@@ -134,7 +134,7 @@ def test_a_letter_that_fails_again_stays(make):
     (name,) = keep(page, stream_record(new={"id": "a", "n": 7}))
     page.bench.index.forced = {"a": [WHY]}
     answer = page.post(f"/letters/{name}/redrive", page.form(f"/letters/{name}/redrive"))
-    assert "rejected: the letter is kept" in words(answer.text)
+    assert "Outcome: rejected. The dead letter stays." in words(answer.text)
     assert len(reasons(page.get("/letters"))) == 1
 
 
@@ -142,7 +142,7 @@ def test_a_letter_of_a_route_that_is_gone_stays_and_says_so(make):
     page = make(page_redrive=True)
     (name,) = keep(page, stream_record(new={"id": "a"}), route="old:Route")
     answer = page.post(f"/letters/{name}/redrive", page.form(f"/letters/{name}/redrive"))
-    assert "no route old:Route is registered: the letter is kept" in words(answer.text)
+    assert "no route old:Route is registered. The dead letter stays." in words(answer.text)
 
 
 @pytest.mark.parametrize("form", [{}, {"form_token": ""}, {"form_token": "x"}, {"form_token": "\xe9"}])
@@ -168,17 +168,17 @@ def test_a_form_that_is_far_too_large_is_not_read(make):
     assert page.post(f"/letters/{name}/redrive", {"form_token": "x" * 100_000}).status_code == 413
 
 
-def test_letters_that_cannot_be_looked_through_are_told_of(page):
+def test_a_store_that_cannot_be_read_is_reported(page):
     denied = ClientError(
         {"Error": {"Code": "AccessDenied"}, "ResponseMetadata": {"HTTPStatusCode": 403}}, "ListObjectsV2"
     )
-    for error, told in ((denied, "AccessDenied"), (Halt("the queue q does not exist"), "the queue q")):
+    for error, reported in ((denied, "AccessDenied"), (Halt("the queue q does not exist"), "the queue q")):
         page.state.app.letters = SimpleNamespace(read=raising(error))
-        assert told in words(page.get("/letters", 503))
-        assert told in words(page.get("/letters/" + "0" * 32, 503))
+        assert reported in words(page.get("/letters", 503))
+        assert reported in words(page.get("/letters/" + "0" * 32, 503))
 
 
-def test_a_halt_while_it_is_delivered_is_told(make):
+def test_a_halt_during_a_redrive_is_reported(make):
     page = make(page_redrive=True)
     (name,) = keep(page, stream_record(new={"id": "a"}))
     page.bench.index.write = raising(Halt("create the index"))
@@ -188,7 +188,7 @@ def test_a_halt_while_it_is_delivered_is_told(make):
     assert len(reasons(page.get("/letters"))) == 1
 
 
-def test_a_route_that_is_asked_again_sees_the_record_of_the_letter(make):
+def test_opening_a_dead_letter_calls_its_route_once(make):
     class Counting(Items):
         asked = 0
 

@@ -1,4 +1,4 @@
-"""The first page draws the line from sources through routes to where it goes, as it is now."""
+"""The overview draws the current flow from sources through routes to targets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from page_bench import words
 from service.model import Item, ObjectRecord
 from service.model.outcomes import Outcome
 from service.pipeline import Delivery, Lag, Result
-from service.routing import BucketRoute, Delete, Index, TableRoute
+from service.routing import BucketRoute, Delete, DeleteItem, Index, TableRoute, UpdateItem
 
 
 class Others(TableRoute):
@@ -38,66 +38,84 @@ class Uploads(BucketRoute):
         return [Delete()]
 
 
-def line_of(html: str) -> str:
-    return words(html.partition('id="line-title"')[2].partition("</section>")[0])
+class Sizes(BucketRoute):
+    """A route that writes to a table."""
+
+    bucket: ClassVar = "images-in"
+    writes: ClassVar = {"table": "sizes"}
+
+    def created(self, upload: ObjectRecord, context: Any) -> Any:
+        return [UpdateItem({"id": upload.key, "size": upload.size})]
+
+    def deleted(self, upload: ObjectRecord, context: Any) -> Any:
+        return [DeleteItem({"id": upload.key})]
 
 
-def test_the_line_is_there_before_anything_came(make):
+def flow_of(html: str) -> str:
+    return words(html.partition('id="flow-title"')[2].partition("</section>")[0])
+
+
+def test_the_flow_is_drawn_before_the_first_record(make):
     page = make(Items(), Others())
-    line = line_of(page.get("/"))
-    assert re.search(r"table images in step .*0/s fakes:Items .*index items .*0/s \w+:Others .*index others", line)
+    flow = flow_of(page.get("/"))
+    assert re.search(r"table images in sync .*0/s fakes:Items .*index items .*0/s \w+:Others .*index others", flow)
 
 
-def test_what_came_is_counted_by_route_and_outcome(make):
+def test_records_are_counted_by_route_and_outcome(make):
     page = make()
     page.bench.index.forced = {"b": [Result(Outcome.REJECTED, "no", 400)]}
     page.dispatch(stream_record(new={"id": "a"}), stream_record(new={"id": "b"}, sequence="2"))
     html = page.get("/")
-    assert "✓ 1 applied" in line_of(html)
-    assert "✕ 1 rejected" in line_of(html)
+    assert "✓ 1 applied" in flow_of(html)
+    assert "✕ 1 rejected" in flow_of(html)
     assert "Records since the start 2" in words(html)
     assert "Dead letters since the start 1" in words(html)
 
 
-def test_a_record_without_a_route_is_a_branch_of_its_source(page):
+def test_records_without_a_route_are_shown_below_their_source(page):
     page.dispatch(stream_record(new={"id": "a"}, table="strangers"))
-    assert "no route" in line_of(page.get("/"))
-    assert "1 skipped" in line_of(page.get("/"))
+    assert "no route" in flow_of(page.get("/"))
+    assert "1 skipped" in flow_of(page.get("/"))
 
 
-def test_a_queue_feeds_what_it_fed_and_before_that_whatever_it_may(make):
+def test_a_queue_shows_the_routes_of_its_records_and_all_bucket_routes_before_the_first(make):
     page = make(Items(), Uploads(), source="queue uploads")
-    assert "Uploads" in line_of(page.get("/"))
-    assert "Items" not in line_of(page.get("/"))
+    assert "Uploads" in flow_of(page.get("/"))
+    assert "Items" not in flow_of(page.get("/"))
     page.dispatch(stream_record(new={"id": "a"}))
-    assert "Items" in line_of(page.get("/"))
-    assert "Uploads" not in line_of(page.get("/"))
+    assert "Items" in flow_of(page.get("/"))
+    assert "Uploads" not in flow_of(page.get("/"))
     page.dispatch(s3_record("a.jpg"))
-    assert "Uploads" in line_of(page.get("/"))
+    assert "Uploads" in flow_of(page.get("/"))
 
 
-def test_how_far_a_source_is_behind_is_told_and_when_it_will_lose_records(page):
+def test_a_table_that_a_route_writes_to_is_a_target(make):
+    page = make(Sizes(), source="queue uploads")
+    assert "table sizes" in flow_of(page.get("/"))
+
+
+def test_the_lag_of_a_source_is_shown_and_when_it_will_lose_records(page):
     page.sources[0].lag = lambda: Lag(42.0, 80_000.0)
-    assert "42 s behind" in line_of(page.get("/"))
-    assert "Furthest behind 42 s" in words(page.get("/"))
+    assert "lag 42 s" in flow_of(page.get("/"))
+    assert "Highest lag 42 s" in words(page.get("/"))
     page.sources[0].lag = lambda: Lag(80_000.0, 6_400.0)
-    assert "22 h 13 min behind lost in 1 h 46 min" in line_of(page.get("/"))
+    assert "lag 22 h 13 min data loss in 1 h 46 min" in flow_of(page.get("/"))
 
 
-def test_what_somebody_has_to_mend_is_told_in_words(page):
-    assert "waits for somebody" not in page.get("/")
+def test_a_problem_that_the_operator_has_to_repair_is_shown_with_its_reason(page):
+    assert "needs attention" not in page.get("/")
     page.halted = "the index items does not exist: create it"
-    assert "table images waits for somebody: the index items does not exist" in words(page.get("/"))
+    assert "table images needs attention: the index items does not exist" in words(page.get("/"))
 
 
-def test_what_was_delivered_again_is_a_source_of_its_own(page):
+def test_redriven_dead_letters_are_a_source_of_their_own(page):
     page.bench.dispatcher.run(Delivery([], "dead letters"))
-    assert "delivered again" not in page.get("/")
+    assert "redriven" not in page.get("/")
     page.sources.append(SimpleNamespace(name="dead letters", trouble="", lag=Lag))
     page.sources.reverse()
     page.dispatch(stream_record(new={"id": "a"}))
     page.sources = page.sources[1:]
-    assert "delivered again dead letters" in line_of(page.get("/"))
+    assert "redriven dead letters" in flow_of(page.get("/"))
 
 
 def test_the_latest_records_are_there_with_links_to_each(page):
@@ -122,11 +140,11 @@ def test_every_page_that_is_linked_is_there(make):
     assert any(path.endswith("/redrive") for path in seen)
 
 
-def test_what_is_not_there_is_told_with_a_way_back(page):
-    assert "To the overview" in page.get("/nowhere", 404)
+def test_a_missing_page_links_to_the_overview(page):
+    assert "Go to the overview" in page.get("/nowhere", 404)
 
 
-def test_an_error_of_ours_is_told_without_what_it_held(page, monkeypatch, caplog):
+def test_an_internal_error_is_shown_without_its_values(page, monkeypatch, caplog):
     def broken() -> Any:
         raise ValueError("value of an item")
 

@@ -1,4 +1,4 @@
-"""The latest records can be looked through, and one of them from all sides."""
+"""The latest records are listed, and each is shown with its writes and the stored documents."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REFUSED = Result(Outcome.REJECTED, "mapping conflict", 400)
 
 
 class Moody(Items):
-    """A route that raises what an item says."""
+    """A route that raises an error with the value of an item."""
 
     def document(self, item: Any) -> Any:
         if "raise" in item:
@@ -52,7 +52,7 @@ def opened(page: Page, key: str) -> str:
     return words(page.get(path))
 
 
-def test_the_latest_come_first_with_how_they_ended_and_why(page):
+def test_the_latest_records_come_first_with_outcome_and_reason(page):
     page.bench.index.forced = {"b": [REFUSED]}
     page.dispatch(stream_record(new={"id": "a"}), stream_record(new={"id": "b"}, sequence="2"))
     assert keys(page.get("/records")) == ["b", "a"]
@@ -80,45 +80,45 @@ def test_they_are_filtered_by_outcome_route_and_any_text(page):
         assert keys(page.get(f"/records?{query}")) == wanted, query
 
 
-def test_a_record_shows_its_raw_form_document_id_version_and_what_the_index_holds(page):
+def test_a_record_shows_its_raw_form_document_id_version_and_the_stored_document(page):
     page.dispatch(stream_record(new={"id": "a", "n": 7}, created=1_700_000_000, sequence="5" + "0" * 20))
     shown = opened(page, "a")
     assert '"NewImage": { "id": { "S": "a" }, "n": { "N": "7" } }' in shown
-    version = (
-        f"{(1_700_000_000 - EPOCH << 32) + 5} a change at 2023-11-14T22:13:20Z; its place within that second: 5"
-    )
+    version = f"{(1_700_000_000 - EPOCH << 32) + 5} change at 2023-11-14T22:13:20Z, order within that second: 5"
     assert f"Id a Version {version} Version in the index {version}" in shown
-    assert "The index holds just this." in shown
+    assert "The stored document is identical." in shown
     assert shown.count('{ "n": 7 }') == 2
 
 
-def test_what_differs_is_listed_by_field(page):
+def test_differences_are_listed_by_field(page):
     page.dispatch(stream_record(new={"id": "a", "n": {"x": 1, "y": [1, 2]}}))
     page.bench.index.documents["items", "a"] = {"n": {"x": 2, "y": [1, 2]}, "more": True}
     shown = opened(page, "a")
-    assert "The index holds something else." in shown
-    assert "n.x 1 2 more (nothing) true" in shown
+    assert "The stored document differs." in shown
+    assert "n.x 1 2 more (missing) true" in shown
 
 
 def test_a_record_that_is_not_the_last_change_says_so(page):
     page.dispatch(stream_record(new={"id": "a", "n": 1}, created=1_700_000_000))
     page.dispatch(stream_record("MODIFY", new={"id": "a", "n": 2}, created=1_700_000_005, sequence="2"))
     (_, first) = re.findall(r'href="(/records/[^"]+)"><bdi>a<', page.get("/records"))
-    assert "The index holds a newer version: this record is not the last change." in words(page.get(first))
+    assert "The index has a newer version: this record is not the last change of the item." in words(
+        page.get(first)
+    )
 
 
 def test_a_removal_is_compared_too(page):
     page.dispatch(stream_record("REMOVE", old={"id": "a"}))
-    assert "The index does not hold it, as it should be." in opened(page, "a")
+    assert "The document is not in the index, as expected." in opened(page, "a")
     page.bench.index.documents["items", "a"] = {}
     page.bench.index.versions["items", "a"] = 1
-    assert "The index still holds it." in opened(page, "a")
+    assert "The document is still in the index, although the route deletes it." in opened(page, "a")
 
 
-def test_what_the_route_raises_is_told_where_its_document_would_stand(make):
+def test_an_error_of_the_route_is_shown_in_place_of_its_document(make):
     page = make(Moody())
     page.dispatch(stream_record(new={"id": "a", "raise": "title"}))
-    assert "KeyError: 'title' is missing" in opened(page, "a").partition("What the route asks for today")[2]
+    assert "KeyError: 'title' is missing" in opened(page, "a").partition("Writes that the route returns now")[2]
 
 
 def test_a_rejected_record_leads_to_its_dead_letter(page):
@@ -129,50 +129,50 @@ def test_a_rejected_record_leads_to_its_dead_letter(page):
     assert "mapping conflict" in page.get(letter)
 
 
-def test_an_action_on_a_table_is_shown_as_the_route_asks_for_it(make):
+def test_an_action_on_a_table_is_shown_as_the_route_returns_it(make):
     page = make(Uploads(), source="queue uploads")
     page.dispatch(s3_record("a b.jpg", size=3))
     shown = opened(page, "images-in/a b.jpg")
-    assert 'UpdateItem in images Item, as the route makes it now { "id": "a b.jpg", "size": 3 }' in shown
+    assert 'UpdateItem in images Item from the route { "id": "a b.jpg", "size": 3 }' in shown
 
 
-def test_what_cannot_be_read_is_shown_as_it_came(page):
+def test_an_undecodable_record_is_shown_raw(page):
     page.dispatch({"eventSource": "aws:dynamodb", "dynamodb": {"SequenceNumber": "17"}})
     shown = opened(page, "17")
-    assert "It cannot be read:" in shown
+    assert "The record cannot be decoded:" in shown
     assert '"SequenceNumber": "17"' in shown
 
 
-def test_a_record_of_a_route_that_is_none_any_longer_is_shown(page):
+def test_a_record_without_a_route_is_shown(page):
     page.dispatch(stream_record(new={"id": "a"}, table="strangers"))
-    assert "No route takes it." in opened(page, "a")
+    assert "No route handles this record." in opened(page, "a")
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "reported"),
     [
         (Unreached("N/A", "refused", OSError()), "the search server does not answer: refused"),
         (TransportError(403, "x", {"error": {"reason": "no permissions"}}), "answered 403: no permissions"),
         (TransportError(502, "x", "Bad gateway"), "answered 502: Bad gateway"),
     ],
 )
-def test_an_index_that_cannot_be_asked_is_told_and_the_rest_is_shown(page, error, told):
+def test_an_index_that_cannot_be_read_is_reported_and_the_rest_is_shown(page, error, reported):
     page.dispatch(stream_record(new={"id": "a", "n": 7}))
     page.index.errors = [error]
     shown = opened(page, "a")
-    assert told in shown
+    assert reported in shown
     assert '{ "n": 7 }' in shown
 
 
-def test_a_record_that_was_too_large_is_told_of_without_it(page, monkeypatch):
+def test_a_record_that_is_too_large_is_listed_without_its_content(page, monkeypatch):
     monkeypatch.setattr(recent, "LARGEST", 1000)
     raw = stream_record(new={"id": "a", "n": "x" * 2000})
     raw["dynamodb"]["SizeBytes"] = 2000
     page.dispatch(raw)
-    assert "It was too large to be kept here." in opened(page, "a")
+    assert "The record is too large for the page to keep." in opened(page, "a")
 
 
-def test_a_record_that_is_no_longer_kept_is_told(make):
+def test_a_record_that_is_no_longer_kept_is_reported(make):
     page = make(page_records=1)
     page.dispatch(stream_record(new={"id": "a"}))
     (path,) = re.findall(r'href="(/records/[^"]+)"><bdi>a<', page.get("/records"))
@@ -180,7 +180,7 @@ def test_a_record_that_is_no_longer_kept_is_told(make):
     assert "no longer kept" in page.get(path, 404)
 
 
-def test_nothing_is_written_by_looking(page):
+def test_opening_a_record_writes_nothing(page):
     page.dispatch(stream_record(new={"id": "a"}))
     sent = len(page.bench.index.sent)
     opened(page, "a")

@@ -1,4 +1,4 @@
-"""The search box asks the indices of the routes, and nothing else, for twenty documents."""
+"""The search box searches only the indices of the routes, and shows at most twenty documents."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ def test_it_shows_documents_with_id_index_and_version(page):
     assert '1 document a index items, version 7 { "n": "Dusk" }' in shown
 
 
-def test_nothing_is_asked_before_somebody_does(page):
+def test_nothing_is_searched_before_the_form_is_sent(page):
     page.get("/search")
     assert page.index.searches == []
 
 
 @pytest.mark.parametrize("query", ["", "*", " "])
-def test_all_documents_are_found_by_nothing(page, query):
+def test_an_empty_query_finds_all_documents(page, query):
     page.get(f"/search?q={query}")
     assert page.index.searches[0]["body"]["query"] == {"match_all": {}}
 
 
-def test_what_is_asked_is_bounded_and_no_syntax_error(page):
+def test_a_query_is_bounded_and_never_a_syntax_error(page):
     page.get("/search?q=" + "(%22" * 2000)
     (asked,) = page.index.searches
     assert asked["index"] == "items"
@@ -46,7 +46,7 @@ def test_another_index_is_never_asked(page, index):
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "reported"),
     [
         (
             Unreached("N/A", "connection refused", OSError()),
@@ -60,9 +60,9 @@ def test_another_index_is_never_asked(page, index):
         ),
     ],
 )
-def test_what_the_server_refuses_is_said_in_words(page, error, told):
+def test_an_error_of_the_server_is_shown_as_text(page, error, reported):
     page.index.errors = [error]
-    assert told in words(page.get("/search?q=x"))
+    assert reported in words(page.get("/search?q=x"))
 
 
 def test_a_document_that_is_long_is_shortened(page):
@@ -72,5 +72,5 @@ def test_a_document_that_is_long_is_shortened(page):
     assert len(html) < 10_000
 
 
-def test_nothing_is_found_is_said(page):
-    assert "Nothing is found." in page.get("/search?q=x")
+def test_an_empty_result_is_reported(page):
+    assert "No documents found." in page.get("/search?q=x")

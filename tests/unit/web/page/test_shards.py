@@ -49,7 +49,7 @@ def test_the_page_shows_each_shard_with_state_checkpoint_and_lineage(page, tmp_p
     store = SqliteCheckpoints(tmp_path / "c.sqlite", "group")
     source = StreamSource(context, "images", store, stopping)
     page.sources = [source]
-    assert "Its stream was not looked at yet" in page.get("/shards")
+    assert "The state of the stream is not known yet" in page.get("/shards")
     for batch in source:
         batch.settle(Report([Result(Outcome.APPLIED)] * len(batch.records)))
         break
@@ -61,7 +61,7 @@ def test_the_page_shows_each_shard_with_state_checkpoint_and_lineage(page, tmp_p
     store.close()
 
 
-def test_a_table_with_very_many_shards_is_cut_off_and_says_so(page, monkeypatch):
+def test_the_shards_of_a_table_are_shown_up_to_a_limit(page, monkeypatch):
     monkeypatch.setattr(views, "SHOWN", 2)
     table = views.Table("images", "", None, [], 3)
     monkeypatch.setattr(views, "tables_of", lambda state: [table])
