@@ -10,9 +10,10 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -188,5 +189,9 @@ def running(
     try:
         yield process
     finally:
+        # The end of unshare does not end the process inside: the change of its user cleared --kill-child.
+        if process.poll() is None:
+            with suppress(OSError, IndexError):
+                os.kill(process.first, signal.SIGKILL)
         process.kill()
         process.wait()
