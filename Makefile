@@ -1,8 +1,8 @@
-# Set-up is part of every target: the first one that needs Python builds .venv from requirements.lock.
+# Every target includes its set-up: the first one that needs Python builds .venv from requirements.lock.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-# The first interpreter here that is new enough; make PYTHON=… names another.
+# The first installed interpreter that is new enough. make PYTHON=… selects another.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 PY := .venv/bin/python
@@ -22,10 +22,10 @@ MINUTES ?= 30
 FAULTS = tests/embedded/test_kill.py tests/embedded/test_kill_operations.py tests/embedded/test_pause.py tests/embedded/test_order.py \
 	tests/embedded/test_scale_out.py tests/embedded/test_faults.py tests/unit/pipeline tests/unit/sources tests/unit/checkpoints \
 	tests/unit/model
-# The options that several targets take.
+# Options that several targets share.
 OPTIONS = $(if $(FUNC),--func=$(FUNC)) $(RUN_ARGS)
 
-# An emulator on this machine runs Lambdas with this machine's Python.
+# A local emulator runs Lambdas with the Python of this machine.
 ifeq ($(ENV),local)
 LAMBDA_PYTHON ?= here
 endif
@@ -33,30 +33,30 @@ DEPLOYED = data, layer, queue, search, lambda, container
 DEPLOY = $(PY) -m infra.deploy
 DEPLOY_OPTIONS = --env=$(ENV) $(if $(FUNC),--func=$(FUNC)) $(if $(ARCH),--arch=$(ARCH)) \
 	$(if $(LAMBDA_PYTHON),--python=$(LAMBDA_PYTHON))
-asked = test -n "$(TARGET)" -a -n "$(ENV)" || { echo "make $@ TARGET=… ENV=lab, where TARGET is one of $(DEPLOYED)" >&2; exit 2; }
+asked = test -n "$(TARGET)" -a -n "$(ENV)" || { echo "make $@ needs TARGET=… and ENV=… (example: make $@ TARGET=data ENV=lab); TARGET is one of: $(DEPLOYED)" >&2; exit 2; }
 
 .PHONY: help run shim invoke build sbom plan deploy destroy test test-infra test-page test-real test-rows test-faults test-build test-image test-mutants endurance bench bench-full test-bench watch check format lock clean
 
-help: ## show this list
+help: ## list all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/ready ## run the service on this machine (FUNC=images, RUN_ARGS='--option=value …')
 	@$(PY) -m infra.shim run $(OPTIONS)
 
-shim: .venv/ready $(if $(filter localstack,$(SHIM)),build/localstack/ready) ## start only the stand-ins for AWS and search (AWS_PORT=4566 SEARCH_PORT=9200 SHIM=docker|localstack)
+shim: .venv/ready $(if $(filter localstack,$(SHIM)),build/localstack/ready) ## start only the embedded servers for AWS and search (AWS_PORT=4566 SEARCH_PORT=9200 SHIM=docker|localstack)
 	@$(PY) -m infra.shim up $(OPTIONS)
 
-invoke: .venv/ready ## call the Lambda handler once on a recorded event (EVENT=file.json)
-	@test -n "$(EVENT)" || { echo "which event? make invoke EVENT=tests/data/insert.json" >&2; exit 2; }
+invoke: .venv/ready ## call the Lambda handler once with a recorded event (EVENT=file.json)
+	@test -n "$(EVENT)" || { echo "make invoke needs EVENT=FILE (example: make invoke EVENT=tests/data/insert.json)" >&2; exit 2; }
 	@$(PY) -m infra.shim invoke $(OPTIONS) "$(EVENT)"
 
-build: .venv/ready ## build TARGET=layer|lambda|image|wheel|examples into dist, or fetch what another needs (FUNC=images ARCH=arm64 ENV=lab)
-	@test -n "$(TARGET)" || { echo "build what? make build TARGET=layer (or lambda, image, wheel, examples; $(DEPLOYED))" >&2; exit 2; }
+build: .venv/ready ## build TARGET=layer|lambda|image|wheel|examples into dist; for other targets download Terraform providers (FUNC=images ARCH=arm64 ENV=lab)
+	@test -n "$(TARGET)" || { echo "make build needs TARGET=… (example: make build TARGET=layer); TARGET is one of: layer, lambda, image, wheel, examples; data, queue, search, container" >&2; exit 2; }
 	@$(if $(filter data queue search container,$(TARGET)),$(DEPLOY) prepare $(TARGET) $(DEPLOY_OPTIONS),\
 		$(PY) -m infra.build $(TARGET) $(if $(FUNC),--func=$(FUNC)) $(if $(ARCH),--arch=$(ARCH)) \
 			$(if $(LAMBDA_PYTHON),--python=$(LAMBDA_PYTHON)))
 
-plan: .venv/ready ## show what make deploy would change (TARGET=… ENV=lab)
+plan: .venv/ready ## show the changes that make deploy would apply (TARGET=… ENV=lab)
 	@$(call asked)
 	@$(DEPLOY) plan $(TARGET) $(DEPLOY_OPTIONS)
 
@@ -64,67 +64,67 @@ deploy: .venv/ready ## deploy TARGET=data|layer|queue|search|lambda|container, i
 	@$(call asked)
 	@$(DEPLOY) deploy $(TARGET) $(DEPLOY_OPTIONS) -- $(AUTO_APPROVE)
 
-destroy: .venv/ready ## remove what make deploy has made, in the opposite order (TARGET=… ENV=lab)
+destroy: .venv/ready ## remove the resources of make deploy; use the opposite order (TARGET=… ENV=lab)
 	@$(call asked)
 	@$(DEPLOY) destroy $(TARGET) $(DEPLOY_OPTIONS) -- $(AUTO_APPROVE)
 
-sbom: .venv/ready build/sbom/ready ## list what ships, from the lock file, as CycloneDX: dist/streamdex.cdx.json (FUNC=images)
+sbom: .venv/ready build/sbom/ready ## list the shipped packages of the lock file as CycloneDX in dist/streamdex.cdx.json (FUNC=images)
 	@$(PY) -m infra.build.sbom $(if $(FUNC),--func=$(FUNC))
 
-test: .venv/ready ## run the tests, the end-to-end ones on the embedded servers (COVERAGE=1: with coverage)
+test: .venv/ready ## run the tests; end-to-end tests use the embedded servers (COVERAGE=1: measure coverage)
 	@$(PY) -m pytest -n 3 --dist=worksteal $(if $(COVERAGE),--cov --cov-report=term) $(TEST_ARGS)
 
-test-page: .venv/ready ## run the tests of the service's page in a Chromium that is installed (CHROMIUM=/path/to/it)
+test-page: .venv/ready ## run the tests of the service's page in an installed Chromium (CHROMIUM=/path/to/it)
 	@STREAMDEX_REQUIRE_BROWSER=1 STREAMDEX_LENGTH=$(LENGTH) $(PY) -m pytest tests/browser $(TEST_ARGS)
 
-test-infra: .venv/ready ## check the Terraform targets, and deploy to an emulator (Terraform and a provider needed)
+test-infra: .venv/ready ## check the Terraform targets and deploy to an emulator (needs Terraform and a provider)
 	@$(PY) -m pytest -n 2 --dist=loadfile tests/infra -o faulthandler_timeout=0 $(TEST_ARGS)
 
-test-real: .venv/ready ## run the contracts and the samples on real servers (Java, Maven, MariaDB, PostgreSQL)
+test-real: .venv/ready ## run the contract tests and the samples on real servers (needs Java, Maven, MariaDB, PostgreSQL)
 	@$(PY) -m pytest tests/real $(TEST_ARGS)
 
-test-image: .venv/ready ## build the image and run it, without an engine (Linux, root, buildah and debootstrap needed)
+test-image: .venv/ready ## build the image and run it without a container engine (needs Linux, root, buildah and debootstrap)
 	@$(PY) -m pytest tests/image $(TEST_ARGS)
 
-test-rows: .venv/ready ## load a CSV of ROWS_MB (200) into SQLite, MariaDB and PostgreSQL: rows, seconds, memory
+test-rows: .venv/ready ## load a CSV object of ROWS_MB (200) into SQLite, MariaDB and PostgreSQL; report rows, seconds, memory
 	@STREAMDEX_ROWS_MB=$(ROWS_MB) $(PY) -m pytest -q tests/real/test_rows_size.py $(TEST_ARGS)
 
-test-faults: .venv/ready ## run faults, kills, pauses, bad input and properties at length, and the long tests that make test leaves out
+test-faults: .venv/ready ## run long fault, kill, pause, bad-input and property tests, and the long tests that make test leaves out
 	@STREAMDEX_KILLS=$(KILLS) STREAMDEX_PAUSES=$(PAUSES) STREAMDEX_CHANGES=$(CHANGES) STREAMDEX_FAULT_RUNS=$(FAULT_RUNS) \
 		STREAMDEX_BAD_INPUT_EXAMPLES=$(BAD_INPUTS) STREAMDEX_HISTORIES=$(HISTORIES) STREAMDEX_LENGTH=$(LENGTH) \
 		STREAMDEX_KILL_STEPS=$(KILL_STEPS) \
 		$(PY) -m pytest -n 3 --dist=worksteal -q --show-capture=no $(FAULTS) $(TEST_ARGS)
 	@STREAMDEX_LENGTH=$(LENGTH) $(PY) -m pytest -n 3 --dist=worksteal -q -m long $(addprefix --deselect=,$(FAULTS))
 
-test-build: .venv/ready ## run the tests of what is built: the layer and the code alone on a bare interpreter, the package
+test-build: .venv/ready ## test the built artifacts: the layer and the code on a bare interpreter, the package
 	@$(PY) -m pytest -n 2 --dist loadfile tests/build $(TEST_ARGS)
 
-test-mutants: .venv/ready build/mutants/ready ## change the core line by line and see whether tests notice (MINUTES=30, SINCE=REV: only what changed)
+test-mutants: .venv/ready build/mutants/ready ## change the core line by line and report the changes that no test notices (MINUTES=30, SINCE=REV: only changed modules)
 	@echo "$(CURDIR)/$$(echo .venv/lib/python*/site-packages)" >"$$(echo build/mutants/lib/python*/site-packages)/project.pth"
 	@build/mutants/bin/python -m tests.mutants --minutes=$(MINUTES) $(if $(SINCE),--since=$(SINCE))
 
-endurance: .venv/ready ## run RECORDS (1000000) through the container on real servers: memory, files, threads stay flat
+endurance: .venv/ready ## send RECORDS (1000000) through the container on real servers; memory, open files and threads must stay flat
 	@$(PY) -m tests.endurance --records=$(RECORDS) --rollover=$(ROLLOVER)
 
-bench: .venv/ready build/bench/ready ## measure speed beside peers and limits: about 10 minutes on 2 quiet cores (MEASURE='--only=cpu')
+bench: .venv/ready build/bench/ready ## compare speed with peers and limits, in about 10 minutes on 2 idle cores (MEASURE='--only=cpu')
 	@$(PY) -m benchmarks $(MEASURE)
 
-bench-full: .venv/ready build/bench/ready ## the same with every size and peer, and a backfill of a million items
+bench-full: .venv/ready build/bench/ready ## measure every size and peer, and a backfill of a million items
 	@$(PY) -m benchmarks --size=full $(MEASURE)
 
-test-bench: .venv/ready ## run every measure with a few records, on the embedded servers and without peers
+test-bench: .venv/ready ## run every benchmark with a few records, on the embedded servers and without peers
 	@$(PY) -m benchmarks --size=tiny --without-real --into=build/bench-tiny
 
-watch: .venv/ready ## rerun the unit tests that a save affects
+watch: .venv/ready ## rerun the unit tests that a saved file affects
 	@$(PY) -m pytest_watcher . --now --delay 0.2 --patterns '**/*.py' --ignore-patterns '**/.venv/**' --runner .venv/bin/pytest --testmon -q tests/unit
 
-check: .venv/ready ## format, lint, types, import rules
+check: .venv/ready ## check format, lint, types and import rules
 	@$(PY) -m ruff format --check .
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
 	@.venv/bin/lint-imports
 
-format: .venv/ready ## format the code and mend what can be mended
+format: .venv/ready ## format the code and fix lint errors where possible
 	@$(PY) -m ruff format .
 	@$(PY) -m ruff check --fix .
 
@@ -138,7 +138,7 @@ lock: ## renew requirements.lock from pyproject.toml
 			--no-header --no-emit-index-url --output-file $$lock.lock || exit; \
 	done
 
-# Tools in environments of their own, from lock files of their own.
+# Tools with their own environments and lock files.
 build/localstack/ready: infra/shim/localstack.lock
 build/sbom/ready: infra/build/sbom.lock
 build/mutants/ready: tests/mutants/mutants.lock
@@ -146,12 +146,12 @@ build/localstack/ready build/sbom/ready build/mutants/ready:
 	@$(PYTHON) -m venv --clear $(@D) && $(@D)/bin/python -m pip install --quiet \
 		--disable-pip-version-check --require-hashes --no-deps -r $< && touch $@
 
-clean: ## remove what was built and what runs have kept (.venv, .streamdex)
+clean: ## remove .venv, all build output, and the data of runs (.streamdex)
 	@rm -rf .venv .streamdex build dist .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .testmondata*
 
-# The peers of the benchmarks, in environments of their own.
+# The peers of the benchmarks, in their own environments.
 build/bench/ready: benchmarks/requirements.lock benchmarks/package-lock.json | .venv/ready
-	@command -v npm >/dev/null || { echo "make bench needs Node and npm for one of the peers: install them" >&2; exit 2; }
+	@command -v npm >/dev/null || { echo "make bench needs Node and npm for one of the peers. Install them." >&2; exit 2; }
 	@mkdir -p build/bench && cp benchmarks/package.json benchmarks/package-lock.json build/bench/
 	@$(PYTHON) -m venv --clear build/bench/venv
 	@build/bench/venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
@@ -160,18 +160,18 @@ build/bench/ready: benchmarks/requirements.lock benchmarks/package-lock.json | .
 	@touch build/bench/ready
 
 .venv/ready: requirements.lock
-	@test -n "$(PYTHON)" || { echo "streamdex needs Python 3.11 or newer: install it, or make PYTHON=…" >&2; exit 2; }
+	@test -n "$(PYTHON)" || { echo "streamdex needs Python 3.11 or newer. Install it, or run make PYTHON=…" >&2; exit 2; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
-		echo "$(PYTHON) has no venv module: install it (Debian and Ubuntu: apt install python3-venv)" >&2; exit 2; }
+		echo "$(PYTHON) has no venv module. Install it (Debian and Ubuntu: apt install python3-venv)." >&2; exit 2; }
 	@mkdir -p build; \
 	waited=; \
 	until mkdir build/venv.lock 2>/dev/null; do \
-		test -n "$$waited" || echo "another make builds .venv: waiting (if none does, remove build/venv.lock)"; \
+		test -n "$$waited" || echo "waiting for another make that builds .venv (if there is none, remove build/venv.lock)"; \
 		waited=1; sleep 1; \
 	done; \
 	trap 'rmdir build/venv.lock' EXIT; trap 'exit 130' INT TERM; \
 	if [ -n "$$waited" ] && [ .venv/ready -nt requirements.lock ]; then exit 0; fi; \
-	echo "building .venv from requirements.lock, once: about a minute"; \
+	echo "building .venv from requirements.lock; this takes about a minute and happens once"; \
 	$(PYTHON) -m venv --clear .venv && \
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock && \
 	touch .venv/ready

@@ -1,6 +1,6 @@
-"""Benchmarks: what a record costs here, beside what people use today and beside the least that it could cost.
+"""Benchmarks: the cost of a record, compared with other tools (the peers) and with its minimum (the limit).
 
-`make bench` runs them and writes tables, JSON and plots into `benchmarks/results`; docs/performance.md says what
-is measured and how. What runs in the environment of the peers (`contestants/`, `runner.py`) needs the standard
-library and its peer alone.
+`make bench` runs them and writes tables, JSON and plots into `benchmarks/results`. docs/performance.md describes
+the measures and the method. Code that runs in the environment of the peers (`contestants/`, `runner.py`) imports
+only the standard library and its peer.
 """

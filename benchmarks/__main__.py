@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: measures, prints tables, keeps JSON and plots in `benchmarks/results`."""
+"""`python -m benchmarks`: run the benchmarks, print tables, and write JSON and plots to `benchmarks/results`."""
 
 from __future__ import annotations
 
@@ -38,9 +38,11 @@ MEASURES: Final[dict[str, Callable[[Servers, Sizes, Path], list[Figure]]]] = {
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--size", choices=("tiny", "short", "full"), default="short")
-    parser.add_argument("--only", choices=tuple(MEASURES), action="append", help="only this (may be repeated)")
-    parser.add_argument("--without-real", action="store_true", help="only the embedded servers")
-    parser.add_argument("--into", type=Path, default=RESULTS, help="the folder of the results")
+    parser.add_argument(
+        "--only", choices=tuple(MEASURES), action="append", help="run only this benchmark (repeatable)"
+    )
+    parser.add_argument("--without-real", action="store_true", help="use only the embedded servers")
+    parser.add_argument("--into", type=Path, default=RESULTS, help="the output folder")
     chosen = parser.parse_args(arguments)
     sizes = {"tiny": TINY, "short": SHORT, "full": FULL}[chosen.size]
     figures: list[Figure] = []

@@ -1,6 +1,6 @@
-"""`python -m benchmarks.answering`: a search server that finds every bulk request good, at once.
+"""`python -m benchmarks.answering`: a search server that accepts every bulk request at once.
 
-For what only asks of the client's CPU and memory, which no server changes. It prints its address.
+It serves measures of the client's CPU and memory, which do not depend on the server. It prints its address.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A backfill, beside a bare scan that posts bodies which are serialised already; and the most memory it takes."""
+"""A backfill, compared with a bare scan that posts pre-serialised bodies, and its maximum memory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .work import TABLE
 
 REPETITIONS: Final = 3
 LOOK: Final = 0.02
-"""Seconds between two looks at its memory."""
+"""Seconds between two readings of its memory."""
 
 
 def measure(servers: Servers, sizes: Sizes, folder: Path) -> list[Figure]:
@@ -53,7 +53,7 @@ def measure(servers: Servers, sizes: Sizes, folder: Path) -> list[Figure]:
 
 
 def ours(aws: str, url: str, index: str, folder: Path) -> tuple[float, float]:
-    """Seconds of the command from its start to its end, and the most bytes that were resident."""
+    """Run the command; return its duration in seconds and its maximum resident memory in bytes."""
     environment = {
         "PYTHONPATH": str(ROOT),
         "STREAMDEX_ROUTES": "benchmarks.application",
@@ -79,7 +79,7 @@ def ours(aws: str, url: str, index: str, folder: Path) -> tuple[float, float]:
 
 
 def write_bodies(aws: str, file: Path) -> None:
-    """A body for each page of a scan, one after the other, each with its length before it."""
+    """Write one body for each page of a scan, each preceded by its length."""
     from service.model.dynamodb_json import read_item
     from service.pipeline.document_json import dump
 
@@ -96,7 +96,7 @@ def write_bodies(aws: str, file: Path) -> None:
 
 
 def bare_scan(aws: str, url: str, index: str, bodies: Path) -> None:
-    """Scans, and posts for each page its body."""
+    """Scan the table, and post the body of each page."""
     pool = pool_of(url)
     with bodies.open("rb") as ready:
         for _ in pages(aws):
@@ -106,9 +106,9 @@ def bare_scan(aws: str, url: str, index: str, bodies: Path) -> None:
 
 
 def pages(aws: str) -> Iterator[list[Any]]:
-    """Pages of a consistent scan."""
+    """Yield the pages of a consistent scan."""
     paginator = aws_client(aws, "dynamodb").get_paginator("scan")
     settings = {"PageSize": 1000}
     for page in paginator.paginate(TableName=TABLE, ConsistentRead=True, PaginationConfig=settings):
-        if page["Items"]:  # the last may have none
+        if page["Items"]:  # the last page may be empty
             yield page["Items"]

@@ -1,4 +1,4 @@
-"""The bulk bodies that ours sends for an event, taken down by a server that finds everything good."""
+"""Capture the bulk bodies that streamdex sends for an event, with a server that accepts everything."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import orjson
 
 
 def bodies_of(event: Any, index: str) -> list[bytes]:
-    """The bodies, in the order in which they are sent to an index."""
+    """Return the bodies in the order in which they are sent to an index."""
     from .application.items import Items
     from .contestants.ours import as_lambda, handler_for
 
@@ -24,7 +24,7 @@ def bodies_of(event: Any, index: str) -> list[bytes]:
 
 @contextmanager
 def taking(index: str) -> Iterator[tuple[str, list[bytes]]]:
-    """A server's address, and the bodies that it has got."""
+    """Run a server; yield its address, and the list of the bodies that it receives."""
     bodies: list[bytes] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -51,7 +51,7 @@ def taking(index: str) -> Iterator[tuple[str, list[bytes]]]:
             self.wfile.write(text)
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Says nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = Thread(target=server.serve_forever, daemon=True)

@@ -1,4 +1,4 @@
-"""Clients of DynamoDB, and a table to read."""
+"""DynamoDB clients, and a table to read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def aws_client(url: str, service: str) -> Any:
 
 
 def make_table(client: Any) -> None:
-    """The table, empty, with a stream of both images."""
+    """Create the table, empty, with a stream of old and new images."""
     if TABLE in client.list_tables()["TableNames"]:
         client.delete_table(TableName=TABLE)
         client.get_waiter("table_not_exists").wait(TableName=TABLE)
@@ -36,7 +36,7 @@ def make_table(client: Any) -> None:
 
 
 def fill(client: Any, items: int, size: str) -> None:
-    """Puts so many items in, 25 at once; each of its own, so that each makes a record."""
+    """Put items into the table in batches of 25. Each item has its own key, so each makes one record."""
 
     def put(first: int) -> None:
         chance = random.Random(first)
@@ -53,7 +53,7 @@ def fill(client: Any, items: int, size: str) -> None:
 
 
 def plain(image: Any) -> Any:
-    """An image as boto3 takes it: binary values are bytes."""
+    """Return an image in the format of boto3, with binary values as bytes."""
     import base64
 
     if isinstance(image, dict):

@@ -1,4 +1,4 @@
-"""A cold start: from the start of a process to its first record indexed, beside the imports others begin with."""
+"""A cold start, from the start of a process to its first indexed record, compared with the peers' imports."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ IMPORTS: Final = "import boto3, opensearchpy"
 
 
 def measure(servers: Servers, sizes: Sizes, folder: Path) -> list[Figure]:
-    """Against a search server of its own. Each has its byte code from the first start, which is not counted."""
+    """Measure with a separate search server. The first start compiles the byte code and is not counted."""
     url = servers.fresh_search()
     event = event_file(folder, 1, "medium")
     lambda_like = {
@@ -64,7 +64,7 @@ def measure(servers: Servers, sizes: Sizes, folder: Path) -> list[Figure]:
 
 
 def start(code: Sequence[str], environment: Mapping[str, str]) -> tuple[float, float]:
-    """Seconds of a process from its start to its end, by the clock and of the CPU."""
+    """Run a process; return its seconds by the clock and of CPU."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.perf_counter()
     subprocess.run(

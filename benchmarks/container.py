@@ -1,4 +1,4 @@
-"""The container: catching up on a backlog, and from a write to what a search finds, beside bare loops."""
+"""The container, compared with bare loops: reading a backlog, and the time from a write to its search result."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from .throughput import rates
 from .work import TABLE
 
 BLOCKS: Final = 4
-"""Times that each of the two is timed, one after the other."""
+"""The number of alternating measurements of each of the two."""
 
 PATIENCE: Final = 60.0
 LOOK: Final = 0.005
-"""Seconds between two looks whether a write is there."""
+"""Seconds between two searches for a write."""
 
 
 def backlog(servers: Servers, sizes: Sizes, folder: Path) -> list[Figure]:
@@ -54,8 +54,10 @@ def backlog(servers: Servers, sizes: Sizes, folder: Path) -> list[Figure]:
 
 
 def latency(servers: Servers, sizes: Sizes, folder: Path) -> list[Figure]:
-    """Seconds from the answer to a write until the document is found, on the embedded stand-ins; and the memory of
-    the container in between."""
+    """Measure the seconds from the response to a write until a search finds it, and the container's memory.
+
+    Both use the embedded servers.
+    """
     aws, url = servers.embedded_aws, servers.fresh_search()
     dynamodb = aws_client(aws, "dynamodb")
     make_table(dynamodb)
@@ -66,7 +68,7 @@ def latency(servers: Servers, sizes: Sizes, folder: Path) -> list[Figure]:
         for name, found in seconds.items():
             index = make_index(url, f"bench-{name.replace(' ', '-')}")
             with reading(name, aws, url, index) as process:
-                probe(dynamodb, f"{url}/{index}", chance)  # it reads
+                probe(dynamodb, f"{url}/{index}", chance)  # wait until it reads
                 found += [probe(dynamodb, f"{url}/{index}", chance) for _ in range(sizes.probes // BLOCKS + 1)]
                 resident[name] = memory_of(process.pid, NOW)
     figures = [
@@ -83,20 +85,20 @@ def latency(servers: Servers, sizes: Sizes, folder: Path) -> list[Figure]:
 
 
 def probe(dynamodb: Any, index: str, chance: random.Random) -> float:
-    """Writes an item some time later, and looks until it is there: seconds."""
+    """Write an item after a random delay; return the seconds until a search finds it."""
     time.sleep(chance.uniform(0.1, 0.6))
     name = f"probe-{chance.getrandbits(64):x}"
     dynamodb.put_item(TableName=TABLE, Item={"id": {"S": name}, "title": {"S": name}})
     began = time.monotonic()
     while not (ask("GET", f"{index}/_search?q=id:%22{name}%22") or {"hits": {"hits": []}})["hits"]["hits"]:
-        assert time.monotonic() - began < PATIENCE, f"{name} is not found"
+        assert time.monotonic() - began < PATIENCE, f"no search found {name} within {PATIENCE:.0f} s"
         time.sleep(LOOK)
     return time.monotonic() - began
 
 
 @contextmanager
 def reading(name: str, aws: str, url: str, index: str) -> Iterator[subprocess.Popen[bytes]]:
-    """One of the two as a process of its own, from the newest record on."""
+    """Run one of the two as a process that reads the stream from its beginning."""
     command = {
         "container": [sys.executable, "-m", "service", "run"],
         "bare loop": [sys.executable, "-m", "benchmarks.polling", aws, url, index],

@@ -1,4 +1,4 @@
-"""Contestants take turns at the same work, so that what else goes on on the machine meets them alike."""
+"""Run contestants alternately on the same work, so that other load on the machine affects all of them alike."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from typing import Any, Final
 
 ROOT: Final = Path(__file__).parents[1]
 PEERS: Final = ROOT / "build" / "bench"
-"""Where `make bench` puts the packages of the peers."""
+"""The folder in which `make bench` installs the peers."""
 
 TEMPORARY: Final = ROOT / "build"
 
 COMPILED: Final = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(TEMPORARY / "bench-pyc")}
-"""Has processes that are timed from their start find byte code that an earlier one left, of all packages alike."""
+"""Lets processes that are timed from their start use cached byte code of all packages."""
 
 COMMANDS: Final[Mapping[str, tuple[Sequence[str], Mapping[str, str]]]] = {
     **{
@@ -48,7 +48,7 @@ COMMANDS: Final[Mapping[str, tuple[Sequence[str], Mapping[str, str]]]] = {
 
 
 class Contestant:
-    """A process of its own, which does as it is told."""
+    """A process that executes commands of `runner.py`'s protocol."""
 
     def __init__(self, name: str):
         command, environment = COMMANDS[name]
@@ -78,7 +78,7 @@ class Contestant:
         self._process.stdin.flush()
         answer = self._process.stdout.readline()
         if not answer:
-            raise RuntimeError(f"{self.name} ended: see build/bench-{self.name.replace(' ', '-')}.log")
+            raise RuntimeError(f"{self.name} exited: see build/bench-{self.name.replace(' ', '-')}.log")
         return json.loads(answer)
 
     def prepare(self, event: Path, url: str, index: str) -> None:
@@ -104,17 +104,17 @@ def contestants(*names: str) -> Iterator[list[Contestant]]:
 
 @dataclass
 class Times:
-    """Seconds of each repetition, by the clock and of the CPU."""
+    """Seconds of each repetition, by the clock and of CPU."""
 
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
 
 
 def compete(contestants: Sequence[Contestant], repetitions: int, times: int = 1) -> dict[str, Times]:
-    """The times of so many repetitions; in each of them everybody runs, the first one being another each time."""
+    """Measure all contestants in each repetition, each time with another one first; return their times."""
     found = {one.name: Times() for one in contestants}
     for one in contestants:
-        one.tell({"times": 1})  # warm
+        one.tell({"times": 1})  # warm up
     for repetition in range(repetitions):
         first = repetition % len(contestants)
         for one in (*contestants[first:], *contestants[:first]):
@@ -126,7 +126,7 @@ def compete(contestants: Sequence[Contestant], repetitions: int, times: int = 1)
 
 @dataclass(frozen=True)
 class Spread:
-    """The median of a figure, and the quarter of its values that are lower and higher than `low` and `high`."""
+    """The median of a figure, and its lower and upper quartile."""
 
     median: float
     low: float
@@ -141,5 +141,5 @@ class Spread:
 
 
 def ratio(over: Sequence[float], under: Sequence[float]) -> Spread:
-    """Of two contestants' figures, repetition by repetition."""
+    """Return the ratio of two contestants' figures, computed for each repetition."""
     return Spread.of([one / other for one, other in zip(over, under, strict=True)])

@@ -1,4 +1,4 @@
-"""What was measured, beside what it should be."""
+"""Measured figures and their goals."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .contest import Spread
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure: of which measure, on which server and work, in which unit; `goal` such as ">= 0.9", or ""."""
+    """A figure of a measure: server and work (`where`), contestant (`who`), unit, and goal (">= 0.9" or "")."""
 
     measure: str
     where: str
@@ -22,7 +22,7 @@ class Figure:
 
     @property
     def reached(self) -> bool | None:
-        """Whether its median is as it should be; None where nothing was asked for."""
+        """True if the median reaches the goal; None without a goal."""
         if not self.goal:
             return None
         sign, number = self.goal.split()
@@ -33,7 +33,7 @@ class Figure:
 
 
 def table(figures: Sequence[Figure], facts: Mapping[str, Any] | None = None) -> str:
-    """The figures for a person, a line each; before them the facts of the machine."""
+    """Format the figures as lines of text, after a line with the facts of the machine."""
     lines = [", ".join(f"{name} {value}" for name, value in facts.items())] if facts else []
     for one in figures:
         value = f"{rounded(one.value.median)} {one.unit} ({rounded(one.value.low)} to {rounded(one.value.high)})"
@@ -43,5 +43,5 @@ def table(figures: Sequence[Figure], facts: Mapping[str, Any] | None = None) -> 
 
 
 def rounded(value: float) -> str:
-    """Three significant digits."""
+    """Format a number with three significant digits."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -1,4 +1,4 @@
-"""What machine it was."""
+"""The machine of a benchmark run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def machine() -> dict[str, Any]:
-    """The processor, its cores, memory in GiB, how busy it was, and the versions of what was measured."""
+    """Return processor, cores, memory in GiB, load, and the versions of the measured packages."""
     return {
         "processor": _line("/proc/cpuinfo", "model name") or platform.processor() or platform.machine(),
         "cores": os.cpu_count(),

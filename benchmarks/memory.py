@@ -1,4 +1,4 @@
-"""Resident memory: of any process, and of a Lambda that has worked off a large batch."""
+"""Resident memory of a process, and of a Lambda after a large batch."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from .throughput import event_file
 
 MIB = 2**20
 NOW, MOST = "VmRSS", "VmHWM"
-"""What Linux calls the memory of a process that is resident."""
+"""The Linux names of current and maximum resident memory."""
 
 
 def measure(servers: Servers, sizes: Sizes, folder: Path) -> list[Figure]:
-    """A Lambda after its batch, against itself idle and against the event alone, which it is handed as objects."""
+    """Measure a Lambda after a batch, relative to its idle state and to the parsed event alone."""
     url = servers.instant
     where = f"medium, batch {sizes.resident:,}"
     event = event_file(folder, sizes.resident, "medium")
@@ -43,8 +43,10 @@ def measure(servers: Servers, sizes: Sizes, folder: Path) -> list[Figure]:
 
 
 def memory_of(pid: int, which: str) -> int:
-    """Bytes of a process that are resident (NOW), or were at the most (MOST); 0 once it has ended. What the system
-    tells of one that has ended may be the memory of the one that started it."""
+    """Return current (NOW) or maximum (MOST) resident bytes of a process; 0 after it has ended.
+
+    Do not use the figures that the system reports for ended children: they can include the memory of their parent.
+    """
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:

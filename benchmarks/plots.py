@@ -1,4 +1,4 @@
-"""The figures as pictures: SVG, written by hand so that nothing has to be installed to draw."""
+"""Plots of the figures as SVG, written without a plotting library."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ DRAWN: Final = {
     "cold start": "cold-start",
     "of the limit": "limit",
 }
-"""The measures that have a picture, and its name."""
+"""The measures that have a plot, and its file name."""
 
 
 def draw(figures: Sequence[Figure], folder: Path) -> None:
-    """A picture of each measure, where there are figures of it."""
+    """Write a plot of each measure that has figures."""
     for measure, name in DRAWN.items():
         found = [one for one in figures if one.measure == measure]
         if found:
@@ -31,7 +31,7 @@ def draw(figures: Sequence[Figure], folder: Path) -> None:
 
 
 def bars(title: str, figures: Sequence[Figure]) -> str:
-    """A bar for each figure, with a line from its lower to its upper quarter."""
+    """Return an SVG with a bar for each figure, and a line from its lower to its upper quartile."""
     most = max(one.value.high for one in figures)
     scale = (WIDTH - LEFT - RIGHT) / most
     lines = [text(10, 20, f"{title} ({figures[0].unit})", bold=True)]

@@ -1,6 +1,7 @@
-"""`python -m benchmarks.polling AWS SEARCH INDEX`: the least that keeps an index in step: polls, posts each page.
+"""`python -m benchmarks.polling AWS SEARCH INDEX`: the minimal loop that keeps an index in sync.
 
-It rests after an empty page for as long as the container rests at most by default, and keeps nothing.
+It polls the stream, posts each page and stores nothing. After an empty page it sleeps for as long as the container
+sleeps at most by default.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a record costs with a thousand routes, and in a batch of ten thousand."""
+"""The cost of a record with a thousand routes, and in a batch of ten thousand."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def measure(servers: Servers, sizes: Sizes, folder: Path) -> list[Figure]:
 
 
 def turns(one: Contestant, other: Contestant, repetitions: int, *times: int) -> tuple[list[float], list[float]]:
-    """CPU seconds of both for each repetition, the least of so many runs: what is not of the work only adds."""
+    """Return CPU seconds of both for each repetition, the minimum of several runs: other load only adds time."""
     found: tuple[list[float], list[float]] = ([], [])
     for repetition in range(repetitions + 1):
         for place, each in enumerate((one, other)):

@@ -1,8 +1,8 @@
-"""`python -m benchmarks.runner NAME`: a process with one contestant, which works off what it is told to.
+"""`python -m benchmarks.runner NAME`: run one contestant in a process that executes commands from standard input.
 
-It reads a line of JSON for each order and answers with one: {"event": file, "url": …, "index": …} prepares,
-{"times": n} runs so often and answers the seconds of each run by the clock and of the CPU, {"memory": true} the
-bytes that are resident now and at most.
+Each command and each response is a line of JSON. {"event": file, "url": …, "index": …} prepares the contestant.
+{"times": n} runs it n times and returns the seconds of each run, by the clock and of CPU. {"memory": true} returns
+current and maximum resident bytes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 def main(name: str) -> None:
     answers = os.fdopen(os.dup(1), "w")
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)  # a handler's own lines go where nobody reads them
+    os.dup2(nowhere, 1)  # discards the log lines of handlers
     run: Callable[[], Any] = dict
     for line in sys.stdin:
         order = json.loads(line)

@@ -1,4 +1,4 @@
-"""The servers that are written to: the embedded one, and the real ones of the real tier."""
+"""The servers of the benchmarks: the embedded ones, and the real ones of the real test tier."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, Final, Self
 
+from infra.shim.embedded_servers import embedded_aws, embedded_search
 from infra.shim.probes import free_port
-from infra.shim.stand_ins import embedded_aws, embedded_search
 from tests.real.servers import OPENSEARCH, dynamodb_local, search_server
 
 EMBEDDED: Final = "embedded"
@@ -22,11 +22,11 @@ INDEX: Final = {
     "settings": {"index": {"number_of_shards": 1, "number_of_replicas": 0, "gc_deletes": "1h"}},
     "mappings": {"date_detection": False},
 }
-"""An index as ours makes one, of one shard on the one node that there is."""
+"""An index as streamdex creates it, with one shard for the single node."""
 
 
 class Servers:
-    """Started when first asked for, stopped at the end."""
+    """Servers that start at their first use and stop at the end of the block."""
 
     def __init__(self, real: bool):
         self.real = real
@@ -45,23 +45,23 @@ class Servers:
         return (EMBEDDED, REAL) if self.real else (EMBEDDED,)
 
     def search(self, name: str) -> str:
-        """The address of a search server."""
+        """Return the address of a search server."""
         if name == EMBEDDED:
             return self._started(name, embedded_search(free_port()))
         return self._started(name, search_server(OPENSEARCH, heap="1g"))
 
     def fresh_search(self) -> str:
-        """An embedded search server of its own, with nothing in it."""
+        """Start a new, empty embedded search server; return its address."""
         return str(self._running.enter_context(embedded_search(free_port())))
 
     @property
     def instant(self) -> str:
-        """A search server that finds everything good at once: see `answering`."""
+        """The address of a search server that accepts everything at once: see `answering`."""
         return self._started("instant", answering())
 
     @property
     def aws(self) -> str:
-        """DynamoDB with its streams: DynamoDB Local, or moto without the real servers."""
+        """The address of DynamoDB with its streams: DynamoDB Local, or moto without the real servers."""
         return self._started("aws", dynamodb_local() if self.real else embedded_aws(free_port()))
 
     @property
@@ -86,14 +86,14 @@ def answering() -> Iterator[str]:
 
 
 def make_index(url: str, name: str) -> str:
-    """An empty index of this name; gives the name back."""
+    """Create an empty index of this name; return the name."""
     ask("DELETE", f"{url}/{name}")
     ask("PUT", f"{url}/{name}", INDEX)
     return name
 
 
 def ask(method: str, url: str, body: Any = None) -> Any:
-    """The answer to a request, as JSON; None where it is refused."""
+    """Send a request; return the response as JSON, or None after an error status."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"content-type": "application/json"}, method=method)
     try:

@@ -1,4 +1,4 @@
-"""How much is measured: a few records for the tests, ten minutes' worth, or all of it."""
+"""The sizes of a run: a few records for the tests, about ten minutes, or everything."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Sizes:
-    """`batches` are records of a batch with repetitions; `sizes` those of records; `backlog`, `items` and `probes`
-    the records of the container's backlog, the items of a backfill and the writes that are timed one by one."""
+    """Parameters of a run.
+
+    `batches` maps the records of a batch to its repetitions, and `sizes` are record sizes. `backlog` are the
+    records of the container's backlog, `items` the items of the backfill, `probes` the writes that are timed
+    one by one.
+    """
 
     batches: dict[int, int]
     sizes: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Batches end to end, beside the limit and beside the peers; and the CPU that each takes for a record."""
+"""Batches end to end, compared with the limit and the peers, and the CPU time per record."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from .sizes import PYTHON_PEERS, Sizes
 from .work import event
 
 GOALS: Final = {100: ">= 0.90", 1000: ">= 0.95", 10_000: ">= 0.97"}
-"""Of the limit, with OpenSearch."""
+"""The goals for the share of the limit, with OpenSearch, by records of a batch."""
 
 MOST_EMBEDDED: Final = 1000
-"""Records of a batch that the embedded server copes with: ten times as many keep it busy beyond every time-out."""
+"""The largest batch for the embedded server. Ten times as many records exceed every timeout."""
 
 SLOW_BATCH: Final = 100
-"""Records of the batch for those who send a request for each."""
+"""Records of the batch for peers that send a request per record."""
 
 
 def end_to_end(servers: Servers, sizes: Sizes, folder: Path) -> list[Figure]:
-    """With the embedded server beside the limit alone: nobody runs that to be fast."""
+    """Measure records per second. The embedded server, not made for speed, is compared only with the limit."""
     found: list[Figure] = []
     for server in servers.searches:
         url = servers.search(server)
@@ -48,7 +48,7 @@ def end_to_end(servers: Servers, sizes: Sizes, folder: Path) -> list[Figure]:
 
 
 def cpu(servers: Servers, sizes: Sizes, folder: Path) -> list[Figure]:
-    """Against a server that answers at once: the client's CPU does not depend on it."""
+    """Measure CPU with a server that answers at once, because the client's CPU does not depend on the server."""
     found: list[Figure] = []
     url = servers.instant
     for size in sizes.sizes:
@@ -76,7 +76,7 @@ def event_file(folder: Path, batch: int, size: str) -> Path:
 
 @contextmanager
 def prepared(names: Sequence[str], event: Path, url: str) -> Iterator[list[Contestant]]:
-    """The contestants, each with an index of its own."""
+    """Prepare the contestants, each with its own index."""
     with contestants(*names) as ready:
         for one in ready:
             one.prepare(event, url, make_index(url, f"bench-{one.name.replace(' ', '-')}"))
@@ -91,10 +91,10 @@ def rates(times: dict[str, Times], batch: int, where: str) -> list[Figure]:
 
 
 def of(times: dict[str, Times], name: str) -> Spread:
-    """How many times as fast ours is as another."""
+    """Return the speed of streamdex relative to another contestant."""
     return ratio(times[name].wall, times["ours"].wall)
 
 
 def shares(times: dict[str, Times], name: str) -> Spread:
-    """The CPU of ours for each second of another's."""
+    """Return the CPU time of streamdex relative to another contestant."""
     return ratio(times["ours"].cpu, times[name].cpu)

@@ -1,7 +1,7 @@
-"""The work: Lambda events of a stream, shaped as real ones are, the same for the same seed.
+"""The work: realistic Lambda events of a stream, the same for the same seed.
 
-60 % MODIFY, 25 % INSERT, 15 % REMOVE, with both images; one record in ten is of a few hot keys. The image of an
-item is about 0.5 KB of DynamoDB's typed JSON (small), 2 KB with nested maps, lists and sets (medium) or 50 KB
+60 % are MODIFY, 25 % INSERT and 15 % REMOVE, with both images. One record in ten belongs to a few hot keys. The
+image of an item is about 0.5 KB of DynamoDB JSON (small), 2 KB with nested maps, lists and sets (medium) or 50 KB
 (large).
 """
 
@@ -16,7 +16,7 @@ STREAM: Final = f"arn:aws:dynamodb:us-east-1:123456789012:table/{TABLE}/stream/2
 EVENTS: Final = ("MODIFY", "INSERT", "REMOVE")
 SHARES: Final = (60, 25, 15)
 HOT: Final = 0.1
-"""The part of the records that is of hot keys: one for each hundred records."""
+"""The share of records with hot keys. There is one hot key for each hundred records."""
 
 BEGAN: Final = 1_780_000_000
 """The Unix second of the first record."""
@@ -45,7 +45,7 @@ Typed = dict[str, Any]
 
 
 def event(records: int, size: str, seed: int = 1) -> dict[str, Any]:
-    """An event of so many records of one size."""
+    """Create an event of this many records of one size."""
     chance = random.Random(f"{seed} {size}")
     hot = [f"hot-{number}" for number in range(max(records // 100, 1))]
     made = []
@@ -57,7 +57,7 @@ def event(records: int, size: str, seed: int = 1) -> dict[str, Any]:
 
 
 def record(number: int, kind: str, key: str, size: str, chance: random.Random) -> dict[str, Any]:
-    """The record of one change, as Lambda hands it over."""
+    """Create the record of one change in the format of Lambda."""
     change: dict[str, Any] = {
         "ApproximateCreationDateTime": BEGAN + number // PER_SECOND,
         "Keys": {"id": {"S": key}},
@@ -81,7 +81,7 @@ def record(number: int, kind: str, key: str, size: str, chance: random.Random) -
 
 
 def item(key: str, size: str, chance: random.Random) -> Typed:
-    """The image of an item in DynamoDB's types."""
+    """Create the image of an item in DynamoDB JSON."""
     made = _small(key, chance)
     if size == "medium":
         made |= _nested(chance)

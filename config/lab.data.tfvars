@@ -1,3 +1,3 @@
-# A lab may be thrown away; leave this out for what may not.
+# Allows `make destroy` to delete the tables and buckets of a lab. Leave this out for a deployment with data to keep.
 protect                = false
 point_in_time_recovery = false

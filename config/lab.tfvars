@@ -1,5 +1,5 @@
-# What all targets of the deployment `lab` share; a target's own variables stand in config/lab.TARGET.tfvars.
-# Which there are: infra/common.tf and infra/TARGET/variables.tf.
+# Variables that all targets of the deployment `lab` share. Put the variables of one target into config/lab.TARGET.tfvars.
+# infra/common.tf and infra/TARGET/variables.tf describe them.
 
 project = "streamdex"
 region  = "us-east-1"

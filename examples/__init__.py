@@ -1,1 +1,1 @@
-"""Examples that run and are tested."""
+"""Runnable, tested examples."""

@@ -1,4 +1,4 @@
-# What every target shares: each folder has a link to this file.
+# Shared by all targets: each target folder has a symbolic link to this file.
 
 terraform {
   required_version = ">= 1.11"
@@ -23,23 +23,23 @@ provider "aws" {
 }
 
 variable "project" {
-  description = "What all names begin with."
+  description = "The prefix of all resource names."
   type        = string
   default     = "streamdex"
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{0,14}$", var.project))
-    error_message = "project is 1 to 15 lower-case letters, digits and dashes: names of buckets begin with it."
+    error_message = "project must be 1 to 15 lower-case letters, digits and dashes, beginning with a letter, because bucket names begin with it."
   }
 }
 
 variable "environment" {
-  description = "The deployment, such as lab: names have it in second place. make sets it from ENV."
+  description = "The name of the deployment, such as lab, which follows project in resource names. make sets it from ENV."
   type        = string
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{0,11}$", var.environment))
-    error_message = "environment is 1 to 12 lower-case letters, digits and dashes: make … ENV=lab."
+    error_message = "environment must be 1 to 12 lower-case letters, digits and dashes, beginning with a letter (make … ENV=lab)."
   }
 }
 
@@ -50,29 +50,29 @@ variable "region" {
 
   validation {
     condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
-    error_message = "region is the name of an AWS region, such as eu-west-1."
+    error_message = "region must be the name of an AWS region, such as eu-west-1."
   }
 }
 
 variable "tags" {
-  description = "Tags for everything that is made, beside Project and Environment."
+  description = "Tags of all resources, in addition to Project and Environment."
   type        = map(string)
   default     = {}
 }
 
 variable "kms_key_arn" {
-  description = "A KMS key of your own for everything at rest. Without it AWS encrypts with keys of its own."
+  description = "The ARN of your own KMS key for all data at rest. Without it, AWS-owned or AWS-managed keys encrypt the data."
   type        = string
   default     = null
 
   validation {
     condition     = var.kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[^:]+:[0-9]{12}:key/.+$", var.kms_key_arn))
-    error_message = "kms_key_arn is the ARN of a key (not of an alias)."
+    error_message = "kms_key_arn must be the ARN of a key, not of an alias."
   }
 }
 
 variable "emulator" {
-  description = "Whether AWS is an emulator. make sets it where AWS_ENDPOINT_URL is set."
+  description = "True if the endpoint is an AWS emulator. make sets it if AWS_ENDPOINT_URL is set."
   type        = bool
   default     = false
 }

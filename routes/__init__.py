@@ -1,4 +1,4 @@
-"""The routes of this deployment. A module is imported only when it is chosen (FUNC)."""
+"""The routes of this deployment. A module is imported only if FUNC selects it."""
 
 ROUTES = [
     "images:Images",

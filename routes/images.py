@@ -1,7 +1,7 @@
-"""The sample application: images dropped in a bucket can be found by what is said of them.
+"""The sample application: search for uploaded images by title, description, caption and metadata.
 
-An upload's metadata becomes an item of the table `images`, which other programs may give a title, a
-description or a caption; the table's stream keeps the index `images` in step.
+The metadata of an upload becomes an item of the table `images`. Other programs may add a title, a description or
+a caption to the item. The stream of the table keeps the index `images` in sync.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 SAID = ("title", "description", "caption")
-"""What people say of an image, if it is text; everything else is metadata."""
+"""Attributes that describe an image, if they are text. Everything else is metadata."""
 
 TERM_BYTES = 30_000
-"""A term of an index has 32,766 bytes at most, the path in front of its value included."""
+"""The largest attribute that is indexed. A term has at most 32,766 bytes, including the path before its value."""
 
 
 class Images(TableRoute):
@@ -43,8 +43,8 @@ class Images(TableRoute):
     table: ClassVar = "images"
     key: ClassVar = {"id": "S"}
     index: ClassVar = "images"
-    # One field for all metadata, whatever it holds: no two images can disagree about its types. What is too
-    # long for a term of that field is stored beside it and not searched.
+    # One field holds all metadata, so two images cannot have conflicting types for one attribute. A value that is
+    # too long for a term of that field is stored under `large` and not indexed.
     mapping: ClassVar = {
         "properties": {
             **{name: {"type": "text"} for name in SAID},
@@ -54,9 +54,9 @@ class Images(TableRoute):
     }
 
     def document(self, item: Item) -> Document:
-        """Title, description and caption on top; under `metadata` its attributes and all others.
+        """Return title, description and caption at the top level, and all other attributes under `metadata`.
 
-        An attribute that is over TERM_BYTES stands under `large` instead.
+        An attribute of more than TERM_BYTES goes under `large` instead.
         """
         said = {name: item[name] for name in SAID if isinstance(item.get(name), str)}
         metadata = attributes_of(item, leave_out={"id", *said})
@@ -66,7 +66,7 @@ class Images(TableRoute):
 
 
 def attributes_of(item: Item, leave_out: Collection[str]) -> dict[str, Any]:
-    """What the item's `metadata` holds, and its other attributes beside that."""
+    """Return the members of the item's `metadata`, merged with its other attributes."""
     others = {
         name: value for name, value in item.items() if name not in leave_out and not name.startswith("_streamdex")
     }
@@ -78,21 +78,21 @@ def attributes_of(item: Item, leave_out: Collection[str]) -> dict[str, Any]:
 
 
 def size_of(name: str, value: Any) -> int:
-    """The bytes of an attribute when written down; never fewer than it has in JSON by much."""
+    """Return the approximate size of an attribute in bytes, which is never much below its size in JSON."""
     return len(f"{name}{value!r}".encode("utf-8", "replace"))
 
 
 @dataclass(frozen=True)
 class ImageUploads(BucketRoute):
-    """Images dropped in the bucket become items of the images table."""
+    """Images uploaded to the bucket, written as items of the images table."""
 
     bucket: ClassVar = "images-in"
     writes: ClassVar = {"table": "images"}
 
-    image_bytes: int = setting(50_000_000, "the largest image that is read, in bytes", least=1)
+    image_bytes: int = setting(50_000_000, "the size of the largest image that is read, in bytes", least=1)
 
     def created(self, upload: ObjectRecord, context: Context) -> Iterable[Action]:
-        """Updates the item, so that a title that is there already stays."""
+        """Update the item, which keeps an existing title."""
         body, content_type = fetch(upload, context, self.image_bytes)
         metadata = {"size": len(body), "content_type": content_type, **describe(body)}
         return [UpdateItem({"id": upload.key, "metadata": metadata}, create=True)]
@@ -102,48 +102,48 @@ class ImageUploads(BucketRoute):
 
 
 def fetch(upload: ObjectRecord, context: Context, most: int) -> tuple[bytes, str]:
-    """An object's bytes and content type. Raises Skip for one that is gone, Reject for one that is too large."""
+    """Return an object's bytes and content type. Raises Skip if it no longer exists, Reject if it is too large."""
     s3 = context.s3
     try:
         answer = s3.get_object(Bucket=upload.bucket, Key=upload.key)
     except s3.exceptions.NoSuchKey as error:
-        raise Skip("gone before it was read") from error
+        raise Skip("the object was deleted before it was read") from error
     with answer["Body"] as stream:
         if answer["ContentLength"] > most:
-            raise Reject(f"{answer['ContentLength']} bytes: more than image_bytes={most}")
+            raise Reject(f"the object has {answer['ContentLength']} bytes, more than image_bytes={most}")
         return stream.read(), answer.get("ContentType", "")
 
 
 def describe(body: bytes) -> dict[str, Any]:
-    """Format, width and height in pixels, and EXIF where there is some. Raises Reject for what is no image."""
+    """Return format, width and height in pixels, and EXIF data if any. Raises Reject if this is not an image."""
     try:
         from PIL import Image, UnidentifiedImageError
     except ModuleNotFoundError as error:
-        raise Reject("images are read with Pillow: pip install 'streamdex[images]'") from error
+        raise Reject("Pillow, which reads images, is not installed: pip install 'streamdex[images]'") from error
     try:
         with Image.open(BytesIO(body)) as image:
             found = {"format": image.format, "width": image.width, "height": image.height}
             exif = exif_of(image)
     except UnidentifiedImageError as error:
-        raise Reject("not an image") from error
+        raise Reject("the object is not an image") from error
     except (Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
-        raise Reject(f"not an image that can be read: {error}") from error
+        raise Reject(f"the object is not an image that Pillow can read: {error}") from error
     return found | ({"exif": exif} if exif else {})
 
 
 def exif_of(image: Image) -> dict[str, str | int | float]:
-    """EXIF by the names of its tags; binary ones are left out."""
+    """Return the EXIF values by tag name, without binary values."""
     from PIL.ExifTags import IFD, TAGS
 
     exif = image.getexif()
     tags = dict(exif) | exif.get_ifd(IFD.Exif)
-    offsets = set(IFD)  # where the file holds its parts says nothing of the image
+    offsets = set(IFD)  # offsets of EXIF sections in the file do not describe the image
     plain = {TAGS[tag]: plain_value(value) for tag, value in tags.items() if tag in TAGS and tag not in offsets}
     return {name: value for name, value in plain.items() if value is not None}
 
 
 def plain_value(value: Any) -> str | int | float | None:
-    """An EXIF value as text or a number; None for one that is neither."""
+    """Return an EXIF value as text or a number; None if it is neither."""
     if isinstance(value, str):
         return value.strip("\0 ") or None
     if isinstance(value, int):

@@ -1,7 +1,7 @@
-"""Lines of CSV objects become rows of a SQL table: a bucket, a queue that is told of it, and a database.
+"""Add the lines of CSV objects as rows to a SQL table. A queue receives the notifications of the bucket.
 
-The object is read as a stream and its lines are rows one by one, so that memory does not grow with it. Nothing is
-special in a line but the delimiter: there are no quotes.
+The object is read as a stream, line by line, so memory does not grow with its size. Only the delimiter is special
+in a line; quoting is not supported.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from service import (
 )
 
 CHUNK: Final = 256 * 1024
-"""Bytes that are read at once."""
+"""Bytes of one read."""
 
 SAMPLE: Final = "INSERT INTO activity (person, action, minutes) VALUES (%s, %s, %s)"
-"""Into the table that `make run` makes in its own database."""
+"""The default statement. `make run` creates its table in the embedded database."""
 
 _ESCAPES: Final = {"n": "\n", "r": "\r", "t": "\t", "0": "\0", "\\": "\\"}
 _ESCAPE: Final = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|([nrt0\\]))")
@@ -42,42 +42,42 @@ class CsvRows(BucketRoute):
     bucket: ClassVar = "raw-data"
     queue: ClassVar = "pending-worker"
     writes: ClassVar = {"database": "sql"}
-    ignore: ClassVar = ("ObjectDeleted",)  # rows stay, whatever becomes of the object
+    ignore: ClassVar = ("ObjectDeleted",)  # rows stay after their object is deleted
 
-    delimiter: str = setting(",", r"between the columns of a line, such as \t")
-    newline: str = setting(r"\n", r"at the end of a line, such as \r\n")
-    insert_statement: str = setting(SAMPLE, "what adds a line: a %s for each column; %% is a percent sign")
+    delimiter: str = setting(",", r"the separator between the columns of a line, such as \t")
+    newline: str = setting(r"\n", r"the end of a line, such as \r\n")
+    insert_statement: str = setting(SAMPLE, "the SQL that adds a line: a %s for each column; %% is a percent sign")
     bad_rows: str = setting(
         "reject",
-        "what a bad line does: reject the whole object, or keep the line aside, in the dead letter, and go on",
+        "the handling of a bad line: reject the whole object, or keep the line in a dead letter and continue",
         choices=("reject", "keep"),
     )
-    line_bytes: int = setting(1024 * 1024, "the longest line that is read, in bytes", least=1)
+    line_bytes: int = setting(1024 * 1024, "the length of the longest line that is read, in bytes", least=1)
 
     def __post_init__(self) -> None:
         if not self.delimiter or not self.newline:
-            raise StreamdexError("delimiter and newline of CsvRows are a character each, or more")
+            raise StreamdexError("CsvRows: delimiter and newline must each have at least one character")
 
     def created(self, upload: ObjectRecord, context: Context) -> Iterable[Action]:
         return [InsertRows(self.insert_statement, self.rows(upload, context), keep_bad=self.bad_rows == "keep")]
 
     def rows(self, upload: ObjectRecord, context: Context) -> Iterator[Row | BadRow]:
-        """The lines as rows; the object is asked for with the first. Raises Skip for content that is gone."""
-        delimiter, encoding = unescaped(self.delimiter), "utf-8-sig"  # some programs begin with a byte order mark
+        """Yield the lines as rows. The first one opens the object. Raises Skip if its content no longer exists."""
+        delimiter, encoding = unescaped(self.delimiter), "utf-8-sig"  # some programs write a byte order mark
         with contents(upload, context.s3) as stream:
             chunks = iter(lambda: stream.read(CHUNK), b"")
             for line in lines(chunks, unescaped(self.newline).encode(), self.line_bytes):
                 try:
                     yield tuple(line.decode(encoding).split(delimiter))
                 except UnicodeDecodeError as error:
-                    yield BadRow(f"it is not UTF-8: {error.reason} at byte {error.start + 1}")
+                    yield BadRow(f"the line is not UTF-8: {error.reason} at byte {error.start + 1}")
                 encoding = "utf-8"
 
 
 def contents(upload: ObjectRecord, s3: Any) -> Any:
-    """The object's bytes as a stream: of the version that the event names, else of the content with its ETag.
+    """Return the object's bytes as a stream: of the event's version, or else of the content with its ETag.
 
-    Raises Skip where that is gone: what is there instead has an event of its own.
+    Raises Skip if that content no longer exists. A newer content has its own event.
     """
     from botocore.exceptions import ClientError
 
@@ -91,27 +91,27 @@ def contents(upload: ObjectRecord, s3: Any) -> Any:
     except ClientError as error:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
         if status == 404:
-            raise Skip("gone before it was read") from error
+            raise Skip("the object was deleted before it was read") from error
         if status == 412:
-            raise Skip("overwritten before it was read") from error
+            raise Skip("the object was overwritten before it was read") from error
         raise
 
 
 def lines(chunks: Iterable[bytes], newline: bytes, most: int) -> Iterator[bytes]:
-    """The lines in chunks of bytes; the last may lack its newline.
+    """Yield the lines of chunks of bytes. The last line may lack its newline.
 
-    A newline, or a character, may lie across two chunks. Raises Reject for a line of more than `most` bytes.
+    A newline or a character may span two chunks. Raises Reject for a line of more than `most` bytes.
     """
     rest = b""
     for chunk in chunks:
         *whole, rest = (rest + chunk).split(newline)
         yield from whole
         if len(rest) > most:
-            raise Reject(f"a line of more than {most} bytes: is its end another than newline={newline!r}?")
+            raise Reject(f"a line has more than {most} bytes: check line_bytes and newline={newline!r}")
     if rest:
         yield rest
 
 
 def unescaped(text: str) -> str:
-    r"""A setting in which `\n`, `\r`, `\t`, `\0`, `\\` and `\x1f` stand for a character."""
+    r"""Replace the escapes `\n`, `\r`, `\t`, `\0`, `\\` and `\x1f` in a setting by their characters."""
     return _ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else _ESCAPES[found[2]], text)

@@ -1,4 +1,4 @@
-"""The one route: items as they are."""
+"""The only route, which indexes items unchanged."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Those that are compared: `prepare(event, url, index)` gives what is timed, a call that works one event off."""
+"""The contestants. `prepare(event, url, index)` returns the function to time, which processes one event."""

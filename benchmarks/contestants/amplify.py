@@ -1,8 +1,8 @@
-"""The way of Amplify's streaming function, by its description: a boto3 deserializer that leaves binary as text and
-makes floats of numbers, two lines of JSON for each record, one bulk request for the event over botocore's session.
+"""Amplify's streaming function, rebuilt from its description.
 
-Sources: issues 4695, 4913 (amplify-cli) and 11989 (amplify-js), which tell its steps. It signs the request; here
-nobody signs any.
+A boto3 deserializer returns binary values as text and numbers as floats. Each record becomes two lines of JSON,
+and the event one bulk request over botocore's session. Sources: issues 4695 and 4913 (amplify-cli) and 11989
+(amplify-js), which describe its steps. The original signs its requests; no contestant does so here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 class StreamDeserializer(TypeDeserializer):
-    """Numbers as floats, sets as they are, binary as the text that it comes as."""
+    """A deserializer that returns numbers as floats, sets unchanged, and binary values as their base64 text."""
 
     def _deserialize_n(self, value: Any) -> Any:
         return float(value)

@@ -1,4 +1,4 @@
-"""A bare loop: GetRecords, page after page, and for each page a body that is serialised already."""
+"""A bare loop: call GetRecords page after page, and post the pre-serialised body of each page."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def prepare(event: Path, url: str, index: str) -> Callable[[], Any]:
 
 
 def pages(client: Any, arn: str, records: int) -> Iterator[list[Any]]:
-    """Pages of the stream's only shard, until there were so many records."""
+    """Yield pages of the stream's only shard until they hold this many records."""
     (shard,) = client.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
     place = {"StreamArn": arn, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
     iterator = client.get_shard_iterator(**place)["ShardIterator"]

@@ -1,4 +1,4 @@
-"""Ours as the container: reads the table's stream from its beginning to its end."""
+"""streamdex as the container, which reads the table's stream from beginning to end."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..application.items import Items
 
 
 class Until(Observer):
-    """Stops once so many records are done."""
+    """Stop after this many records."""
 
     def __init__(self, records: int, stopping: Event):
         self._left = records
@@ -32,7 +32,7 @@ class Until(Observer):
 
 
 def prepare(event: Path, url: str, index: str) -> Callable[[], Any]:
-    """`event` holds the address of DynamoDB and the number of records in the stream."""
+    """Prepare a run. The file `event` holds the address of DynamoDB and the number of records in the stream."""
     place = json.loads(event.read_bytes())
 
     def run() -> None:

@@ -1,4 +1,4 @@
-"""Nothing but the event, as objects: what a Lambda is handed before it does anything."""
+"""The parsed event alone, as a Lambda receives it."""
 
 from __future__ import annotations
 

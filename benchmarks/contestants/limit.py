@@ -1,4 +1,4 @@
-"""The limit: the same documents as bulk bodies, serialised already, over one connection of the same kind."""
+"""The limit: post the same documents as pre-serialised bulk bodies over one connection of the same kind."""
 
 from __future__ import annotations
 
@@ -28,6 +28,6 @@ def prepare(event: Path, url: str, index: str) -> Callable[[], Any]:
 
 
 def pool_of(url: str) -> HTTPConnectionPool:
-    """One connection that is kept."""
+    """Return a pool of one persistent connection."""
     where = parse_url(url)
     return HTTPConnectionPool(str(where.host), where.port, maxsize=1, timeout=Timeout(60))

@@ -1,4 +1,4 @@
-"""Ours with a thousand routes, of which one is for the records."""
+"""streamdex with a thousand routes, one of which handles the records."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .ours import as_lambda
 
 
 def other(number: int) -> type[Items]:
-    """A route of a table of its own."""
+    """Create a route for another table."""
     return type(f"Items{number}", (Items,), {"table": f"other-{number}", "index": f"other-{number}"})
 
 

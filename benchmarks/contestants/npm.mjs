@@ -1,5 +1,5 @@
-// The npm package dynamodb-stream-elasticsearch, called as its README says. The runner's protocol: see runner.py.
-// With BULK=1 its own options for speed are on: one request for all, connections kept, no refresh.
+// The npm package dynamodb-stream-elasticsearch, called as in its README. runner.py describes the protocol.
+// BULK=1 enables its own options for speed: one bulk request, persistent connections, no refresh.
 import { createInterface } from 'node:readline'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'

@@ -1,4 +1,4 @@
-"""The limit of the CPU: orjson reads the event and writes each document once. No server is asked."""
+"""The CPU limit: orjson parses the event and dumps each document once, without a server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def prepare(event: Path, url: str, index: str) -> Callable[[], Any]:
     images = [record["dynamodb"].get("NewImage") for record in json.loads(text)["Records"]]
     documents = [orjson.loads(dump(read_item(image))) for image in images if image]
     images.clear()
-    gc.disable()  # the least that it could cost looks for no cycles
+    gc.disable()  # the minimum cost includes no search for cycles
 
     def run() -> None:
         orjson.loads(text)

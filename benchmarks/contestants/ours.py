@@ -1,4 +1,4 @@
-"""Ours: the Lambda handler on the whole event, with versions, outcomes and metrics; nothing is switched off."""
+"""streamdex: the Lambda handler on the whole event, with versions, outcomes and metrics. Nothing is disabled."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..application.items import Items
 
 
 def as_lambda(url: str, index: str) -> None:
-    """Makes this process's environment that of a Lambda function."""
+    """Set the environment variables of a Lambda function in this process."""
     os.environ |= {
         "SEARCH_URL": url,
         "STREAMDEX_NAMES": f"index/bench={index}",

@@ -1,7 +1,7 @@
-"""Powertools' BatchProcessor, boto3's deserializer, opensearch-py's bulk helper: a handler as their guides put it.
+"""Powertools' BatchProcessor, boto3's deserializer and opensearch-py's bulk helper, used as in their guides.
 
-"Batch Processing" (Powertools for AWS Lambda, Python) has the record handler, "Bulk helpers" (opensearch-py) the
-rest. The records are gathered, for a request for each would be the sample over again.
+The record handler follows "Batch Processing" (Powertools for AWS Lambda, Python), the rest "Bulk helpers"
+(opensearch-py). The actions are gathered into bulk requests; `sample` already measures a request per record.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from opensearchpy.helpers import bulk
 
 
 class Serializer(JSONSerializer):
-    """What their serializer has no word for: the sets and the binary values that boto3 makes."""
+    """A serializer that also supports the sets and binary values of boto3."""
 
     def default(self, data: Any) -> Any:
         if isinstance(data, set):
@@ -62,7 +62,7 @@ def prepare(event: Path, url: str, index: str) -> Callable[[], Any]:
 
 
 def _with_bytes(value: Any) -> None:
-    """boto3's deserializer fails on the base64 text of a Lambda event: it is spared that before the clock runs."""
+    """Convert base64 text to bytes before the clock runs, because boto3's deserializer fails on the text."""
     if isinstance(value, dict):
         if set(value) == {"B"} and isinstance(value["B"], str):
             value["B"] = value["B"].encode()

@@ -1,7 +1,7 @@
-"""AWS's documented sample: a request for each record, the image as DynamoDB types it for a document.
+"""AWS's documented sample: one request per record, with the image in DynamoDB JSON as the document.
 
-By the description in "Loading streaming data from Amazon DynamoDB" (Amazon OpenSearch Service Developer Guide). It
-signs each request; here nobody signs any.
+It follows "Loading streaming data from Amazon DynamoDB" (Amazon OpenSearch Service Developer Guide). The original
+signs each request; no contestant does so here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One of two modules with a handler each: takes s3:ObjectCreated:* (`extract.handler`)."""
+"""The first of two modules with a handler each: handles s3:ObjectCreated:* (`extract.handler`)."""
 
 from __future__ import annotations
 

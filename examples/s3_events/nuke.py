@@ -1,4 +1,4 @@
-"""The other of two modules: takes s3:ObjectRemoved:* and s3:LifecycleExpiration:* (`nuke.handler`)."""
+"""The second of two modules: handles s3:ObjectRemoved:* and s3:LifecycleExpiration:* (`nuke.handler`)."""
 
 from __future__ import annotations
 

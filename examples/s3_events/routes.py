@@ -1,4 +1,4 @@
-"""What the three ways to wire S3 events share: objects of the bucket images-in become documents of an index."""
+"""The route of all three wirings: objects of the bucket images-in become documents of an index."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from service import Action, BucketRoute, Context, Delete, Index, ObjectRecord
 
 
 class Extracted(BucketRoute):
-    """What is known of an object without reading it."""
+    """Key and size of each object, without reading the object."""
 
     bucket: ClassVar = "images-in"
     index: ClassVar = "extracted"

@@ -1,4 +1,4 @@
-"""One handler for everything, which dispatches by the event's name: `s3event.handler`."""
+"""One handler for all events, which dispatches by event name: `s3event.handler`."""
 
 from __future__ import annotations
 

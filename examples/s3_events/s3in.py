@@ -1,4 +1,4 @@
-"""One module with two handlers: `s3in.handle_create` and `s3in.handle_delete`, of which each takes its events."""
+"""One module with a handler for each kind of event: `s3in.handle_create` and `s3in.handle_delete`."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What `make build` makes: a Lambda's layer and its code, an image, the package."""
+"""`make build`: the layer and the code of a Lambda, the image, the package."""

@@ -1,4 +1,4 @@
-"""`python -m infra.build TARGET`: builds one thing into `dist/` and says what it has become."""
+"""`python -m infra.build TARGET`: build one artifact into `dist/` and print its file, size and digest."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ TARGETS: Final[Mapping[str, tuple[str, Sequence[str]]]] = {
     "wheel": ("wheel", ()),
     "examples": ("examples", ()),
 }
-"""For each target its module, and which options its `build` takes beyond FUNC, ARCH and the folder."""
+"""The module of each target, and the options that its `build` takes in addition to FUNC, ARCH and the folder."""
 
 ARCHITECTURES: Final = ("x86_64", "arm64")
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Builds; errors are one line on standard error."""
+    """Build, and return the exit code. An error is one line on standard error."""
     options = parser().parse_args(words)
     module, takes = TARGETS[options.target]
     func = tuple(name for name in options.func.split(",") if name)
@@ -47,25 +47,27 @@ def main(words: Sequence[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser("python -m infra.build", description=__doc__, allow_abbrev=False)
     made.add_argument("target", choices=sorted(TARGETS))
-    made.add_argument("--func", default="", help="only these modules of routes (commas between them)")
+    made.add_argument("--func", default="", help="only these route modules, separated by commas")
     made.add_argument(
-        "--arch", default=here(), choices=ARCHITECTURES, help="the processor; without it, this one's"
+        "--arch", default=here(), choices=ARCHITECTURES, help="the processor (default: the one of this machine)"
     )
-    made.add_argument("--env", default="", help="the deployment whose names go into the configuration")
+    made.add_argument("--env", default="", help="the deployment whose names are added to the configuration")
     made.add_argument(
-        "--python", default=declared().python, help="the version of Lambda's Python, or `here`: this interpreter"
+        "--python",
+        default=declared().python,
+        help="the Python version of the Lambda runtime; `here`: this interpreter",
     )
-    made.add_argument("--out", default=ROOT / "dist", type=Path, help="the folder to build into")
+    made.add_argument("--out", default=ROOT / "dist", type=Path, help="the output folder")
     return made
 
 
 def here() -> str:
-    """This machine's processor, by its name at AWS."""
+    """Return the AWS name of this machine's processor."""
     return "arm64" if platform.machine().lower() in ("arm64", "aarch64") else "x86_64"
 
 
 def described(made: Path) -> str:
-    """Name, bytes as they are and unpacked, and the digest, in one line."""
+    """Return a line with the file, its size in bytes (packed and unpacked) and its digest."""
     digest = hashlib.sha256(made.read_bytes()).hexdigest()
     unzipped = unzipped_bytes(made)
     sizes = f"{made.stat().st_size} bytes" + (f", {unzipped} unzipped" if unzipped is not None else "")

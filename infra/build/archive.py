@@ -1,4 +1,4 @@
-"""Zip files that are the same bytes whenever, wherever and by whomever they are made."""
+"""Reproducible zip files: the same contents give the same bytes on every machine."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Final
 
 EPOCH: Final = (1980, 1, 1, 0, 0, 0)
-"""The earliest time that a zip file can say."""
+"""The earliest time that a zip file can hold."""
 
 READABLE: Final = 0o100644 << 16
-"""A file that everybody may read, as Lambda asks for; nothing in a zip is run as a program."""
+"""The mode of a file that all users can read, as Lambda requires. No file of a zip is executed."""
 
 UNIX: Final = 3
 
 
 def write_zip(path: Path, entries: Mapping[str, bytes]) -> Path:
-    """A zip file with these contents by their names in it, sorted, without the times and modes of any disk."""
+    """Write a zip file with these contents by name, sorted and with fixed times and modes; return its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name in sorted(entries):
@@ -28,7 +28,7 @@ def write_zip(path: Path, entries: Mapping[str, bytes]) -> Path:
 
 
 def unzipped_bytes(path: Path) -> int | None:
-    """What a zip file holds, in bytes; None for what is none."""
+    """Return the unpacked size of a zip file in bytes; None if the file is not a zip."""
     if not zipfile.is_zipfile(path):
         return None
     with zipfile.ZipFile(path) as archive:

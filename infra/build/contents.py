@@ -1,7 +1,7 @@
-"""`python -m infra.build.contents FOLDER`: what an image is made of, for the Dockerfile.
+"""`python -m infra.build.contents FOLDER`: write the contents of an image, for the Dockerfile.
 
-`FOLDER/app` gets the code, `FOLDER/requirements.txt` the packages that it needs from the lock file, and
-`FOLDER/lambda.txt` those that an image for Lambda has beside them.
+`FOLDER/app` is the code, `FOLDER/requirements.txt` the packages of the lock file that it needs, and
+`FOLDER/lambda.txt` the additional packages of an image for Lambda.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from .listing import chosen_modules
 from .lock import closure, pins
 
 PAGE: Final = "operations"
-"""The extra that the container's page needs."""
+"""The extra of the container's page."""
 
 LAMBDA: Final = "lambda-image"
-"""The extra that asks Lambda for events."""
+"""The extra of the runtime client, which receives events from Lambda."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Writes them; errors are one line on standard error."""
+    """Write the contents, and return the exit code. An error is one line on standard error."""
     parser = argparse.ArgumentParser("python -m infra.build.contents", allow_abbrev=False)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--func", default="", help="only these modules of routes (commas between them)")
+    parser.add_argument("--func", default="", help="only these route modules, separated by commas")
     options = parser.parse_args(words)
     func = tuple(name for name in options.func.split(",") if name)
     try:
@@ -46,7 +46,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def write_code(folder: Path, func: Sequence[str]) -> None:
-    """The code with the chosen routes and the configuration, as files. Raises SettingsError."""
+    """Write the code, the selected routes and the configuration as files. Raises SettingsError."""
     for name, content in contents(func).items():
         where = folder / name
         where.parent.mkdir(parents=True, exist_ok=True)
@@ -54,7 +54,7 @@ def write_code(folder: Path, func: Sequence[str]) -> None:
 
 
 def requirements(func: Sequence[str], extras: Sequence[str]) -> list[str]:
-    """The packages of the chosen routes and of some extras, as pip reads them, for the interpreter that runs this.
+    """Return the packages of the selected routes and of some extras, as requirement lines for this interpreter.
 
     Raises SettingsError.
     """

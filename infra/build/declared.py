@@ -1,4 +1,4 @@
-"""What pyproject.toml says of builds."""
+"""The build settings of pyproject.toml."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Declared:
-    """The run-time dependencies, by their names in the lock file, and the table `tool.streamdex.build`."""
+    """The run-time dependencies by their names in the lock file, and the table `tool.streamdex.build`."""
 
     dependencies: Sequence[str]
     extras: Mapping[str, Sequence[str]]
@@ -28,22 +28,22 @@ class Declared:
     aws_services: Collection[str]
 
     def needed_by(self, modules: Sequence[str]) -> list[str]:
-        """The packages that route modules need to run, without what these need themselves.
+        """Return the direct dependencies of route modules.
 
-        Raises SettingsError for an extra that is not there.
+        Raises SettingsError for an unknown extra.
         """
         extras = [extra for module in modules for extra in self.needs.get(module, ())]
         unknown = [extra for extra in extras if extra not in self.extras]
         if unknown:
             raise SettingsError(
-                f"tool.streamdex.build.needs of pyproject.toml names the extra {unknown[0]!r};"
-                f" there are {', '.join(self.extras)}"
+                f"tool.streamdex.build.needs of pyproject.toml names the unknown extra {unknown[0]!r}."
+                f" Known extras: {', '.join(self.extras)}"
             )
         return [*self.dependencies, *(name for extra in extras for name in self.extras[extra])]
 
 
 def declared(root: Path = ROOT) -> Declared:
-    """What a repository's pyproject.toml says."""
+    """Read the build settings from a repository's pyproject.toml."""
     content = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
     project, build = content["project"], content["tool"]["streamdex"]["build"]
     return Declared(
@@ -57,5 +57,5 @@ def declared(root: Path = ROOT) -> Declared:
 
 
 def names(requirements: Sequence[str]) -> list[str]:
-    """`ConfigArgParse>=1.7` is `configargparse`."""
+    """Return the package names of requirements: `ConfigArgParse>=1.7` gives `configargparse`."""
     return [canonicalize_name(Requirement(line).name) for line in requirements]

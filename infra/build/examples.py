@@ -1,4 +1,4 @@
-"""The code of the examples: `service`, `routes` and `examples`, for functions with handlers of their own."""
+"""The code of the examples: `service`, `routes` and `examples`, for functions with their own handlers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .function import PAGE, code, contents
 
 
 def build(func: tuple[str, ...], arch: str, out: Path) -> list[Path]:
-    """One zip for all of them, the same for each architecture: `streamdex-examples.zip`."""
+    """Build one zip for all examples and architectures: `streamdex-examples.zip`."""
     examples = dict(code(ROOT / "examples", lambda name: not name.endswith(".py")))
     found = {name: content for name, content in contents(func).items() if not name.startswith(PAGE)}
     return [write_zip(out / "streamdex-examples.zip", found | examples)]

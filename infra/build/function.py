@@ -1,4 +1,4 @@
-"""The Lambda's code: `service`, the chosen routes, and the configuration."""
+"""The code of the Lambda: `service`, the selected routes and the configuration."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from .listing import chosen_modules, modules, text_with
 
 CONFIGURATION: Final = "config/streamdex.yml"
 FILES: Final = ("const.yml", CONFIGURATION)
-"""The configuration files that the handler looks for."""
+"""The configuration files that the handler reads."""
 
 PAGE: Final = "service/web/page/"
-"""Served by containers alone."""
+"""Only containers serve the page."""
 
 LOAD: Final = """
 import sys
@@ -33,10 +33,10 @@ load_routes("routes")
 
 
 def build(func: tuple[str, ...], arch: str, out: Path, env: str = "") -> list[Path]:
-    """The zip for the modules of FUNC, the same for each architecture: `streamdex-lambda[-FUNC].zip`.
+    """Build the zip for the modules of FUNC and any architecture: `streamdex-lambda[-FUNC].zip`.
 
-    With `env` the names of that deployment, `config/ENV.names.yml`, go into its configuration if they are there.
-    Raises SettingsError for a route that cannot be loaded from it.
+    With `env`, the names of that deployment (`config/ENV.names.yml`, if it exists) are added to the configuration.
+    Raises SettingsError if a route cannot be loaded from the zip.
     """
     made = write_zip(
         out / f"{'-'.join(['streamdex-lambda', *func])}.zip",
@@ -47,7 +47,7 @@ def build(func: tuple[str, ...], arch: str, out: Path, env: str = "") -> list[Pa
 
 
 def contents(func: Sequence[str], env: str = "") -> dict[str, bytes]:
-    """The files of `service`, of the routes of FUNC and of the configuration, by name. Raises SettingsError."""
+    """Return the files of `service`, of FUNC's routes and of the configuration, by name. Raises SettingsError."""
     chosen = chosen_modules(ROOT / "routes", func)
     left_out = [name for name in modules(ROOT / "routes") if name not in chosen]
     found = dict(code(ROOT / "service", lambda name: False))
@@ -57,7 +57,7 @@ def contents(func: Sequence[str], env: str = "") -> dict[str, bytes]:
 
 
 def code(package: Path, is_left_out: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
-    """The files of a package by their names in the zip; no tests, caches, hidden files or copies of editors."""
+    """Yield the files of a package by their names in the zip, without tests, caches, hidden files and backups."""
     for path in package.rglob("*"):
         name = path.relative_to(package.parent).as_posix()
         unwanted = re.search(r"(^|/)(__pycache__|tests)/|/\.|(\.pyc|~)$", name)
@@ -66,16 +66,16 @@ def code(package: Path, is_left_out: Callable[[str], bool]) -> Iterator[tuple[st
 
 
 def is_of(name: str, left_out: Sequence[str]) -> bool:
-    """Whether a file belongs to one of these modules of routes."""
+    """True if a file belongs to one of these route modules."""
     places = [f"routes/{module.replace('.', '/')}" for module in left_out]
     return name.startswith(tuple(place + end for place in places for end in (".py", "/")))
 
 
 def configuration(root: Path, env: str) -> dict[str, bytes]:
-    """The configuration files of a checkout, with the names of a deployment in them."""
+    """Return the configuration files of a checkout, with the names of a deployment added."""
     found = {file: (root / file).read_bytes() for file in FILES if (root / file).is_file()}
     if env and not re.fullmatch(r"[A-Za-z0-9][\w-]*", env):
-        raise SettingsError(f"ENV={env!r} is no name of a deployment: letters, digits, _ and -")
+        raise SettingsError(f"ENV={env!r} is not a valid deployment name. Use only letters, digits, _ and -.")
     deployed = root / "config" / f"{env}.names.yml"
     if env and deployed.is_file():
         known = mapping(root / CONFIGURATION) if CONFIGURATION in found else {}
@@ -85,21 +85,21 @@ def configuration(root: Path, env: str) -> dict[str, bytes]:
 
 
 def mapping(file: Path) -> dict[str, Any]:
-    """A file of keys and values; its scalars stay the text that they are. Raises SettingsError."""
+    """Read a YAML mapping; scalars stay text. Raises SettingsError."""
     try:
-        content = yaml.load(file.read_bytes(), yaml.BaseLoader)  # noqa: S506  # it makes nothing but text
+        content = yaml.load(file.read_bytes(), yaml.BaseLoader)  # noqa: S506  # BaseLoader creates only text
     except yaml.YAMLError as error:
-        raise SettingsError(f"{file} is not YAML") from error
+        raise SettingsError(f"{file} is not valid YAML") from error
     if not isinstance(content, dict):
-        raise SettingsError(f"{file} must hold keys and values")
+        raise SettingsError(f"{file} must be a mapping of keys to values")
     return content
 
 
 def check(made: Path) -> None:
-    """Loads the routes from the zip alone. Raises SettingsError where they need what is not in it."""
+    """Load the routes from the zip alone. Raises SettingsError if the zip lacks something that they need."""
     command = [sys.executable, "-I", "-B", "-c", LOAD, str(made)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         made.unlink()
-        reason = (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
+        reason = (done.stderr.strip().splitlines() or ["the process printed no error"])[-1]
         raise SettingsError(f"the routes cannot be loaded from {made.name}: {reason}")

@@ -1,4 +1,4 @@
-"""The layer: the run-time dependencies as wheels for Lambda, from the lock file with its hashes."""
+"""The layer: the run-time dependencies as wheels for Lambda, verified by the hashes of the lock file."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from .lock import Pin, closure, pins
 from .platforms import Platform, platform_of
 
 WHEELS: Final = ROOT / "build/wheels"
-"""What was downloaded, for the next build; `make clean` removes it."""
+"""Downloaded wheels, kept for the next build. `make clean` removes them."""
 
 PREFIX: Final = "python/"
-"""Where Lambda looks for packages in a layer."""
+"""The folder of a layer in which Lambda finds packages."""
 
 UNUSED: Final = re.compile(
-    r"(^|/)(__pycache__|tests?|examples)/"  # of packages
+    r"(^|/)(__pycache__|tests?|examples)/"  # of the packages
     r"|\.(pyc|pyi|pyx|pxd|c|h)$"
     r"|(^|/)py\.typed$"
-    r"|\.dist-info/(RECORD|INSTALLER|REQUESTED|direct_url\.json)$"  # of the installation, with its paths
+    r"|\.dist-info/(RECORD|INSTALLER|REQUESTED|direct_url\.json)$"  # of the installation, with local paths
     r"|^bin/"
 )
-"""What nothing reads at run time. METADATA and licences stay: scanners and lawyers read these."""
+"""Files that are not read at run time. METADATA and licences stay, for scanners and licence audits."""
 
 SERVICE_DATA: Final = re.compile(r"^(?:botocore|boto3)/data/([^/]+)/")
 
 
 def build(func: tuple[str, ...], arch: str, out: Path, python: str = "") -> list[Path]:
-    """The layer for the modules of FUNC, for all without it: `streamdex-layer-ARCH.zip`.
+    """Build the layer for the modules of FUNC (default: all): `streamdex-layer-ARCH.zip`.
 
-    `python` is the version of Lambda's runtime. Raises SettingsError for a package that cannot be had.
+    `python` is the version of the Lambda runtime. Raises SettingsError if a package cannot be downloaded.
     """
     said = declared()
     platform = platform_of(arch, python or said.python)
@@ -53,10 +53,9 @@ def build(func: tuple[str, ...], arch: str, out: Path, python: str = "") -> list
 
 
 def install(wanted: Sequence[Pin], platform: Platform, folder: Path) -> None:
-    """The wheels of these packages, unpacked: those kept in WHEELS, else downloaded there first.
+    """Unpack the wheels of these packages from WHEELS, and download missing ones first.
 
-    Either way they are those of the lock file, by their digests. Raises SettingsError where pip does not find
-    them; it says why.
+    pip verifies them by the hashes of the lock file. Raises SettingsError if pip fails; pip prints why.
     """
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as requirements:
         requirements.write("\n".join(pin.line() for pin in wanted))
@@ -66,17 +65,17 @@ def install(wanted: Sequence[Pin], platform: Platform, folder: Path) -> None:
         if pip("install", *kept, *said, silent=True):
             return
         if not (pip("download", f"--dest={WHEELS}", *said) and pip("install", *kept, *said)):
-            raise SettingsError("pip found no wheels for this platform and Python (its words are above)")
+            raise SettingsError("pip found no wheels for this platform and Python version. Its output is above")
 
 
 def pip(command: str, *options: str, silent: bool = False) -> bool:
-    """Whether pip could do it."""
+    """Run pip. True if it succeeded."""
     words = [sys.executable, "-m", "pip", command, "--quiet", "--disable-pip-version-check", *options]
     return subprocess.run(words, check=False, stderr=subprocess.DEVNULL if silent else None).returncode == 0
 
 
 def needed_of(folder: Path, aws_services: Collection[str]) -> Iterator[tuple[str, bytes]]:
-    """The files of installed packages that are needed at run time, by their names in the folder."""
+    """Yield the files of installed packages that are needed at run time, by their names in the folder."""
     for path in folder.rglob("*"):
         name = PurePosixPath(path.relative_to(folder)).as_posix()
         described = SERVICE_DATA.match(name)

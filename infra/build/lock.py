@@ -13,7 +13,7 @@ from service.errors import SettingsError
 
 @dataclass(frozen=True)
 class Pin:
-    """One package of the lock file: `name==version`, its hashes, when it is wanted, and what wants it."""
+    """One package of the lock file: `name==version`, its marker, its hashes, and the packages that require it."""
 
     name: str
     version: str
@@ -22,16 +22,16 @@ class Pin:
     parents: Collection[str]
 
     def line(self) -> str:
-        """As pip reads it, without the marker: pip would hold it against the interpreter that runs pip."""
+        """Return the requirement line without its marker, which pip would evaluate for its own interpreter."""
         return " \\\n    ".join([f"{self.name}=={self.version}", *self.hashes])
 
     def wanted(self, environment: Mapping[str, str]) -> bool:
-        """Whether the marker holds where the packages are to run."""
+        """True if the marker holds on the target platform."""
         return not self.marker or Marker(self.marker).evaluate(dict(environment))
 
 
 def pins(text: str) -> dict[str, Pin]:
-    """Every package of a lock file as `uv pip compile` writes it, `# via` lines included."""
+    """Parse all packages of a lock file of `uv pip compile`, with its `# via` lines."""
     return {pin.name: pin for pin in _pins(text)}
 
 
@@ -41,16 +41,16 @@ def closure(
     environment: Mapping[str, str],
     leave_out: Collection[str] = (),
 ) -> list[Pin]:
-    """These packages and all that they need, by name; without those left out and what only they need.
+    """Return these packages and all their dependencies, by name, without `leave_out` and its own dependencies.
 
-    Raises SettingsError for a root that the lock file does not have.
+    Raises SettingsError if the lock file lacks a root.
     """
     found: dict[str, Pin] = {}
     waiting = list(roots)
     while waiting:
         name = waiting.pop()
         if name not in locked:
-            raise SettingsError(f"{name} is not in requirements.lock: renew it (make lock)")
+            raise SettingsError(f"{name} is not in requirements.lock. Renew the file: make lock")
         if name in found or name in leave_out or not locked[name].wanted(environment):
             continue
         found[name] = locked[name]
@@ -62,6 +62,7 @@ def _pins(text: str) -> Iterator[Pin]:
     for block in re.split(r"^(?=[A-Za-z0-9])", text, flags=re.MULTILINE)[1:]:
         head = re.match(r"(\S+)==(\S+?)(?: ; (.*?))? *\\?$", block, re.MULTILINE)
         if head is None:
-            raise SettingsError(f"requirements.lock: {block.splitlines()[0]!r} pins no version")
+            entry = block.splitlines()[0]
+            raise SettingsError(f"requirements.lock: {entry!r} pins no version. Renew the file: make lock")
         parents = re.findall(r"^ +#(?: via)? +(\S+)$", block, re.MULTILINE)
         yield Pin(head[1], head[2], head[3] or "", re.findall(r"--hash=\S+", block), frozenset(parents))

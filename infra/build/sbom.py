@@ -1,4 +1,4 @@
-"""`python -m infra.build.sbom`: what ships in an image, as CycloneDX 1.6 in JSON, from the lock file."""
+"""`python -m infra.build.sbom`: list the packages of an image from the lock file, as CycloneDX 1.6 in JSON."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ TOOL: Final = ROOT / "build/sbom/bin/cyclonedx-py"
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Writes the list; errors are one line on standard error."""
+    """Write the list, and return the exit code. An error is one line on standard error."""
     parser = argparse.ArgumentParser("python -m infra.build.sbom", allow_abbrev=False)
-    parser.add_argument("--func", default="", help="only what these modules of routes need (commas between them)")
-    parser.add_argument("--out", default=ROOT / "dist/streamdex.cdx.json", type=Path, help="the file")
+    parser.add_argument("--func", default="", help="only the packages of these route modules, separated by commas")
+    parser.add_argument("--out", default=ROOT / "dist/streamdex.cdx.json", type=Path, help="the output file")
     options = parser.parse_args(words)
     try:
         write(tuple(name for name in options.func.split(",") if name), options.out)
@@ -34,9 +34,9 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def write(func: Sequence[str], out: Path) -> None:
-    """The list of the packages that the routes of FUNC need, the same bytes each time.
+    """Write the list of the packages that the routes of FUNC need. The same input gives the same bytes.
 
-    The tool holds it against the schema of CycloneDX. Raises SettingsError.
+    The tool validates the list against the CycloneDX schema. Raises SettingsError.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as lines:
@@ -45,7 +45,7 @@ def write(func: Sequence[str], out: Path) -> None:
         command = [str(TOOL), "requirements", f"--pyproject={ROOT / 'pyproject.toml'}", "--output-reproducible"]
         command += ["--spec-version=1.6", "--output-format=JSON", f"--output-file={out}", "--validate", lines.name]
         if subprocess.run(command, check=False).returncode:
-            raise SettingsError("the list could not be made (its words are above)")
+            raise SettingsError("cyclonedx-py could not write the list. Its output is above")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-# The container on Fargate: no public address, no port open to anybody, more of it while a queue falls behind.
-# Without `image` only the repository for images is made: push one there, then name it.
+# The container on Fargate: no public address, no open port, autoscaling by the age of messages.
+# Without `image`, only the image repository is created. Push an image there, then set `image`.
 
 locals {
   name    = var.function == "" ? local.prefix : "${local.prefix}-${var.function}"
@@ -50,7 +50,7 @@ resource "aws_cloudwatch_log_group" "this" {
   kms_key_id        = var.kms_key_arn
 }
 
-# As which the container is started: it takes the image, the secrets and the log.
+# The execution role, which pulls the image, reads the secrets and writes the log.
 resource "aws_iam_role" "start" {
   name               = "${local.name}-start"
   assume_role_policy = local.to_assume
@@ -65,7 +65,7 @@ resource "aws_iam_role_policy" "start" {
     Statement = concat(
       [
         {
-          Sid      = "LogIn" # cannot be allowed for some repositories only
+          Sid      = "LogIn" # has no resource-level permissions
           Effect   = "Allow"
           Action   = "ecr:GetAuthorizationToken"
           Resource = "*"
@@ -99,7 +99,7 @@ resource "aws_iam_role_policy" "start" {
   })
 }
 
-# As which it works: what its routes do, and nothing else.
+# The task role, with the permissions of the routes only.
 resource "aws_iam_role" "work" {
   name               = "${local.name}-work"
   assume_role_policy = local.to_assume
@@ -171,7 +171,7 @@ resource "aws_ecs_task_definition" "this" {
   }])
 }
 
-# Nobody calls the container: its page is for a tunnel (docs/deploy.md).
+# No inbound rule: reach the page through a tunnel (docs/deploy.md).
 resource "aws_security_group" "this" {
   for_each    = local.running
   name        = local.name
@@ -182,7 +182,7 @@ resource "aws_security_group" "this" {
 resource "aws_vpc_security_group_egress_rule" "this" {
   for_each          = aws_security_group.this
   security_group_id = each.value.id
-  description       = "HTTPS to AWS and to search"
+  description       = "HTTPS to AWS and to the search server"
   ip_protocol       = "tcp"
   from_port         = 443
   to_port           = 443
@@ -196,7 +196,7 @@ resource "aws_ecs_service" "this" {
   task_definition                    = each.value.arn
   desired_count                      = var.at_least
   launch_type                        = "FARGATE"
-  deployment_minimum_healthy_percent = 0 # whoever reads streams hands over its lease
+  deployment_minimum_healthy_percent = 0 # the container that reads streams hands over its lease
   deployment_maximum_percent         = 200
   enable_execute_command             = false
   wait_for_steady_state              = false
@@ -214,11 +214,11 @@ resource "aws_ecs_service" "this" {
   }
 
   lifecycle {
-    ignore_changes = [desired_count] # autoscaling's
+    ignore_changes = [desired_count] # autoscaling changes it
 
     precondition {
       condition     = var.vpc_id != null && length(var.subnet_ids) > 0
-      error_message = "The container needs vpc_id and private subnet_ids, in config/ENV.container.tfvars."
+      error_message = "The container needs vpc_id and private subnet_ids. Set them in config/ENV.container.tfvars."
     }
   }
 }

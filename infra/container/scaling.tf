@@ -1,4 +1,5 @@
-# One more container, or three, while the oldest message of a queue is too old; one less when it is not.
+# Adds one or three containers while the oldest message of a queue is too old, and removes one at a time when all queues are
+# up to date.
 
 locals {
   scaled = var.at_most > var.at_least ? aws_ecs_service.this : {}
@@ -63,7 +64,7 @@ resource "aws_appautoscaling_policy" "down" {
 resource "aws_cloudwatch_metric_alarm" "behind" {
   for_each            = local.ups
   alarm_name          = "${local.name}-behind-${each.key}"
-  alarm_description   = "Starts containers: the oldest message of the queue is too old."
+  alarm_description   = "Adds containers: the oldest message of the queue is too old."
   namespace           = "AWS/SQS"
   metric_name         = "ApproximateAgeOfOldestMessage"
   dimensions          = { QueueName = var.queues[each.key].name }
@@ -76,11 +77,11 @@ resource "aws_cloudwatch_metric_alarm" "behind" {
   alarm_actions       = [aws_appautoscaling_policy.up[each.value].arn]
 }
 
-# All queues together: one that is behind keeps the containers that it was given.
+# The maximum over all queues, so that containers stay while any queue lags.
 resource "aws_cloudwatch_metric_alarm" "idle" {
   for_each            = length(var.queues) == 0 ? {} : aws_appautoscaling_policy.down
   alarm_name          = "${local.name}-idle"
-  alarm_description   = "Ends containers: no message of any queue has waited for long."
+  alarm_description   = "Removes containers: no queue has an old message."
   evaluation_periods  = 10
   comparison_operator = "LessThanThreshold"
   threshold           = var.queue_age / 4

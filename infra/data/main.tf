@@ -1,4 +1,4 @@
-# Tables with streams, buckets, and the bucket of what could not be dispatched.
+# Tables with streams, buckets, and the bucket of dead letters.
 
 locals {
   tables  = { for name, table in merge(var.tables, var.more_tables) : name => table if !contains(keys(var.existing_tables), name) }
@@ -28,7 +28,7 @@ resource "aws_dynamodb_table" "this" {
     enabled = var.point_in_time_recovery
   }
 
-  dynamic "server_side_encryption" { # without it: AES-256 with a key that DynamoDB owns
+  dynamic "server_side_encryption" { # default: AES-256 with a key that DynamoDB owns
     for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
 
     content {
@@ -45,7 +45,7 @@ data "aws_dynamodb_table" "existing" {
   lifecycle {
     postcondition {
       condition     = self.stream_enabled
-      error_message = "Table ${each.value} has no stream: enable one with NEW_AND_OLD_IMAGES."
+      error_message = "Table ${each.value} has no stream. Enable one with NEW_AND_OLD_IMAGES."
     }
   }
 }

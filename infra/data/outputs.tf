@@ -7,7 +7,7 @@ locals {
 }
 
 output "tables" {
-  description = "Name, ARN and stream of each table, by the names that routes use."
+  description = "Name, ARN and stream ARN of each table, by the names that routes use."
   value       = local.all_tables
 }
 
@@ -17,12 +17,12 @@ output "buckets" {
 }
 
 output "letters" {
-  description = "The bucket of dead letters, and of events that a mapping gave up."
+  description = "The bucket of dead letters and of events that an event source mapping gave up."
   value       = { name = module.letters.name, arn = module.letters.arn }
 }
 
 output "names" {
-  description = "What exists under the names that routes use: the setting `names`."
+  description = "The resource for each name that routes use: the value of the setting `names`."
 
   value = merge(
     { for name, table in local.all_tables : "table/${name}" => table.name },
@@ -31,11 +31,11 @@ output "names" {
 }
 
 output "owner" {
-  description = "Whose all of this is, and where."
+  description = "The partition, region and account of the deployment."
   value       = { partition = local.partition, region = var.region, account = local.account }
 }
 
 output "prefix" {
-  description = "What all names of the deployment begin with."
+  description = "The prefix of all resource names of the deployment."
   value       = local.prefix
 }

@@ -9,12 +9,12 @@ variable "tables" {
 
   validation {
     condition     = alltrue([for table in values(var.tables) : alltrue([for kind in values(table.attributes) : contains(["S", "N", "B"], kind)])])
-    error_message = "An attribute of a key is of type S, N or B."
+    error_message = "Each key attribute must have type S, N or B."
   }
 }
 
 variable "more_tables" {
-  description = "Further tables, such as those that fit a pattern (table = \"users-*\") of a route."
+  description = "Additional tables, such as those that match a pattern of a route (table = \"users-*\")."
 
   type = map(object({
     hash_key   = string
@@ -26,7 +26,7 @@ variable "more_tables" {
 }
 
 variable "existing_tables" {
-  description = "Tables that are there already, and are not made: the name in routes to the table's own."
+  description = "Existing tables to use: the name in routes to the name of the table. They are not created."
   type        = map(string)
   default     = {}
 }
@@ -37,31 +37,31 @@ variable "buckets" {
 }
 
 variable "more_buckets" {
-  description = "Further buckets, such as those that fit a pattern of a route."
+  description = "Additional buckets, such as those that match a pattern of a route."
   type        = set(string)
   default     = []
 }
 
 variable "existing_buckets" {
-  description = "Buckets that are there already, and are not made: the name in routes to the bucket's own."
+  description = "Existing buckets to use: the name in routes to the name of the bucket. They are not created."
   type        = map(string)
   default     = {}
 }
 
 variable "protect" {
-  description = "Whether tables, and buckets that hold something, withstand make destroy."
+  description = "Protect tables and non-empty buckets from make destroy."
   type        = bool
   default     = true
 }
 
 variable "point_in_time_recovery" {
-  description = "Whether tables can be restored to each second of the last 35 days, which costs by their size."
+  description = "Enable point-in-time recovery: tables can be restored to any second of the last 35 days. The cost depends on their size."
   type        = bool
   default     = true
 }
 
 variable "keep_letters" {
-  description = "Days that dead letters are kept; null for ever."
+  description = "Days until dead letters are deleted; null keeps them forever."
   type        = number
   default     = 90
 }

@@ -1,1 +1,1 @@
-"""`make deploy`: a target's variables from routes, settings and other targets, and Terraform with them."""
+"""`make deploy`: derive the variables of a target from routes, settings and other targets, and run Terraform."""

@@ -1,4 +1,4 @@
-"""`python -m infra.deploy deploy TARGET --env=ENV -- [options of Terraform]`: one target of one deployment."""
+"""`python -m infra.deploy deploy TARGET --env=ENV -- [options of Terraform]`: deploy a target of a deployment."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .secrets import ParameterStore
 from .variables import DERIVED
 
 NAMING: Final = ("data", "queue")
-"""Targets that make what routes have names for."""
+"""Targets whose resources have names in routes."""
 
 COMMANDS: Final = ("prepare", "plan", "deploy", "destroy", "variables")
 
@@ -28,7 +28,7 @@ COMMANDS: Final = ("prepare", "plan", "deploy", "destroy", "variables")
 def main(
     words: Sequence[str] | None = None, environment: Mapping[str, str] | None = None, root: Path = ROOT
 ) -> int:
-    """Runs one command; errors are one line on standard error."""
+    """Run one command, and return its exit code. An error is one line on standard error."""
     ours, terraforms = parted(sys.argv[1:] if words is None else words)
     options = parser().parse_args(ours)
     process = dict(os.environ if environment is None else environment)
@@ -43,7 +43,7 @@ def main(
 
 
 def parted(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Our words, and those behind `--`, which are Terraform's."""
+    """Split the arguments at `--` into our own and those of Terraform."""
     at = [*words, "--"].index("--")
     return list(words[:at]), list(words[at + 1 :])
 
@@ -51,18 +51,20 @@ def parted(words: Sequence[str]) -> tuple[list[str], list[str]]:
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser("python -m infra.deploy", description=__doc__, allow_abbrev=False)
     made.add_argument(
-        "command", choices=COMMANDS, help="`variables` prints those that are derived, and does nothing"
+        "command", choices=COMMANDS, help="`variables` prints the derived variables and changes nothing"
     )
     made.add_argument("target", choices=TARGETS)
-    made.add_argument("--env", required=True, help="the deployment: config/ENV.tfvars, config/ENV.yml")
-    made.add_argument("--func", default="", help="only these modules of routes (commas between them)")
-    made.add_argument("--arch", default=here(), choices=ARCHITECTURES, help="the layer's or the image's processor")
-    made.add_argument("--python", default="", help="the layer's Python, or `here`: this interpreter's")
+    made.add_argument("--env", required=True, help="the deployment; reads config/ENV.tfvars and config/ENV.yml")
+    made.add_argument("--func", default="", help="only these route modules, separated by commas")
+    made.add_argument("--arch", default=here(), choices=ARCHITECTURES, help="the processor of the layer or image")
+    made.add_argument(
+        "--python", default="", help="the Python version of the layer, or `here` for this interpreter"
+    )
     return made
 
 
 def run(command: str, target: str, deployment: Deployment, options: Sequence[str]) -> None:
-    """Raises SettingsError for what is missing, and TerraformFailed."""
+    """Run one command. Raises SettingsError if something is missing, and TerraformFailed."""
     terraform = deployment.terraform(target)
     if command == "prepare":
         terraform.prepare()
@@ -87,10 +89,13 @@ def run(command: str, target: str, deployment: Deployment, options: Sequence[str
 
 
 def destroy(target: str, deployment: Deployment, options: Sequence[str]) -> None:
-    """With the variables of the last deploy. Raises SettingsError while something else uses the target."""
+    """Destroy a target with the variables of its last deploy. Raises SettingsError while it is in use."""
     using = list(deployment.users_of(target))
     if using:
-        raise SettingsError(f"{', '.join(using)} of {deployment.env} still uses {target}: make destroy that first")
+        raise SettingsError(
+            f"cannot destroy {target} of {deployment.env} while it is used by {', '.join(using)}."
+            " Run make destroy for these targets first."
+        )
     terraform = deployment.terraform(target)
     if not deployment.generated(target).is_file():
         deployment.keep(target, DERIVED[target](deployment))
@@ -102,16 +107,16 @@ def destroy(target: str, deployment: Deployment, options: Sequence[str]) -> None
 
 
 def keep_secrets(deployment: Deployment, secrets: Mapping[str, str]) -> None:
-    """Brings the Parameter Store in line; names what has changed, and no value."""
+    """Update the Parameter Store, and print the names of changed secrets, never their values."""
     data = deployment.needed_outputs("data")
     ssm = client("ssm", deployment, data["owner"]["region"])
     store = ParameterStore(ssm, f"/{data['prefix']}")
     for name in store.keep(secrets):
-        print(f"secret {name}: {'kept' if name in secrets else 'removed'}")
+        print(f"secret {name}: {'stored' if name in secrets else 'removed'}")
 
 
 def client(service: str, deployment: Deployment, region: str) -> Any:
-    """A client of AWS with the credentials that Terraform has."""
+    """Create an AWS client with the credentials of Terraform."""
     import boto3
 
     given = deployment.environment
@@ -125,7 +130,7 @@ def client(service: str, deployment: Deployment, region: str) -> Any:
 
 
 def write_names(target: str, deployment: Deployment) -> None:
-    """After a target that names something: what exists under the names of routes, as settings (ENV.names.yml)."""
+    """After a target in NAMING: write the deployed resource for each name in routes to ENV.names.yml."""
     if target not in NAMING:
         return
     names: dict[str, str] = {}

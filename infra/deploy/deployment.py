@@ -1,4 +1,4 @@
-"""One deployment: its files, its targets, and what is deployed of it."""
+"""One deployment: its files, its targets and its deployed resources."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from .terraform import Terraform
 ROOT: Final = Path(__file__).resolve().parents[2]
 
 TARGETS: Final = ("data", "layer", "queue", "search", "lambda", "container")
-"""In the order in which they are deployed: each may use what those before it have made."""
+"""The targets in deployment order. Each may use the resources of earlier ones."""
 
 OF_FUNC: Final = ("lambda", "container")
-"""Targets of which there is one for each FUNC."""
+"""Targets that exist once for each FUNC."""
 
 NEEDED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "data": ("queue", "lambda", "container"),
     "layer": ("lambda",),
     "queue": ("lambda", "container"),
 }
-"""What has to be destroyed before a target."""
+"""The targets to destroy before each target."""
 
 EMULATOR: Final = "http://127.0.0.1:4566"
-"""Where ENV=local deploys to, unless AWS_ENDPOINT_URL names another place."""
+"""The endpoint of ENV=local, unless AWS_ENDPOINT_URL is set."""
 
 ANY_CREDENTIALS: Final = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-"""What an emulator is shown where nothing is set: it takes any."""
+"""The credentials for an emulator if none are set. It accepts any."""
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """`env` is its name, `func` the modules of routes (all for none); `arch` and `python` are of its layer.
+    """The deployment `env`. `func` selects route modules (default: all); `arch` and `python` apply to the layer.
 
-    Raises SettingsError for a name that cannot be part of others.
+    Raises SettingsError if `env` cannot be part of resource names.
     """
 
     env: str
@@ -53,11 +53,14 @@ class Deployment:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9-]{0,11}", self.env):
-            raise SettingsError(f"ENV={self.env!r} should be 1 to 12 lower-case letters, digits and dashes")
+            raise SettingsError(
+                f"ENV={self.env!r} is not a valid name. Use 1 to 12 lower-case letters, digits and dashes,"
+                " beginning with a letter."
+            )
 
     @property
     def function(self) -> str:
-        """FUNC as a part of names; "" for all routes."""
+        """FUNC as a part of resource names; "" for all routes."""
         return "-".join(self.func)
 
     @cached_property
@@ -66,16 +69,16 @@ class Deployment:
 
     @cached_property
     def service_secrets(self) -> dict[str, str]:
-        """Those that are settings of the service."""
+        """The secrets that are settings of the service."""
         return for_service(self.secrets)
 
     def secrets_path(self, data: Mapping[str, Any]) -> str | None:
-        """Where they are kept; None where there are none."""
+        """Return the path of the service's secrets in the Parameter Store; None if there are none."""
         return f"/{data['prefix']}" if self.service_secrets else None
 
     @cached_property
     def environment(self) -> dict[str, str]:
-        """The variables that Terraform and the AWS clients are run with."""
+        """The environment variables of Terraform and the AWS clients."""
         found = {**(self.process or {}), **for_deployment(self.secrets)}
         if self.env == "local":
             found["AWS_ENDPOINT_URL"] = found.get("AWS_ENDPOINT_URL") or EMULATOR
@@ -97,17 +100,17 @@ class Deployment:
         return self.root / ".terraform-state" / self.env
 
     def variables(self, target: str) -> list[Path]:
-        """The files of variables that are there: of all targets, and of one."""
+        """Return the existing variable files: those of all targets, and those of this target."""
         names = (f"{self.env}.tfvars", f"{self.env}.{target}.tfvars", f"{self.env}.{self._name(target)}.tfvars")
         files = [self.root / "config" / name for name in dict.fromkeys(names)]
         return [file for file in files if file.is_file()]
 
     def generated(self, target: str) -> Path:
-        """The file of variables that are derived."""
+        """Return the file of derived variables."""
         return self.state / self._name(target) / "generated.tfvars.json"
 
     def keep(self, target: str, variables: Mapping[str, Any]) -> None:
-        """Writes the variables that are derived, for this run and for the end."""
+        """Write the derived variables, for this run and for a later destroy."""
         file = self.generated(target)
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file.write_text(json.dumps(variables, indent=2, sort_keys=True), encoding="utf-8")
@@ -116,14 +119,17 @@ class Deployment:
         return self.terraform(target).outputs()
 
     def needed_outputs(self, target: str) -> dict[str, Any]:
-        """Raises SettingsError where it is not deployed."""
+        """Return the outputs of a target. Raises SettingsError if it is not deployed."""
         found = self.outputs(target)
         if not found:
-            raise SettingsError(f"make deploy TARGET={target} ENV={self.env} first: nothing of it is deployed")
+            raise SettingsError(
+                f"target {target} of {self.env} is not deployed."
+                f" Run make deploy TARGET={target} ENV={self.env} first."
+            )
         return found
 
     def users_of(self, target: str) -> Iterator[str]:
-        """What is still deployed and uses a target."""
+        """Yield the deployed targets that use this target."""
         needing = NEEDED_BY.get(target, ())
         for folder in sorted(self.state.glob("*/")):
             of_target, _, function = folder.name.partition("-")

@@ -1,7 +1,8 @@
-"""Which records of a stream a mapping has to deliver, as far as its filters can say so.
+"""Derive the filters of an event source mapping from the `where` patterns of routes.
 
-A pattern of Lambda knows equality and beginnings of text, and of DynamoDB events what is under `dynamodb` ("Using
-event filtering with a DynamoDB event source", Lambda Developer Guide). What it cannot say, the route asks again.
+A Lambda filter pattern supports equality and text prefixes, and matches DynamoDB events only by fields under
+`dynamodb` ("Using event filtering with a DynamoDB event source", Lambda Developer Guide). The route itself checks
+everything that a filter cannot express.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from service.routing import TableRoute
 from service.routing.patterns import is_plain
 
 MOST: Final = 5
-"""Filters of a mapping, without a raised quota ("Control which events Lambda sends to your function")."""
+"""The default quota of filters for a mapping ("Control which events Lambda sends to your function")."""
 
 
 def filters_of(routes: Iterable[TableRoute]) -> list[str]:
-    """Patterns of which at least one fits each record that any of these routes wants; none for all records."""
+    """Return patterns that together match every record that these routes want; none if they want all records."""
     patterns = [pattern_of(route) for route in routes]
     if not all(patterns):
         return []
@@ -27,14 +28,14 @@ def filters_of(routes: Iterable[TableRoute]) -> list[str]:
 
 
 def pattern_of(route: TableRoute) -> dict[str, Any]:
-    """What fits each record that a route wants, by its key attributes alone; {} where nothing can be said."""
+    """Return a pattern on key attributes that matches every record that a route wants; {} if there is none."""
     rules = {attribute: rule_of(pattern) for attribute, pattern in route.where.items()}
     keys = {attribute: {route.key[attribute]: [rule]} for attribute, rule in rules.items() if rule is not None}
     return {"dynamodb": {"Keys": keys}} if keys else {}
 
 
 def rule_of(pattern: str) -> str | dict[str, str] | None:
-    """A pattern of `where` as a rule; None for one that fits more than a rule can say."""
+    """Return a `where` pattern as a filter rule; None if a rule cannot express it."""
     if is_plain(pattern):
         return pattern
     beginning = pattern[:-1]

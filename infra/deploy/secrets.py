@@ -1,7 +1,8 @@
-"""The secrets of a deployment: from a file that is never committed to the Parameter Store, past Terraform's state.
+"""Copy the secrets of a deployment from a file that is never committed to the Parameter Store.
 
-`config/secrets-ENV.env` has lines NAME=value. What begins with AWS_ or TF_VAR_ is for the deployment itself; all
-else is a setting of the service, and is kept as an encrypted parameter /PROJECT/ENV/NAME.
+Terraform's state never holds them. `config/secrets-ENV.env` has lines NAME=value. Names that begin with AWS_ or
+TF_VAR_ configure the deployment itself. All others are settings of the service, stored as encrypted parameters
+/PROJECT-ENV/NAME.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _LINE: Final = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)=(?P<v
 
 
 def read_secrets(file: Path) -> dict[str, str]:
-    """The lines of a file, values in quotes or without; none where there is no file. Raises SettingsError."""
+    """Read the lines of a file, without quotes around values; {} if there is no file. Raises SettingsError."""
     if not file.is_file():
         return {}
     found = {}
@@ -29,7 +30,7 @@ def read_secrets(file: Path) -> dict[str, str]:
             continue
         match = _LINE.fullmatch(text)
         if match is None:
-            raise SettingsError(f"{file}, line {number}: this should be NAME=value")
+            raise SettingsError(f"{file}, line {number}: expected NAME=value")
         found[match["name"]] = unquoted(match["value"].strip())
     return found
 
@@ -40,17 +41,17 @@ def unquoted(value: str) -> str:
 
 
 def for_deployment(secrets: Mapping[str, str]) -> dict[str, str]:
-    """Those that Terraform and the AWS clients need."""
+    """Return the secrets for Terraform and the AWS clients."""
     return {name: value for name, value in secrets.items() if name.startswith(OURS)}
 
 
 def for_service(secrets: Mapping[str, str]) -> dict[str, str]:
-    """Those that are settings of the service; a value that is empty is none."""
+    """Return the secrets that are settings of the service, without empty values."""
     return {name: value for name, value in secrets.items() if not name.startswith(OURS) and value}
 
 
 class ParameterStore:
-    """The parameters below a path such as /streamdex/lab/, which hold secrets. `ssm` is boto3's client."""
+    """The secrets in the Parameter Store below a path such as /streamdex-lab. `ssm` is a boto3 client."""
 
     def __init__(self, ssm: Any, path: str):
         self._ssm = ssm
@@ -62,7 +63,7 @@ class ParameterStore:
         return {parameter["Name"].removeprefix(self._path): parameter["Value"] for parameter in found}
 
     def keep(self, secrets: Mapping[str, str]) -> list[str]:
-        """Puts what is new or has changed, removes what is no longer wanted, and names both."""
+        """Write new and changed secrets, delete the others, and return the names of all of these."""
         there = self.read()
         changed = [name for name, value in secrets.items() if there.get(name) != value]
         for name in changed:

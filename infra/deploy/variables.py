@@ -1,4 +1,4 @@
-"""The variables of each target that are derived: from routes, from settings, from what other targets have made."""
+"""Derive the variables of each target from routes, settings and the outputs of other targets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .settings import deployed, read_settings
 
 
 def of_data(deployment: Deployment) -> dict[str, Any]:
-    """For all routes, whatever FUNC is: functions share tables and buckets."""
+    """Derive the variables of `data` for all routes, regardless of FUNC: functions share tables and buckets."""
     routes = read_settings(replace(deployment, func=())).routes
     return {"tables": wiring.tables_to_make(routes), "buckets": wiring.buckets_to_make(routes)}
 
@@ -33,7 +33,7 @@ def of_layer(deployment: Deployment) -> dict[str, Any]:
 
 
 def of_queue(deployment: Deployment) -> dict[str, Any]:
-    """For all routes, whatever FUNC is: each module has a queue of its own."""
+    """Derive the variables of `queue` for all routes, regardless of FUNC: each module has its own queue."""
     data = deployment.needed_outputs("data")
     router = deployed(replace(deployment, func=()), data).router
     return {
@@ -74,9 +74,10 @@ def of_lambda(deployment: Deployment) -> dict[str, Any]:
 
 
 def of_container(deployment: Deployment) -> dict[str, Any]:
-    """It reads the queues of its modules and of piped tables, and the task queue of its settings.
+    """Derive the variables of `container`.
 
-    Its positions are kept in a table, for stand-bys.
+    It reads the queues of its modules and of piped tables, and the task queue of its settings. Its checkpoints are
+    kept in a table, so that a standby container can take over.
     """
     data, queue = deployment.needed_outputs("data"), deployment.outputs("queue")
     running = deployed(deployment, data, queue)
@@ -89,7 +90,7 @@ def of_container(deployment: Deployment) -> dict[str, Any]:
     read = running.settings.read_queue or tuple(entry for entry in wanted if entry.partition("=")[0] in made)
     running = running.given(read_queue=read)
     queues = [*declared_queues(read), running.settings.task_queue]
-    if "://" not in running.settings.checkpoints:  # a file would be gone with the container
+    if "://" not in running.settings.checkpoints:  # a file would be lost with the container
         running = running.given(checkpoints=f"dynamodb://{data['prefix']}-positions")
     return {
         "function": deployment.function,

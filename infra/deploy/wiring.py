@@ -1,4 +1,4 @@
-"""What routes need to have deployed, by the names that they use: tables, buckets, queues, streams."""
+"""Derive the resources that routes need, by their logical names: tables, buckets, queues, streams."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from service.routing.patterns import is_plain, matches
 from .filters import filters_of
 
 Made: TypeAlias = Mapping[str, Mapping[str, Any]]
-"""What is deployed, by logical names: {"images": {"name": …, "arn": …}}."""
+"""Deployed resources by logical name: {"images": {"name": …, "arn": …}}."""
 
 EVENTS: Final = {CREATED: ["s3:ObjectCreated:*"], DELETED: ["s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"]}
-"""The types of notifications that tell of an event: S3 has no s3:*, and tells apart what a lifecycle rule deletes
-("Event notification types and destinations", S3 User Guide)."""
+"""The S3 notification types of each event. S3 has no type s3:*, and deletions by a lifecycle rule have their own
+type ("Event notification types and destinations", S3 User Guide)."""
 
 PLAIN_KEY: Final = re.compile(r"[A-Za-z0-9/_.-]*")
-"""What a filter of notifications takes as it is; other characters would have to be escaped."""
+"""The characters that need no escaping in a notification filter."""
 
 
 def used_by(routes: Iterable[Route]) -> Iterator[tuple[str, str]]:
-    """The tables and buckets of routes, as they call them: ("table", "images")."""
+    """Yield the tables and buckets of routes by logical name: ("table", "images")."""
     for route in routes:
         if isinstance(route, TableRoute):
             yield "table", route.table
@@ -36,7 +36,7 @@ def used_by(routes: Iterable[Route]) -> Iterator[tuple[str, str]]:
 
 
 def names_for(routes: Iterable[Route], names: Mapping[str, str]) -> dict[str, str]:
-    """Those of the names that routes use, and all of queues: the variables of a Lambda hold 4 KB at most."""
+    """Return the names that routes use, and those of all queues: a Lambda's variables hold at most 4 KB."""
     used = list(used_by(routes))
 
     def is_used(key: str) -> bool:
@@ -47,13 +47,13 @@ def names_for(routes: Iterable[Route], names: Mapping[str, str]) -> dict[str, st
 
 
 def tables_to_make(routes: Iterable[Route]) -> dict[str, dict[str, Any]]:
-    """The tables that routes listen to, with their keys; those with a pattern for a name are not ours to name."""
+    """Return the tables of routes with their keys. Patterns are left out, because they name no single table."""
     listening = [route for route in routes if isinstance(route, TableRoute) and is_plain(route.table)]
     return {route.table: key_of(route.key) for route in listening}
 
 
 def key_of(key: Mapping[str, str]) -> dict[str, Any]:
-    """A key as Terraform has it, the partition key first."""
+    """Return a key in the format of the Terraform variable; the partition key comes first."""
     names = [*key, None]
     return {"hash_key": names[0], "range_key": names[1], "attributes": dict(key)}
 
@@ -63,18 +63,18 @@ def buckets_to_make(routes: Iterable[Route]) -> list[str]:
 
 
 def check_made(router: Router, tables: Made, buckets: Made) -> None:
-    """Raises SettingsError for a table or bucket of a route that is not deployed."""
+    """Raise SettingsError if a table or bucket of a route is not deployed."""
     known = {"table": tables, "bucket": buckets}
     for kind, pattern in used_by(bound.route for bound in router.bound):
         if not any(matches(pattern, name) for name in known[kind]):
             raise SettingsError(
-                f"no {kind} {pattern!r} is deployed: make deploy TARGET=data first, with more_{kind}s or"
-                f" existing_{kind}s for what no route describes"
+                f"no {kind} {pattern!r} is deployed. Run make deploy TARGET=data first. If no route declares it,"
+                f" add it to more_{kind}s or existing_{kind}s"
             )
 
 
 def streams_of(router: Router, tables: Made) -> dict[str, dict[str, Any]]:
-    """The streams that routes listen to, with the filters that they allow."""
+    """Return the streams of the routes' tables, with the filters that the routes permit."""
     found = {}
     for name, table in tables.items():
         routes = [bound.route for bound in router.bound if isinstance(bound.route, TableRoute)]
@@ -85,7 +85,7 @@ def streams_of(router: Router, tables: Made) -> dict[str, dict[str, Any]]:
 
 
 def notifications_of(router: Router, buckets: Made) -> dict[str, dict[str, Any]]:
-    """The buckets that routes listen to, and what they have to be told of."""
+    """Return the buckets of routes, with the notifications that the routes need."""
     found = {}
     for name, bucket in buckets.items():
         routes = [bound.route for bound in router.bound if isinstance(bound.route, BucketRoute)]
@@ -96,7 +96,7 @@ def notifications_of(router: Router, buckets: Made) -> dict[str, dict[str, Any]]
 
 
 def notification_for(routes: Sequence[BucketRoute]) -> dict[str, Any]:
-    """Event types and affixes that cover all that these routes do not ignore."""
+    """Return event types, prefix and suffix that cover all events that these routes do not ignore."""
     events = [
         kind for event, kinds in EVENTS.items() if any(event not in r.ignore for r in routes) for kind in kinds
     ]
@@ -106,7 +106,7 @@ def notification_for(routes: Sequence[BucketRoute]) -> dict[str, Any]:
 
 
 def common(texts: Sequence[str]) -> str:
-    """What all texts begin with, as far as a filter takes it as it is."""
+    """Return the common prefix of texts, up to the first character that a filter would need escaped."""
     found = PLAIN_KEY.match(min(texts))
     assert found
     alike = [one == other for one, other in zip(found[0], max(texts), strict=False)]
@@ -114,9 +114,9 @@ def common(texts: Sequence[str]) -> str:
 
 
 def queues_of(router: Router, buckets: Made) -> dict[str, dict[str, Any]]:
-    """A queue for each module of routes that listens to buckets, so that each function can have some modules.
+    """Return a queue for each module of bucket routes, so that functions can divide the modules.
 
-    Its name is pending-MODULE, as in pending-worker.
+    Its name is pending-MODULE, such as pending-worker.
     """
     found: dict[str, set[str]] = {}
     for bound in router.bound:
@@ -127,5 +127,5 @@ def queues_of(router: Router, buckets: Made) -> dict[str, dict[str, Any]]:
 
 
 def queue_for(route: str) -> str:
-    """The queue of the module of a route, which is named module:Class."""
+    """Return the queue of a route's module. The route's name is module:Class."""
     return f"pending-{route.partition(':')[0]}"

@@ -1,4 +1,4 @@
-# One function for the routes of FUNC (all of them without it), and everything that calls it.
+# One function for the routes of FUNC (default: all), and everything that invokes it.
 
 locals {
   name = var.function == "" ? local.prefix : "${local.prefix}-${var.function}"
@@ -7,7 +7,7 @@ locals {
 module "function" {
   source               = "../modules/function"
   name                 = local.name
-  description          = "Keeps search in step: ${var.function == "" ? "all routes" : var.function}"
+  description          = "Keeps search indices in sync: ${var.function == "" ? "all routes" : var.function}"
   package              = var.package
   handler              = var.handler
   runtime              = var.runtime
@@ -29,8 +29,8 @@ module "function" {
   alarm_actions        = var.alarm_actions
 }
 
-# What may succeed later comes again until a record is 23 hours old: an hour before the stream forgets it, the whole
-# event is put into the bucket of the letters. Retries are not what ends it (10,000 is all that Lambda takes).
+# A failed batch is retried until its record is 23 hours old. One hour before the stream deletes the record, Lambda puts the
+# whole event into the bucket of dead letters. The number of retries is not the limit (10,000 is Lambda's maximum).
 resource "aws_lambda_event_source_mapping" "stream" {
   for_each                           = var.read_streams ? var.streams : {}
   function_name                      = module.function.name
@@ -104,7 +104,7 @@ resource "aws_s3_bucket_notification" "bucket" {
   }
 }
 
-# Who calls a function without waiting for its answer does so again after an error, and then keeps the event.
+# Lambda retries a failed asynchronous invocation and then stores its event.
 resource "aws_lambda_function_event_invoke_config" "direct" {
   count                        = var.s3_direct ? 1 : 0
   function_name                = module.function.name
@@ -121,7 +121,7 @@ resource "aws_lambda_function_event_invoke_config" "direct" {
 resource "aws_cloudwatch_metric_alarm" "iterator_age" {
   count               = length(aws_lambda_event_source_mapping.stream) > 0 ? 1 : 0
   alarm_name          = "${local.name}-iterator-age"
-  alarm_description   = "Records of a stream wait too long: docs/runbook.md, It does not keep up."
+  alarm_description   = "Records of a stream are read too late. See docs/runbook.md: It does not keep up."
   namespace           = "AWS/Lambda"
   metric_name         = "IteratorAge"
   dimensions          = { FunctionName = module.function.name }
@@ -136,7 +136,7 @@ resource "aws_cloudwatch_metric_alarm" "iterator_age" {
 
 resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   alarm_name          = "${local.name}-dead-letters"
-  alarm_description   = "Records can never succeed: docs/runbook.md, There are dead letters."
+  alarm_description   = "Records became dead letters. See docs/runbook.md: There are dead letters."
   evaluation_periods  = 1
   comparison_operator = "GreaterThanThreshold"
   threshold           = 0

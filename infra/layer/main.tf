@@ -1,32 +1,32 @@
-# The run-time dependencies, as a layer that the functions share.
+# The run-time dependencies as a layer, shared by all functions.
 
 variable "package" {
-  description = "The layer's zip. make build TARGET=layer makes it."
+  description = "The zip of the layer, built by make build TARGET=layer."
   type        = string
 
   validation {
     condition     = fileexists(var.package)
-    error_message = "There is no such zip: make build TARGET=layer first."
+    error_message = "The zip of the layer does not exist. Run make build TARGET=layer first."
   }
 }
 
 variable "architecture" {
-  description = "The processor that the packages in it are for: x86_64 or arm64."
+  description = "The processor of the packages: x86_64 or arm64."
   type        = string
 
   validation {
     condition     = contains(["x86_64", "arm64"], var.architecture)
-    error_message = "architecture is x86_64 or arm64 (make … ARCH=arm64)."
+    error_message = "architecture must be x86_64 or arm64 (make … ARCH=arm64)."
   }
 }
 
 variable "runtime" {
-  description = "The Python that the packages in it are for."
+  description = "The Lambda runtime of the packages, such as python3.14."
   type        = string
 }
 
 variable "keep_versions" {
-  description = "Whether earlier versions of the layer are kept when there is a new one."
+  description = "Keep earlier versions of the layer when a new one is published."
   type        = bool
   default     = false
 }
@@ -42,7 +42,7 @@ resource "aws_lambda_layer_version" "this" {
 }
 
 output "layer" {
-  description = "ARN of the layer's version, and what it is for."
+  description = "ARN, processor and runtime of the layer version."
 
   value = {
     arn          = aws_lambda_layer_version.this.arn

@@ -1,4 +1,4 @@
-# What AWS would answer, for `terraform test`: no target asks AWS for anything there.
+# Mocked AWS responses for `terraform test`, which sends no requests to AWS.
 
 mock_data "aws_caller_identity" {
   defaults = { account_id = "111122223333" }

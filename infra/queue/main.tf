@@ -1,6 +1,6 @@
-# What buckets announce goes to a topic for each bucket, and from there to a queue for each module of routes;
-# what changes in a piped table goes through an EventBridge Pipe to a queue of its own. Backfill tasks have one, too.
-# Each queue lets nobody send but these, and operators (docs/security.md).
+# Each bucket notifies its topic, which sends to one queue for each module of routes. An EventBridge Pipe sends the changes
+# of a piped table to a queue of its own. Backfill tasks have a queue as well. Each queue accepts messages only from these
+# senders and from operators (docs/security.md).
 
 locals {
   announcing = { for bucket, what in var.buckets : bucket => what if !contains(keys(var.existing_topics), bucket) }
@@ -17,14 +17,14 @@ locals {
     { for name in var.task_queue ? ["tasks"] : [] : name => { topics = [], senders = local.workers } },
   )
 
-  # The roles of this deployment's functions and containers, which send back the rest of a backfill task.
+  # The roles of this deployment's functions and containers, which enqueue the rest of a backfill task again.
   workers = [for name in [local.prefix, "${local.prefix}-*"] : "arn:${local.partition}:iam::${local.account}:role/${name}"]
 
   piped = { for table, stream in var.streams : "changes-${table}" => stream if contains(var.piped_tables, table) }
 }
 
-# SSE with the key that AWS has for SNS would keep S3 out, so that without a key of your own messages are encrypted
-# by the disks that they are on ("Data encryption", SNS Developer Guide). They name buckets and keys, and no content.
+# S3 cannot publish to a topic that uses the AWS managed key for SNS. Without your own key, messages are therefore encrypted
+# only on the disks of SNS ("Data encryption", SNS Developer Guide). They hold names of buckets and keys, and no content.
 resource "aws_sns_topic" "uploads" {
   for_each          = local.announcing
   name              = "${local.prefix}-${each.key}"
@@ -131,7 +131,7 @@ resource "aws_iam_role_policy" "pipe" {
           Resource = each.value.arn
         },
         {
-          Sid      = "ListStreams" # cannot be allowed for some tables only
+          Sid      = "ListStreams" # has no resource-level permissions
           Effect   = "Allow"
           Action   = "dynamodb:ListStreams"
           Resource = "*"
@@ -164,7 +164,7 @@ resource "aws_pipes_pipe" "changes" {
   source_parameters {
     dynamodb_stream_parameters {
       starting_position                  = "TRIM_HORIZON"
-      batch_size                         = 10 # a queue takes no more at once
+      batch_size                         = 10 # the maximum of one SQS request
       parallelization_factor             = var.pipe_parallelization
       on_partial_batch_item_failure      = "AUTOMATIC_BISECT"
       maximum_record_age_in_seconds      = 82800

@@ -16,6 +16,6 @@ output "topics" {
 }
 
 output "names" {
-  description = "What exists under the names of queues: a part of the setting `names`."
+  description = "The queue for each logical queue name: a part of the setting `names`."
   value       = { for name, queue in local.all : "queue/${name}" => queue.name }
 }

@@ -89,7 +89,7 @@ resource "aws_opensearch_domain" "this" {
     tls_security_policy = "Policy-Min-TLS-1-2-PFS-2023-10"
   }
 
-  # Fine-grained access, by IAM alone: there is no password to keep.
+  # Fine-grained access control through IAM alone, without passwords.
   advanced_security_options {
     enabled                        = true
     internal_user_database_enabled = false
@@ -109,7 +109,7 @@ resource "aws_opensearch_domain" "this" {
     cloudwatch_log_group_arn = aws_cloudwatch_log_group.this[each.key].arn
   }
 
-  # Whom the account's own IAM policies allow something, by method and path: those are generated from the routes.
+  # Delegates access to the IAM policies of the account. The generated policies allow single methods and paths.
   access_policies = jsonencode({
     Version = "2012-10-17"
     Statement = [{
@@ -124,7 +124,7 @@ resource "aws_opensearch_domain" "this" {
   lifecycle {
     precondition {
       condition     = var.administrator_arn != null
-      error_message = "A domain has fine-grained access: administrator_arn is the role or user that maps roles in it."
+      error_message = "A domain needs administrator_arn: the ARN of the role or user that maps roles in its fine-grained access control."
     }
   }
 }
@@ -176,7 +176,7 @@ resource "aws_opensearchserverless_access_policy" "this" {
   }])
 }
 
-# A collection of type search: time series and vector search take no ids.
+# The type must be SEARCH, because time series and vector search collections accept no document ids.
 resource "aws_opensearchserverless_collection" "this" {
   for_each         = local.collection
   name             = each.value

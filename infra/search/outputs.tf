@@ -6,7 +6,7 @@ locals {
 }
 
 output "settings" {
-  description = "The service's settings for this search server."
+  description = "The settings of the service for this search server."
 
   value = {
     SEARCH_URL     = one(local.urls)

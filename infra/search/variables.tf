@@ -1,95 +1,95 @@
 variable "kind" {
-  description = "What is made: a domain, or a serverless search collection. For a server that is there already set search_url in config/ENV.yml, and leave this target out."
+  description = "The kind of search server to create: domain, or serverless for a search collection. For an existing server, set search_url in config/ENV.yml and skip this target."
   type        = string
   default     = "domain"
 
   validation {
     condition     = contains(["domain", "serverless"], var.kind)
-    error_message = "kind is domain or serverless."
+    error_message = "kind must be domain or serverless."
   }
 }
 
 variable "vpc_id" {
-  description = "The VPC that it is in."
+  description = "The VPC of the search server."
   type        = string
 }
 
 variable "subnet_ids" {
-  description = "Private subnets, each in another zone."
+  description = "Private subnets, each in another availability zone."
   type        = list(string)
 
   validation {
     condition     = length(var.subnet_ids) > 0
-    error_message = "subnet_ids has at least one subnet."
+    error_message = "subnet_ids must have at least one subnet."
   }
 }
 
 variable "client_security_group_ids" {
-  description = "The security groups that may call it: those of the function and of the container."
+  description = "The security groups that can connect: those of the function and of the container."
   type        = set(string)
   default     = []
 }
 
 variable "principals" {
-  description = "The roles that may use a collection's indices; the function's without it."
+  description = "The ARNs of the roles that can use the indices of a collection (default: the role of the function)."
   type        = list(string)
   default     = []
 }
 
 variable "administrator_arn" {
-  description = "The role or user that may do everything in a domain, and maps the function's role in it."
+  description = "The ARN of the role or user that administers a domain and maps the role of the function in it."
   type        = string
   default     = null
 }
 
 variable "engine_version" {
-  description = "The domain's engine."
+  description = "The engine version of the domain."
   type        = string
   default     = "OpenSearch_2.19"
 
   validation {
     condition     = can(regex("^OpenSearch_[0-9]+\\.[0-9]+$", var.engine_version))
-    error_message = "engine_version is such as OpenSearch_2.19."
+    error_message = "engine_version must be a version such as OpenSearch_2.19."
   }
 }
 
 variable "instance_type" {
-  description = "The domain's data nodes."
+  description = "The instance type of the data nodes of a domain."
   type        = string
   default     = "r7g.large.search"
 }
 
 variable "instance_count" {
-  description = "How many data nodes; three have masters of their own."
+  description = "The number of data nodes. From three on, the domain has dedicated masters."
   type        = number
   default     = 1
 
   validation {
     condition     = var.instance_count >= 1
-    error_message = "instance_count is 1 or more."
+    error_message = "instance_count must be 1 or more."
   }
 }
 
 variable "master_type" {
-  description = "The domain's dedicated masters."
+  description = "The instance type of the dedicated masters of a domain."
   type        = string
   default     = "m7g.large.search"
 }
 
 variable "volume_size" {
-  description = "GB of each data node's disk."
+  description = "The disk size of each data node, in GB."
   type        = number
   default     = 50
 }
 
 variable "standby_replicas" {
-  description = "Whether a collection has replicas in another zone, which doubles its least price."
+  description = "Keep replicas of a collection in another availability zone, which doubles its minimum price."
   type        = bool
   default     = true
 }
 
 variable "log_retention" {
-  description = "Days that the domain's log is kept."
+  description = "Days until the log of the domain is deleted."
   type        = number
   default     = 30
 }

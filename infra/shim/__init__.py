@@ -1,1 +1,1 @@
-"""The embedded stand-ins: AWS (moto's server) and search (osmem) on this machine. Nothing here ships."""
+"""The embedded servers: AWS (moto) and search (osmem) on this machine. Nothing here ships."""

@@ -1,4 +1,4 @@
-"""`python -m infra.shim run|up|invoke`: the service, or only its surroundings, on this machine."""
+"""`python -m infra.shim run|up|invoke`: run the service, or only its servers, on this machine."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from .terminal import in_foreground
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs one command; Ctrl-C ends it well at any moment, also before there is anything to stop."""
+    """Run one command, and return its exit code. Ctrl-C ends it with exit code 0 at any moment."""
     name, *words = arguments or [""]
     try:
         with in_foreground():
-            from .commands import run_command  # slow: from here on Ctrl-C is ours
+            from .commands import run_command  # slow to import; Ctrl-C is already handled here
 
             return run_command(name, words)
     except KeyboardInterrupt:
         return 0
-    except BrokenPipeError:  # the reader of our output is gone, as with `| head`
+    except BrokenPipeError:  # the reader of our output has exited, as with `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 

@@ -1,4 +1,4 @@
--- The table of the sample: what `python -m service run` with FUNC=worker adds rows to unless insert_statement says else.
+-- The sample table. `python -m service run` with FUNC=worker adds rows to it, unless insert_statement names another.
 CREATE TABLE IF NOT EXISTS activity (
     person VARCHAR(100) NOT NULL,
     action VARCHAR(100) NOT NULL,

@@ -1,6 +1,6 @@
-"""moto's server as a process of its own: `python -m infra.shim.aws PORT`.
+"""moto's server as a separate process: `python -m infra.shim.aws PORT`.
 
-It says when it listens, and ends when its standard input does.
+It prints a line when it listens, and exits when its standard input closes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .probes import HOST
 
 
 def leave_with_parent() -> None:
-    """Ends the process once the parent, however it ended, no longer holds our stdin open."""
+    """Exit when stdin closes, which happens when the parent exits for any reason."""
     sys.stdin.buffer.read()
     os._exit(0)
 

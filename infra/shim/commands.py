@@ -1,4 +1,4 @@
-"""What `make run`, `make shim` and `make invoke` do."""
+"""The commands behind `make run`, `make shim` and `make invoke`."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from .screen import first_screen
 from .world import World, find_or_start
 
 STOP_TIMEOUT = 2.2
-"""Seconds that a stop waits for the batch in hand: a little more than a queue is asked for (`poll_wait`)."""
+"""Seconds that a stop waits for the current batch: slightly more than one poll of a queue (`poll_wait`)."""
 
-INVOKE_MILLISECONDS = 900_000  # the longest that a Lambda may run
+INVOKE_MILLISECONDS = 900_000  # the maximum timeout of a Lambda
 
 
 def run_service(chosen: Chosen) -> int:
-    """Finds or starts the surroundings, creates what the routes need, and runs the container."""
+    """Find or start the servers, create the resources that the routes need, and run the container."""
     with (
         find_or_start(chosen.settings, searches=searches(chosen)) as world,
         App(at_a_desk(wired(chosen, world)), chosen.routes, recording=True) as app,
@@ -46,29 +46,29 @@ def run_service(chosen: Chosen) -> int:
 
 
 def only_surroundings(chosen: Chosen) -> int:
-    """Starts stand-ins of our own with what the routes need in them, and waits for Ctrl-C."""
+    """Start embedded servers, create the resources that the routes need, and wait for Ctrl-C."""
     with find_or_start(chosen.settings, fresh=True, searches=searches(chosen)) as world:
         with App(wired(chosen, world), chosen.routes) as app:
             for note in provision_if_emulated(app, world):
                 print(f"note: {note}")
             settings = app.settings
-        print(f"\n  AWS     {world.aws}\n  search  {world.search}\n\nRun the service against them with\n")
+        print(f"\n  AWS     {world.aws}\n  search  {world.search}\n\nTo run the service with these servers:\n")
         search = f" SEARCH_URL={hide_password(settings.search_url)}" if settings.search_url else ""
         print(f"  make run AWS_ENDPOINT_URL={settings.aws_endpoint_url}{search}\n")
-        print("Ctrl-C stops them.", flush=True)
+        print("Ctrl-C stops these servers.", flush=True)
         wait_for_stop()
     return 0
 
 
 def invoke(chosen: Chosen) -> int:
-    """Calls the Lambda handler once on the event in a file and prints its answer."""
+    """Call the Lambda handler once with the event in a file, and print its response."""
     (file,) = chosen.configuration.operands
     event = read_event(file)
     settings = replace(chosen.settings, aws_port=free_port(), search_port=free_port())
     with find_or_start(settings, searches=searches(chosen)) as world:
         with App(wired(chosen, world), chosen.routes) as app:
             provision_if_emulated(app, world)
-        # A Lambda reads its settings from the environment and from nowhere else.
+        # A Lambda reads its settings only from the environment.
         os.environ.update(chosen.configuration.environment())
         os.environ["AWS_ENDPOINT_URL"] = world.settings.aws_endpoint_url
         os.environ["SEARCH_URL"] = world.settings.search_url
@@ -78,7 +78,8 @@ def invoke(chosen: Chosen) -> int:
         print(json.dumps(handler_for()(event, parent), indent=2))
         if not chosen.settings.search_url:
             print(
-                "written to stand-ins that end now; SEARCH_URL=http://… names a server to keep it", file=sys.stderr
+                "note: documents went to an embedded server that stops now. To keep them, set SEARCH_URL=http://…",
+                file=sys.stderr,
             )
     return 0
 
@@ -87,25 +88,28 @@ def read_event(file: str) -> Any:
     try:
         return json.loads(Path(file).read_text(encoding="utf-8"))
     except OSError as error:
-        raise SettingsError(f"the event {file} cannot be read: {error.strerror}") from error
+        raise SettingsError(f"cannot read the event file {file}: {error.strerror}") from error
     except ValueError as error:
-        raise SettingsError(f"the event {file} is not JSON: {error}") from error
+        raise SettingsError(f"the event file {file} is not JSON: {error}") from error
 
 
 def wired(chosen: Chosen, world: World) -> Any:
-    """The settings with the world's addresses, and queues for the buckets of the routes."""
+    """Return the settings with the servers' addresses, and with queues for the buckets of the routes."""
     queues = dict.fromkeys(queue_of(route) for route in chosen.routes if isinstance(route, BucketRoute))
     return replace(world.settings, read_queue=world.settings.read_queue or tuple(queues))
 
 
 def searches(chosen: Chosen) -> bool:
-    """Whether any route writes an index."""
+    """True if any route writes to an index."""
     return any(route.index for route in chosen.routes)
 
 
 def at_a_desk(settings: Settings) -> Settings:
-    """The same, with another port for the service's own pages where the default is somebody else's, and less time
-    for the batch in hand, where nobody set that: somebody pressed Ctrl-C and waits, and it comes again."""
+    """Return settings that suit an interactive run, where the user has not set them.
+
+    If the default port of the page is in use, another one is chosen. A stop waits less for the current batch,
+    because the user who pressed Ctrl-C waits too. The batch is redelivered.
+    """
     default = Settings()
     if settings.page_port == default.page_port and is_taken(settings.page_port):
         settings = replace(settings, page_port=free_port())
@@ -115,10 +119,10 @@ def at_a_desk(settings: Settings) -> Settings:
 
 
 def provision_if_emulated(app: App, world: World) -> list[str]:
-    """Creates what the routes need, but never in an account of AWS."""
+    """Create the resources that the routes need, but only in an emulator, never in an AWS account."""
     if world.emulated:
         return provision(app)
-    return ["AWS_ENDPOINT_URL leads to no emulator: nothing is created there"]
+    return ["AWS_ENDPOINT_URL is not an AWS emulator, so tables, buckets and queues are not created there"]
 
 
 def wait_for_stop() -> None:
@@ -141,10 +145,10 @@ COMMANDS: Mapping[str, tuple[Callable[[Chosen], int], Sequence[str]]] = {
 
 
 def run_command(name: str, words: Sequence[str]) -> int:
-    """Runs one command and returns its exit code; errors are one line on standard error."""
+    """Run one command, and return its exit code. An error is one line on standard error."""
     try:
         if name not in COMMANDS:
-            raise SettingsError(f"python -m infra.shim takes one of {', '.join(COMMANDS)}")
+            raise SettingsError(f"python -m infra.shim needs a command: one of {', '.join(COMMANDS)}")
         command, operands = COMMANDS[name]
         return command(choose(arguments=words, operands=operands, usage=Usage(f"python -m infra.shim {name}")))
     except StreamdexError as error:

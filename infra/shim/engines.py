@@ -1,6 +1,6 @@
-"""The surroundings in containers: SHIM=docker starts compose.yaml, SHIM=localstack LocalStack by its own command.
+"""Servers in containers: SHIM=docker starts compose.yaml, SHIM=localstack starts LocalStack by its own command.
 
-Its image is the last that asks for no account: 4.14.0. The next, 2026.3.0, ends at once without a token
+The LocalStack image 4.14.0 is the last that needs no account. The next, 2026.3.0, exits at once without a token
 (LocalStack's notes for that release).
 """
 
@@ -23,15 +23,15 @@ IMAGE: Final = "localstack/localstack:4.14.0"
 COMPOSE: Final = Path("compose.yaml")
 DEPENDENCIES: Final = ("localstack", "opensearch", "mysql")
 LOCALSTACK: Final = Path("build/localstack/bin/localstack")
-PATIENCE: Final = 300  # seconds for a container to be healthy; its image may have to be fetched first
-INSTEAD: Final = "without SHIM, make run and make shim start embedded stand-ins that need neither"
+PATIENCE: Final = 300  # seconds until a container must be healthy, including the download of its image
+INSTEAD: Final = "Without SHIM, make run and make shim start embedded servers, which need no Docker"
 
 
 @contextmanager
 def containers(settings: Settings) -> Iterator[None]:
-    """The containers that SHIM asks for, until the block ends.
+    """Run the containers of SHIM until the block ends.
 
-    Raises SettingsError where what they need is missing, naming it, and Unreachable where they do not start.
+    Raises SettingsError if a required program is missing, and Unreachable if the containers do not start.
     """
     docker = require_docker()
     commands = _compose(docker) if settings.shim == "docker" else _localstack()
@@ -45,20 +45,22 @@ def containers(settings: Settings) -> Iterator[None]:
 
 
 def require_docker() -> str:
-    """Docker's command, with an engine behind it. Raises SettingsError."""
+    """Return the Docker command. Raises SettingsError if it is missing or its daemon does not answer."""
     docker = shutil.which("docker")
     if not docker:
-        raise SettingsError(f"SHIM=docker and SHIM=localstack need Docker, and there is no `docker`: {INSTEAD}")
+        raise SettingsError(
+            f"SHIM=docker and SHIM=localstack need Docker, but there is no `docker` command. {INSTEAD}."
+        )
     if subprocess.run([docker, "info"], capture_output=True, check=False).returncode:
-        raise SettingsError(f"Docker's daemon does not answer (docker info): start it; {INSTEAD}")
+        raise SettingsError(f"Docker's daemon does not answer (docker info). Start it. {INSTEAD}.")
     return docker
 
 
 def _compose(docker: str) -> list[list[str]]:
-    """The commands that start the dependencies, and last the one that stops them."""
+    """Return the commands that start the dependencies. The last one stops them."""
     plugin = subprocess.run([docker, "compose", "version"], capture_output=True, check=False).returncode == 0
     if not plugin:
-        raise SettingsError(f"SHIM=docker needs Docker's plugin compose, version 2 (docker compose): {INSTEAD}")
+        raise SettingsError(f"SHIM=docker needs version 2 of Docker's compose plugin (docker compose). {INSTEAD}.")
     call = [docker, "compose", "--project-name=streamdex", f"--file={COMPOSE}"]
     return [
         [*call, "up", "--detach", "--wait", f"--wait-timeout={PATIENCE}", *DEPENDENCIES],
@@ -68,13 +70,13 @@ def _compose(docker: str) -> list[list[str]]:
 
 def _localstack() -> list[list[str]]:
     if not LOCALSTACK.exists():
-        raise SettingsError(f"LocalStack's command is not here: make shim SHIM=localstack installs it; {INSTEAD}")
+        raise SettingsError(f"there is no {LOCALSTACK}. Run make shim SHIM=localstack to install it. {INSTEAD}.")
     call = str(LOCALSTACK)
     return [[call, "start", "--detached"], [call, "wait", f"--timeout={PATIENCE}"], [call, "stop"]]
 
 
 def _variables(settings: Settings) -> Mapping[str, str]:
-    """What compose.yaml, and LocalStack's command, are told: ports of this machine alone, and which image."""
+    """Return the variables for compose.yaml and LocalStack's command: the local ports and the image."""
     return {
         "AWS_PORT": str(settings.aws_port),
         "SEARCH_PORT": str(settings.search_port),
@@ -86,4 +88,4 @@ def _variables(settings: Settings) -> Mapping[str, str]:
 
 def _run(command: Sequence[str], variables: Mapping[str, str]) -> None:
     if subprocess.run(command, env={**os.environ, **variables}, check=False).returncode:
-        raise Unreachable(f"{' '.join(command)} failed (its words are above); {INSTEAD}")
+        raise Unreachable(f"{' '.join(command)} failed. Its output is above. {INSTEAD}.")

@@ -1,4 +1,4 @@
-"""Who answers at an address: asked before anything there is used."""
+"""Identify the server at an address before it is used."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 HOST = "127.0.0.1"
-"""The stand-ins listen on this machine only."""
+"""The embedded servers listen on this address only."""
 
 TIMEOUT = 5.0
 """Seconds."""
@@ -23,21 +23,21 @@ _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def is_taken(port: int) -> bool:
-    """Whether something listens on a port of this machine."""
+    """True if a process listens on a port of this machine."""
     with socket.socket() as probe:
         probe.settimeout(TIMEOUT)
         return probe.connect_ex((HOST, port)) == 0
 
 
 def free_port() -> int:
-    """A port that nothing listens on now."""
+    """Return a port on which no process listens now."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
 
 
 def emulator_at(url: str) -> str:
-    """The name of the AWS emulator at an address, in its own words; "" if what answers is not known as one."""
+    """Return the name of the AWS emulator at an address; "" if the server is not a known emulator."""
     url = url.rstrip("/")
     health = _get(f"{url}/_localstack/health")
     if isinstance(health, Mapping) and "services" in health:
@@ -49,7 +49,7 @@ def emulator_at(url: str) -> str:
 
 
 def _is_dynamodb_local(url: str) -> bool:
-    """It answers as Jetty does, and refuses our made-up signature in DynamoDB's words."""
+    """True if the server is Jetty and refuses an invalid signature with a DynamoDB error."""
     request = _request(url, data=b"{}")
     request.add_header("X-Amz-Target", "DynamoDB_20120810.DescribeEndpoints")
     request.add_header("Content-Type", "application/x-amz-json-1.0")
@@ -60,7 +60,7 @@ def _is_dynamodb_local(url: str) -> bool:
 
 
 def search_server_at(url: str) -> str:
-    """The search server at an address: its product, version and cluster; "" if nothing of the kind answers."""
+    """Return product, version and cluster of the search server at an address; "" if there is none."""
     root = _get(url)
     if not isinstance(root, Mapping) or not isinstance(root.get("version"), Mapping):
         return ""
@@ -70,7 +70,7 @@ def search_server_at(url: str) -> str:
 
 
 def answers(url: str) -> bool:
-    """Whether anything listens at an address."""
+    """True if a server listens at an address."""
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
@@ -81,7 +81,7 @@ def answers(url: str) -> bool:
 
 
 def put(url: str, body: Any) -> bool:
-    """Whether a PUT of JSON is answered well."""
+    """Send JSON with PUT. True if the response is a success with a body."""
     request = _request(url, data=json.dumps(body).encode())
     request.method = "PUT"
     request.add_header("Content-Type", "application/json")
@@ -90,7 +90,7 @@ def put(url: str, body: Any) -> bool:
 
 
 def _get(url: str) -> Any:
-    """What a GET answers, as JSON where it is that, else as text; None without a good answer."""
+    """Return the response to a GET, parsed if it is JSON, else as text; None without a successful response."""
     text, _ = _send(_request(url), good=True)
     with contextlib.suppress(ValueError):
         return json.loads(text)
@@ -98,7 +98,7 @@ def _get(url: str) -> Any:
 
 
 def _request(url: str, data: bytes | None = None) -> urllib.request.Request:
-    """A request; the user and the password in an address become a header, as every client has it."""
+    """Create a request. User and password of the address become a header, as in other clients."""
     parts = urlsplit(url)
     plain = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
     request = urllib.request.Request(plain, data=data)
@@ -109,7 +109,7 @@ def _request(url: str, data: bytes | None = None) -> urllib.request.Request:
 
 
 def _send(request: urllib.request.Request, good: bool = False) -> tuple[str, str]:
-    """What is answered, and the name of the server; both "" without an answer, or a `good` one if asked for."""
+    """Return response text and server name; both "" without a response or, with `good`, after an error status."""
     try:
         with _DIRECT.open(request, timeout=TIMEOUT) as answer:
             return answer.read(200_000).decode(errors="replace"), answer.headers.get("Server", "")

@@ -1,6 +1,6 @@
-"""Creates what the registered routes need, where it is missing: tables, buckets, queues, indices.
+"""Create the missing tables, buckets, queues and indices of the registered routes.
 
-Only ever called on an emulator; in an account Terraform does this.
+This runs only against an emulator. In an AWS account, Terraform creates them.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from service.routing import BucketRoute, Route, TableRoute
 from service.routing.patterns import is_plain
 
 UPLOADS = "streamdex-uploads"
-"""The queue that buckets notify where neither READ_QUEUE nor their route names one."""
+"""The queue for bucket notifications if neither READ_QUEUE nor the route names one."""
 
 SAMPLE_TABLE = Path(__file__).with_name("activity.sql")
 
 EVENTS = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]
 VISIBILITY = "30"  # seconds
 TRIES = 5
-LONGEST = "1209600"  # seconds: what failed late is kept as long as a queue can
+LONGEST = "1209600"  # seconds, the maximum retention of a queue, for failed messages
 
 
 def provision(app: App) -> list[str]:
-    """Creates what is missing; returns notes on what could not be, for a person.
+    """Create missing resources; return notes for the user on those that could not be created.
 
-    Raises Unreachable or Halt when a server refuses.
+    Raises Unreachable or Halt if a server refuses.
     """
-    with reaching("creating what the routes need"):
+    with reaching("creating the resources of the routes"):
         return _provision(app)
 
 
@@ -45,7 +45,9 @@ def _provision(app: App) -> list[str]:
     for route in routes:
         written = route.writes.get("table")
         if written and written not in keys:
-            notes.append(f"the table {written} is written and no TableRoute says its key: create it yourself")
+            notes.append(
+                f"table {written} is not created, because no TableRoute declares its key. Create it yourself"
+            )
     for queue in app.queues.read:
         _queue(app.context.sqs, queue)
     for route in routes:
@@ -55,14 +57,14 @@ def _provision(app: App) -> list[str]:
         notes += _sample_table(app)
     if app.settings.create_indices:
         try:
-            app.search_sink.absences(app.router.indices.keys())  # which the streams have to know
+            app.search_sink.absences(app.router.indices.keys())  # the streams must know which indices were missing
         except Retry as error:
             raise Unreachable(str(error)) from error
     return [*notes, *_patterns(routes)]
 
 
 def _notified(app: App, route: BucketRoute) -> None:
-    """Creates a route's bucket, which notifies the route's queue, or else the first that carries it."""
+    """Create a route's bucket. It notifies the route's queue, or else the first queue that carries the bucket."""
     names = app.router.names
     bucket, wanted = names.actual("bucket", route.bucket), queue_of(route)
     carrying = app.queues.carrying("bucket", bucket)
@@ -72,23 +74,27 @@ def _notified(app: App, route: BucketRoute) -> None:
 
 
 def queue_of(route: BucketRoute) -> str:
-    """The queue of a bucket's events where READ_QUEUE names none (logical name)."""
+    """Return the logical name of the queue for a route's bucket events if READ_QUEUE names none."""
     return route.queue or UPLOADS
 
 
 def _sample_table(app: App) -> list[str]:
-    """Makes the table that the sample's rows go to, in the file that is the database by default."""
+    """Create the table for the sample's rows in the embedded database file."""
     try:
         with app.context.sql.begin() as connection:
             connection.exec_driver_sql(SAMPLE_TABLE.read_text(encoding="utf-8"))
-    except Halt as halt:  # without the extra `sql` all but rows works
+    except Halt as halt:  # without the extra `sql`, everything except rows works
         return [str(halt)]
     return []
 
 
 def _patterns(routes: list[Route]) -> list[str]:
     names = sorted({name for r in routes if (name := getattr(r, "table", "") or getattr(r, "bucket", ""))})
-    return [f"{name} is a pattern: create what it should match yourself" for name in names if not is_plain(name)]
+    return [
+        f"{name} is a pattern. Create the resources that it matches yourself"
+        for name in names
+        if not is_plain(name)
+    ]
 
 
 def _table(dynamodb: Any, table: str, key: dict[str, str]) -> None:
@@ -113,7 +119,7 @@ def _table(dynamodb: Any, table: str, key: dict[str, str]) -> None:
 
 
 def _queue(sqs: Any, queue: str) -> str:
-    """The ARN of a queue, which after TRIES hands what still fails to a queue of its own."""
+    """Create a queue if it is missing, with a failed queue for messages received TRIES times; return its ARN."""
     try:
         url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
     except sqs.exceptions.QueueDoesNotExist:
@@ -152,11 +158,11 @@ def _bucket(s3: Any, bucket: str, queue: str) -> None:
     configuration.pop("ResponseMetadata", None)
     entries = configuration.get("QueueConfigurations", [])
     if all(entry["QueueArn"] != queue for entry in entries):
-        # What others are told stays as it is: the request replaces the whole configuration.
+        # Keep the notifications of others, because the request replaces the whole configuration.
         configuration["QueueConfigurations"] = [*entries, {"QueueArn": queue, "Events": EVENTS}]
         s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=configuration)
 
 
 def _location(region: str) -> dict[str, dict[str, str]]:
-    """us-east-1 is the one region that must not be named ("CreateBucket", S3 API Reference)."""
+    """Return the location arguments. us-east-1 must not be named ("CreateBucket", S3 API Reference)."""
     return {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}

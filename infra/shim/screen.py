@@ -1,4 +1,4 @@
-"""The first screen: what is running, where, and what to try."""
+"""The first screen of `make run`: the servers, their addresses, and commands to try."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SAMPLES = {"S": "'sunset'", "N": "1", "B": "b'sunset'"}
 
 
 def first_screen(app: App, world: World, notes: Iterable[str]) -> str:
-    """The text to show before the first batch."""
+    """Return the text to print before the first batch."""
     routes = [_route(bound, app.settings) for bound in app.router.bound]
     parts = [
         "",
@@ -33,13 +33,13 @@ def first_screen(app: App, world: World, notes: Iterable[str]) -> str:
         f"  AWS     {world.aws}",
         f"  search  {world.search}",
         *(f"  {'routes' if position == 0 else '':6}  {route}" for position, route in enumerate(routes)),
-        f"  kept    dead letters in {app.settings.dead_letters}, positions in {app.settings.checkpoints}",
+        f"  state   dead letters in {app.settings.dead_letters}, checkpoints in {app.settings.checkpoints}",
         *([f"  page    {PAGE.format(app.settings.page_port)}"] if app.settings.page_port else []),
         *(f"  note: {note}" for note in notes),
         "",
         *_try(app, world),
         "",
-        "Ctrl-C stops it all.",
+        "Ctrl-C stops everything.",
         "",
     ]
     return "\n".join(parts)
@@ -55,7 +55,7 @@ def _route(bound: BoundRoute, settings: Settings) -> str:
 
 
 def _database(settings: Settings) -> str:
-    """Where rows go, without the password; or why they cannot."""
+    """Return the address of the database without its password, or the reason why it cannot be used."""
     try:
         return shown(address_of(settings))
     except StreamdexError as error:
@@ -63,7 +63,7 @@ def _database(settings: Settings) -> str:
 
 
 def _try(app: App, world: World) -> list[str]:
-    """Commands for a second terminal, from the routes that are registered; none that would write to AWS itself."""
+    """Return commands for a second terminal, made from the registered routes; none for a real AWS account."""
     if not world.emulated:
         return []
     lines = ["Try it in a second terminal:"]
@@ -93,7 +93,7 @@ def _try_table(app: App, bound: BoundRoute, route: TableRoute) -> list[str]:
 
 
 def _sample(route: TableRoute, attribute: str, kind: str) -> str:
-    """A value for a key attribute that the route's patterns let through."""
+    """Return a value for a key attribute that matches the route's patterns."""
     pattern = route.where.get(attribute)
     return SAMPLES[kind] if pattern is None or kind != "S" else repr(pattern.replace("*", "1"))
 

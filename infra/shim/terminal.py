@@ -1,6 +1,6 @@
-"""Takes the terminal for ourselves, so that Ctrl-C reaches us and not `make` above us.
+"""Take over the terminal, so that Ctrl-C reaches this process and not the `make` that started it.
 
-`make` ends with an error when it is interrupted, even where what it ran ended well.
+`make` exits with an error if it is interrupted, even if its command exits with 0.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def in_foreground() -> Iterator[None]:
-    """Runs the block in a process group of our own that has the terminal; does nothing without a terminal."""
+    """Run the block in a new foreground process group. Without a terminal, do nothing."""
     try:
         terminal = sys.stdin.fileno()
         before = os.tcgetpgrp(terminal)
@@ -24,8 +24,8 @@ def in_foreground() -> Iterator[None]:
     if before != os.getpgrp() or os.getpid() == before:
         yield  # in the background, or the terminal's foreground process already
         return
-    # A process that takes or gives back the terminal is stopped by SIGTTOU unless it ignores that. Ctrl-Z would
-    # stop us alone, with nobody to notice.
+    # A process that takes or returns the terminal is stopped by SIGTTOU unless it ignores that signal. Ctrl-Z
+    # would stop this process alone, and `make` would not notice.
     for number in (signal.SIGTTOU, signal.SIGTSTP):
         signal.signal(number, signal.SIG_IGN)
     os.setpgid(0, 0)

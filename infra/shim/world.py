@@ -1,4 +1,4 @@
-"""The AWS and the search server that a run uses: what settings name, else the embedded stand-ins."""
+"""The AWS and search servers of a run: those that the settings name, or else the embedded servers."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from service.errors import SettingsError, Unreachable
 from service.settings import Settings
 from service.settings.options import hide_password
 
+from .embedded_servers import embedded_aws, embedded_search
 from .engines import containers
 from .probes import HOST, answers, emulator_at, is_taken, search_server_at
-from .stand_ins import embedded_aws, embedded_search
 
 EMBEDDED_AWS = "embedded (moto)"
 
 
 @dataclass(frozen=True)
 class World:
-    """Where AWS and search are, who says so, and the settings that lead there."""
+    """The AWS and search servers as shown to the user, and the settings with their addresses."""
 
     settings: Settings
     aws: str
@@ -32,11 +32,12 @@ class World:
 
 @contextmanager
 def find_or_start(settings: Settings, *, fresh: bool = False, searches: bool = True) -> Iterator[World]:
-    """The world of a run. `fresh` always starts stand-ins of its own where nothing is named; a search server is
-    left out where nothing `searches`.
+    """Find or start the servers of a run until the block ends.
 
-    Raises SettingsError for a port that somebody else has, and Unreachable for a named server that does not
-    answer. Nothing that was not named is ever written to, unless it says that it is an AWS emulator.
+    `fresh` always starts embedded servers where the settings name none. Without `searches` there is no search
+    server.
+    A server that the settings do not name is never written to, unless it identifies itself as an AWS emulator.
+    Raises SettingsError if a port is in use, and Unreachable if a named server does not answer.
     """
     with ExitStack() as stack:
         if settings.shim != "embedded":
@@ -47,19 +48,19 @@ def find_or_start(settings: Settings, *, fresh: bool = False, searches: bool = T
         search_url, search = _search(stack, settings) if searches else (settings.search_url, "not needed")
         found = replace(settings, aws_endpoint_url=aws_url, search_url=search_url)
         if aws.endswith(EMBEDDED_AWS) and found.checkpoints == Settings().checkpoints:
-            # Positions in streams that are gone with this run would be a gap in the next.
+            # The streams end with this run, so checkpoints that outlive it would be reported as a gap in the next.
             folder = stack.enter_context(TemporaryDirectory(prefix="streamdex-"))
             found = replace(found, checkpoints=str(Path(folder) / "checkpoints.sqlite"))
         yield World(found, aws, search, emulated=_all_emulators(found))
 
 
 def _in_containers(settings: Settings, fresh: bool) -> Settings:
-    """The same with the ports of the containers named. With SHIM=localstack the search server is embedded."""
+    """Return settings with the containers' ports. With SHIM=localstack the search server is embedded."""
     aws = settings.aws_endpoint_url or f"http://{HOST}:{settings.aws_port}"
     search = settings.search_url or f"http://{HOST}:{settings.search_port}"
     if not fresh and not answers(aws):
         raise Unreachable(
-            f"nothing answers at {aws}: first make shim SHIM={settings.shim}; or make run without it"
+            f"no server answers at {aws}. Run make shim SHIM={settings.shim} first, or make run without SHIM"
         )
     own = fresh and settings.shim == "localstack"
     return replace(settings, aws_endpoint_url=aws, search_url=settings.search_url if own else search)
@@ -69,10 +70,10 @@ def _aws(stack: ExitStack, settings: Settings, fresh: bool) -> tuple[str, str]:
     if settings.aws_endpoint_url:
         url = settings.aws_endpoint_url
         if not is_address(url):
-            raise SettingsError("AWS_ENDPOINT_URL must be an address such as http://127.0.0.1:4566")
+            raise SettingsError("AWS_ENDPOINT_URL must be a URL such as http://127.0.0.1:4566")
         if not answers(url):
-            raise Unreachable(f"nothing answers at AWS_ENDPOINT_URL={hide_password(url)}")
-        name = emulator_at(url) or "named by AWS_ENDPOINT_URL; not an emulator"
+            raise Unreachable(f"no server answers at AWS_ENDPOINT_URL={hide_password(url)}")
+        name = emulator_at(url) or "from AWS_ENDPOINT_URL; not an emulator"
         return url, f"{hide_password(url)}  {name}"
     url = f"http://{HOST}:{settings.aws_port}"
     if not is_taken(settings.aws_port):
@@ -80,16 +81,16 @@ def _aws(stack: ExitStack, settings: Settings, fresh: bool) -> tuple[str, str]:
         return url, f"{url}  {EMBEDDED_AWS}"
     name = emulator_at(url)
     if fresh or not name:
-        who = f"{name} is" if name else "something that does not say it is an AWS emulator is"
+        found = name or "a process that is not a known AWS emulator"
         raise SettingsError(
-            f"{who} at port {settings.aws_port}: it is left alone. Stop it, or choose another port:"
+            f"port {settings.aws_port} is in use by {found}, which is left alone. Stop it, or choose another port:"
             f" AWS_PORT={settings.aws_port + 1}"
         )
-    return url, f"{url}  {name}, found running: whoever else reads its queues takes part of what is in them"
+    return url, f"{url}  {name}, already running; other consumers of its queues receive part of the messages"
 
 
 def _all_emulators(settings: Settings) -> bool:
-    """Whether every service of AWS that is used is an emulator's: only then may anything be created."""
+    """True if every AWS service in use is an emulator. Only then may resources be created."""
     endpoints = {endpoint_of(settings, service) for service in SERVICES}
     return all(emulator_at(endpoint) for endpoint in endpoints)
 
@@ -98,20 +99,20 @@ def _search(stack: ExitStack, settings: Settings) -> tuple[str, str]:
     if settings.search_url:
         url = settings.search_url.rstrip("/")
         if not is_address(url):
-            raise SettingsError("SEARCH_URL must be an address such as http://127.0.0.1:9200")
+            raise SettingsError("SEARCH_URL must be a URL such as http://127.0.0.1:9200")
         if settings.search_auth != "none":
-            return url, f"{hide_password(url)}  named by SEARCH_URL"
+            return url, f"{hide_password(url)}  from SEARCH_URL"
         name = search_server_at(url)
         if not name:
             raise Unreachable(f"no search server answers at SEARCH_URL={hide_password(url)}")
         return url, f"{hide_password(url)}  {name}"
     url = f"http://{HOST}:{settings.search_port}"
     if is_taken(settings.search_port):
-        who = search_server_at(url) or "something that is no search server"
+        found = search_server_at(url) or "a process that is no search server"
         raise SettingsError(
-            f"{who} answers at port {settings.search_port}, and nobody named it: it is left alone. To use it,"
-            f" SEARCH_URL={url}; to run beside it, with an AWS of your own too, AWS_PORT={settings.aws_port + 1}"
-            f" SEARCH_PORT={settings.search_port + 1}"
+            f"port {settings.search_port} is in use by {found}, which is left alone because no setting names it."
+            f" To use it, set SEARCH_URL={url}; to start embedded servers on other ports, set"
+            f" AWS_PORT={settings.aws_port + 1} SEARCH_PORT={settings.search_port + 1}"
         )
     stack.enter_context(embedded_search(settings.search_port))
     return url, f"{url}  embedded (osmem)"

@@ -18,8 +18,8 @@ from deployments import DEADLINE, Deployment
 from playwright.sync_api import Browser, ConsoleMessage, Page, Response, expect, sync_playwright
 from served import serving
 
+from infra.shim.embedded_servers import embedded_aws, embedded_search
 from infra.shim.probes import free_port
-from infra.shim.stand_ins import embedded_aws, embedded_search
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ON_A_MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
@@ -60,7 +60,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def stand_ins() -> Iterator[tuple[str, str]]:
+def embedded_servers() -> Iterator[tuple[str, str]]:
     try:
         import osmem_server  # noqa: F401
     except ModuleNotFoundError:
@@ -70,12 +70,12 @@ def stand_ins() -> Iterator[tuple[str, str]]:
 
 
 @pytest.fixture
-def deploy(stand_ins, tmp_path) -> Iterator[Callable[..., tuple[Deployment, str]]]:
+def deploy(embedded_servers, tmp_path) -> Iterator[Callable[..., tuple[Deployment, str]]]:
     """Deploy the sample application and return it with the address of its page."""
     with ExitStack() as stack:
 
         def deployed(**settings: Any) -> tuple[Deployment, str]:
-            made = Deployment(*stand_ins, tmp_path, **settings)
+            made = Deployment(*embedded_servers, tmp_path, **settings)
             stack.callback(made.app.close)
             return made, stack.enter_context(serving(made.app))
 

@@ -147,8 +147,8 @@ def test_the_page_does_not_refresh_while_it_is_paused_or_hidden(deploy, open_pag
 
 
 @pytest.mark.long
-def test_the_page_reports_that_the_service_is_not_reachable(browser, stand_ins, tmp_path):
-    made = Deployment(*stand_ins, tmp_path / "gone")
+def test_the_page_reports_that_the_service_is_not_reachable(browser, embedded_servers, tmp_path):
+    made = Deployment(*embedded_servers, tmp_path / "gone")
     with serving(made.app) as url:
         context = browser.new_context()
         page = context.new_page()

@@ -1,4 +1,4 @@
-"""What was built once for all tests of a run, and the embedded stand-ins."""
+"""What was built once for all tests of a run, and the embedded servers."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from builds import Archives, checkout, make
 
+from infra.shim.embedded_servers import embedded_aws, embedded_search
 from infra.shim.probes import free_port
-from infra.shim.stand_ins import embedded_aws, embedded_search
 
 pytest.importorskip("osmem_server", reason="there is no embedded search server for this platform")
 

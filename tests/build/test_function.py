@@ -105,7 +105,7 @@ def test_func_takes_only_those_modules_with_what_is_of_no_route(planted, tmp_pat
 def test_a_module_that_is_not_there_is_told_with_those_that_are(planted, tmp_path):
     done = start(planted, tmp_path, "lambda", "--func=pictures")
     assert done.returncode == 2
-    assert done.stderr == "build: FUNC: no routes in pictures; there are images, things, parts\n"
+    assert done.stderr == "build: FUNC: no routes in pictures. Modules with routes: images, things, parts\n"
 
 
 def test_a_route_that_needs_what_func_leaves_out_is_told_and_leaves_no_zip(planted, tmp_path):
@@ -143,4 +143,4 @@ def test_env_puts_the_names_of_the_deployment_into_the_configuration(planted, tm
 def test_env_is_a_name_and_no_path(planted, tmp_path, env):
     done = start(planted, tmp_path, "lambda", f"--env={env}")
     assert done.returncode == 2
-    assert "is no name of a deployment" in done.stderr
+    assert "is not a valid deployment name" in done.stderr

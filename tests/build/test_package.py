@@ -132,7 +132,7 @@ def installed(here: Archives, tmp_path_factory) -> Installed:
 
 @pytest.fixture(scope="module")
 def world(installed, aws_url, search_url) -> Iterator[dict[str, str]]:
-    """The addresses of the stand-ins, with the table of the repository's route in them."""
+    """The addresses of the embedded servers, with the table of the repository's route in them."""
     aws_client(aws_url, "dynamodb").create_table(
         TableName="books",
         AttributeDefinitions=[{"AttributeName": "isbn", "AttributeType": "S"}],

@@ -1,4 +1,4 @@
-"""The embedded stand-ins, started once for each test process, and a deployment of its own for each test."""
+"""The embedded servers, started once for each test process, and a deployment of its own for each test."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from deployments import Deployment, Running
 
+from infra.shim.embedded_servers import embedded_aws, embedded_search
 from infra.shim.probes import free_port
-from infra.shim.stand_ins import embedded_aws, embedded_search
 
 pytest.importorskip("osmem_server", reason="there is no embedded search server for this platform")
 

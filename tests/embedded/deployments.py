@@ -1,4 +1,4 @@
-"""The sample application, deployed to the embedded stand-ins under names of its own, and ways to look at it."""
+"""The sample application, deployed to the embedded servers under its own names, with helpers to inspect it."""
 
 from __future__ import annotations
 

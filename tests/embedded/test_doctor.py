@@ -1,4 +1,4 @@
-"""The doctor on the embedded stand-ins: silent where all is well, and each of some faults named by itself."""
+"""The doctor on the embedded servers: silent where all is well, and each of some faults named by itself."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def traces(deployment: Deployment) -> dict[str, Any]:
     }
 
 
-def test_the_stand_ins_as_make_run_sets_them_up_are_well_and_stay_as_they_were(deployment: Deployment):
+def test_the_embedded_servers_as_make_run_sets_them_up_are_well_and_stay_as_they_were(deployment: Deployment):
     before = traces(deployment)
     assert findings(deployment) == []
     assert traces(deployment) == before

@@ -19,8 +19,8 @@ from test_policy import OTHER_NAMES, Account, as_moto_asks, without
 
 from infra.deploy.deployment import Deployment
 from infra.deploy.variables import of_lambda
+from infra.shim.embedded_servers import embedded_aws
 from infra.shim.probes import free_port
-from infra.shim.stand_ins import embedded_aws
 from service.clients.factories import make_aws_client
 from service.entrypoints.lambda_handler import handler_for
 from service.errors import Halt

@@ -90,7 +90,7 @@ def listening(ports: dict[str, str]) -> list[str]:
 def test_make_run_does_the_main_job_and_ctrl_c_stops_all_of_it(ports):
     aws, search = urls(ports)
     with terminal("make run", ready="Try it") as process:
-        process.expect("Ctrl-C stops it all")
+        process.expect("Ctrl-C stops everything")
         aws_client(aws, "dynamodb", "resource").Table("images").put_item(Item={"id": "a", "title": "T"})
         eventually(lambda: documents_of(search, "images"), {"a": {"title": "T", "metadata": {}}})
         process.expect(r"batch dispatched  source=table images  .*records=1  applied=1")
@@ -143,7 +143,7 @@ def test_ctrl_c_while_it_starts_ends_it_with_0_and_no_traceback(ports):
 
 
 @pytest.mark.long
-def test_the_stand_ins_do_not_outlive_a_service_that_was_killed(ports):
+def test_the_embedded_servers_do_not_outlive_a_service_that_was_killed(ports):
     with started() as process:
         assert len(listening(ports)) == len(ports)
         process.kill()
@@ -151,7 +151,7 @@ def test_the_stand_ins_do_not_outlive_a_service_that_was_killed(ports):
 
 
 @pytest.mark.long
-def test_make_run_uses_the_stand_ins_of_make_shim(ports):
+def test_make_run_uses_the_servers_of_make_shim(ports):
     aws, search = urls(ports)
     with terminal("make shim") as shim:
         command = re.search(r"make run AWS_ENDPOINT_URL=\S+ SEARCH_URL=\S+", shim.before).group()

@@ -18,9 +18,9 @@ import pytest
 from deployments import Deployment, ask, aws_client
 
 from infra.shim import commands
+from infra.shim.embedded_servers import embedded_aws
 from infra.shim.probes import emulator_at, free_port, search_server_at
 from infra.shim.provision import provision
-from infra.shim.stand_ins import embedded_aws
 from infra.shim.world import find_or_start
 from routes.images import Images, ImageUploads
 from service.bootstrap.application import App
@@ -91,7 +91,7 @@ def test_what_is_no_emulator_on_the_aws_port_is_left_alone():
 def test_a_cluster_that_nobody_named_is_named_and_left_alone():
     with server(ELASTIC) as (port, seen):
         who, beside = r"Elasticsearch 7\.10\.2, cluster 'payroll'", rf"AWS_PORT=\d+ SEARCH_PORT={port + 1}"
-        expected = rf"{who} .*SEARCH_URL=\S+:{port}.*{beside}"
+        expected = rf"{who}, .*SEARCH_URL=\S+:{port}.*{beside}"
         with pytest.raises(SettingsError, match=expected), world(search_port=port):
             pass
         assert seen == ["GET /"]
@@ -203,9 +203,9 @@ def test_what_does_not_speak_http_is_left_alone():
         thread.join()
 
 
-def test_a_stand_in_that_cannot_have_its_port_is_not_mistaken_for_whoever_has_it(aws_url):
+def test_an_embedded_server_without_its_port_is_not_mistaken_for_the_server_that_has_it(aws_url):
     port = int(aws_url.rpartition(":")[2])
-    with pytest.raises(Unreachable, match="AWS stand-in ended"), embedded_aws(port):
+    with pytest.raises(Unreachable, match="embedded AWS server exited"), embedded_aws(port):
         pass
 
 

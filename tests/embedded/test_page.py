@@ -27,7 +27,7 @@ def test_the_container_serves_its_page_and_names_it(tmp_path, monkeypatch):
 
     command = [sys.executable, "-m", "infra.shim", "run"]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
-        screen = "".join(iter(process.stdout.readline, "Ctrl-C stops it all.\n"))
+        screen = "".join(iter(process.stdout.readline, "Ctrl-C stops everything.\n"))
         assert f"page    {address}" in screen
         assert "images:Images" in page()
         url = f"http://127.0.0.1:{ports['AWS_PORT']}"

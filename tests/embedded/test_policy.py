@@ -24,8 +24,8 @@ from botocore.exceptions import ClientError
 from builders import s3_record
 from deployments import DEADLINE, PICTURE, Deployment, documents_of, eventually
 
+from infra.shim.embedded_servers import embedded_aws
 from infra.shim.probes import free_port
-from infra.shim.stand_ins import embedded_aws
 from routes.images import Images, ImageUploads
 from service.bootstrap.application import App
 from service.commands import verify as verifying

@@ -1,4 +1,4 @@
-"""The three ways to wire S3 events, with events as S3 sends them, on the embedded stand-ins."""
+"""The three ways to wire S3 events, with events as S3 sends them, on the embedded servers."""
 
 from __future__ import annotations
 

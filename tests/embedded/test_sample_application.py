@@ -10,9 +10,9 @@ import pytest
 from deployments import Deployment, Running, documents_of, eventually
 from PIL import Image
 
+from infra.shim.embedded_servers import embedded_search
 from infra.shim.probes import free_port
 from infra.shim.provision import provision
-from infra.shim.stand_ins import embedded_search
 from routes.images import Images
 from service.bootstrap.application import App
 

@@ -1,4 +1,4 @@
-"""The images, built once, and the embedded stand-ins that they are run against."""
+"""The images, built once, and the embedded servers that they run against."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from engine import Builder, Image
 
+from infra.shim.embedded_servers import embedded_aws, embedded_search
 from infra.shim.probes import free_port
-from infra.shim.stand_ins import embedded_aws, embedded_search
 
 
 @pytest.fixture(scope="session")

@@ -21,8 +21,8 @@ from checkouts import Checkout
 from ministack import ministack
 
 from infra.deploy.deployment import ROOT
+from infra.shim.embedded_servers import embedded_search
 from infra.shim.probes import free_port
-from infra.shim.stand_ins import embedded_search
 
 PROVIDER = "../shared/terraform/standin"
 

@@ -10,8 +10,8 @@ from databases import mariadb, postgresql
 from deployments import Deployment, Running
 from servers import ELASTICSEARCH, OPENSEARCH, dynamodb_local, search_server
 
+from infra.shim.embedded_servers import embedded_aws
 from infra.shim.probes import free_port
-from infra.shim.stand_ins import embedded_aws
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,8 @@ from deployments import Deployment, aws_client, documents_of, drop, eventually
 from localstack import VERSION, localstack
 from ministack import ministack
 
+from infra.shim.embedded_servers import embedded_search
 from infra.shim.probes import emulator_at, free_port
-from infra.shim.stand_ins import embedded_search
 
 PICTURE = Path("tests/data/lisbon.jpg")
 

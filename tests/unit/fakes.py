@@ -1,4 +1,4 @@
-"""Stand-ins for what the dispatcher asks of the world around it."""
+"""Fakes of the interfaces that the dispatcher calls."""
 
 from __future__ import annotations
 

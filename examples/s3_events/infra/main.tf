@@ -1,8 +1,8 @@
-# The three ways to wire a bucket to functions (examples/s3_events/README.md), called by S3 itself.
+# The three ways to wire a bucket to functions (examples/s3_events/README.md). S3 invokes the functions directly.
 
 locals {
   created = ["s3:ObjectCreated:*"]
-  deleted = ["s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"] # S3 has no s3:*, and tells these apart
+  deleted = ["s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"] # S3 has no s3:*, and lifecycle deletions have their own type
 
   ways = {
     two_modules = {
@@ -52,7 +52,7 @@ module "function" {
 }
 
 locals {
-  # What the example asks for: no object is read, but looked for when it is said to be gone.
+  # The example reads no objects. After a delete event it checks if the object still exists.
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [

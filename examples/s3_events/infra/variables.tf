@@ -1,41 +1,41 @@
 variable "wiring" {
-  description = "Which of the three ways: two_modules, two_handlers or one_handler."
+  description = "The way to divide the events: two_modules, two_handlers or one_handler."
   type        = string
   default     = "one_handler"
 
   validation {
     condition     = contains(["two_modules", "two_handlers", "one_handler"], var.wiring)
-    error_message = "wiring is two_modules, two_handlers or one_handler."
+    error_message = "wiring must be two_modules, two_handlers or one_handler."
   }
 }
 
 variable "package" {
-  description = "The zip of service/ and examples/: make build TARGET=examples."
+  description = "The zip of service/ and examples/, built by make build TARGET=examples."
   type        = string
 }
 
 variable "layers" {
-  description = "ARNs of the layers' versions, as the layer target's."
+  description = "The ARNs of the layer versions, from the layer target."
   type        = list(string)
 }
 
 variable "runtime" {
-  description = "Lambda's name of the Python, as the layer's."
+  description = "The Lambda runtime, the same as that of the layer."
   type        = string
 }
 
 variable "architecture" {
-  description = "The processor, as the layer's."
+  description = "The processor, the same as that of the layer."
   type        = string
 }
 
 variable "search_url" {
-  description = "The search server."
+  description = "The URL of the search server."
   type        = string
 }
 
 variable "bucket" {
-  description = "The bucket that tells, whose notifications are replaced: an entry of the data target's `buckets`."
+  description = "The bucket whose events are handled: an entry of the output `buckets` of the data target. Its notifications are replaced."
 
   type = object({
     name = string
@@ -44,7 +44,7 @@ variable "bucket" {
 }
 
 variable "letters" {
-  description = "The bucket of dead letters: the data target's `letters`."
+  description = "The bucket of dead letters: the output `letters` of the data target."
 
   type = object({
     name = string

@@ -31,7 +31,7 @@ run "nothing_of_it_is_public" {
 
   assert {
     condition     = aws_vpc_security_group_egress_rule.this["this"].to_port == 443
-    error_message = "The container calls more than HTTPS."
+    error_message = "The container can connect to other ports than HTTPS."
   }
 
   assert {
@@ -45,7 +45,7 @@ run "the_container_can_write_nowhere_but_its_state" {
 
   assert {
     condition     = jsondecode(aws_ecs_task_definition.this["this"].container_definitions)[0].readonlyRootFilesystem
-    error_message = "The container can change itself."
+    error_message = "The container can write to its root file system."
   }
 
   assert {
@@ -55,7 +55,7 @@ run "the_container_can_write_nowhere_but_its_state" {
 
   assert {
     condition     = jsondecode(aws_ecs_task_definition.this["this"].container_definitions)[0].healthCheck.command == ["CMD", "python", "-m", "service.entrypoints.healthy"]
-    error_message = "A container that is stuck is not replaced."
+    error_message = "A stuck container is not replaced."
   }
 }
 
@@ -71,7 +71,7 @@ run "secrets_come_from_the_parameter_store" {
 
   assert {
     condition     = jsondecode(aws_ecs_task_definition.this["this"].container_definitions)[0].environment == [{ name = "READ_QUEUE", value = "pending-images" }]
-    error_message = "The container has other settings."
+    error_message = "The container has wrong settings."
   }
 }
 
@@ -80,7 +80,7 @@ run "roles_are_allowed_what_is_theirs" {
 
   assert {
     condition     = aws_iam_role_policy.work.policy == var.policy
-    error_message = "The container has another policy than the one that is derived from its routes."
+    error_message = "The policy differs from the one that is derived from the routes."
   }
 
   assert {
@@ -88,7 +88,7 @@ run "roles_are_allowed_what_is_theirs" {
       for statement in jsondecode(aws_iam_role_policy.start.policy).Statement : statement.Sid
       if contains(flatten([statement.Resource]), "*")
     ] == ["LogIn"]
-    error_message = "Who starts the container may do something to what is not its own."
+    error_message = "The execution role has permissions for other resources."
   }
 }
 
@@ -97,7 +97,7 @@ run "containers_follow_the_age_of_queues" {
 
   assert {
     condition     = aws_appautoscaling_target.this["this"].min_capacity == 1 && aws_appautoscaling_target.this["this"].max_capacity == 10
-    error_message = "There are fewer or more containers."
+    error_message = "The number of containers has wrong limits."
   }
 
   assert {
@@ -106,16 +106,16 @@ run "containers_follow_the_age_of_queues" {
       aws_cloudwatch_metric_alarm.behind["pending-images"].dimensions.QueueName == "streamdex-test-pending-images" &&
       aws_cloudwatch_metric_alarm.behind["pending-images"].alarm_actions == toset([aws_appautoscaling_policy.up["this"].arn])
     )
-    error_message = "A queue that is behind gets no further container."
+    error_message = "A queue that lags gets no additional container."
   }
 
   assert {
     condition     = aws_cloudwatch_metric_alarm.idle["this"].alarm_actions == toset([aws_appautoscaling_policy.down["this"].arn])
-    error_message = "Containers never end."
+    error_message = "Idle containers are never removed."
   }
 }
 
-run "without_an_image_there_is_only_a_place_for_one" {
+run "without_an_image_there_is_only_a_repository" {
   command = plan
 
   variables {
@@ -124,11 +124,11 @@ run "without_an_image_there_is_only_a_place_for_one" {
 
   assert {
     condition     = length(aws_ecs_service.this) == 0 && length(aws_ecr_repository.this) == 1 && output.service == null
-    error_message = "Something runs without an image."
+    error_message = "A service runs without an image."
   }
 }
 
-run "what_exists_is_used" {
+run "existing_resources_are_used" {
   command = plan
 
   variables {
@@ -138,7 +138,7 @@ run "what_exists_is_used" {
 
   assert {
     condition     = length(aws_ecs_cluster.this) == 0 && length(aws_ecr_repository.this) == 0 && aws_ecs_service.this["this"].cluster == "theirs"
-    error_message = "Something was made that is there already."
+    error_message = "An existing resource was created."
   }
 }
 

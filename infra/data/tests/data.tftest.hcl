@@ -19,17 +19,17 @@ run "tables_have_streams_with_both_images" {
 
   assert {
     condition     = alltrue([for table in aws_dynamodb_table.this : table.stream_enabled && table.stream_view_type == "NEW_AND_OLD_IMAGES"])
-    error_message = "A table has no stream with both images."
+    error_message = "A table has no stream with old and new images."
   }
 
   assert {
     condition     = [aws_dynamodb_table.this["orders"].hash_key, aws_dynamodb_table.this["orders"].range_key] == ["PK", "SK"]
-    error_message = "The key is not the route's."
+    error_message = "The key differs from the route's key."
   }
 
   assert {
     condition     = { for attribute in aws_dynamodb_table.this["orders"].attribute : attribute.name => attribute.type } == { PK = "S", SK = "N" }
-    error_message = "The key's attributes are not the route's."
+    error_message = "The key attributes differ from the route's."
   }
 
   assert {
@@ -43,16 +43,16 @@ run "names_are_of_the_deployment" {
 
   assert {
     condition     = output.names == { "table/images" = "streamdex-test-images", "table/orders" = "streamdex-test-orders", "bucket/images-in" = "made" }
-    error_message = "names does not map the names of routes."
+    error_message = "The output names does not map the names of routes."
   }
 
   assert {
     condition     = output.owner == { partition = "aws", region = "eu-west-1", account = "111122223333" }
-    error_message = "owner is not whose it is."
+    error_message = "The output owner has a wrong partition, region or account."
   }
 }
 
-run "what_exists_is_used_and_not_made" {
+run "existing_resources_are_used_and_not_created" {
   command = plan
 
   variables {
@@ -62,12 +62,12 @@ run "what_exists_is_used_and_not_made" {
 
   assert {
     condition     = keys(aws_dynamodb_table.this) == ["orders"] && length(module.bucket) == 0
-    error_message = "Something was made that is there already."
+    error_message = "An existing resource was created."
   }
 
   assert {
     condition     = output.names["table/images"] == "existing" && output.names["bucket/images-in"] == "existing"
-    error_message = "names does not have what exists."
+    error_message = "The output names lacks the existing resources."
   }
 }
 
@@ -103,7 +103,7 @@ run "bucket" {
       aws_s3_bucket_public_access_block.this.ignore_public_acls,
       aws_s3_bucket_public_access_block.this.restrict_public_buckets,
     ])
-    error_message = "The bucket could be public."
+    error_message = "The bucket can become public."
   }
 
   assert {
@@ -113,7 +113,7 @@ run "bucket" {
 
   assert {
     condition     = aws_s3_bucket_ownership_controls.this.rule[0].object_ownership == "BucketOwnerEnforced"
-    error_message = "Objects could have ACLs."
+    error_message = "Objects can have ACLs."
   }
 
   assert {
@@ -121,12 +121,12 @@ run "bucket" {
       for statement in jsondecode(aws_s3_bucket_policy.this.policy).Statement :
       statement.Effect == "Deny" && statement.Condition.Bool["aws:SecureTransport"] == "false"
     ])
-    error_message = "The bucket's policy allows something, or does not ask for TLS."
+    error_message = "The bucket policy allows an action, or does not require TLS."
   }
 
   assert {
     condition     = !aws_s3_bucket.this.force_destroy && aws_s3_bucket_versioning.this.versioning_configuration[0].status == "Enabled"
-    error_message = "Objects could be lost."
+    error_message = "Objects can be lost."
   }
 }
 

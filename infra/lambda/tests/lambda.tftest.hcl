@@ -31,32 +31,32 @@ run "a_stream_is_read_so_that_nothing_is_lost" {
 
   assert {
     condition     = toset([for mapping in aws_lambda_event_source_mapping.stream : mapping.event_source_arn]) == toset([for stream in values(var.streams) : stream.arn])
-    error_message = "There is not one mapping for each stream."
+    error_message = "The number of mappings differs from the number of streams."
   }
 
   assert {
     condition     = alltrue([for mapping in aws_lambda_event_source_mapping.stream : mapping.function_response_types == toset(["ReportBatchItemFailures"])])
-    error_message = "A batch with one failure would come again whole."
+    error_message = "A batch with one failure would be redelivered as a whole."
   }
 
   assert {
     condition     = alltrue([for mapping in aws_lambda_event_source_mapping.stream : mapping.bisect_batch_on_function_error])
-    error_message = "A batch that breaks the function is not halved."
+    error_message = "A batch that fails is not bisected."
   }
 
   assert {
     condition     = alltrue([for mapping in aws_lambda_event_source_mapping.stream : mapping.maximum_retry_attempts == 10000 && mapping.maximum_record_age_in_seconds == 82800])
-    error_message = "Retries are not limited by the age of records, before the stream forgets them."
+    error_message = "Retries are not limited by a record age below the retention of the stream."
   }
 
   assert {
     condition     = alltrue([for mapping in aws_lambda_event_source_mapping.stream : mapping.destination_config[0].on_failure[0].destination_arn == var.letters_arn])
-    error_message = "An event that is given up is not kept whole."
+    error_message = "An event that Lambda gives up is not stored as a whole."
   }
 
   assert {
     condition     = alltrue([for mapping in aws_lambda_event_source_mapping.stream : mapping.starting_position == "TRIM_HORIZON" && mapping.parallelization_factor == 1])
-    error_message = "Records from before the mapping would be left out."
+    error_message = "Records from before the mapping would be skipped."
   }
 }
 
@@ -65,12 +65,12 @@ run "filters_are_what_the_routes_want" {
 
   assert {
     condition     = length(aws_lambda_event_source_mapping.stream["images"].filter_criteria) == 0
-    error_message = "Records of a table whose routes want all would be filtered."
+    error_message = "Records would be filtered although the routes want all."
   }
 
   assert {
     condition     = toset([for filter in aws_lambda_event_source_mapping.stream["people"].filter_criteria[0].filter : filter.pattern]) == toset(var.streams["people"].filters)
-    error_message = "The routes' filters are not the mapping's."
+    error_message = "The filters of the mapping differ from those of the routes."
   }
 }
 
@@ -79,7 +79,7 @@ run "a_queue_answers_for_each_message" {
 
   assert {
     condition     = aws_lambda_event_source_mapping.queue["pending-images"].function_response_types == toset(["ReportBatchItemFailures"])
-    error_message = "Messages that are done would come again."
+    error_message = "Processed messages would be redelivered."
   }
 
   assert {
@@ -88,7 +88,7 @@ run "a_queue_answers_for_each_message" {
   }
 }
 
-run "buckets_tell_their_queues_unless_asked_to_call" {
+run "buckets_invoke_the_function_only_with_s3_direct" {
   command = plan
 
   assert {
@@ -108,7 +108,7 @@ run "only_the_bucket_may_call_it" {
     condition = alltrue([for permission in aws_lambda_permission.bucket : (
       permission.principal == "s3.amazonaws.com" && permission.source_arn == "arn:aws:s3:::acme-in" && permission.source_account == "111122223333"
     )])
-    error_message = "Somebody else could call the function."
+    error_message = "Other principals can invoke the function."
   }
 
   assert {
@@ -116,12 +116,12 @@ run "only_the_bucket_may_call_it" {
       tolist(aws_s3_bucket_notification.bucket["images-in"].lambda_function[0].events) == tolist(["s3:ObjectCreated:*"]) &&
       aws_s3_bucket_notification.bucket["images-in"].lambda_function[0].filter_suffix == ".jpg"
     )
-    error_message = "The bucket tells of other events."
+    error_message = "The bucket notifies other events."
   }
 
   assert {
     condition     = aws_lambda_function_event_invoke_config.direct[0].destination_config[0].on_failure[0].destination == var.letters_arn
-    error_message = "An event that nobody delivers again is lost."
+    error_message = "An event that is not redelivered is lost."
   }
 }
 
@@ -130,12 +130,12 @@ run "alarms" {
 
   assert {
     condition     = aws_cloudwatch_metric_alarm.iterator_age[0].metric_name == "IteratorAge" && aws_cloudwatch_metric_alarm.iterator_age[0].threshold == 900000
-    error_message = "Nobody hears of a stream that falls behind for 15 minutes."
+    error_message = "No alarm reports a stream that lags by 15 minutes."
   }
 
   assert {
     condition     = strcontains(one(aws_cloudwatch_metric_alarm.dead_letters.metric_query).expression, "SUM(dead_letters) FROM SCHEMA(streamdex, FunctionName, route) WHERE FunctionName = 'streamdex-test'")
-    error_message = "Nobody hears of dead letters."
+    error_message = "No alarm reports dead letters."
   }
 }
 
@@ -148,7 +148,7 @@ run "a_function_for_some_routes_has_a_name_of_its_own" {
 
   assert {
     condition     = module.function.name == "streamdex-test-images-worker"
-    error_message = "Two functions of one deployment would meet."
+    error_message = "Two functions of one deployment would have the same name."
   }
 }
 
@@ -188,7 +188,7 @@ run "function" {
 
   assert {
     condition     = aws_iam_role_policy.routes[0].policy == var.policy
-    error_message = "The function has another policy than the one that is derived from its routes."
+    error_message = "The policy differs from the one that is derived from the routes."
   }
 
   assert {
@@ -198,17 +198,17 @@ run "function" {
       "arn:aws:s3:::acme-letters/aws/lambda/*",
       "arn:aws:ssm:eu-west-1:111122223333:parameter/streamdex-test",
     ])
-    error_message = "The function may do something to what is not its own."
+    error_message = "The function has permissions for other resources."
   }
 
   assert {
     condition     = jsondecode(aws_iam_role.this.assume_role_policy).Statement[0].Principal == { Service = "lambda.amazonaws.com" }
-    error_message = "Somebody else could work as the function."
+    error_message = "Other principals can assume the role of the function."
   }
 
   assert {
     condition     = aws_cloudwatch_log_group.this.name == "/aws/lambda/streamdex-test" && aws_cloudwatch_log_group.this.retention_in_days == 30
-    error_message = "The log is another one, or kept for ever."
+    error_message = "The log has another name, or is never deleted."
   }
 
   assert {
@@ -218,6 +218,6 @@ run "function" {
 
   assert {
     condition     = toset(keys(aws_cloudwatch_metric_alarm.this)) == toset(["Errors", "Throttles"])
-    error_message = "Nobody hears of errors and throttles."
+    error_message = "No alarm reports errors and throttles."
   }
 }

@@ -15,17 +15,17 @@ run "the_layer_is_for_what_it_was_built_for" {
 
   assert {
     condition     = tolist(aws_lambda_layer_version.this.compatible_runtimes) == tolist(["python3.14"]) && tolist(aws_lambda_layer_version.this.compatible_architectures) == tolist(["arm64"])
-    error_message = "The layer says something else of what it is for."
+    error_message = "The layer declares another runtime or processor."
   }
 
   assert {
     condition     = aws_lambda_layer_version.this.source_code_hash == filebase64sha256(var.package)
-    error_message = "Another zip would not be seen."
+    error_message = "A changed zip would not be deployed."
   }
 
   assert {
     condition     = output.layer.arn == aws_lambda_layer_version.this.arn
-    error_message = "The output is not the version's ARN."
+    error_message = "The output is not the ARN of the version."
   }
 }
 

@@ -1,28 +1,28 @@
-# A bucket that nobody outside reaches: encrypted, TLS only, owned by the account, its versions kept.
+# A private bucket: encrypted, TLS only, owned by the account, with versioning.
 
 variable "name" {
-  description = "The bucket's name."
+  description = "The name of the bucket."
   type        = string
 
   validation {
     condition     = can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.name))
-    error_message = "A bucket has 3 to 63 lower-case letters, digits, dots and dashes: shorten project, environment or the bucket's name in routes."
+    error_message = "The name of a bucket must have 3 to 63 lower-case letters, digits, dots and dashes. Shorten project, environment or the bucket's name in routes."
   }
 }
 
 variable "kms_key_arn" {
-  description = "A KMS key of your own; S3's without it."
+  description = "The ARN of your own KMS key (default: a key of S3)."
   type        = string
   default     = null
 }
 
 variable "protect" {
-  description = "Whether a bucket that holds something stays when it is destroyed."
+  description = "Protect a non-empty bucket from being destroyed."
   type        = bool
 }
 
 variable "expire_after" {
-  description = "Days after which objects are deleted; never without it."
+  description = "Days until objects are deleted; null keeps them forever."
   type        = number
   default     = null
 }
@@ -115,11 +115,11 @@ resource "aws_s3_bucket_policy" "this" {
 }
 
 output "name" {
-  description = "The bucket's name."
+  description = "The name of the bucket."
   value       = aws_s3_bucket.this.id
 }
 
 output "arn" {
-  description = "The bucket's ARN."
+  description = "The ARN of the bucket."
   value       = aws_s3_bucket.this.arn
 }

@@ -1,4 +1,4 @@
-# A Lambda function with its role, its log and the alarms that every function has.
+# A Lambda function with its role, its log and the alarms that all functions share.
 
 locals {
   in_vpc = length(var.subnet_ids) > 0
@@ -11,7 +11,7 @@ locals {
       Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
       Resource = "${aws_cloudwatch_log_group.this.arn}:*"
     }],
-    [for arn in var.letters_arn == null ? [] : [var.letters_arn] : { # who gives an event up writes it as the function
+    [for arn in var.letters_arn == null ? [] : [var.letters_arn] : { # Lambda stores an event that it gave up with the role of the function
       Sid      = "KeepEventsGivenUp"
       Effect   = "Allow"
       Action   = "s3:PutObject"
@@ -29,7 +29,7 @@ locals {
       Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
       Resource = key
     }],
-    [for mode in var.trace ? ["Active"] : [] : { # neither can be allowed for some traces only
+    [for mode in var.trace ? ["Active"] : [] : { # X-Ray has no resource-level permissions for these actions
       Sid      = "Trace"
       Effect   = "Allow"
       Action   = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
@@ -41,7 +41,7 @@ locals {
       Action   = "ssm:GetParametersByPath"
       Resource = "arn:${var.owner.partition}:ssm:${var.owner.region}:${var.owner.account}:parameter${path}"
     }],
-    [for subnets in local.in_vpc ? ["own"] : [] : { # Lambda asks for these of any network interface
+    [for subnets in local.in_vpc ? ["own"] : [] : { # Lambda requires these for all network interfaces
       Sid    = "JoinNetwork"
       Effect = "Allow"
       Action = [
@@ -121,7 +121,7 @@ resource "aws_lambda_function" "this" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
-  for_each            = { Errors = "docs/runbook.md, A source waits for somebody.", Throttles = "It is not run as often as it should be: docs/runbook.md, It does not keep up." }
+  for_each            = { Errors = "The function fails. See docs/runbook.md: A source waits for the operator.", Throttles = "Lambda throttles the function. See docs/runbook.md: It does not keep up." }
   alarm_name          = "${var.name}-${lower(each.key)}"
   alarm_description   = each.value
   namespace           = "AWS/Lambda"

@@ -1,10 +1,10 @@
 variable "name" {
-  description = "The name of the function, of its role and of its log."
+  description = "The name of the function, its role and its log."
   type        = string
 }
 
 variable "description" {
-  description = "What the function is for."
+  description = "The description of the function."
   type        = string
 }
 
@@ -14,7 +14,7 @@ variable "package" {
 
   validation {
     condition     = fileexists(var.package)
-    error_message = "There is no such zip: make build TARGET=lambda first."
+    error_message = "The zip of the code does not exist. Run make build TARGET=lambda first."
   }
 }
 
@@ -24,45 +24,45 @@ variable "handler" {
 }
 
 variable "runtime" {
-  description = "Lambda's name of the Python, as the layer's."
+  description = "The Lambda runtime, the same as that of the layer."
   type        = string
 }
 
 variable "architecture" {
-  description = "The processor: x86_64 or arm64, as the layer's."
+  description = "The processor, the same as that of the layer: x86_64 or arm64."
   type        = string
 }
 
 variable "layers" {
-  description = "ARNs of the layers' versions."
+  description = "The ARNs of the layer versions."
   type        = list(string)
 }
 
 variable "variables" {
-  description = "The settings, as environment variables; no secrets."
+  description = "The settings as environment variables, without secrets."
   type        = map(string)
 }
 
 variable "policy" {
-  description = "The IAM policy of what its routes do, as JSON."
+  description = "The IAM policy for the routes of the function, as JSON."
   type        = string
   default     = null
 }
 
 variable "letters_arn" {
-  description = "The bucket for events that a mapping gives up."
+  description = "The ARN of the bucket for events that Lambda gives up."
   type        = string
   default     = null
 }
 
 variable "secrets_path" {
-  description = "The path of its secrets in the Parameter Store."
+  description = "The path of the secrets in the Parameter Store."
   type        = string
   default     = null
 }
 
 variable "owner" {
-  description = "Whose all of this is, and where."
+  description = "The partition, region and account of the deployment."
 
   type = object({
     partition = string
@@ -72,38 +72,38 @@ variable "owner" {
 }
 
 variable "kms_key_arn" {
-  description = "A KMS key of your own; keys of AWS without it."
+  description = "The ARN of your own KMS key (default: keys of AWS)."
   type        = string
   default     = null
 }
 
 variable "memory" {
-  description = "MB of memory; the processor grows with it."
+  description = "Memory in MB. The CPU share grows with it."
   type        = number
 }
 
 variable "timeout" {
-  description = "Seconds for one call."
+  description = "The timeout of one invocation, in seconds."
   type        = number
 }
 
 variable "reserved_concurrency" {
-  description = "Calls at once, at most, which no other function can use; -1 for none reserved."
+  description = "Reserved concurrency: the maximum number of concurrent invocations, reserved for this function; -1 reserves none."
   type        = number
 }
 
 variable "trace" {
-  description = "Whether AWS X-Ray traces calls."
+  description = "Trace invocations with AWS X-Ray."
   type        = bool
 }
 
 variable "log_retention" {
-  description = "Days that the log is kept."
+  description = "Days until the log is deleted."
   type        = number
 }
 
 variable "subnet_ids" {
-  description = "Private subnets, where the search server is in a VPC."
+  description = "Private subnets, needed if the search server is in a VPC."
   type        = list(string)
 }
 
@@ -113,6 +113,6 @@ variable "security_group_ids" {
 }
 
 variable "alarm_actions" {
-  description = "ARNs that alarms go to, such as a topic's."
+  description = "The ARNs that alarms notify, such as that of a topic."
   type        = list(string)
 }

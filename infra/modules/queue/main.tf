@@ -1,45 +1,45 @@
-# A queue and the one that takes what it gave up; both encrypted, TLS only, and told of by alarms.
+# A queue with its dead-letter queue and alarms. Both queues are encrypted and accept only TLS.
 
 variable "name" {
-  description = "The queue's name; its dead-letter queue has -dead behind it."
+  description = "The name of the queue. The name of its dead-letter queue ends with -dead."
   type        = string
 }
 
 variable "topics" {
-  description = "The ARNs of the SNS topics that may send to it."
+  description = "The ARNs of the SNS topics that can send to the queue."
   type        = list(string)
   default     = []
 }
 
 variable "senders" {
-  description = "The ARNs of the roles that may send to it besides the topics; * is a wildcard."
+  description = "The ARNs of the roles that can send to the queue, in addition to the topics; * is a wildcard."
   type        = list(string)
   default     = []
 }
 
 variable "kms_key_arn" {
-  description = "A KMS key of your own; SQS's without it."
+  description = "The ARN of your own KMS key (default: a key of SQS)."
   type        = string
   default     = null
 }
 
 variable "visibility_timeout" {
-  description = "Seconds until a message that was not deleted comes again: six times a function's timeout."
+  description = "Seconds until a message that was not deleted is redelivered: six times the timeout of the function."
   type        = number
 }
 
 variable "max_receive_count" {
-  description = "How often a message is delivered before it is given up."
+  description = "The number of deliveries before a message moves to the dead-letter queue."
   type        = number
 }
 
 variable "age_alarm" {
-  description = "Seconds that the oldest message may wait."
+  description = "The age of the oldest message that raises the alarm, in seconds."
   type        = number
 }
 
 variable "alarm_actions" {
-  description = "ARNs that alarms go to."
+  description = "The ARNs that alarms notify."
   type        = list(string)
 }
 
@@ -79,8 +79,8 @@ resource "aws_sqs_queue_redrive_allow_policy" "dead" {
   })
 }
 
-# What IAM lets a principal do with every queue, only a Deny takes away. A service has no PrincipalArn, and a role has no
-# SourceArn: who has neither of those listed is refused (docs/security.md).
+# A principal can have permission for all queues by IAM, and only a Deny overrides that. A service has no PrincipalArn and a
+# role has no SourceArn, so the Deny applies to every sender that matches neither list (docs/security.md).
 resource "aws_sqs_queue_policy" "this" {
   for_each  = local.queues
   queue_url = each.value.id
@@ -120,7 +120,7 @@ resource "aws_sqs_queue_policy" "this" {
 
 resource "aws_cloudwatch_metric_alarm" "dead" {
   alarm_name          = "${aws_sqs_queue.dead.name}-messages"
-  alarm_description   = "Messages were given up: docs/runbook.md, Messages were given up."
+  alarm_description   = "Messages moved to the dead-letter queue. See docs/runbook.md: Messages were given up."
   namespace           = "AWS/SQS"
   metric_name         = "ApproximateNumberOfMessagesVisible"
   dimensions          = { QueueName = aws_sqs_queue.dead.name }
@@ -135,7 +135,7 @@ resource "aws_cloudwatch_metric_alarm" "dead" {
 
 resource "aws_cloudwatch_metric_alarm" "age" {
   alarm_name          = "${aws_sqs_queue.this.name}-age"
-  alarm_description   = "Messages wait too long: docs/runbook.md, It does not keep up."
+  alarm_description   = "The oldest message of the queue is too old. See docs/runbook.md: It does not keep up."
   namespace           = "AWS/SQS"
   metric_name         = "ApproximateAgeOfOldestMessage"
   dimensions          = { QueueName = aws_sqs_queue.this.name }

@@ -25,22 +25,22 @@ variables {
   }
 }
 
-run "a_bucket_tells_its_topic_and_the_topic_the_queue" {
+run "a_bucket_notifies_its_topic_which_sends_to_the_queue" {
   command = plan
 
   assert {
     condition     = aws_s3_bucket_notification.uploads["images-in"].bucket == "acme-in"
-    error_message = "Another bucket is asked to tell."
+    error_message = "The notification is of another bucket."
   }
 
   assert {
     condition     = toset(aws_s3_bucket_notification.uploads["images-in"].topic[0].events) == toset(["s3:ObjectCreated:*", "s3:ObjectRemoved:*"])
-    error_message = "Other events are told."
+    error_message = "Other events are notified."
   }
 
   assert {
     condition     = aws_s3_bucket_notification.uploads["images-in"].topic[0].filter_prefix == "photos/"
-    error_message = "Other objects are told of."
+    error_message = "Other objects are notified."
   }
 
   assert {
@@ -53,7 +53,7 @@ run "a_bucket_tells_its_topic_and_the_topic_the_queue" {
 
   assert {
     condition     = output.names == { "queue/pending-images" = "streamdex-test-pending-images" }
-    error_message = "names does not map the queue."
+    error_message = "The output names does not map the queue."
   }
 }
 
@@ -65,7 +65,7 @@ run "only_the_bucket_may_publish" {
       for statement in jsondecode(aws_sns_topic_policy.uploads["images-in"].policy).Statement : statement.Condition
       if statement.Effect == "Allow"
     ] == [{ ArnEquals = { "aws:SourceArn" = "arn:aws:s3:::acme-in" }, StringEquals = { "aws:SourceAccount" = "111122223333" } }]
-    error_message = "Somebody else could publish."
+    error_message = "Other principals can publish."
   }
 }
 
@@ -74,7 +74,7 @@ run "no_pipe_unless_asked_for" {
 
   assert {
     condition     = length(aws_pipes_pipe.changes) == 0
-    error_message = "There is a pipe that nobody asked for."
+    error_message = "There is a pipe although no table is piped."
   }
 }
 
@@ -90,17 +90,17 @@ run "a_piped_table_has_a_queue_of_its_own" {
       aws_pipes_pipe.changes["changes-images"].source == var.streams["images"].arn &&
       aws_pipes_pipe.changes["changes-images"].target == module.queue["changes-images"].queue.arn
     )
-    error_message = "The pipe does not lead from the stream to its queue."
+    error_message = "The pipe does not connect the stream with its queue."
   }
 
   assert {
     condition     = one(aws_pipes_pipe.changes["changes-images"].source_parameters[0].filter_criteria[0].filter).pattern == var.streams["images"].filters[0]
-    error_message = "The pipe does not have the routes' filters."
+    error_message = "The pipe does not have the filters of the routes."
   }
 
   assert {
     condition     = aws_pipes_pipe.changes["changes-images"].source_parameters[0].dynamodb_stream_parameters[0].on_partial_batch_item_failure == "AUTOMATIC_BISECT"
-    error_message = "One bad record would hold up its batch."
+    error_message = "One bad record would block its batch."
   }
 
   assert {
@@ -108,7 +108,7 @@ run "a_piped_table_has_a_queue_of_its_own" {
       for statement in jsondecode(aws_iam_role_policy.pipe["changes-images"].policy).Statement : statement.Sid
       if contains(flatten([statement.Resource]), "*")
     ] == ["ListStreams"]
-    error_message = "The pipe may do something to what is not its own."
+    error_message = "The pipe has permissions for other resources."
   }
 }
 
@@ -121,7 +121,7 @@ run "only_its_pipe_may_send_to_the_queue_of_a_table" {
 
   assert {
     condition     = local.made["changes-images"] == { topics = [], senders = [aws_iam_role.pipe["changes-images"].arn] }
-    error_message = "Somebody else could forge changes of the table."
+    error_message = "Other principals can forge changes of the table."
   }
 }
 
@@ -130,7 +130,7 @@ run "there_is_no_task_queue_unless_asked_for" {
 
   assert {
     condition     = keys(module.queue) == ["pending-images"]
-    error_message = "There is a queue that nobody asked for."
+    error_message = "There is a queue `tasks` although task_queue is not set."
   }
 }
 
@@ -147,12 +147,12 @@ run "only_operators_and_workers_may_send_to_the_task_queue" {
       topics  = []
       senders = ["arn:aws:iam::111122223333:role/streamdex-test", "arn:aws:iam::111122223333:role/streamdex-test-*"]
     }
-    error_message = "Somebody else could send backfill tasks, or workers could not send back what is left of one."
+    error_message = "Other principals can send backfill tasks, or workers cannot enqueue the rest of a task."
   }
 
   assert {
     condition     = output.names["queue/tasks"] == "streamdex-test-tasks"
-    error_message = "names does not map the task queue."
+    error_message = "The output names does not map the task queue."
   }
 }
 
@@ -203,12 +203,12 @@ run "a_queue_that_exists_is_used" {
 
   assert {
     condition     = length(module.queue) == 0 && length(aws_sns_topic_subscription.queue) == 0
-    error_message = "A queue was made, or theirs was subscribed."
+    error_message = "A queue was created, or the existing one was subscribed."
   }
 
   assert {
     condition     = output.names == { "queue/pending-images" = "existing" }
-    error_message = "names does not have the queue that exists."
+    error_message = "The output names lacks the existing queue."
   }
 }
 
@@ -231,7 +231,7 @@ run "queue" {
 
   assert {
     condition     = jsondecode(aws_sqs_queue.this.redrive_policy) == { deadLetterTargetArn = aws_sqs_queue.dead.arn, maxReceiveCount = 20 }
-    error_message = "What is given up is lost."
+    error_message = "Messages that the queue gives up are lost."
   }
 
   assert {
@@ -249,7 +249,7 @@ run "queue" {
       for statement in jsondecode(aws_sqs_queue_policy.this["this"].policy).Statement : [statement.Principal, statement.Condition]
       if statement.Effect == "Allow"
     ] == [[{ Service = "sns.amazonaws.com" }, { ArnEquals = { "aws:SourceArn" = "arn:aws:sns:eu-west-1:111122223333:uploads" } }]]
-    error_message = "Somebody else could send."
+    error_message = "Other principals can send."
   }
 
   assert {
@@ -261,28 +261,28 @@ run "queue" {
         "aws:SourceArn"    = ["arn:aws:sns:eu-west-1:111122223333:uploads"]
         "aws:PrincipalArn" = ["arn:aws:iam::111122223333:role/operator"]
     } }]]
-    error_message = "Who has the permission to send to every queue could send to this one."
+    error_message = "A principal with permission to send to all queues can send to this one."
   }
 
   assert {
     condition = alltrue([
       for policy in aws_sqs_queue_policy.this : contains([for statement in jsondecode(policy.policy).Statement : statement.Sid], "OnlyTls")
     ])
-    error_message = "A queue answers without TLS."
+    error_message = "A queue accepts requests without TLS."
   }
 
   assert {
     condition     = aws_cloudwatch_metric_alarm.dead.threshold == 0 && aws_cloudwatch_metric_alarm.dead.dimensions.QueueName == "pending-dead"
-    error_message = "Nobody hears of what was given up."
+    error_message = "No alarm reports messages in the dead-letter queue."
   }
 
   assert {
     condition     = alltrue([for alarm in [aws_cloudwatch_metric_alarm.dead, aws_cloudwatch_metric_alarm.age] : alarm.alarm_actions == toset(var.alarm_actions)])
-    error_message = "An alarm goes nowhere."
+    error_message = "An alarm has no action."
   }
 }
 
-run "nobody_sends_to_a_queue_without_senders" {
+run "a_queue_without_senders_accepts_no_messages" {
   command = plan
 
   module {
@@ -302,7 +302,7 @@ run "nobody_sends_to_a_queue_without_senders" {
       for statement in jsondecode(aws_sqs_queue_policy.this["this"].policy).Statement : keys(statement)
       if statement.Sid == "NobodyElse"
     ] == [["Action", "Effect", "Principal", "Resource", "Sid"]]
-    error_message = "Somebody could send."
+    error_message = "A principal can send."
   }
 }
 

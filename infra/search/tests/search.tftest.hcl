@@ -22,7 +22,7 @@ run "a_domain_is_encrypted_everywhere" {
 
   assert {
     condition     = aws_opensearch_domain.this["this"].domain_endpoint_options[0].enforce_https && startswith(aws_opensearch_domain.this["this"].domain_endpoint_options[0].tls_security_policy, "Policy-Min-TLS-1-2")
-    error_message = "The domain answers without TLS 1.2."
+    error_message = "The domain accepts connections without TLS 1.2."
   }
 }
 
@@ -36,12 +36,12 @@ run "a_domain_is_reached_from_its_vpc_alone" {
 
   assert {
     condition     = [for rule in aws_vpc_security_group_ingress_rule.this : [rule.referenced_security_group_id, rule.from_port]] == [["sg-1", 443]]
-    error_message = "Somebody else can call the domain."
+    error_message = "Other security groups can connect to the domain."
   }
 
   assert {
     condition     = jsondecode(aws_opensearch_domain.this["this"].access_policies).Statement[0].Principal == { AWS = "arn:aws:iam::111122223333:root" }
-    error_message = "Others than the account's own may ask the domain."
+    error_message = "Principals of other accounts have access to the domain."
   }
 }
 
@@ -54,12 +54,12 @@ run "a_domain_has_fine_grained_access_without_passwords" {
       !aws_opensearch_domain.this["this"].advanced_security_options[0].internal_user_database_enabled &&
       aws_opensearch_domain.this["this"].advanced_security_options[0].master_user_options[0].master_user_arn == var.administrator_arn
     )
-    error_message = "The domain has no fine-grained access, or passwords."
+    error_message = "The domain has no fine-grained access control, or has passwords."
   }
 
   assert {
     condition     = output.settings == { SEARCH_URL = "https://vpc-made.eu-west-1.es.amazonaws.com", SEARCH_AUTH = "sigv4", SEARCH_SERVICE = "es" }
-    error_message = "The service would not find the domain."
+    error_message = "The service gets wrong settings for the domain."
   }
 }
 
@@ -82,7 +82,7 @@ run "a_collection_is_for_search_and_not_public" {
 
   assert {
     condition     = length(aws_opensearch_domain.this) == 0 && aws_opensearchserverless_collection.this["this"].type == "SEARCH"
-    error_message = "Ids of our own need a collection of type search."
+    error_message = "Document ids need a collection of type SEARCH."
   }
 
   assert {
@@ -103,11 +103,11 @@ run "a_collection_is_for_search_and_not_public" {
       jsondecode(aws_opensearchserverless_access_policy.this["this"].policy)[0].Principal == ["arn:aws:iam::111122223333:role/streamdex-test"] &&
       [for rule in jsondecode(aws_opensearchserverless_access_policy.this["this"].policy)[0].Rules : rule.Resource] == [["index/streamdex-test/*"]]
     )
-    error_message = "Others than the function may use the collection, or other collections."
+    error_message = "Other roles can use the collection, or the function can use other collections."
   }
 
   assert {
     condition     = output.settings.SEARCH_SERVICE == "aoss" && output.settings.SEARCH_URL == "https://made.eu-west-1.aoss.amazonaws.com"
-    error_message = "The service would not find the collection."
+    error_message = "The service gets wrong settings for the collection."
   }
 }

@@ -36,7 +36,7 @@ def test_a_file_of_secrets_is_read_as_a_shell_would(tmp_path):
 def test_a_line_that_is_wrong_is_named_without_what_it_holds(tmp_path):
     file = tmp_path / "secrets.env"
     file.write_text(f"A=1\n{SECRET}\n")
-    with pytest.raises(SettingsError, match="line 2: this should be NAME=value") as caught:
+    with pytest.raises(SettingsError, match="line 2: expected NAME=value") as caught:
         read_secrets(file)
     assert "hunter2" not in str(caught.value)
 

@@ -242,7 +242,7 @@ def test_what_has_to_be_deployed_first_is_said(deploying, capsys, target, first)
 def test_nothing_is_destroyed_that_something_else_uses(deploying, capsys):
     deploying.deployed("data", "queue")
     assert deploying.run("destroy", "data", "--env=lab") == 2
-    assert "queue of lab still uses data: make destroy that first" in capsys.readouterr().err
+    assert "cannot destroy data of lab while it is used by queue. Run make destroy" in capsys.readouterr().err
     assert deploying.calls() == []
 
 
@@ -296,9 +296,9 @@ def test_local_is_the_emulator_and_takes_any_credentials(deploying):
 @pytest.mark.parametrize(
     ("words", "environment", "code", "said"),
     [
-        (["deploy", "data", "--env=Lab 1"], {}, 2, "ENV='Lab 1' should be"),
-        (["deploy", "data", "--env=lab"], {"TERRAFORM": "no-such-terraform"}, 2, "no-such-terraform is missing"),
-        (["deploy", "data", "--env=lab"], {"FAILS": "1"}, 1, "terraform apply in .*data failed"),
+        (["deploy", "data", "--env=Lab 1"], {}, 2, "ENV='Lab 1' is not a valid name"),
+        (["deploy", "data", "--env=lab"], {"TERRAFORM": "no-such-terraform"}, 2, "cannot find no-such-terraform"),
+        (["deploy", "data", "--env=lab"], {"FAILS": "1"}, 1, "terraform apply failed in .*data"),
         (["deploy", "data", "--env=lab", "--func=nothing"], {}, 0, ""),
         (["deploy", "lambda", "--env=lab", "--func=nothing"], {}, 2, "make deploy TARGET=data"),
     ],

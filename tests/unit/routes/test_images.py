@@ -129,7 +129,7 @@ def test_without_pillow_the_reason_says_what_to_install(monkeypatch):
 
 
 def test_an_upload_that_is_gone_is_skipped():
-    with pytest.raises(Skip, match="gone"):
+    with pytest.raises(Skip, match="deleted before it was read"):
         created(None)
 
 

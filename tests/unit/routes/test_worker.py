@@ -88,11 +88,11 @@ def test_a_delimiter_of_nothing_is_refused(part):
 def test_a_line_that_is_no_utf_8_is_bad_and_says_where():
     good, bad, last = rows_of(b"Ada\n" + "Zoë".encode("latin-1") + b"\nEve\n")
     assert (good, last) == (("Ada",), ("Eve",))
-    assert bad == BadRow("it is not UTF-8: unexpected end of data at byte 3")
+    assert bad == BadRow("the line is not UTF-8: unexpected end of data at byte 3")
 
 
 def test_a_line_without_an_end_is_refused_and_not_held():
-    with pytest.raises(Reject, match="more than 10 bytes: is its end another than newline"):
+    with pytest.raises(Reject, match="a line has more than 10 bytes: check line_bytes and newline="):
         rows_of(b"x" * 100, CsvRows(line_bytes=10), piece=10)
 
 
@@ -121,9 +121,9 @@ def test_the_content_that_the_event_names_is_read(details, asked):
 
 
 def test_content_that_is_gone_or_overwritten_is_skipped():
-    with pytest.raises(Skip, match="gone"):
+    with pytest.raises(Skip, match="deleted before it was read"):
         run(CsvRows(), upload("a.csv"), empty_bucket())
-    with pytest.raises(Skip, match="overwritten"):
+    with pytest.raises(Skip, match="overwritten before it was read"):
         run(CsvRows(), upload("a.csv", eTag="older"), bucket_with({"a.csv": b"newer"}))
 
 

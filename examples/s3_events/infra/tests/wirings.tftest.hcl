@@ -32,7 +32,7 @@ run "two_modules" {
 
   assert {
     condition     = { for name, function in local.functions : name => function.handler } == { extract = "examples.s3_events.extract.handler", nuke = "examples.s3_events.nuke.handler" }
-    error_message = "A function has another handler."
+    error_message = "A function has a wrong handler."
   }
 }
 
@@ -45,12 +45,12 @@ run "two_handlers" {
 
   assert {
     condition     = toset([for function in values(local.functions) : function.handler]) == toset(["examples.s3_events.s3in.handle_create", "examples.s3_events.s3in.handle_delete"])
-    error_message = "A function has another handler."
+    error_message = "A function has a wrong handler."
   }
 
   assert {
     condition     = length(aws_s3_bucket_notification.bucket.lambda_function) == 2 && length(aws_lambda_permission.bucket) == 2
-    error_message = "A function is not called."
+    error_message = "A function is not invoked."
   }
 }
 
@@ -59,11 +59,11 @@ run "one_handler" {
 
   assert {
     condition     = toset(one(aws_s3_bucket_notification.bucket.lambda_function).events) == toset(["s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"])
-    error_message = "The one handler is not told of everything."
+    error_message = "The handler does not get all events."
   }
 
   assert {
     condition     = alltrue([for permission in aws_lambda_permission.bucket : permission.source_arn == "arn:aws:s3:::acme-in" && permission.source_account == "111122223333"])
-    error_message = "Somebody else could call it."
+    error_message = "Other principals can invoke the function."
   }
 }

@@ -1,4 +1,4 @@
-"""Starts the stand-ins as children that cannot outlive us: each ends when its standard input does."""
+"""Start the embedded servers as child processes. Each exits when its standard input closes."""
 
 from __future__ import annotations
 
@@ -16,41 +16,41 @@ from .probes import HOST, put
 
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 0.5
-"""Seconds. The stand-ins hold nothing that an end by force could harm."""
+"""Seconds. The embedded servers keep data in memory only, so killing them loses nothing."""
 
 
 @contextmanager
 def embedded_aws(port: int) -> Iterator[str]:
-    """moto's server on a port of this machine, until the block ends; yields its address."""
-    with child([sys.executable, "-m", "infra.shim.aws", str(port)], "the AWS stand-in"):
+    """Run moto's server on a port of this machine until the block ends; yield its address."""
+    with child([sys.executable, "-m", "infra.shim.aws", str(port)], "the embedded AWS server"):
         yield f"http://{HOST}:{port}"
 
 
 @contextmanager
 def embedded_search(port: int) -> Iterator[str]:
-    """osmem on a port of this machine, until the block ends; yields its address.
+    """Run osmem on a port of this machine until the block ends; yield its address.
 
-    Raises SettingsError on a platform that it has no wheel for.
+    Raises SettingsError on a platform without an osmem wheel.
     """
     try:
         from osmem_server import resolve_binary
     except ModuleNotFoundError as error:
         raise SettingsError(
-            "there is no embedded search server for this platform: start one and set SEARCH_URL=http://…"
+            "there is no embedded search server for this platform. Start a search server and set SEARCH_URL=http://…"
         ) from error
-    with child([resolve_binary(), "--addr", f"{HOST}:{port}", "--no-ja"], "the search stand-in"):
+    with child([resolve_binary(), "--addr", f"{HOST}:{port}", "--no-ja"], "the embedded search server"):
         url = f"http://{HOST}:{port}"
-        # As a server should be set up: it says so from now on, and does not heed it yet.
+        # The recommended setting of a server. osmem reports the value but does not apply it yet.
         put(f"{url}/_cluster/settings", {"persistent": {"action.auto_create_index": "false"}})
         yield url
 
 
 @contextmanager
 def child(command: Sequence[str], name: str) -> Iterator[None]:
-    """A process with a standard input of ours, in a session of its own so that Ctrl-C is ours to act on.
+    """Run a child process in its own session, so that Ctrl-C does not reach it, and with a pipe as its stdin.
 
-    It is ready when it prints its first line: whoever else answers at its port is not it. Raises Unreachable if
-    it ends before, or says nothing within START_TIMEOUT.
+    The child is ready when it prints its first line; a response on its port could come from another process.
+    Raises Unreachable if it exits before that, or prints nothing within START_TIMEOUT.
     """
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
@@ -63,9 +63,9 @@ def child(command: Sequence[str], name: str) -> Iterator[None]:
         reader.start()
         try:
             if not spoke.wait(START_TIMEOUT):
-                raise Unreachable(f"{name} does not answer after {START_TIMEOUT:.0f} s")
+                raise Unreachable(f"{name} did not start within {START_TIMEOUT:.0f} s")
             if ended.is_set():
-                raise Unreachable(f"{name} ended at once: {_tail(errors)}")
+                raise Unreachable(f"{name} exited at start: {_tail(errors)}")
             yield
         finally:
             process.stdin.close()
@@ -79,7 +79,7 @@ def child(command: Sequence[str], name: str) -> Iterator[None]:
 
 
 def _listen(output: IO[bytes], spoke: Event, ended: Event) -> None:
-    """Reads what a child prints, so that it never waits for us; the first line, or its end, is told at once."""
+    """Read the output of a child, so that it never blocks; set the events at its first line, or at its end."""
     if not output.readline():
         ended.set()
     spoke.set()
