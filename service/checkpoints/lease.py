@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 
 from ..errors import LeaseLost
 from ..pipeline.error_outcomes import describe, is_transient, trail_of
-from ..retry_pause import pause_after
+from ..retry_policy import LONGEST, RetryPolicy
 from ..timing import REAL, Timing
 
 logger = logging.getLogger(__name__)
@@ -96,10 +96,10 @@ class TableLease(Thread):
         running out.
         """
         due = self._clock() + self._seconds / 3
-        failures = 0
+        failures, policy = 0, RetryPolicy(shortest=SHORTEST, longest=LONGEST, chance=self._timing.chance)
         while (error := self._try()) is not None:
             failures += 1
-            pause = pause_after(failures, SHORTEST, self._timing.chance)
+            pause = policy.pause_after(failures)
             if not self._token or not is_transient(error) or self._clock() + pause >= due or self._released:
                 fields = {"group": self._group, "reason": describe(error), "tries": failures}
                 logger.warning("lease not renewed", extra=fields)

@@ -10,6 +10,7 @@ from ..deadline import until
 from ..errors import Halt
 from ..model import TableRecord
 from ..model.outcomes import APPLIED, NOT_SENT, PATIENCE, UNSETTLED, Outcome, Report, Result, worst
+from ..retry_policy import RetryPolicy
 from ..routing import InsertRows, Router
 from .batch_parts import parts_of
 from .clock_skew import drop_future_times
@@ -20,7 +21,6 @@ from .observers import Dispatched, Observer
 from .prefetch import Prefetch, Prefetched
 from .protocols import DeadLetter, DeadLetterStore, Sinks, Write
 from .rereads import ROUNDS, Rereads
-from .retry_policy import RetryPolicy
 from .route_calls import ITEMS, SEARCHES, call_routes
 from .stuck_records import StuckRecords, conclude, dead_letter_undelivered, note_failures
 from .task import Task

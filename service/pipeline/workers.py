@@ -10,7 +10,7 @@ from threading import Event, Thread
 from typing import Final
 
 from ..errors import Halt, LeaseLost, Unreachable
-from ..retry_pause import RetryPause
+from ..retry_policy import LONGEST, RetryPause, RetryPolicy
 from . import Batch, Dispatches, Source
 from .error_outcomes import trail_of
 
@@ -44,7 +44,7 @@ class Worker(Thread):
         self._stopping = stopping
         self._exits = exits
         self._clock = clock
-        self._pause = RetryPause(source.name, stopping, FIRST_PAUSE)
+        self._pause = RetryPause(source.name, stopping, RetryPolicy(shortest=FIRST_PAUSE, longest=LONGEST))
         self._busy_since: float | None = None
 
     def run(self) -> None:

@@ -17,7 +17,7 @@ from ..model import Record
 from ..model.outcomes import Outcome
 from ..pipeline import Delivery, Lag, Report
 from ..pipeline.error_outcomes import result_of
-from ..retry_pause import RetryPause
+from ..retry_policy import RetryPause
 
 logger = logging.getLogger(__name__)
 

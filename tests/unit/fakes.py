@@ -14,8 +14,8 @@ from service.pipeline import DeadLetter, Delivery, Dispatched, Dispatcher, Obser
 from service.pipeline.delivery import Fence, no_fence
 from service.pipeline.prefetch import Prefetch
 from service.pipeline.rereads import Rereads
-from service.pipeline.retry_policy import RetryPolicy
 from service.pipeline.task import Task
+from service.retry_policy import RetryPolicy
 from service.routing import Action, BucketRoute, DeleteItem, Document, Index, PutItem, Route, Router, TableRoute
 from service.sources.envelopes import unwrap
 

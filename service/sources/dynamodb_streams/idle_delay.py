@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ...backoff import backoff
+from ...retry_policy import backoff
 
 SHORTEST: Final = 0.05
 """Approximate first delay in seconds after an empty page or a failure; it grows with each repetition."""

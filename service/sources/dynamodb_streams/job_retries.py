@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from ...errors import Halt
 from ...model.outcomes import Outcome
 from ...pipeline.error_outcomes import result_of
-from ...retry_pause import log_pause, pause_after
+from ...retry_policy import LONGEST, RetryPolicy, log_pause
 from .idle_delay import SHORTEST
 from .schedule import Schedule
 from .stream_batch import Job
@@ -19,7 +19,7 @@ class Retries:
     def __init__(self, source: str, schedule: Schedule[Job], chance: Callable[[], float], exits: bool):
         self._source = source
         self._schedule = schedule
-        self._chance = chance
+        self._policy = RetryPolicy(shortest=SHORTEST, longest=LONGEST, chance=chance)
         self._exits = exits
         self._troubles: dict[tuple[str, str], str] = {}
 
@@ -66,6 +66,6 @@ class Retries:
     def later(self, job: Job, reason: str, halted: bool = False) -> None:
         """Retry a job after a backoff, and log the reason."""
         job.failures += 1
-        pause = pause_after(job.failures, SHORTEST, self._chance)
+        pause = self._policy.pause_after(job.failures)
         log_pause(self._source, reason, pause, halted)
         self._schedule.put(job, pause)

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from threading import Event, Lock
 from typing import Final
 
-from ...backoff import backoff
 from ...checkpoints.stores import Checkpoints
 from ...context import Context
 from ...errors import Halt, LeaseLost, Retry
 from ...pipeline import SILENT, Lag, Observer
+from ...retry_policy import backoff
 from ...timing import REAL, Timing
 from .idle_delay import IN_A_ROW, after_nothing, after_records
 from .job_retries import Retries

@@ -17,7 +17,7 @@ from ...model import Record
 from ...model.outcomes import Outcome
 from ...pipeline import SILENT, Delivery, Lag, Observer, Report
 from ...pipeline.error_outcomes import reaching, result_of
-from ...retry_pause import RetryPause
+from ...retry_policy import RetryPause
 from ...routing.queue_declarations import Carried
 from ..envelopes import unwrap_text
 from ..lambda_event import messages_to_keep

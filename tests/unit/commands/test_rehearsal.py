@@ -18,7 +18,7 @@ from service.errors import Halt, Reject
 from service.model import Item
 from service.pipeline import Delivery, Dispatcher, Outcome, Report, Sinks
 from service.pipeline.rereads import Rereads
-from service.pipeline.retry_policy import RetryPolicy
+from service.retry_policy import RetryPolicy
 from service.routing import BucketRoute, DeleteItem, Document, PutItem, Route, Router, TableRoute
 from service.settings import Settings
 

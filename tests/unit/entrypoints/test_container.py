@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from service import retry_pause
 from service.context import Context
 from service.entrypoints.container import run
 from service.errors import Halt, LeaseLost, SettingsError, Unreachable
@@ -114,7 +113,7 @@ def test_the_handlers_of_signals_are_given_back():
 @pytest.fixture
 def quick(monkeypatch):
     """Pauses of a hundredth of a second at most."""
-    monkeypatch.setattr(retry_pause, "LONGEST", 0.01)
+    monkeypatch.setattr("service.pipeline.workers.LONGEST", 0.01)
     monkeypatch.setattr("service.pipeline.workers.FIRST_PAUSE", 0.001)
 
 

@@ -23,7 +23,7 @@ from service.errors import Halt
 from service.model import Record
 from service.pipeline import Delivery, Dispatcher, Sinks
 from service.pipeline.rereads import Rereads
-from service.pipeline.retry_policy import RetryPolicy
+from service.retry_policy import RetryPolicy
 from service.routing import Router
 from service.sinks.dynamodb import ItemSink
 from service.sinks.sql import RowSink

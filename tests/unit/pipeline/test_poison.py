@@ -20,7 +20,7 @@ from service import Context
 from service.deadline import NO_DEADLINE, request_time, time_left
 from service.model import Record
 from service.pipeline import Delivery
-from service.pipeline.retry_policy import RetryPolicy
+from service.retry_policy import RetryPolicy
 from service.routing import IndexDeclaration
 from service.settings import Settings
 from service.sinks.opensearch import SearchSink

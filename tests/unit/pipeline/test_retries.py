@@ -16,8 +16,8 @@ from service.deadline import RESERVE, Deadline
 from service.errors import Halt
 from service.model.outcomes import Lasting
 from service.pipeline import Delivery, Outcome, Result
-from service.pipeline.retry_policy import RetryPolicy
 from service.pipeline.stuck_records import PROBE
+from service.retry_policy import RetryPolicy
 
 BUSY = Result(Outcome.RETRY, "busy")
 BAD = Result(Outcome.REJECTED, "bad")

@@ -13,8 +13,8 @@ from service import Index, Retry
 from service.model import Record
 from service.pipeline import Delivery, Outcome, Result, stuck_records
 from service.pipeline.group_testing import FAN, Suspects, parts_of_suspects
-from service.pipeline.retry_policy import RetryPolicy
 from service.pipeline.stuck_records import StuckRecords
+from service.retry_policy import RetryPolicy
 
 SEVEN_HOURS = 7 * 3600
 BUSY = Result(Outcome.RETRY, "busy", 429)

@@ -18,7 +18,7 @@ from service import Context, Index, TableRoute
 from service.deadline import RESERVE, out_of_time, request_time, time_left, until
 from service.pipeline import Delivery, Outcome
 from service.pipeline.rereads import Rereads
-from service.pipeline.retry_policy import RetryPolicy
+from service.retry_policy import RetryPolicy
 from service.routing import IndexDeclaration
 from service.settings import Settings
 from service.sinks.dynamodb import ItemSink

@@ -19,6 +19,7 @@ import pytest
 from service.errors import Halt, SettingsError
 from service.pipeline import Delivery, Lag, Report
 from service.pipeline.workers import Worker
+from service.retry_policy import RetryPolicy
 from service.telemetry.metrics import Metrics
 from service.web import server as serving_module
 from service.web.auth import Auth
@@ -280,7 +281,7 @@ def test_a_worker_says_why_it_halts_while_it_does():
         return Report([])
 
     made = working(lambda: said.append(made.halted), run)
-    made._pause._shortest = 0.001
+    made._pause._policy = RetryPolicy(shortest=0.001, longest=0.001)
     made.run()
     assert said == ["", "create the index", ""]
 
@@ -295,7 +296,7 @@ def test_a_worker_says_what_nobody_foresaw_until_it_goes_on():
         return Report([])
 
     made = working(lambda: said.append(made.halted), run)
-    made._pause._shortest = 0.001
+    made._pause._policy = RetryPolicy(shortest=0.001, longest=0.001)
     made.run()
     first, second, third = said
     assert (first, third) == ("", "")

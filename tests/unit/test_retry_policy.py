@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.backoff import backoff
-from service.retry_pause import LONGEST, pause_after
+from service.retry_policy import LONGEST, RetryPolicy, backoff
 from service.sources.dynamodb_streams.idle_delay import after_nothing
 
 SERVICE = Path(__file__).parents[2] / "service"
@@ -27,7 +26,8 @@ def test_a_pause_doubles_up_to_its_cap(attempt, seconds):
 def test_no_number_of_attempts_exceeds_the_longest_pause(attempt, base, chance):
     assert backoff(attempt, base, 60.0) <= 60.0
     assert after_nothing(attempt, 5.0) <= 5.0
-    assert pause_after(attempt, min(base, LONGEST), lambda: chance) <= LONGEST
+    policy = RetryPolicy(shortest=min(base, LONGEST), longest=LONGEST, chance=lambda: chance)
+    assert policy.shortest / 10 <= policy.pause_after(attempt + 1) <= LONGEST
 
 
 def test_no_other_module_computes_powers_of_two_that_nothing_bounds():
@@ -38,4 +38,4 @@ def test_no_other_module_computes_powers_of_two_that_nothing_bounds():
         for line in path.read_text(encoding="utf-8").splitlines()
         if growing.search(line)
     }
-    assert list(found) == ["backoff.py"]
+    assert list(found) == ["retry_policy.py"]
