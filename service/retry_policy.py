@@ -38,8 +38,8 @@ def backoff(attempt: int, base: float, cap: float) -> float:
 class RetryPolicy:
     """Capped exponential backoff with full jitter.
 
-    `most` is the total time for all tries in seconds. The backoff grows from `shortest` to `longest` seconds, and a
-    pause is a random part of it.
+    `most` is the total time for all tries in seconds. The backoff grows from `shortest` to `longest` seconds, and
+    a pause is a random part of it.
     """
 
     most: float = math.inf

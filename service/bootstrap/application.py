@@ -189,8 +189,8 @@ class App:
 
     def _outputs(self) -> Outputs:
         sinks = Sinks(
-            search=self.search_sink,
-            table=ItemSink(self.context, self.observer),
+            documents=self.search_sink,
+            items=ItemSink(self.context, self.observer),
             rows=RowSink(self.context, self.observer),
         )
         return Outputs(sinks, self._keeps, self.observer)

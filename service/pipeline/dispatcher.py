@@ -101,7 +101,7 @@ class Dispatcher:
             for task in pending:
                 task.reset()
         if pending or self._stuck:
-            self._stuck.give_up(tasks, self._sinks.search, delivery.fence)
+            self._stuck.give_up(tasks, self._sinks.documents, delivery.fence)
         if pending:
             conclude(tasks, tries)
 
@@ -151,15 +151,15 @@ class Dispatcher:
 
     def _write(self, tasks: Sequence[Task], delivery: Delivery, prefetch: Prefetch | None) -> None:
         """Steps 4 and 5: pass the writes to their sinks, and set the results of the tasks."""
-        searches, items, rows = by_sink(tasks)
+        documents, items, rows = by_sink(tasks)
         results: dict[Write, Result] = {}
         if items:
-            results.update(zip(items, self._sinks.table.write(items, delivery.fence), strict=True))
+            results.update(zip(items, self._sinks.items.write(items, delivery.fence), strict=True))
         if rows:
             results.update(zip(rows, self._sinks.rows.write(rows, delivery.fence), strict=True))
-        if searches:
-            found = write_newest(searches, self._sinks.search, delivery.fence, prefetch)
-            results.update(zip(searches, found, strict=True))
+        if documents:
+            found = write_newest(documents, self._sinks.documents, delivery.fence, prefetch)
+            results.update(zip(documents, found, strict=True))
         for task in tasks:
             if task.writes:
                 task.results = [results[write] for write in task.writes]
@@ -188,20 +188,20 @@ def by_sink(tasks: Sequence[Task]) -> tuple[list[Write], list[Write], list[Write
 
     Raises TypeError for an action that no sink writes.
     """
-    searches: list[Write] = []
+    documents: list[Write] = []
     items: list[Write] = []
     rows: list[Write] = []
     for task in tasks:
         for write in task.writes:
             if isinstance(write.action, SEARCHES):
-                searches.append(write)
+                documents.append(write)
             elif isinstance(write.action, ITEMS):
                 items.append(write)
             elif isinstance(write.action, InsertRows):
                 rows.append(write)
             else:
                 raise TypeError(f"no sink supports the action {type(write.action).__name__}")
-    return searches, items, rows
+    return documents, items, rows
 
 
 def results_of(tasks: Sequence[Task], size: int) -> list[Result]:

@@ -66,8 +66,8 @@ class DocumentSink(Protocol):
 class Sinks:
     """The sinks for documents, DynamoDB items and SQL rows."""
 
-    search: DocumentSink
-    table: Sink
+    documents: DocumentSink
+    items: Sink
     rows: Sink
 
 

@@ -171,7 +171,7 @@ def test_a_signal_ends_a_recording_with_what_it_has(deployment: Deployment, envi
     eventually(lambda: out.exists() and len(numbers(out)), 6)
     process.send_signal(number)
     told, errors = process.communicate(timeout=30)
-    assert (process.returncode, told.decode()) == (0, f"6 records in {out}\n")
+    assert (process.returncode, told.decode()) == (0, f"6 records written to {out}\n")
     assert "record: 6 records" in errors.decode()
 
 

@@ -178,7 +178,7 @@ def test_a_load_that_runs_out_of_time_comes_again_and_leaves_nothing(database_ur
     with database.within(lambda: next(left, 2.0)):
         result = database.add(rows())
     assert result.outcome is Outcome.RETRY
-    assert "time" in result.reason
+    assert "deadline" in result.reason
     assert database.rows() == []
     assert database.ledger() == []
     database.close()

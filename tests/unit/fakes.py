@@ -168,7 +168,7 @@ class Bench:
         self.observer = Silence()
         self.dispatcher = Dispatcher(
             Router(routes),
-            sinks=Sinks(search=self.index, table=self.table, rows=self.rows),
+            sinks=Sinks(documents=self.index, items=self.table, rows=self.rows),
             letters=self.letters,
             observer=self.observer,
             context=context or Context(),

@@ -88,7 +88,7 @@ class Rehearsal(Observer):
     @property
     def outputs(self) -> Outputs:
         """The outputs of a dispatcher that writes nothing."""
-        return Outputs(Sinks(search=self.search, table=self.table, rows=self.rows), self, self)
+        return Outputs(Sinks(documents=self.search, items=self.table, rows=self.rows), self, self)
 
     @property
     def differs(self) -> bool:

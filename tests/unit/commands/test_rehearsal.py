@@ -88,7 +88,7 @@ class Rehearsed:
         self.rehearsal = Rehearsal(Differences(context) if search else Actions(context), self.found.append)
         self.dispatcher = Dispatcher(
             Router(routes or [Texts()]),
-            sinks=Sinks(search=self.rehearsal.search, table=self.rehearsal.table, rows=self.rehearsal.rows),
+            sinks=Sinks(documents=self.rehearsal.search, items=self.rehearsal.table, rows=self.rehearsal.rows),
             letters=self.rehearsal,
             observer=self.rehearsal,
             context=context,

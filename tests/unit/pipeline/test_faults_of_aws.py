@@ -77,7 +77,7 @@ class Run:
         self.letters = HeldLetters()
         self.dispatcher = Dispatcher(
             Router([Texts(), Counted()]),
-            sinks=Sinks(search=self.index, table=ItemSink(context), rows=RowSink(context)),
+            sinks=Sinks(documents=self.index, items=ItemSink(context), rows=RowSink(context)),
             letters=self.letters,
             observer=Silence(),
             rereads=Rereads(Lookups(context), 1800.0, now=lambda: WHEN),

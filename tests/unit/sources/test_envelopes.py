@@ -234,7 +234,7 @@ def test_an_unknown_payload_is_an_error_that_names_its_keys_and_what_was_expecte
         list(unwrap(payload))
     message = str(caught.value)
     assert f"(its keys: {keys})" in message
-    assert "expected a stream, S3, SNS, SQS or EventBridge event, or bucket and key" in message
+    assert "expected a stream, S3, SNS, SQS or EventBridge event, or an" in message
 
 
 def test_the_error_of_an_unknown_payload_shows_no_values():
