@@ -19,6 +19,7 @@ CORE: Final = (
     "service/pipeline",
     "service/sources",
     "service/sinks",
+    "service/checkpoints",
 )
 MUTMUT: Final = Path(sys.executable).with_name("mutmut")
 STATISTICS: Final = Path("mutants/mutmut-cicd-stats.json")
