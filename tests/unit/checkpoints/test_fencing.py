@@ -1,6 +1,6 @@
-"""Two processes of a group, of which either may be paused before and after each of its requests, for however long.
+"""Fencing of checkpoints: two processes of a group, each paused for any time before and after its requests.
 
-What one has read of the positions when it took over is what the table has, until it moves them itself.
+The positions that a process reads when it takes over stay in the table until this process changes them.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ REQUESTS = ("get_item", "paginate", "put_item", "update_item", "delete_item")
 
 @pytest.fixture(autouse=True, scope="module")
 def one_at_a_time():
-    """Rows are claimed one after the other: what happens in between is the machine's to choose."""
+    """Claim rows one after the other, so that the state machine controls the interleaving."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(table_store, "AT_ONCE", 1)
         yield
 
 
 class Watched(PositionsModel):
-    """No row is overwritten under a lower token than it had."""
+    """A table that asserts that no row is overwritten with a lower token."""
 
     @contextmanager
     def _writing(self, key: Key, condition: Mapping[str, Any]) -> Iterator[None]:
@@ -54,7 +54,7 @@ class Watched(PositionsModel):
 
 
 class Lane:
-    """A thread of a process. It stops before and after each of its requests, until it is told to go on."""
+    """A thread of a process. It stops before and after each of its requests, until `advance` continues it."""
 
     def __init__(self, model: PositionsModel):
         self.busy = False
@@ -64,7 +64,7 @@ class Lane:
         self._stopped = Semaphore(0)
 
     def advance(self, work: Callable[[], None], stops: int) -> None:
-        """Goes on past so many stops with what is under way, or else with this work. Raises what that raises."""
+        """Continue the current work past `stops` stops, or start `work` if the lane is idle. Raise its error."""
         if not self.busy:
             self.busy = True
             Thread(target=self._run, args=(work,), daemon=True).start()
@@ -93,7 +93,7 @@ class Lane:
         self._go.acquire()
 
     def __getattr__(self, name: str) -> Any:
-        """The client of what runs in here."""
+        """Return an attribute of the client. Its requests stop the thread before and after the call."""
         if name == "get_paginator":
             return lambda _: self
         found = getattr(self._model, name)
@@ -112,7 +112,7 @@ class Lane:
 
 
 class Process:
-    """Who may read the streams of a group; `known` is what it goes by, from its claim on."""
+    """A process that can read the streams of a group. Since its claim, it relies on the positions in `known`."""
 
     def __init__(self, name: str, model: PositionsModel, clock: Callable[[], float]):
         self.beats, self.work = Lane(model), Lane(model)
@@ -143,7 +143,10 @@ class Process:
 
 
 class Fencing(RuleBasedStateMachine):
-    """Whoever has claimed last relies on its positions: no other has moved, removed or made any of them."""
+    """A state machine of two processes.
+
+    The latest claimer relies on its positions: no other process moves, removes or creates any of them.
+    """
 
     @initialize()
     def begin(self) -> None:
@@ -164,7 +167,7 @@ class Fencing(RuleBasedStateMachine):
 
     @rule(which=WHO, stops=STOPS)
     def take_over(self, which: int, stops: int) -> None:
-        """The other is silent for long enough, whatever it is at; and the positions are claimed."""
+        """Keep the other process silent for longer than the lease time, then claim the positions."""
         for _ in range(3):
             self.beat(which, MANY)
             self.beat(which, MANY)
@@ -180,7 +183,7 @@ class Fencing(RuleBasedStateMachine):
 
     @rule(which=WHO, shard=st.sampled_from(SHARDS), stops=STOPS)
     def move(self, which: int, shard: str, stops: int) -> None:
-        """A page of a shard is done; or a shard is there that was not known."""
+        """Move the position of a known shard after a page, or record a new shard."""
         process = self.processes[which]
         self.positions += 1
         position = str(self.positions) if shard in process.known else TRIM_HORIZON
@@ -194,7 +197,7 @@ class Fencing(RuleBasedStateMachine):
 
     @rule(shard=st.sampled_from(SHARDS), forgets=st.booleans(), order=st.lists(st.booleans(), max_size=16))
     def overtake(self, shard: str, forgets: bool, order: list[bool]) -> None:
-        """Whoever holds the lease is paused before its next write, and the other takes over; then both go on."""
+        """Pause the lease holder before its next write, let the other process take over, then continue both."""
         for which, process in enumerate(self.processes):
             if process.store.lease.token():
                 other = self.processes[1 - which]

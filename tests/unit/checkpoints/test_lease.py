@@ -1,4 +1,7 @@
-"""One poller of a group at a time: whoever is silent for the lease time loses it, and knows it."""
+"""The lease of a group, which one poller holds at a time.
+
+A poller that is silent for the lease time loses the lease and knows it.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ def dynamodb(mocked_dynamodb):
 
 
 class Poller:
-    """A lease whose clock is set by hand, and whose beats are."""
+    """A lease with a manual clock and manual heartbeats."""
 
     def __init__(self, dynamodb: Any, owner: str, group: str = "g"):
         self.now = 0.0
@@ -54,9 +57,9 @@ class Poller:
         return self.lease.token()
 
     def meets(self, *troubles: Exception | str) -> list[float]:
-        """The next writes to the table fail so, or pass with "passed", or get no answer with "unanswered".
+        """Set the results of the next writes to the table. Return a list that collects the times of all writes.
 
-        The times at which they were made.
+        A result is an error, "passed", or "unanswered" (the write succeeds, but the response is lost).
         """
         dynamodb, left, times = self.lease._dynamodb, list(troubles), []
 
@@ -214,7 +217,7 @@ def test_a_renewal_that_is_forbidden_waits_for_the_next_beat_and_so_does_a_stand
 
 
 def test_a_renewal_that_ends_after_the_lease_was_seen_to_run_out_has_another_token(pollers):
-    """Turns of the token before were given up, so none may be taken up again."""
+    """Work under the previous token was abandoned, so that token must not become valid again."""
     one, _ = pollers
     one.beat()
     update, seen = one.lease._dynamodb.update_item, []
@@ -231,7 +234,7 @@ def test_a_renewal_that_ends_after_the_lease_was_seen_to_run_out_has_another_tok
 
 @pytest.mark.parametrize("token", [1, 2])
 def test_a_renewal_whose_answer_was_lost_is_not_taken_for_another_s(pollers, token, caplog):
-    """Also one that changed the token, as one that expired unseen has."""
+    """With token 2, the lease has expired without a check, so the renewal also changes the token."""
     one, _ = pollers
     one.beat()
     one.meets("unanswered")
@@ -338,7 +341,7 @@ def test_a_release_that_fails_is_told(pollers, caplog):
 
 
 def stores(dynamodb: Any) -> Sequence[Checkpoints]:
-    """The checkpoints of two processes of one group, of which the first holds the lease."""
+    """Return the checkpoints of two processes of one group. The first process holds the lease."""
     made = []
     for _ in range(2):
         settings = Settings(checkpoints="dynamodb://positions", group="g", lease_time=6.0)

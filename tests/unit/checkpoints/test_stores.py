@@ -1,4 +1,4 @@
-"""Positions are kept by group, stream and shard, in a file or in a table."""
+"""Checkpoints by group, stream and shard, in a file and in a table."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from service.timing import Timing
 
 @pytest.fixture(params=["file", "table", "model"])
 def open_store(request, tmp_path):
-    """Opens the same store for a group, as often as asked."""
+    """Return a function that opens the same store for a group, any number of times."""
     opened = []
     dynamodb = request.getfixturevalue("mocked_dynamodb") if request.param == "table" else PositionsModel()
 
     def opening(group: str = "g"):
-        """Another process of the group, once the one before it has ended."""
+        """Open the store as the next process of the group, after the previous process has ended."""
         for before in opened:
             before.close()
         where = str(tmp_path / "new" / "c.sqlite") if request.param == "file" else "dynamodb://positions"
@@ -109,7 +109,7 @@ def test_a_file_that_cannot_be_written_halts_with_the_remedy(tmp_path):
 
 
 def test_a_stream_that_was_begun_at_its_end_is_known_to_be_even_if_the_power_fails(tmp_path):
-    """The file is whole without its log, which holds the rest: what is not yet on the disk."""
+    """The copy lacks the write-ahead log, which may not be on disk when the power fails."""
     store = SqliteCheckpoints(tmp_path / "c.sqlite", "g")
     write(store, "stream", "shard", LATEST)
     write(store, "stream", "shard", "17")
@@ -139,7 +139,7 @@ def test_a_table_that_cannot_be_reached_at_the_start_is_told():
 
 
 class Fixed:
-    """A lease with a token that is set by hand."""
+    """A lease with a manual token."""
 
     def __init__(self, token: int):
         self.now = token
@@ -149,7 +149,7 @@ class Fixed:
 
 
 def store_of(model: PositionsModel, token: int) -> TableCheckpoints:
-    """The checkpoints of a process that holds the lease with a token."""
+    """Return the checkpoints of a process that holds the lease with this token."""
     settings = Settings(checkpoints="dynamodb://positions")
     store = make_checkpoints(Context(settings, dynamodb=model), "g", competes=False)
     assert isinstance(store, TableCheckpoints)
@@ -168,7 +168,7 @@ def test_a_table_that_another_process_is_making_is_waited_for(mocked_dynamodb, s
     describe, waited = mocked_dynamodb.describe_table, []
 
     def describe_first(**arguments):
-        """What the other does comes after this look."""
+        """Let the other process create the table after this check."""
         settings = Settings(checkpoints="dynamodb://positions")
         mocked_dynamodb.describe_table = describe
         make_checkpoints(Context(settings, dynamodb=mocked_dynamodb), "g", competes=False)
@@ -324,7 +324,7 @@ def test_a_claim_ends_as_soon_as_the_lease_is_lost():
 
 
 def test_sixteen_threads_and_the_lease_get_in_nobodys_way_and_a_checkpoint_is_one_write_unit():
-    """Each transaction with an item that they share would be cancelled while another is under way."""
+    """Transactions on a shared item would cancel each other if they overlapped."""
     model = PositionsModel(seconds=0.005)
     store = store_of(model, 1)
     lease = TableLease(model, "positions", "g", 30.0, Timing(now=lambda: 1.0), owner="me")

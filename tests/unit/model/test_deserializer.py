@@ -1,4 +1,4 @@
-"""DynamoDB's typed JSON to Python values: the table of types, and the errors."""
+"""The conversion of DynamoDB's typed JSON to Python values: the table of types, and the errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def read(tag, content):
 
 
 def exactly(value):
-    """The value with its type, for 1 == 1.0 == Decimal(1) == True."""
+    """Return the value with its type, because 1 == 1.0 == Decimal(1) == True."""
     return type(value), value
 
 

@@ -1,4 +1,4 @@
-"""What holds of the deserializer for every value that DynamoDB can hold, and for what it cannot."""
+"""Properties of the deserializer for every value that DynamoDB can store, and for values that it cannot store."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TAGS = ["S", "N", "B", "SS", "NS", "BS", "M", "L", "BOOL", "NULL"]
 
 @st.composite
 def number_texts(draw):
-    """The text of a number of up to 38 digits that DynamoDB can hold, in many spellings."""
+    """Draw the text of a number of up to 38 digits that DynamoDB can store, in many spellings."""
     digits = draw(st.text("0123456789", min_size=1, max_size=38))
     point = draw(st.integers(0, len(digits)))
     text = digits[:point] + "." + digits[point:] if point < len(digits) else digits
@@ -56,7 +56,10 @@ plain_values = st.recursive(
 
 
 def as_ours(value):
-    """What boto3 returns, in our types: Binary to bytes, sets to sorted lists; numbers compare as they are."""
+    """Convert boto3's value to the types of `Deserializer`: Binary to bytes, a set to a sorted list.
+
+    Numbers stay as they are, because equal numbers of different types compare as equal.
+    """
     if isinstance(value, Binary):
         return value.value
     if isinstance(value, set):
@@ -69,7 +72,7 @@ def as_ours(value):
 
 
 def as_written(value):
-    """Our floats as the decimals they are written as, to be compared with boto3's."""
+    """Convert floats to the decimals of their text, to compare them with boto3's values."""
     if isinstance(value, float):
         return Decimal(repr(value))
     if isinstance(value, list):

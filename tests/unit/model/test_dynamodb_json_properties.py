@@ -1,4 +1,4 @@
-"""The short way to a number is the long way's: the same value of the same type, or an error where that has one."""
+"""The fast and the exact conversion of numbers: both give the same value of the same type, or the same error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records of buckets, in S3's own form, in EventBridge's, and as a bare pointer."""
+"""Records of buckets: S3 notifications, EventBridge events, and pointers with a bucket and a key."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_an_event_is_known_by_every_name_it_has(name, event):
 def test_every_event_of_s3_that_botocore_knows_belongs_to_a_family():
     shape = Session().get_service_model("s3").shape_for("Event")
     families = {object_event(name) for name in shape.enum}
-    assert families == OBJECT_FAMILIES - {"ObjectAccessed"}  # which is MinIO's
+    assert families == OBJECT_FAMILIES - {"ObjectAccessed"}  # ObjectAccessed is a family of MinIO's events
 
 
 def test_s3s_own_notification_is_read():
@@ -193,7 +193,7 @@ def test_a_size_that_is_no_whole_number_is_none(junk):
 
 
 def of_minio(**changes):
-    """The sample of MinIO's documentation, "Bucket Notifications"."""
+    """Return the sample in MinIO's documentation ("Bucket Notifications")."""
     entry = {
         "key": "folder%2Fan+image%2B1.jpg",
         "size": 84452,
@@ -217,7 +217,7 @@ def of_minio(**changes):
 
 
 def of_ceph(**changes):
-    """The sample of Ceph's documentation, "Bucket Notifications", with a key that encoding would change."""
+    """Return the sample in Ceph's documentation ("Bucket Notifications"). URL decoding would change its key."""
     entry = {
         "key": "folder/a+b%20c.jpg",
         "size": 1024,

@@ -1,4 +1,4 @@
-"""Records of tables, in the shape of boto3 and in that of a Lambda event."""
+"""Records of tables, from boto3 and from Lambda events."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ITEM = {"id": "sunset", "size": 3, "raw": b"\x00\xff"}
 
 
 def boto3_record(event="INSERT", created=None, **change):
-    """A record as boto3's get_records has it: no ARN, a datetime, bytes."""
+    """Return a record as boto3's get_records returns it: no ARN, a datetime, bytes."""
     created = created or datetime(2026, 11, 22, tzinfo=UTC)
     return {
         "eventID": "e",

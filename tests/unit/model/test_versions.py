@@ -1,4 +1,4 @@
-"""Versions: a pure function of the record, in the order of its writes, and never one that OpenSearch refuses."""
+"""Versions: a pure function of the record, in the order of its writes, and always accepted by OpenSearch."""
 
 from __future__ import annotations
 

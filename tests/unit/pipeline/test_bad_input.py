@@ -1,7 +1,7 @@
-"""Whatever comes in an event: never a crash of the batch, never a good record lost beside a bad one.
+"""Malformed events: the batch never crashes, and no good record is lost because of a bad one.
 
-STREAMDEX_BAD_INPUT_EXAMPLES sets how many rounds each test has, of one event or of several; the heavier tier makes
-ten thousand events and more.
+STREAMDEX_BAD_INPUT_EXAMPLES sets the number of examples of each test. An example has one event or several.
+The heavier tier makes ten thousand events and more.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ EXAMPLES = int(os.environ.get("STREAMDEX_BAD_INPUT_EXAMPLES", "100"))
 
 class Uploads(BucketRoute):
     bucket = "images-in"
-    writes = {"table": "images"}  # noqa: RUF012  # as a user may write it
+    writes = {"table": "images"}  # noqa: RUF012  # a user may leave out ClassVar
 
     def created(self, upload, context):
         return [PutItem({"id": upload.key})]
@@ -59,7 +59,7 @@ WHOLE = [
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The paths to every part of a value."""
+    """Return the paths to every part of a value."""
     found = [path]
     if isinstance(value, dict):
         for name, member in value.items():
@@ -72,7 +72,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 @st.composite
 def mutated(draw: st.DrawFn) -> Any:
-    """A real record of which some parts are missing, or something else."""
+    """Draw a real record with some parts removed or replaced."""
     value = copy.deepcopy(draw(st.sampled_from(WHOLE)))
     for _ in range(draw(st.integers(1, 3))):
         path = draw(st.sampled_from([p for p in places(value) if p] or [()]))
@@ -107,7 +107,7 @@ def test_a_good_record_is_written_whatever_stands_beside_it(bad, place):
     assert report.undone == []
     batch.settle(report)
     assert batch.answer == {"batchItemFailures": []}
-    # A mutation may have made another record of the same item, but none of the bad ones is called so.
+    # Other records may also change items and documents, but none of them has the id of a good record.
     assert bench.documents.get("good") == {"n": 7}
     assert PutItem({"id": "good.jpg"}) in [write.action for write in bench.table.sent]
 

@@ -1,4 +1,4 @@
-"""A time further in the future than `clock_skew` is no time: it never becomes a version, so it freezes nothing."""
+"""Times further in the future than `clock_skew`: they never become versions, so they never block later updates."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def change(number: int, created: float) -> Any:
 
 
 def sequencer_at(seconds: float) -> str:
-    """The form of AWS: the time in Unix seconds, then what is finer."""
+    """Return a sequencer in AWS's form: the time in Unix seconds, then digits for the order within the second."""
     return f"{int(seconds):08X}299329D1"
 
 
@@ -85,7 +85,7 @@ def test_within_the_skew_a_time_is_trusted_and_the_setting_moves_the_bound():
 def test_a_sequencer_of_the_future_freezes_no_document(sequencer: str):
     world = bench(Files())
     assert world.outcomes(s3_record("k", "ObjectRemoved:Delete", sequencer=sequencer)) == ["APPLIED"]
-    assert world.documents == {"k": {"key": "k"}}  # the object exists: nothing was deleted
+    assert world.documents == {"k": {"key": "k"}}  # the object exists, so nothing is deleted
     world.dispatch(s3_record("k", sequencer=sequencer_at(NOW)))
     assert world.index.versions["files", "k"] == int(sequencer_at(NOW)[:15], 16)
 

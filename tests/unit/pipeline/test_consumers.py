@@ -1,6 +1,7 @@
-"""Any number of consumers of one queue, whose requests come in any order: the index ends equal to the table.
+"""Any number of consumers of one queue, with requests in any order: the index ends equal to the table.
 
-And nobody sees a document go back on the way there. Then each part that this rests on is switched off.
+In between, no document returns to an earlier state. The other tests disable one mechanism each and expect a
+failure.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ QUICK = (0, 0, 1)
 """Seconds between two changes."""
 
 RANKED = histories(gaps=QUICK, most=20, ranked=True)
-"""All of their records come within PROMPT."""
+"""Histories whose records all arrive within PROMPT."""
 
 
 def scenes(history: st.SearchStrategy[list[Change]], **options: Any) -> st.SearchStrategy[Scene]:
-    """A history that is worked off by a few consumers."""
+    """Return scenes: a history that 1 to 5 consumers process."""
     chosen = {"consumers": st.integers(1, 5), "fifo": st.booleans(), **options}
     return st.builds(Scene, history, seed=st.integers(0, 2**32), **chosen)
 
@@ -54,7 +55,7 @@ def test_nobody_sees_a_document_go_back(scene):
 
 
 def fails(holds: Callable[[Scene], None], among: st.SearchStrategy[Scene]) -> None:
-    """The property does not hold: some scene is found in which it fails."""
+    """Assert that the property fails for at least one scene."""
 
     @settings(max_examples=20_000, database=None, phases=[Phase.generate])
     @given(among)

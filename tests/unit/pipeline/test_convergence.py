@@ -1,7 +1,8 @@
-"""Whatever streams, queues, retries, redrives and backfills make of the records, the index ends as the table.
+"""Convergence under streams, queues, retries, redrives and backfills: the index ends equal to the table.
 
-The real dispatcher writes to a model of an index (OpenSearch's version rules, tombstones that are forgotten) and
-reads from a model of the table, under a virtual clock. Then each part that this rests on is switched off.
+The real dispatcher writes to a model of an index (OpenSearch's version rules, and tombstones that expire) and
+reads from a model of the table, under a virtual clock. The other tests disable one mechanism each and expect a
+failure.
 """
 
 from __future__ import annotations
@@ -77,11 +78,11 @@ def test_where_the_index_refuses_an_item_what_it_took_before_stays(case):
 
 
 QUICK = queue_cases(gaps=[1], most=3, ranked=True)
-"""Few changes, among which a search finds a case soon."""
+"""Cases with few changes, in which a search finds a counterexample soon."""
 
 
 def fails(cases: st.SearchStrategy[Case], holds: Callable[..., None] = check, **options: Any) -> None:
-    """The property does not hold: some case is found that ends with another index, or goes back."""
+    """Assert that at least one case ends with a different index or returns a document to an earlier state."""
 
     @settings(max_examples=20_000, database=None, phases=[Phase.generate], deadline=None)
     @given(cases)
@@ -109,7 +110,7 @@ def test_without_versions_on_deletes_it_does_not_hold(monkeypatch):
         return original(self, write)
 
     monkeypatch.setattr(ForgetfulIndex, "_write", unversioned)
-    # A random search takes half a minute to find one: the deletion comes before what it deletes.
+    # A random search takes half a minute to find this case: the deletion arrives before the creation.
     history = [Change(0, START, "a", removes=False), Change(1, START + 1, "a", removes=True)]
     fails(st.just((history, [Arrival(START + 1.5, (1,), "queue"), Arrival(START + 2.0, (0,), "queue")])))
 
@@ -162,7 +163,7 @@ def test_without_the_sequence_number_of_a_shard_clocks_must_not_run_back(monkeyp
 
 def test_if_what_is_past_is_written_as_it_is_now_somebody_sees_it_go_back(monkeypatch):
     monkeypatch.setattr(rereads, "_is_outdated", lambda task, now: False)
-    # A random search takes a minute to find one: two changes of one second, and the first comes again alone.
+    # A random search takes a minute to find this case: two changes in one second, the first redelivered alone.
     history = [Change(number, START + 60 * (number == 2), "a", removes=False) for number in range(3)]
     readings = [Arrival(START + 60.0, numbers, "shard") for numbers in ((0, 1), (0,), (1,))]
     fails(st.just((history, readings)), goes_never_back)

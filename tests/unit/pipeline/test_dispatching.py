@@ -1,4 +1,4 @@
-"""Every record ends as exactly one outcome, and what a route does wrong hurts nobody else."""
+"""Outcomes of records: each record has exactly one, and an error in a route affects no other record."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_an_event_of_eventbridge_is_ignored_by_the_name_of_its_family(detail_typ
         ignore: ClassVar = (family,)
 
     raw = eventbridge("a b+c%.jpg", detail_type)
-    del raw["detail"]["object"]["size"], raw["detail"]["object"]["sequencer"]  # as these events are on AWS
+    del raw["detail"]["object"]["size"], raw["detail"]["object"]["sequencer"]  # AWS omits both in these events
     bench = Bench(Deaf())
     assert bench.outcomes(raw) == ["SKIPPED"]
     assert bench.letters.letters == []

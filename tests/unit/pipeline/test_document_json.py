@@ -1,4 +1,4 @@
-"""Documents as JSON: every number that is sent fits the type that OpenSearch gives it."""
+"""Documents as JSON: every number fits the type that OpenSearch gives it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ values = st.recursive(
 
 
 def as_sent(value: Any) -> Any:
-    """The value as a reader of the JSON has it."""
+    """Return the value that a consumer of the JSON reads."""
     if type(value) is int:
         return value if value in LONG else str(value)
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""What an error that a route raised means for its record: each row of the table."""
+"""Outcomes of the errors that routes raise: each row of the table."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def client_error(code: str, status: int) -> ClientError:
 
 
 def cancelled(*codes: str) -> ClientError:
-    """A transaction that DynamoDB cancelled, with a reason for each of its actions."""
+    """Return the error of a transaction that DynamoDB cancelled, with one reason for each action."""
     error = client_error("TransactionCanceledException", 400)
     error.response["CancellationReasons"] = [{"Code": code} for code in codes]
     return error

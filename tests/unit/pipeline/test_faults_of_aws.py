@@ -1,6 +1,6 @@
-"""Whatever S3 and DynamoDB answer to routes, to looks and to writes of items: nothing lost, nothing stale, an end.
+"""Faults of S3 and DynamoDB in routes, re-reads and item writes: nothing is lost or stale, and processing ends.
 
-The runs are counted as those of tests/embedded/test_faults.py are.
+STREAMDEX_FAULT_RUNS sets the number of runs, as in tests/embedded/test_faults.py.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ RUNS = int(os.environ.get("STREAMDEX_FAULT_RUNS", "4"))
 RECORDS = 200 if RUNS >= 20 else 100
 KEYS = "abcdefghijklmnopqrst"
 WHEN = datetime(2026, 11, 22, 1, tzinfo=UTC).timestamp()
-"""An hour after the objects' events: nothing is old enough to be given up."""
+"""One hour after the objects' events: no record is old enough to be given up."""
 
 TABLE, BUCKET = "texts", "texts"
 
 
 class Texts(BucketRoute):
-    """Objects become items with their text."""
+    """A route from objects to items with their text."""
 
     bucket: ClassVar = BUCKET
     writes: ClassVar = {"table": TABLE}
@@ -54,7 +54,7 @@ class Texts(BucketRoute):
 
 
 class Counted(TableRoute):
-    """Items become documents, with something that is looked up."""
+    """A route from items to documents, with a value that it reads from another item."""
 
     table: ClassVar = TABLE
     key: ClassVar = {"id": "S"}
@@ -66,7 +66,7 @@ class Counted(TableRoute):
 
 
 class Run:
-    """A dispatcher whose routes, looks and items meet faults."""
+    """A dispatcher whose routes, re-reads and item writes meet faults."""
 
     def __init__(self, choose: Callable[[], str]):
         self.aws = FaultyAws(choose)
@@ -89,7 +89,7 @@ class Run:
         return {key: item["text"]["S"] for key, item in self.aws.items.items() if key != "fixed"}
 
     def attempt(self, records: Sequence[Record]) -> list[int]:
-        """Dispatches once; the positions of what comes again."""
+        """Dispatch once. Return the positions of the unfinished records."""
         try:
             report = self.dispatcher.run(Delivery(records))
         except Halt as halt:
@@ -99,7 +99,7 @@ class Run:
         return report.undone
 
     def read_shard(self, raws: list[Any], chance: random.Random) -> None:
-        """Delivers in order, again from the first that is not done."""
+        """Deliver in order. Redeliver from the first unfinished record."""
         records, position = list(unwrap(raws)), 0
         for _ in range(20 * RECORDS):
             batch = records[position : position + chance.choice([1, 7, 100])]
@@ -110,7 +110,7 @@ class Run:
         pytest.fail(f"no end: {self.reason}")
 
     def read_queue(self, raws: list[Any], chance: random.Random) -> None:
-        """Delivers in any order, some of it twice, again what is not done."""
+        """Deliver in random order, a fifth of the records twice. Redeliver unfinished records."""
         waiting = [*raws, *chance.sample(raws, len(raws) // 5)]
         chance.shuffle(waiting)
         for _ in range(20 * RECORDS):
@@ -124,7 +124,7 @@ class Run:
 
 
 def changes(chance: random.Random) -> list[tuple[str, bool]]:
-    """Keys, each with whether it is written or removed."""
+    """Return random keys, each with True for a write or False for a removal."""
     return [(chance.choice(KEYS), chance.random() < 0.8) for _ in range(RECORDS)]
 
 
@@ -138,14 +138,14 @@ def final(history: Sequence[tuple[str, bool]]) -> dict[str, int]:
 
 
 def check_objects(choose: Callable[[], str], chance: random.Random) -> list[str]:
-    """Uploads, in two lots: the events of the first come a second time beside those of the second."""
+    """Check uploads in two rounds. The second round also redelivers the events of the first."""
     history = changes(chance)
     events = [
         s3_record(
             key,
             "ObjectCreated:Put" if written else "ObjectRemoved:Delete",
             bucket=BUCKET,
-            sequencer=f"{int(WHEN):010X}{number + 1:07X}0",  # as AWS makes them: the time stands first
+            sequencer=f"{int(WHEN):010X}{number + 1:07X}0",  # AWS's form: the time comes first
         )
         for number, (key, written) in enumerate(history)
     ]
@@ -187,7 +187,7 @@ CHECKS = pytest.mark.parametrize("check", [check_objects, check_items])
 @pytest.mark.parametrize("fault", AWS_FAULTS)
 def test_each_fault_of_aws_alone_loses_nothing(fault: str, check: Any):
     chance = random.Random(fault)
-    # A denial sends back the whole batch: often, it would leave none that gets to its end.
+    # A denial returns the whole batch. At a higher rate, almost no batch would finish.
     often = 0.01 if fault == "denied" else 0.2
     faults = chain([fault], (fault if chance.random() < often else "" for _ in count()))
     assert fault in check(lambda: next(faults), chance)

@@ -1,4 +1,4 @@
-"""Of the writes to one document in a batch only the newest is sent, and nothing older is lost by that."""
+"""Several writes to one document in a batch: only the newest is sent, and older writes remain as a fallback."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RETRY = Result(Outcome.RETRY, "busy")
 
 
 def change(number: int, name: str = "a"):
-    # AWS: the digits above the low twenty grow with each write of an item.
+    # On AWS, the digits above the lowest 20 grow with each write of an item.
     return stream_record(new={"id": name, "n": number}, sequence=f"{number}00000000000000000000")
 
 

@@ -1,4 +1,4 @@
-"""Who is told what happens never disturbs what happens."""
+"""Observers: an observer that fails disturbs neither the processing nor the other observers."""
 
 from __future__ import annotations
 

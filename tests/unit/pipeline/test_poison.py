@@ -1,6 +1,6 @@
-"""One document that sinks every request it is in is found and kept, and all others are written.
+"""A document that makes every bulk request with it fail: it becomes a dead letter, and all others are written.
 
-The settings are the defaults. Time is virtual: a request that hangs takes as long as the client would wait for it.
+The settings are the defaults. Time is virtual: a request that hangs takes as long as the client's timeout.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from service.sources.lambda_event import deadline_of
 SEVEN_HOURS = 7 * 3600.0
 POISONS = ("500", "502", "503", "504", "time-out", "reset")
 DELIVERIES = 6
-"""Enough to find one document among 10,000 and to see it fail three times."""
+"""Enough deliveries to find one document among 10,000 and to see it fail three times."""
 
 PROMPT = 0.01
-"""Seconds that a good answer takes."""
+"""Duration of a successful request in seconds."""
 
 
 class Server:
-    """Fails each request in which one of the `poison` documents is, or every request while it is `down`."""
+    """A search server that fails each request with a `poison` document, and every request while it is `down`."""
 
     def __init__(self, poison: Collection[str], how: str, clock: list[float]):
         self.written: set[str] = set()
@@ -72,7 +72,7 @@ class Server:
 
 
 class World:
-    """A dispatcher at default settings before such a server; a Lambda of `seconds`, or a container."""
+    """A dispatcher with default settings and this server, in a Lambda of `seconds` or in a container."""
 
     def __init__(self, poison: Collection[str], how: str, seconds: float = math.inf, age: float = SEVEN_HOURS):
         self.clock = [0.0]
@@ -96,7 +96,7 @@ class World:
         return (self._end - self.clock[0]) * 1000
 
     def deliver(self, batch: list[Record]) -> list[Record]:
-        """What has to come again, as a stream brings it: the first unfinished record, and all after it."""
+        """Deliver the batch. Return the first unfinished record and all after it, as a stream redelivers them."""
         began, self._end = self.clock[0], self.clock[0] + self.seconds
         deadline = deadline_of(self) if self.seconds < math.inf else NO_DEADLINE
         report = self.bench.dispatcher.run(Delivery(batch, "test", deadline=deadline))
@@ -118,7 +118,7 @@ def names(size: int) -> set[str]:
 
 
 def deliveries(world: World, batch: list[Record], most: int = DELIVERIES) -> int:
-    """How often a batch is delivered until all of it is done."""
+    """Return the number of deliveries until the batch is finished."""
     for number in range(1, most + 1):
         batch = world.deliver(batch)
         if not batch:

@@ -1,4 +1,4 @@
-"""What comes next is made while a server works on what was sent, and nothing else changes by that."""
+"""Prefetch: the next part is prepared while a request is in flight, and nothing else changes."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_what_a_request_raises_is_raised_once_the_other_work_is_done():
 
 
 def change(key: str, number: int) -> Any:
-    """The number's change of an item."""
+    """Return the change of an item with this number."""
     return stream_record(new={"id": key, "n": number}, sequence=str((number + 1) * 10**20))
 
 
@@ -115,7 +115,7 @@ def test_a_small_batch_is_one_part_and_a_large_one_begins_with_little():
 
 
 class Watched(Items):
-    """Tells when it is asked about an item."""
+    """A route that records each call for an item."""
 
     events: ClassVar[list[str]] = []
 
@@ -125,7 +125,7 @@ class Watched(Items):
 
 
 class SlowIndex(IndexModel):
-    """Does what there is to do meanwhile before it answers."""
+    """An index that runs `prefetch` before it answers."""
 
     def __init__(self, events: list[str]):
         super().__init__()
@@ -186,7 +186,7 @@ def test_what_there_is_to_do_meanwhile_is_done_once_beside_the_last_part():
 
 
 class Dead(IndexModel):
-    """A server that does not answer."""
+    """A search server that never answers."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The table of decisions on re-reads, row by row, and the fast checks that must agree with it."""
+"""The decision table of re-reads, row by row, and the fast checks that must agree with it."""
 
 from __future__ import annotations
 

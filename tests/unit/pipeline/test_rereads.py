@@ -1,4 +1,4 @@
-"""Records that are only a hint: what is there now is read, and that is written."""
+"""Re-reads: for a record that is not trusted, the current state is read and written."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ def test_a_conflict_of_what_was_read_is_settled_by_reading_again():
 
 
 def unranked(number: int, low: int, **rest: Any) -> Any:
-    """A message whose sequence number has a form that was never seen on AWS."""
+    """Return a message whose sequence number has a form that was never seen on AWS."""
     raw = stream_record(new={"id": "a", "n": number}, sequence=f"{10**12 + number}{low:020d}", **rest)
     return sqs_message(raw, f"m{number}")
 
@@ -237,7 +237,7 @@ def test_of_one_shard_the_sequence_number_decides_which_is_newest_in_a_second():
 
 
 def overtaking(world: Truth, **changed: int) -> type[Items]:
-    """A route while which the table changes, once, and others write to the index what they have read before."""
+    """Return a route that changes the table to `changed` while it runs. Its document has the state before that."""
 
     class Overtaken(Items):
         def document(self, item):
@@ -367,7 +367,7 @@ def test_a_deletion_whose_object_is_there_is_a_creation():
 
 
 def while_it_vanishes(route: type[BucketRoute], **declared: Any) -> Bench:
-    """A bench on which the object k is there, until the route is asked what to make of it."""
+    """Return a bench on which the object k exists until the route's `created` runs."""
     world = Truth(objects=["k"])
 
     def created(self: Any, upload: Any, context: Any) -> Any:
@@ -427,7 +427,7 @@ def test_documents_of_objects_are_looked_at_when_they_come_late_or_without_a_seq
 
 
 class Picky(Truth):
-    """A table that refuses to be asked for one key."""
+    """A table that rejects reads of one key."""
 
     def items(self, records):
         if any(record.keys["id"] == "bad" for record in records):
@@ -485,14 +485,14 @@ def test_a_message_that_points_to_an_object_is_written_at_the_version_that_it_me
     ids=["pointer", "MinIO", "no sequencer"],
 )
 def test_an_object_without_an_order_is_read_again_after_it_was_written(raw):
-    """All such records have one version: of two that read at different moments, the first may write last."""
+    """All such records have one version. The older of two reads may therefore be written last."""
     bench = while_it_vanishes(Files)
     assert bench.outcomes(raw) == ["APPLIED"]
     assert bench.documents == {}
 
 
 class Details(Files):
-    """A document of all that a record says of its object."""
+    """A route whose document has all details that a record contains of its object."""
 
     def created(self, upload, context):
         said = {"size": upload.size, "etag": upload.etag, "version": upload.version_id, "at": upload.created}
@@ -505,7 +505,7 @@ THERE = {"size": 2, "etag": "e2", "version": "v2", "at": NOW - 5}
 
 
 def removed_version(version: str = "v1", **details: Any) -> Any:
-    """The deletion of one version: S3 gives it neither size nor ETag."""
+    """Return the deletion of one version. S3 sends neither its size nor its ETag."""
     raw = s3_record("k", "ObjectRemoved:Delete") | YOUNG
     raw["s3"]["object"] = {"key": "k", "versionId": version, "sequencer": "0055AED6DCD90281E6", **details}
     return raw
@@ -539,7 +539,7 @@ def test_an_object_that_is_gone_has_nothing_of_the_event():
             return [Delete()]
 
     Bench(Last(), truth=Truth(objects=[])).dispatch(removed_version(size=9, eTag="e9"))
-    assert seen == [(None, "", "", NOW - 20)]  # the time is the event's
+    assert seen == [(None, "", "", NOW - 20)]  # the time of the event
 
 
 def test_an_object_that_is_overwritten_while_its_item_is_written_is_written_again():
@@ -557,7 +557,7 @@ def test_an_object_that_is_overwritten_while_its_item_is_written_is_written_agai
 
 
 class Rows(BucketRoute):
-    """Rows of each content of an object."""
+    """A route that inserts a row for each content of an object."""
 
     bucket: ClassVar = "images-in"
     writes: ClassVar = {"database": "sql"}
@@ -594,7 +594,7 @@ def test_an_object_in_an_index_without_versions_is_looked_at_again():
 
 
 ALIKE = "0055AED6DCD90281E"
-"""The digits of a sequencer that are in a version. The last one is left out."""
+"""The digits of a sequencer that are part of the version. The last digit is not."""
 
 
 def test_a_deletion_and_a_late_creation_of_equal_versions_are_settled_by_reading():
@@ -634,7 +634,7 @@ def test_an_event_of_an_object_in_a_recording_is_written_again_without_a_read():
 
 
 class Copies(TableRoute):
-    """Items of one table become items of another."""
+    """A route from the items of one table to the items of another."""
 
     table: ClassVar = "images"
     key: ClassVar = {"id": "S"}
@@ -650,7 +650,7 @@ class Copies(TableRoute):
 
 
 class Unconditional(IndexModel):
-    """A table: it knows nothing of versions."""
+    """A table without version checks."""
 
     def _write(self, write):
         self.sent.append(write)
@@ -662,7 +662,7 @@ def test_what_came_unordered_and_writes_an_item_is_read():
     late = record()
     bench.dispatch(sqs_message(stream_record("REMOVE", old={"id": "a", "n": 1}, sequence="2")), sqs_message(late))
     assert items(bench) == [DeleteItem({"id": "a"})] * 2
-    bench.dispatch(late)  # of a shard it is taken at its word: the removal comes after it
+    bench.dispatch(late)  # a record from a shard is trusted, because the removal follows in the shard
     assert items(bench)[2:] == [PutItem({"id": "a", "n": 1})]
 
 

@@ -1,4 +1,4 @@
-"""What may succeed later is tried again while there is time, and nothing else is."""
+"""Retries: transient failures are retried while there is time, and other failures are not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A record that alone is kept from being done becomes a dead letter while others succeed, whatever keeps it."""
+"""Stuck records: a record that keeps failing while others succeed becomes a dead letter, whatever the cause."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ REASONS = [
 
 
 class Documents(Items):
-    """`failing` are the ids for which it raises what `why` makes."""
+    """A route that raises the error made by `why` for the ids in `failing`."""
 
     why: ClassVar[Any] = None
     failing: ClassVar[set[str]] = {"k0"}
@@ -52,7 +52,7 @@ class Documents(Items):
 
 
 class Together(Documents):
-    """The same, asked about all at once."""
+    """The same route, with one call for all items."""
 
     def documents(self, items, context):
         self.asked.append(len(items))
@@ -68,7 +68,7 @@ def batch(size: int = 10) -> list[Record]:
 
 
 def deliver(bench: Bench, left: list[Record], times: int) -> list[Record]:
-    """What has to come again after so many deliveries, as a stream brings it."""
+    """Deliver up to `times` times. Return the records that a stream would redeliver next."""
     for _ in range(times):
         if left:
             report = bench.dispatcher.run(Delivery(left))
@@ -77,7 +77,7 @@ def deliver(bench: Bench, left: list[Record], times: int) -> list[Record]:
 
 
 def old(*routes: Any, **options: Any) -> Bench:
-    """A bench at the default time for retries, seven hours after the changes."""
+    """Return a bench with the default retry time of 20 seconds, seven hours after the changes."""
     bench = Bench(*routes, clock=lambda: NOW + SEVEN_HOURS, **options)
     bench.dispatcher._retry_policy = RetryPolicy(20.0, clock=bench.clock, sleep=bench.sleep, chance=lambda: 1.0)
     return bench

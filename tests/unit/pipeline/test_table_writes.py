@@ -1,4 +1,4 @@
-"""Items that table routes write, at moto's DynamoDB: no replay, redelivery or late record makes them older."""
+"""Items that table routes write to moto's DynamoDB: no replay, redelivery or late record makes them stale."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ START = 1_700_000_000
 
 
 class Lines(TableRoute):
-    """The lines of an order are counted in the order."""
+    """A route that stores the number `n` of each line in the order."""
 
     table: ClassVar = "lines"
     key: ClassVar = {"id": "S"}
@@ -36,7 +36,7 @@ class Lines(TableRoute):
 
 
 class Copies(TableRoute):
-    """Each line becomes an item of its own in another table."""
+    """A route that copies each line to an item of another table."""
 
     table: ClassVar = "lines"
     key: ClassVar = {"id": "S"}
@@ -69,7 +69,7 @@ def bench(client: Any, *routes: Any, **options: Any) -> Bench:
 
 
 def line(number: int, name: str = "l1", *, n: int = 1, created: float = START, event: str = "INSERT") -> Any:
-    """A change of a line of the order o; `number` is its place in its shard."""
+    """Return a change of a line of the order o. `number` is its position in its shard."""
     image = {"id": name, "order": "o", "n": n}
     images = {"old": image} if event == "REMOVE" else {"new": image}
     return stream_record(event, table="lines", sequence=f"{number}{0:020d}", created=created, **images)
@@ -80,7 +80,7 @@ def put(client: Any, table: str, **item: Any) -> None:
 
 
 def item(client: Any, table: str, name: str) -> dict[str, Any] | None:
-    """An item without its mark."""
+    """Return an item without its `_streamdex` attribute."""
     found = client.get_item(TableName=table, Key={"id": {"S": name}}).get("Item")
     return found and {key: value for key, value in read_item(found).items() if key != "_streamdex"}
 
@@ -140,7 +140,7 @@ def test_a_redelivered_record_changes_nothing(dynamodb):
 def test_a_late_record_of_a_queue_changes_nothing(dynamodb):
     put(dynamodb, "lines", id="l1", order="o", n=2)
     bench(dynamodb, Copies()).dispatch(line(2, n=2, created=START + 60))
-    assert bench(dynamodb, Copies()).outcomes(sqs_message(line(1))) == ["APPLIED"]  # what it is now
+    assert bench(dynamodb, Copies()).outcomes(sqs_message(line(1))) == ["APPLIED"]  # writes the current state
     dynamodb.delete_item(TableName="lines", Key={"id": {"S": "l1"}})
     bench(dynamodb, Copies()).dispatch(line(3, n=2, created=START + 61, event="REMOVE"))
     bench(dynamodb, Copies()).dispatch(sqs_message(line(1)))

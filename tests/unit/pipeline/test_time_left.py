@@ -1,4 +1,4 @@
-"""Work ends before a Lambda is cut off: what was not begun comes again, and what was done stays done."""
+"""The end of work before a Lambda timeout: unstarted work is redelivered, and finished work stays finished."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from service.sources.lambda_event import deadline_of
 
 
 class Spending:
-    """Clients of which each request takes some seconds of an invocation."""
+    """Clients whose requests each take some seconds of an invocation."""
 
     def __init__(self, countdown: Countdown, seconds: float):
         self.requests = 0
@@ -92,7 +92,7 @@ def test_objects_that_there_is_no_time_to_look_at_come_again():
     client, context = lasting(9.0, 2.0)
     bench = Bench(Uploads(), context=context)
     bench.dispatcher._rereads = Rereads(Lookups(context), 1800.0)
-    assert outcomes(bench, context, *UPLOADS) == ["RETRY"] * 6  # none was written: the routes had no time left
+    assert outcomes(bench, context, *UPLOADS) == ["RETRY"] * 6  # the routes had no time left, so none is written
     assert client.requests == 4
     assert bench.table.sent == []
 
@@ -135,7 +135,7 @@ def test_a_function_of_few_seconds_works_all_the_same(left):
 
 
 class Late(FailingSearch):
-    """Answers each request after some seconds of the invocation, or is given up before."""
+    """A search server that answers after some seconds of the invocation, or whose client times out before."""
 
     def __init__(self, countdown: Countdown, seconds: float):
         super().__init__(503)

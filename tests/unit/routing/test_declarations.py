@@ -1,4 +1,4 @@
-"""What is wrong with a route class is an error at start-up that names it and says what to write."""
+"""Errors of wrong route classes at start-up: each names the class and the remedy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from service.routing import Action, BucketRoute, Router, TableRoute, setting
 
 
 def table_route(**declared):
-    """A table route that is right but for what is declared; None takes a declaration away."""
+    """Return a table route that is valid except for the given declarations. None removes a declaration."""
     members = {"table": "images", "key": {"id": "S"}, "index": "images", "document": lambda self, item: item}
     return route(TableRoute, members | declared)
 
@@ -118,7 +118,7 @@ def beside(base, **declared):
 
 
 def clash(one, other):
-    """Whether the two are refused, in either order, and then both are named."""
+    """Return True if the two routes are rejected. Assert that both are named, and the same in either order."""
     refused = []
     for routes in ([one, other], [other, one]):
         try:

@@ -1,4 +1,4 @@
-"""The id of a document: typed, escaped, bounded, and free of collisions."""
+"""Document ids: typed, escaped, of limited length, and free of collisions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ keys = st.tuples(parts) | st.tuples(parts, parts)
 
 
 def typed(key):
-    """A key such that equal ones are one key: 1, "1" and b"1" are three."""
+    """Return the key with types, so that 1, "1" and b"1" are three different keys."""
     return [("N" if isinstance(part, int | float | Decimal) else type(part).__name__, part) for part in key]
 
 

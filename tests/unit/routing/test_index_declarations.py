@@ -1,4 +1,4 @@
-"""What the routes of an index say of it is put together, and two that contradict each other are told."""
+"""Index declarations: the declarations of an index's routes are merged, and a contradiction is an error."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def route(name: str = "Mine", **declared: Any) -> TableRoute:
 
 
 def pair(one: dict[str, Any], other: dict[str, Any], **names: str) -> dict[str, IndexDeclaration]:
-    """The indices of two routes of one table, which tell their items apart by the key."""
+    """Return the indices of two routes of one table that select items by their key."""
     routes = [
         route(name, table="t", where={"id": f"{name}#*"}, **d) for name, d in (("One", one), ("Other", other))
     ]

@@ -1,4 +1,4 @@
-"""The routes that ROUTES lists, of which only those chosen are imported."""
+"""Loading of the routes in ROUTES: only the modules of selected routes are imported."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ numbers = count()
 
 @pytest.fixture
 def make_package(tmp_path, monkeypatch):
-    """`make_package(routes, images=source, …)` writes a package and returns its name, which no other has."""
+    """Return `make_package(routes, images=source, …)`, which writes a package and returns its unique name."""
     monkeypatch.syspath_prepend(tmp_path)
 
     def make(listed, init="", **modules):

@@ -1,4 +1,4 @@
-"""Patterns in which only `*` is special."""
+"""Patterns: the only wildcard is `*`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ texts = ["".join(letters) for size in range(2 * LONGEST + 1) for letters in prod
 
 @cache
 def matched(pattern):
-    """By brute force: every text of two letters, as long as two patterns together, that the pattern matches."""
+    """Return all texts of the letters a and b that the pattern matches, by brute force.
+
+    The texts are up to twice as long as the longest pattern.
+    """
     expression = re.compile(pattern.replace("*", "[ab]*"))
     return frozenset(text for text in texts if expression.fullmatch(text))
 

@@ -1,4 +1,4 @@
-"""Which queue carries what: how it is declared, and what is refused at start."""
+"""Queue declarations: the records that a queue carries, and the declarations rejected at start-up."""
 
 from __future__ import annotations
 

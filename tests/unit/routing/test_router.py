@@ -1,4 +1,4 @@
-"""Which routes a record goes to."""
+"""The selection of routes for a record."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Uploads(BucketRoute):
 
 
 def variant(base, name, **declared):
-    """A route class derived from another, with an index of its own."""
+    """Return a route of a derived class, with its own index."""
     return type(name, (base,), {"index": name.lower() if base is Images else "", **declared})()
 
 
@@ -45,7 +45,7 @@ def upload(key="a.jpg", bucket="images-in"):
 
 
 def takers(router, found):
-    """The names of the routes that take the record."""
+    """Return the names of the routes that take the record."""
     return [type(bound.route).__name__ for bound, test in router.candidates(found) if test is None or test(found)]
 
 

@@ -1,4 +1,4 @@
-"""`service.testing`: what the tests of a user's routes stand on."""
+"""The helpers in `service.testing` for tests of users' routes."""
 
 from __future__ import annotations
 

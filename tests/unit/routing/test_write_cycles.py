@@ -1,4 +1,4 @@
-"""Routes whose writes come back to them are refused, unless one of them says that they may."""
+"""Write cycles: routes that trigger themselves are rejected, unless one of them allows it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from service.routing import BucketRoute, Names, PutItem, Router, TableRoute
 
 
 def route(name: str, reads: str, writes: str, **declared: Any) -> TableRoute:
-    """A route from one table to another."""
+    """Return a route from one table to another."""
 
     def insert(self, record, context):
         return [PutItem({})]

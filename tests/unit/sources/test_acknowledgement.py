@@ -1,8 +1,8 @@
-"""No source acknowledges a record before it is finished, whichever records of a delivery are unfinished.
+"""Acknowledgement: no source acknowledges a record before it is finished.
 
-Each example draws how often each record fails before it is finished, so that one delivery has several unfinished
-records with finished ones between them. In the end every record must have been finished: a record that its source
-forgets too early is never delivered again.
+Each example draws the number of failures of each record, so that one delivery has several unfinished records with
+finished ones between them. In the end every record must be finished: a source never redelivers a record that it
+acknowledged too early.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from service.sources.sqs.queue_source import QueueSource
 from service.timing import Timing
 
 FAILURES = st.lists(st.sampled_from([0, 0, 0, 1, 1, 2]), min_size=1, max_size=12)
-"""How often each record fails before it is finished."""
+"""Number of failures of each record before it is finished."""
 
 DONE = (Outcome.APPLIED, Outcome.STALE, Outcome.SKIPPED, Outcome.REJECTED)
 UNDONE = (Outcome.RETRY, Outcome.BLOCKED)
@@ -46,7 +46,7 @@ many = settings(max_examples=examples(30), deadline=None)
 
 
 class Consumer:
-    """Ends each record as `failures` say, by its name, and remembers which are finished."""
+    """A consumer that fails each record as often as `failures` says. It collects the names of finished records."""
 
     def __init__(self, names: Sequence[str], failures: Sequence[int]):
         self.left = Counter(dict(zip(names, failures, strict=True)))
@@ -92,7 +92,7 @@ def test_a_shard_is_acknowledged_up_to_its_first_unfinished_record(failures, pag
 
 
 def batches_of(model: StreamModel, store: Any) -> StreamSource:
-    """A process that reads the model's table; it ends once nothing has come for an hour."""
+    """Return a source that reads the model's table. It ends after an hour without records."""
     stopping, end = Event(), model.now + 3600.0
 
     def wait(condition: Any, seconds: float) -> None:
@@ -106,7 +106,7 @@ def batches_of(model: StreamModel, store: Any) -> StreamSource:
 
 
 class RedeliveringQueue(FakeQueue):
-    """A queue that gives again what was not deleted; of a FIFO group in its order."""
+    """A queue that redelivers undeleted messages in their original order, as FIFO groups require."""
 
     def __init__(self, bodies: Sequence[Any], groups: dict[int, str] | None):
         super().__init__(*bodies, groups=groups)
@@ -141,7 +141,7 @@ def test_a_message_is_deleted_once_all_its_records_and_all_before_it_in_its_grou
 
 
 def handler(consumer: Consumer, name_of: Callable[[Record], str]) -> Callable[[Any], Any]:
-    """A Lambda function that ends records as the consumer says."""
+    """Return a Lambda function that reports the outcomes of the consumer."""
 
     def handle(event: Any) -> Any:
         batch = LambdaBatch(event)
@@ -154,7 +154,7 @@ def handler(consumer: Consumer, name_of: Callable[[Record], str]) -> Callable[[A
 @many
 @given(FAILURES, st.integers(1, 12), st.integers(1, 3), st.booleans(), st.integers(0, 2**32))
 def test_lambda_reports_the_first_unfinished_record_of_a_stream(failures, size, lanes, bisect, seed):
-    names = [f"{998 + number}" for number in range(len(failures))]  # from three digits to four
+    names = [f"{998 + number}" for number in range(len(failures))]  # ids with three and with four digits
     consumer = Consumer(names, failures)
     records = [stream_record(new={"id": name}, sequence=name) for name in names]
     mapping = StreamMapping(
@@ -182,7 +182,7 @@ def test_lambda_reports_every_message_that_is_unfinished_or_behind_one_in_its_gr
 
 
 class Pages:
-    """A part in memory, of which some pages have no record. What reads it ahead is refused now and then."""
+    """A partition in memory. Some pages have no records, and some reads are throttled."""
 
     name = "0"
 
@@ -208,7 +208,7 @@ def test_a_part_moves_on_once_every_record_of_its_page_is_finished(failures, res
     consumer, store = Consumer(names, failures), SqliteCheckpoints(":memory:", "group")
     for _ in range(100):
         source = PartSource("parts", [Pages(pages, chance)], 1, store, "job", Event())
-        source._stopping.wait = lambda seconds: False  # pauses are not waited for
+        source._stopping.wait = lambda seconds: False  # skip the idle delays and backoff
         for number, batch in enumerate(source, 1):
             batch.delivery.prefetch()
             batch.settle(consumer.report([record.identifier for record in batch.records]))

@@ -1,4 +1,4 @@
-"""Whatever a payload is wrapped in, down to the records in it."""
+"""Unwrapping of records from every envelope of a payload."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TEST_EVENT = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "images
 
 
 def seen(records):
-    """What was found: a table's event with its key, an object's event with its key, or that it is undecodable."""
+    """Return for each record its event and its key, or "undecodable"."""
     return [
         "undecodable" if isinstance(record, Undecodable) else (record.event, key_of(record)) for record in records
     ]
@@ -135,7 +135,7 @@ def test_notifications_of_other_stores_are_those_of_s3(source):
         "EventName": "s3:ObjectCreated:Put",
         "Key": "images-in/a.jpg",
         "Records": [raw],
-    }  # as MinIO sends it
+    }  # MinIO's format
     payloads = [raw, with_names, sqs_message(with_names), sns_notification(with_names)]
     assert [seen(unwrap(payload)) for payload in payloads] == [[(CREATED, "a.jpg")]] * 4
 
@@ -343,8 +343,8 @@ def test_a_dead_letter_of_what_cannot_be_read_is_no_letter_of_a_letter():
 @pytest.mark.parametrize(
     "kept",
     [
-        {"payload": json.dumps(lambda_event(CHANGE, UPLOAD))},  # by a mapping, which has it as text
-        {"requestPayload": lambda_event(CHANGE, UPLOAD)},  # of who called without waiting
+        {"payload": json.dumps(lambda_event(CHANGE, UPLOAD))},  # from an event source mapping, as text
+        {"requestPayload": lambda_event(CHANGE, UPLOAD)},  # from an asynchronous invocation
     ],
 )
 def test_an_event_that_lambda_gave_up_is_the_event_and_no_longer_in_order(kept):

@@ -1,4 +1,4 @@
-"""Arbitrary JSON in any place of an envelope never raises and never loses a good record beside it."""
+"""Arbitrary JSON in any part of an envelope: it never raises an error and never loses a good record."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ GOOD = stream_record(keys={"id": "good"}, sequence="424242")
 
 @st.composite
 def damaged(draw):
-    """A real record of some kind of which one part, however deep, is replaced by anything or is gone."""
+    """Draw a real record with one part, at any depth, replaced or removed."""
     makers = [
         lambda: stream_record("MODIFY", new={"id": "a", "n": 1}, old={"id": "a"}),
         lambda: s3_record("a b"),
@@ -61,7 +61,7 @@ def is_good(record):
 
 
 def check(records):
-    """Each is a record or undecodable, with what the dispatcher asks of it."""
+    """Assert that each record is valid or undecodable and has the attributes that the dispatcher reads."""
     for record in records:
         assert isinstance(record, TableRecord | ObjectRecord | Undecodable)
         assert isinstance(record.identifier, str)

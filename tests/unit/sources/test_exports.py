@@ -1,4 +1,4 @@
-"""Exports of tables, full and incremental, from disk and from S3: of the table and the time that manifests say."""
+"""Full and incremental exports of tables, on disk and in S3: table and time come from the manifests."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def change(name: str, micros: Any, **images: Any) -> Any:
 
 
 def export(summary: Any, *files: bytes, shared: bool = False) -> dict[str, bytes]:
-    """The files of an export by their keys: `shared` as incremental ones have their data."""
+    """Return the files of an export by key. `shared` is True for the data folder of incremental exports."""
     home = "daily/AWSDynamoDB" if shared else f"daily/AWSDynamoDB/{ID}"
     data = {f"{home}/data/{number}.json.gz": file for number, file in enumerate(files)}
     listed = [{"itemCount": 1, "md5Checksum": "x", "etag": "y", "dataFileS3Key": key} for key in data]
@@ -119,7 +119,7 @@ def test_an_export_is_read_from_s3_alike(monkeypatch, where):
         monkeypatch.setenv(name, "test")
     with mock_aws():
         s3 = boto3.client("s3", region_name="us-east-1")
-        s3.create_bucket(Bucket="copies")  # another than the manifest says
+        s3.create_bucket(Bucket="copies")  # not the bucket in the manifest
         for key, body in FILES.items():
             s3.put_object(Bucket="copies", Key=key, Body=body)
         assert ids(read(f"s3://copies/{where}", context=Context(s3=s3))) == ["a", "b", "c"]

@@ -1,4 +1,4 @@
-"""The answer to a Lambda's event source: exactly what has to come again, and never an id that was not there."""
+"""The response to a Lambda event source: exactly the records to redeliver, and only ids from the event."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recordings in S3: listed and read in parts, and what goes wrong is said."""
+"""Recordings in S3: listing, reads in parts, and error messages."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_an_object_that_is_overwritten_meanwhile_is_not_mixed_with_what_it_was(s
 
 
 class Failing:
-    """A client whose every call fails."""
+    """A client whose requests all fail."""
 
     def __init__(self, error: Exception):
         self._error = error

@@ -1,4 +1,4 @@
-"""A queue's message is deleted once all that it held is done, and not before."""
+"""The queue source: a message is deleted once all its records are finished, and not before."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from service.sources.sqs.visibility import Visibility
 
 
 def settle(queue: FakeQueue, *outcomes: Outcome, observer: Observer = SILENT) -> list[Any]:
-    """Receives one batch, settles it with these outcomes, and gives its records."""
+    """Receive one batch, settle it with these outcomes, and return its records."""
     stopping = Event()
     context = Context(Settings(poll_interval=0, poll_wait=0), sqs=queue)
     source = QueueSource(context, "q", stopping, observer=observer)
@@ -150,7 +150,7 @@ def test_the_time_left_for_a_batch_is_that_of_its_messages_since_they_were_asked
 
 
 class Held:
-    """A batch in hand, its queue and the clock."""
+    """A batch in progress, its queue and the clock."""
 
     def __init__(self) -> None:
         self.queue, self.now, self.stopping = FakeQueue(event("a"), event("b")), [100.0], Event()

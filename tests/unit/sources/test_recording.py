@@ -1,4 +1,4 @@
-"""A recording is read whole, in order and in batches, and a bad line stops nothing."""
+"""Recordings: all records are read, in order and in batches, and an invalid line does not stop the reader."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def names(recording):
 
 
 def found(*wheres) -> list[str]:
-    """The records under some names."""
+    """Return the identifiers of the records in these files."""
     return [name for one in Recordings([str(w) for w in wheres], Context()).read() for name in names(one)]
 
 
 def write(path, *raws, pack: bool = False):
-    """A file of JSON lines."""
+    """Write a file of JSON lines."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = "".join(json.dumps(raw) + "\n" for raw in raws).encode()
     path.write_bytes(gzip.compress(text) if pack else text)

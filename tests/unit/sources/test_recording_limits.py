@@ -1,4 +1,4 @@
-"""A recording is read in bounded memory, whatever a file is made of and however well it is compressed."""
+"""The memory limits of recordings: they hold for any content and any compression ratio."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def read(path: Path) -> list[Record]:
 
 
 def shown(path: Path) -> list[str]:
-    """The sequence number of each record, and the reason of what cannot be read."""
+    """Return the sequence number of each record, or the reason why it cannot be read."""
     return [one.reason if isinstance(one, Undecodable) else one.identifier for one in read(path)]
 
 
 @contextmanager
 def at_most(size: int) -> Iterator[None]:
-    """Fails where Python holds more memory than this at any moment of the block."""
+    """Assert that Python's memory stays below `size` bytes during the block."""
     tracemalloc.start()
     try:
         yield
@@ -71,7 +71,7 @@ def test_a_file_of_ordinary_lines_is_no_bomb(tmp_path, monkeypatch):
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> int:
-    """A limit that short lines reach."""
+    """Lower the limit of a line to 2,000 bytes, and return it."""
     monkeypatch.setattr(lines_module, "LARGEST", 2000)
     return 2000
 

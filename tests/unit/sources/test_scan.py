@@ -1,4 +1,4 @@
-"""Every item of a table is read, dated before it was read, and once more only after an interruption."""
+"""Scans: every item of a table is read, dated before its read, and repeated only after an interruption."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ APPLIED, RETRY = Result(Outcome.APPLIED), Result(Outcome.RETRY, "busy")
 
 
 class FakeTable:
-    """A table whose items are spread over the segments, read in pages of two; its clock moves with each page."""
+    """A table with its items distributed over the segments. A page has two items and takes 10 seconds."""
 
     def __init__(self, size: int):
         self.items = [{"id": {"S": f"i{number}"}} for number in range(size)]
@@ -75,7 +75,7 @@ def source_of(table: FakeTable, checkpoints: Any, segments: int = 2, **options: 
 
 
 def read(source: PartSource, most: int = 10**6, *results: Result) -> list[str]:
-    """Reads at most so many batches; `results` are those of the first records, then all are done."""
+    """Read up to `most` batches. The first records get `results`, and all others are applied."""
     seen, left = [], list(results)
     for number, batch in enumerate(source, 1):
         batch.delivery.prefetch()
@@ -96,7 +96,7 @@ def test_every_item_is_read_once(checkpoints, size, segments):
     assert source.complete
     assert all(request["ConsistentRead"] for request in table.requests)
     pages = [(request["Segment"], str(request.get("ExclusiveStartKey"))) for request in table.requests]
-    assert len(set(pages)) == len(pages)  # what was read ahead is not read again
+    assert len(set(pages)) == len(pages)  # prefetched pages are not requested again
 
 
 def test_a_page_that_cannot_be_read_ahead_is_read_when_it_is_its_turn(checkpoints):
@@ -134,7 +134,7 @@ def test_what_was_interrupted_goes_on_after_the_last_page_that_was_done(checkpoi
 
 
 class Follower:
-    """Checkpoints of a process that stands by until another is done, `prefetch`."""
+    """The checkpoints of a stand-by. It gets the lease after `prefetch` has run the other process."""
 
     def __init__(self, checkpoints: Any, prefetch: Callable[[], object]):
         self.lease = self
@@ -240,7 +240,7 @@ def test_a_missing_permission_halts(checkpoints):
 
 
 def test_a_share_reads_about_so_much_and_other_items_each_time():
-    """Nobody goes on from it: else what both draw would be read once."""
+    """There are no checkpoints. With checkpoints, items that both samples draw would be read only once."""
     table = FakeTable(1000)
     first, second = (sorted(read(source_of(table, NoCheckpoints(), 4, share=0.1))) for _ in range(2))
     assert len(first) == len(second) == 100
@@ -274,7 +274,7 @@ class Clock:
         self.now += seconds
 
     def spend(self, pace: ReadPace, seconds: float, units: float) -> None:
-        """A hundred pages that take so long and cost so much each."""
+        """Read a hundred pages that each take `seconds` and consume `units`."""
         for _ in range(100):
             pace.wait()
             self.now += seconds

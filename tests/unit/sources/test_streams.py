@@ -1,6 +1,6 @@
-"""A stream is read whole: parents before children, from the checkpoint on, whatever happens on the way.
+"""The stream source: it reads all records from the checkpoint on, parents before children, despite any faults.
 
-The streams are models under a virtual clock, which goes on whenever there is nothing to do.
+The streams are models with a virtual clock, which advances when no job is due.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ from service.timing import Timing
 
 DAY = 24 * 3600.0
 HISTORIES = int(os.environ.get("STREAMDEX_HISTORIES", "20"))
-"""What happens to a stream, of which the heavier tier makes thousands."""
+"""Number of random stream histories. The heavier tier runs thousands."""
 
 
 class Poller:
-    """A process that reads the streams of a table; the numbers of the records it has delivered, in order."""
+    """A process that reads the streams of a table. `seen` has the numbers of its delivered records, in order."""
 
     def __init__(self, model: StreamModel, checkpoints: Any, **options: Any):
         self.model = model
@@ -68,7 +68,7 @@ class Poller:
         )
 
     def run(self, until: Callable[[], bool], within: float = 3600.0) -> None:
-        """Reads until something is so, for so many seconds of the model's clock at the most."""
+        """Read until `until()` is true, for at most `within` seconds of the model's clock."""
         self._until, self._patience = until, self.model.now + within
         self._stopping.clear()
         for batch in self.source:
@@ -88,12 +88,12 @@ class Poller:
         assert until(), "stuck"
 
     def wait_for(self, seconds: float) -> None:
-        """Stops whoever iterates the source once so long has gone by."""
+        """Stop the iteration of the source after `seconds` of the model's clock."""
         self._until, self._patience = lambda: False, self.model.now + seconds
         self._stopping.clear()
 
     def run_for(self, seconds: float) -> None:
-        """Reads for so long."""
+        """Read for `seconds` of the model's clock."""
         end = self.model.now + seconds
         self.run(lambda: self.model.now >= end, seconds + 1)
 
@@ -128,7 +128,7 @@ def position(checkpoints: Any, model: StreamModel, shard: ModelShard) -> str:
 
 
 def family(model: StreamModel) -> tuple[list[ModelShard], list[int]]:
-    """A shard, its two children and a grandchild, with two records each; and all their numbers in order."""
+    """Return a shard, its two children and a grandchild, with two records each, and all numbers in order."""
     shards, numbers = [root(model)], model.write(root(model), 2)
     children = model.split(shards[0])
     for child in children:
@@ -283,7 +283,7 @@ def test_what_fails_with_one_shard_holds_up_no_other(checkpoints, caplog):
 
 
 def assert_one_reader_each(poller: Poller) -> None:
-    """Of each shard, and of each list, there is one job."""
+    """Assert that each shard and each listing has only one job."""
     due = [turn for _, _, turn in poller.source._schedule._due]
     jobs = [(turn.token, turn.name) for turn in due if turn.stream is None or not turn.stream.retired]
     assert len(jobs) == len(set(jobs))
@@ -640,7 +640,7 @@ def test_an_idle_stream_is_asked_less_and_less_often_and_a_busy_one_at_once(chec
 def test_what_was_read_is_let_go_while_another_thread_has_the_turn(checkpoints):
     model = StreamModel(page=2)
     model.write(root(model), 4)
-    model.now += 60  # a shard that is behind is read on at once
+    model.now += 60  # a shard that lags is read again at once
     poller = Poller(model, checkpoints)
     another, taken, began = iter(poller.source), [], model.now
 
@@ -655,7 +655,7 @@ def test_what_was_read_is_let_go_while_another_thread_has_the_turn(checkpoints):
 
 
 class Trickle(Poller):
-    """A shard that is written to every hundredth of a second, and a sink that needs no time."""
+    """A poller with a sink that needs no time, and a shard that gets a record every 0.01 seconds."""
 
     def _wait(self, condition: Any, seconds: float) -> None:
         end = self.model.now + seconds
@@ -667,7 +667,7 @@ class Trickle(Poller):
 @pytest.mark.long(after=1)
 @pytest.mark.parametrize(("poll_interval", "asked"), [(0.5, 10), (0.05, 20)])
 def test_a_shard_that_gives_little_at_once_is_left_to_gather_more(checkpoints, poll_interval, asked):
-    """For as long as an idle one at the most."""
+    """The delay is at most the idle delay."""
     model = StreamModel(page=1000)
     poller = Trickle(model, checkpoints, poll_interval=poll_interval)
     poller.run_for(100)
@@ -691,10 +691,10 @@ def test_what_was_read_ahead_is_not_asked_for_again_unless_some_before_it_must_c
     model = StreamModel(page=10)
     poller = Poller(model, checkpoints)
     numbers = model.write(root(model), 50)
-    model.now += 60  # it is behind
+    model.now += 60  # the shard lags
     poller.run(poller.has_seen(numbers))
     assert poller.seen == numbers
-    assert model.calls.count("GetRecords") == 6  # the last was read ahead, and had nothing
+    assert model.calls.count("GetRecords") == 6  # the last one was a prefetch and returned no records
     more = model.write(root(model), 30)
     model.now += 60
     poller.failing = {more[12]}
@@ -815,11 +815,11 @@ def test_nothing_is_read_before_the_search_server_says_which_indices_are_missing
 
 
 class Held(dict):
-    """A page or a record of which it can be asked whether it is in memory."""
+    """A page or a record that weak references can track."""
 
 
 class Weighed(StreamModel):
-    """Streams that know how many of the pages and records that they gave are in memory."""
+    """Streams that count their returned pages and records that are still in memory."""
 
     def __init__(self, **options: Any):
         super().__init__(**options)
@@ -853,7 +853,7 @@ def test_memory_is_bounded_by_threads_whatever_the_number_of_shards_that_are_beh
     first: dict[str, int] = {}
     poller.wait_for(100.0)
     turn, seen = 0, 0
-    while seen < shards * 8 * page:  # half of all
+    while seen < shards * 8 * page:  # half of all records
         in_hand = [next(thread) for thread in threads]
         for batch in in_hand:
             first.setdefault(batch.records[0].shard, turn)
@@ -870,7 +870,7 @@ def test_memory_is_bounded_by_threads_whatever_the_number_of_shards_that_are_beh
     assert model.most["pages"] <= 2 * workers + 1
     assert model.most["records"] <= (2 * workers + 1) * page
     assert len(first) == shards
-    assert max(first.values()) < 5 * shards + 50  # none waits until others are read to their end
+    assert max(first.values()) < 5 * shards + 50  # no shard waits until others are read to their end
 
 
 def test_a_write_after_a_pause_is_seen_with_the_next_look_and_those_after_it_soon(checkpoints):
@@ -891,11 +891,11 @@ def test_listing_stays_far_below_the_limits_of_aws(checkpoints):
     model = StreamModel()
     Poller(model, checkpoints).run_for(3600)
     assert 50 < model.calls.count("DescribeStream") < 150
-    assert 70 < model.calls.count("ListStreams") < 170  # of which each may take two pages
+    assert 70 < model.calls.count("ListStreams") < 170  # each listing may take two pages
 
 
 def test_shards_are_looked_for_however_long_a_closed_shard_lists_no_child(checkpoints):
-    """5,000 times: twelve hours of it were once enough for a pause that no number could hold."""
+    """There are 5,000 listings. Without a limit, the backoff would overflow a float after twelve hours."""
     model = StreamModel(page=100)
     poller = Poller(model, checkpoints, poll_interval=600.0)
     while model.calls.count("DescribeStream") < 5000:
@@ -910,7 +910,7 @@ def test_shards_are_looked_for_however_long_a_closed_shard_lists_no_child(checkp
 
 
 class Described(StreamModel):
-    """A stream that takes note of when its shards were listed, and from which on."""
+    """A stream that records the time and the start shard of each listing of its shards."""
 
     def __init__(self, shards: int, page: int):
         super().__init__(page=page)
@@ -935,7 +935,7 @@ def test_pages_of_shards_are_asked_for_at_the_rate_that_aws_allows_while_others_
     assert 4.8 <= times[-1] - times[0] <= 6
     model.described.clear()
     number = model.write(model.children[0], 1)
-    poller.run(lambda: len(model.described) > 3, within=200)  # the next look is under way
+    poller.run(lambda: len(model.described) > 3, within=200)  # the next listing is in progress
     poller.run(poller.has_seen(number), within=0.5)
     assert len(model.described) < 40
 
@@ -952,7 +952,7 @@ def test_a_page_of_shards_that_was_throttled_is_asked_for_again_and_not_those_be
 
 
 def test_a_page_of_shards_that_is_refused_is_not_insisted_on(checkpoints):
-    """What comes after a shard that is gone by now, for instance: then all are listed anew."""
+    """For example, the start shard of the page no longer exists. Then all shards are listed again."""
     model = Described(shards=20, page=2)
     poller = Poller(model, checkpoints)
     poller.run(lambda: len(model.described) == 5)
@@ -986,7 +986,7 @@ def test_a_stop_need_not_wait_for_the_pages_of_shards_that_are_left(checkpoints)
 
 
 class Unwilling:
-    """Checkpoints that cannot be written the first times."""
+    """Checkpoints whose first `failures` writes fail."""
 
     def __init__(self, checkpoints: Any, failures: int):
         self.lease, self.read, self.claim = checkpoints.lease, checkpoints.read, checkpoints.claim
@@ -1000,7 +1000,7 @@ class Unwilling:
 
 
 def test_nothing_is_read_from_the_end_of_a_stream_before_that_is_recorded(checkpoints):
-    """Else whoever goes on after a crash would begin at the end of then."""
+    """Otherwise, the process that continues after a crash would start at the new end of the stream."""
     model = StreamModel()
     children = model.split(root(model), 4)
     unwilling = Unwilling(checkpoints, failures=1000)
@@ -1008,7 +1008,7 @@ def test_nothing_is_read_from_the_end_of_a_stream_before_that_is_recorded(checkp
     first.run_for(60)
     assert "GetShardIterator" not in model.calls
     old = model.write(children[3], 1)
-    unwilling.failures = 3  # of the shards some are recorded and some are not
+    unwilling.failures = 3  # some shards are recorded and others are not
     first.run_for(60)
     assert len(checkpoints.read(model.streams[-1].arn)) == 5
     numbers = [model.write(child, 1)[0] for child in children]
@@ -1063,7 +1063,7 @@ def test_several_threads_read_several_shards_at_once_and_each_in_its_order(check
 
 
 class Story:
-    """What happens to a stream and to those who read it, in an order that Hypothesis draws."""
+    """Events of a stream and its readers, in an order that Hypothesis draws."""
 
     def __init__(self, checkpoints: Any, seed: int, lag: float, page: int):
         self.chance = random.Random(seed)
@@ -1093,7 +1093,7 @@ class Story:
         self.poller.run_for(20_000.0)
 
     def be_denied(self) -> None:
-        """AWS answers for a while that what is there does not exist, or that an open shard has ended."""
+        """Let AWS answer for a while that existing resources do not exist, or that an open shard has ended."""
         for call in ("GetRecords", "GetShardIterator", "DescribeStream"):
             self.model.hiccups[call] = self.chance.randint(0, 3)
         self.model.endings = [self.chance.choice([None, ""]) for _ in range(self.chance.randint(0, 3))]
@@ -1112,7 +1112,7 @@ class Story:
         self.model.now += 20_000.0
 
     def finish(self) -> None:
-        """Reads to the end: all that is kept was seen, parents before children."""
+        """Read to the end. Assert that all retained records were seen, parents before children."""
         stories = [shard for stream in self.model.streams for shard in stream.shards.values()]
         kept = {
             number for shard in stories for number, _ in self.model.kept(shard) if not self.model.expired(shard)
@@ -1167,7 +1167,7 @@ def test_whatever_happens_every_record_that_is_kept_is_read_after_those_of_its_p
 
 
 class Steered:
-    """A lease whose token is set by hand, around checkpoints."""
+    """Checkpoints with a manual lease token."""
 
     def __init__(self, checkpoints: Any):
         self.now = 0
@@ -1194,7 +1194,7 @@ def test_a_stand_by_reads_nothing_until_it_holds_the_lease_and_then_from_the_oth
 
 
 class Noted:
-    """Checkpoints that take note of the tokens they are used with."""
+    """Checkpoints that record the token of each call."""
 
     def __init__(self, steered: Steered):
         self.lease, self.read = steered, steered.read
@@ -1217,7 +1217,7 @@ def test_a_stream_is_claimed_once_for_each_time_that_the_lease_is_had_and_writte
         poller.run(poller.has_seen(model.write(root(model), 3)))
         poller.run_for(100)
         assert noted.tokens[0] == ("claim", token)
-        assert [name for name, _ in noted.tokens].count("claim") == 2  # of the table's streams, and of its shards
+        assert [name for name, _ in noted.tokens].count("claim") == 2  # of the table's streams and of the shards
         assert {used for _, used in noted.tokens} == {token}
         assert len(noted.tokens) > 2
         noted.tokens.clear()
