@@ -1,4 +1,4 @@
-"""What the parts are made of, from settings."""
+"""The sources of an application, made from its settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work on the SQL database ends at the deadline, whatever the server does and whoever holds a lock."""
+"""The deadline of work on the SQL database: it also holds if the server hangs or another process has a lock."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from service.settings import Settings
 from service.sinks.sql.database_errors import Verdict, verdict_of
 
 GREETING = b"N" + b"R\x00\x00\x00\x08\x00\x00\x00\x00" + b"Z\x00\x00\x00\x05I"
-"""What PostgreSQL says until it is asked something: no TLS, no password is needed, ready."""
+"""The bytes that PostgreSQL sends before the first query: no TLS, no password needed, ready."""
 
 
 def connect(url: str) -> Any:

@@ -1,4 +1,4 @@
-"""Threads that write at the same time each keep a connection, however many requests they make."""
+"""Connections of threads that write at the same time: each thread keeps one for all its requests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KEYS = {"aws_access_key_id": "k", "aws_secret_access_key": "s", "region": "eu-we
 
 
 class Server(ThreadingHTTPServer):
-    """Answers once as many have asked as there are threads, and counts the connections that it was given."""
+    """A server that responds once every thread has sent a request, and counts the accepted connections."""
 
     daemon_threads = True
     request_queue_size = THREADS
@@ -52,7 +52,7 @@ class Answers(BaseHTTPRequestHandler):
     do_GET = do_POST = answer
 
     def log_message(self, *_: Any) -> None:
-        """Nothing is logged."""
+        """Log nothing."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Over HTTPS the direct requests trust whom opensearch-py trusts, and refuse whom it refuses."""
+"""Direct requests over HTTPS: they accept and reject the same certificates as opensearch-py."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from service.settings import Settings
 
 @pytest.fixture(params=[make_search_client, make_opensearch], ids=["direct", "opensearch-py"])
 def asking(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
-    """Asks for aliases with a client of some settings."""
+    """Yield a function that requests aliases with a client of the given settings."""
     clients: list[Any] = []
 
     def ask(**settings: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The requests that every batch needs go to the server directly, and fail as opensearch-py's do."""
+"""The requests of every batch, which go to the server directly and raise the same errors as opensearch-py."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ GOOD = json.dumps({"took": 1, "errors": False, "items": [{"index": {"status": 20
 
 
 class Server(ThreadingHTTPServer):
-    """Answers everything alike, and keeps what it was asked."""
+    """A server that gives the same response to every request, and keeps the requests."""
 
     daemon_threads = True
 
@@ -59,7 +59,7 @@ class Answers(BaseHTTPRequestHandler):
     do_GET = do_POST = answer
 
     def log_message(self, *_: Any) -> None:
-        """Nothing is logged."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def client_of(server: Server, path: str = "", **settings: Any) -> Any:
 
 
 def raised(call: Any) -> Exception:
-    with pytest.raises(Exception) as caught:  # noqa: PT011  # which one is what is asked
+    with pytest.raises(Exception) as caught:  # noqa: PT011  # the caller checks the type
         call()
     return caught.value
 
@@ -115,7 +115,7 @@ def test_bodies_are_gzipped_where_that_is_set_and_what_has_none_is_not(server):
 
 
 def opensearch_of(server: Server) -> Any:
-    """opensearch-py's client as the service makes it."""
+    """Return opensearch-py's client as the service makes it."""
     return make_opensearch(Settings(search_url=server.url))
 
 

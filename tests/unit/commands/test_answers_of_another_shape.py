@@ -1,4 +1,4 @@
-"""What commands and the page do with valid JSON that is not what a search server answers."""
+"""Commands and the page with a search server that returns valid JSON of an unexpected shape."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OTHERS += [{"_scroll_id": 7, "hits": {"hits": [{"_id": "a"}]}}, {"hits": {"hits"
 
 
 def context_of(answer: Any) -> Context:
-    """A world whose search server answers everything so."""
+    """Return a context whose search server gives this answer to every request."""
     client = {name: lambda **_: answer for name in ("mget", "get", "search", "scroll", "clear_scroll")}
     indices = SimpleNamespace(refresh=lambda **_: answer)
     return Context(Settings(), search=SimpleNamespace(**client, indices=indices))

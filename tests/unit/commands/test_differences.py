@@ -1,4 +1,4 @@
-"""What differs between two mappings, and what a refusal of the server means."""
+"""Differences between two mappings, and the exit codes for errors of the server."""
 
 from __future__ import annotations
 

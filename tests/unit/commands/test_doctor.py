@@ -1,4 +1,4 @@
-"""`python -m service doctor`: what it prints, and its exit codes."""
+"""`python -m service doctor`: output and exit codes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from service.entrypoints.cli import main
 
 @pytest.fixture(autouse=True)
 def elsewhere(monkeypatch, tmp_path):
-    """No settings of the person who runs the tests, and an AWS that nobody reaches."""
+    """Remove the settings of the local environment, and make AWS unreachable."""
     for name in ("SEARCH_URL", "FUNC", "AWS_PROFILE", "READ_QUEUE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
@@ -23,7 +23,7 @@ def elsewhere(monkeypatch, tmp_path):
 
 @pytest.fixture
 def found(monkeypatch) -> list[Any]:
-    """What the doctor finds."""
+    """Return the list of findings that the doctor reports. Tests append to it."""
     findings: list[Any] = []
     monkeypatch.setattr(doctor, "diagnose", lambda patient: iter(findings))
     return findings

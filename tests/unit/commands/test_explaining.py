@@ -1,4 +1,4 @@
-"""`routes explain`: why a record goes where it goes, as the dispatcher would see it, with nothing written."""
+"""`routes explain`: the path of a record and its reasons, as the dispatcher decides it, without writes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Uploads(BucketRoute):
 
 
 class Audit(TableRoute):
-    """Has a method for new items alone."""
+    """A route that handles only new items."""
 
     table: ClassVar = "single"
     key: ClassVar = {"PK": "S", "SK": "S"}
@@ -224,7 +224,7 @@ def test_what_a_route_would_look_up_and_cannot_here_is_told():
     ("raw", "arrives"),
     [
         (user(), True),
-        (user("REMOVE"), True),  # ignored on purpose by one, and the other has no method
+        (user("REMOVE"), True),  # one route ignores it on purpose, the other has no method for it
         (user(pk="ORDER#1"), True),
         (user("MODIFY", pk="ORDER#1"), False),
         (stream_record(table="strangers", new={"id": "a"}), False),

@@ -1,4 +1,4 @@
-"""A table whose stream has lost records is repaired automatically, until that has worked."""
+"""The automatic repair of a table whose stream lost records, retried until it succeeds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from service.errors import Unreachable
 
 
 class Repairs:
-    """Stands for verify: keeps which tables it was asked to repair, and fails as often as it is told."""
+    """A fake of verify. It records the tables to repair, and raises the `errors`, one per call."""
 
     def __init__(self, wanted: int, errors: list[Exception]):
         self.tables: list[str] = []

@@ -1,4 +1,4 @@
-"""What `indices` says to do about an index that no change in place mends."""
+"""The remedy that `indices` prints for an index that cannot be changed in place."""
 
 from __future__ import annotations
 

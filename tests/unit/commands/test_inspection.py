@@ -1,4 +1,4 @@
-"""One record looked at closely: where two documents differ, and what goes wrong, in words."""
+"""The inspection of one record: differences between two documents, and problems as text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The IAM policy: what the service calls for its routes and settings, on their resources, and nothing else."""
+"""The IAM policy: exactly the calls that the service makes for its routes and settings, on their resources."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ class Uploads(BucketRoute):
         ("raw/", "", "raw/*"),
         ("", ".csv", "*.csv"),
         ("raw/", ".csv", "raw/*.csv"),
-        ("raw.c", ".csv", "raw.c*"),  # raw.csv begins and ends so
+        ("raw.c", ".csv", "raw.c*"),  # the prefix and the suffix overlap in raw.csv
         ("a*b?$", "", "a${*}b${?}${$}*"),
     ],
 )
@@ -323,7 +323,7 @@ CALLED: Mapping[str, str] = {
     "send_message_batch": "sqs:SendMessage",
     "update_item": "dynamodb:UpdateItem",
 }
-"""What the service calls of boto3, and the permissions for it."""
+"""The boto3 methods that the service calls, and the permissions that each needs."""
 
 SEARCHED: Mapping[str, Sequence[str]] = {
     "bulk": ["Post _bulk"],
@@ -354,18 +354,18 @@ SEARCHED: Mapping[str, Sequence[str]] = {
     "search": ["Post images/_search", "Post images-000002/_search", "Post images,twins/_search"],
     "update_aliases": ["Post _aliases"],
 }
-"""What the service calls of opensearch-py, and what it sends for it."""
+"""The opensearch-py methods that the service calls, and the requests that each sends."""
 
 
 def code_of_the_service() -> Iterator[ast.AST]:
-    """All but the doctor's, which only tries what the others do."""
+    """Yield the syntax nodes of the service without the doctor, which only tries the calls of the other parts."""
     files = [file for file in Path("service").rglob("*.py") if "doctor" not in file.parts]
     for file in [*files, *Path("routes").glob("*.py")]:
         yield from ast.walk(ast.parse(file.read_text()))
 
 
 def calls_of_boto3() -> set[str]:
-    """The methods of boto3's clients that the code of the service names, as attributes or as text."""
+    """Return the methods of boto3's clients that the service names, as attributes or as strings."""
     known: set[str] = set()
     for service in ("dynamodb", "dynamodbstreams", "s3", "sqs"):
         client = boto3.client(service, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
@@ -380,7 +380,7 @@ def calls_of_boto3() -> set[str]:
 
 
 def calls_of_opensearch() -> set[str]:
-    """The methods of opensearch-py's client, and of its `indices`, that the code of the service calls."""
+    """Return the methods of opensearch-py's client, and of its `indices`, that the service calls."""
     calls = [node.func for node in code_of_the_service() if isinstance(node, ast.Call)]
     found = {call.attr for call in calls if isinstance(call, ast.Attribute) and owner_of(call) in CLIENTS}
     return {name for name in found if hasattr(OpenSearch, name) or hasattr(IndicesClient, name)}
@@ -418,7 +418,7 @@ def everything(**settings: Any) -> list[dict[str, Any]]:
 
 
 def test_every_call_of_the_service_is_in_the_policy_of_some_settings():
-    """A call that is new needs a line above, and its permission in the policy of who makes it."""
+    """For a new call, add a line to CALLED, and the permission to the policy of each caller."""
     assert calls_of_boto3() == set(CALLED)
     container, operator = (
         {action for statement in everything(page_port=0, **who) for action in statement["Action"]}
@@ -429,7 +429,7 @@ def test_every_call_of_the_service_is_in_the_policy_of_some_settings():
 
 
 def test_every_request_to_a_domain_is_in_the_policy_of_some_settings():
-    """A call that is new needs a line above, and its requests in the policy of who makes it."""
+    """For a new call, add a line to SEARCHED, and its requests to the policy of each caller."""
     assert calls_of_opensearch() == set(SEARCHED)
     domain = {"search_auth": "sigv4", "search_url": "https://search.example.com", "index_templates": True}
     statements = [*everything(**domain), *everything(**domain, operator=True)]
@@ -451,7 +451,7 @@ def resources_of(statement: Mapping[str, Any]) -> list[str]:
 
 
 def is_allowed(request: str, action: str, resource: str) -> bool:
-    """Whether a request, such as Get images/_doc/a, is what a grant is for."""
+    """True if the grant covers a request such as Get images/_doc/a."""
     method, _, path = request.partition(" ")
     return action == f"es:ESHttp{method}" and fnmatchcase(
         f"arn:aws:es:eu-west-1:111122223333:domain/*/{path}", resource

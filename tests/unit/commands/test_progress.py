@@ -1,4 +1,4 @@
-"""Progress is a bar on a terminal and a few lines elsewhere."""
+"""Progress output: a bar on a terminal, a few lines elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A tap writes what a stream has to a file, and leaves the positions of whoever reads it as they were."""
+"""The `record` command: it writes a stream to a file, and leaves the checkpoints of consumers unchanged."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NO_MASKS = Masks()
 
 
 class Tapped:
-    """A stream that is recorded until nothing more comes for a minute."""
+    """The recording of a stream, which stops after 60 s of the model's clock."""
 
     def __init__(self, model: StreamModel, folder: Path, **settings: Any):
         self.model = model
@@ -69,7 +69,7 @@ def test_all_that_the_stream_has_is_recorded_parents_before_children(model, tmp_
     assert sorted(tapped.numbers()) == numbers
 
 
-@pytest.mark.parametrize(("most", "rest"), [(1, 0.0), (3, GATHERING)])  # of two pages the second is waited for
+@pytest.mark.parametrize(("most", "rest"), [(1, 0.0), (3, GATHERING)])  # the second page comes after a delay
 def test_it_ends_at_once_after_so_many_records_to_the_number(model, tmp_path, most, rest):
     model.write(model.living()[0], 5)
     tapped, began = Tapped(model, tmp_path), model.now
@@ -85,7 +85,7 @@ def test_from_latest_on_only_what_is_new_is_recorded(model, tmp_path):
     real = model.get_records
 
     def later(**arguments: Any) -> Any:
-        """What is written once it has begun to read."""
+        """Write two records after the recording has started."""
         if len(shard.records) == 3:
             model.write(shard, 2)
         return real(**arguments)
@@ -118,7 +118,7 @@ def test_the_positions_of_a_group_are_neither_read_nor_written(model, tmp_path):
 def test_the_images_are_masked(model, tmp_path):
     model.write(model.living()[0], 1)
     tapped = Tapped(model, tmp_path)
-    tapped.run(masks=Masks(["id"]))  # a key, which the command refuses: here it is all that there is
+    tapped.run(masks=Masks(["id"]))  # the only attribute is the key, which the command refuses to mask
     (line,) = tapped.path.read_text().splitlines()
     assert json.loads(line)["dynamodb"]["NewImage"] == {"id": {"S": "***"}}
 

@@ -1,4 +1,4 @@
-"""A redrive goes through all letters, and stops at once where every one of them would fail."""
+"""A redrive of all dead letters. It stops at once if every one of them would fail."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def letters(count: int, route: str = "r") -> list[DeadLetter]:
 
 
 class Server:
-    """A search server that answers each document the same, or what is `forced`; `asked` are its bulk requests."""
+    """A search server that returns `answer` or `forced` results. `asked` holds the sizes of its bulk requests."""
 
     def __init__(self, answer: Result = APPLIED, **forced: Sequence[Result]):
         self.answer = answer
@@ -118,7 +118,10 @@ def test_letters_of_a_route_that_is_gone_stay_and_stop_nothing(tmp_path):
 
 
 class Queue:
-    """A standard queue by a clock: what is not deleted comes again once it is visible. A receive takes time."""
+    """A standard queue with its own clock. A receive takes `seconds`.
+
+    A message that is not deleted is redelivered once it is visible.
+    """
 
     exceptions = SimpleNamespace(QueueDoesNotExist=KeyError)
 
@@ -204,7 +207,7 @@ def test_a_queue_that_may_not_be_counted_is_not_counted(caplog):
 
 
 class Batches:
-    """The messages of a dead-letter queue, ten at a time."""
+    """The messages of a dead-letter queue, in batches of ten."""
 
     def __init__(self, count: int):
         self.settled: list[Report] = []

@@ -1,4 +1,4 @@
-"""A rehearsal shows what a replay would do, field by field, and writes nothing."""
+"""A replay that writes nothing (`--dry-run`, `--diff`): it shows its effects, field by field."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from service.settings import Settings
 
 
 class Texts(TableRoute):
-    """Every attribute is a field."""
+    """A route that indexes every attribute as a field."""
 
     table: ClassVar = "images"
     key: ClassVar = {"id": "S"}
@@ -37,7 +37,7 @@ class Texts(TableRoute):
 
 
 class Copies(BucketRoute):
-    """Objects become items."""
+    """A route that turns objects into items."""
 
     bucket: ClassVar = "images-in"
     writes: ClassVar = {"table": "copies"}
@@ -50,7 +50,7 @@ class Copies(BucketRoute):
 
 
 class ReadOnly:
-    """A search client that can only be asked for documents: whatever else is asked of it is an AttributeError."""
+    """A search client that supports only `mget`. Any other call raises AttributeError."""
 
     def __init__(self, error: Exception | None = None):
         self.documents: dict[tuple[str, str], tuple[int, Any]] = {}
@@ -78,7 +78,7 @@ class ReadOnly:
 
 
 class Rehearsed:
-    """A dispatcher whose writes go nowhere, and what it has found."""
+    """A dispatcher that writes nothing, and its findings."""
 
     def __init__(self, *routes: Route, search: Any = None, always: bool = False, **settings: Any):
         self.truth = Truth()
@@ -105,7 +105,7 @@ class Rehearsed:
 
 
 def change(name: str, event: str = "MODIFY", at: int = 0, **more: Any) -> Any:
-    """A change at a second after those of builders."""
+    """Return a change that is `at` seconds later than those of builders."""
     image = {"old" if event == "REMOVE" else "new": {"id": name, **more}}
     return stream_record(event, created=1_700_000_000 + at, sequence="0", **image)
 
@@ -114,7 +114,7 @@ def version(at: int = 0) -> int:
     return (1_700_000_000 - 1_325_376_000 + at) << 32
 
 
-# What would be written.
+# The writes (--dry-run).
 
 
 def test_an_action_is_shown_with_its_place_its_version_its_route_and_its_content():
@@ -176,7 +176,7 @@ def test_with_hints_each_item_is_read_once():
     rehearsed = Rehearsed(always=True)
     rehearsed.dispatch(change("a", n=1), change("b", n=1))
     assert rehearsed.truth.reads == [["a", "b"]]
-    assert [finding.what for finding in rehearsed.found] == ["Delete", "Delete"]  # they are gone by now
+    assert [finding.what for finding in rehearsed.found] == ["Delete", "Delete"]  # the re-read finds no items
 
 
 def test_what_may_succeed_later_is_left_to_the_replay_to_tell():
@@ -210,7 +210,7 @@ def test_what_an_item_holds_cannot_break_out_of_its_line():
     assert lines[0].isprintable()
 
 
-# What would change.
+# The changes to the index (--diff).
 
 
 def different(*raws: Any, there: dict[str, tuple[int, Any]] | None = None) -> tuple[list[str], Rehearsal]:
@@ -336,7 +336,7 @@ def test_documents_are_asked_for_many_at_once_but_not_all():
     search = ReadOnly()
     rehearsed = Rehearsed(search=search)
     rehearsed.dispatch(*(change(str(n), n=n) for n in range(701)))
-    assert search.asked == [200, 500, 1]  # the batch goes in parts
+    assert search.asked == [200, 500, 1]  # the dispatcher splits the batch
     assert rehearsed.rehearsal.counts["missing"] == 701
 
 

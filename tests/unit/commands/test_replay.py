@@ -1,4 +1,4 @@
-"""A replay dispatches the records that are meant, at the speed that is meant, and says what it could not do."""
+"""A replay: the selected records, its speed, and its report of records that it could not write."""
 
 from __future__ import annotations
 
@@ -61,13 +61,13 @@ def test_replaying_again_changes_nothing(tmp_path):
     assert bench.index.documents == before
 
 
-# Which records.
+# Selection.
 
 NAMES = Names({"table/images": "images-lab"})
 
 
 def taken(raws: list[Any], **which: str) -> list[int]:
-    """The positions of the records that are meant."""
+    """Return the positions of the selected records."""
     takes = Selection(**which).test(NAMES)
     found: list[Record] = records(*raws)
     return [n for n, record in enumerate(found) if takes is None or takes(record)]  # type: ignore[arg-type]
@@ -165,11 +165,11 @@ def test_with_one_route_the_records_of_others_are_filtered_out(tmp_path):
     assert not replay([lines], Bench(Items()).dispatcher).complete
 
 
-# How fast.
+# Speed.
 
 
 class Clock:
-    """A clock that only sleeping moves; working takes `work` seconds of it."""
+    """A clock that advances only by `sleep` and by the `work` of a test."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -183,7 +183,7 @@ class Clock:
 def paced(
     speed: str, *created: float | None, work: float = 0.0
 ) -> tuple[list[tuple[float, list[int]]], list[float]]:
-    """When each part came, in seconds since the first, with the positions of its records; and the pauses."""
+    """Return when each group came, in seconds since the start, with its record positions; and the sleeps."""
     clock = Clock()
     raws = [stream_record(new={"id": "a"}, created=c, sequence=str(n)) for n, c in enumerate(created)]  # type: ignore[arg-type]
     parts = []
@@ -235,7 +235,7 @@ def test_a_speed_that_is_none_is_told(speed):
 
 
 def test_records_whose_items_are_read_again_get_the_version_of_a_backfill_of_this_moment():
-    """Each table is asked for its time once; a record that is newer, or that no route takes, keeps its version."""
+    """Each table's time is requested once. A newer record, or one without a route, keeps its version."""
     asked: list[str] = []
 
     def describe_table(TableName):

@@ -1,4 +1,4 @@
-"""`replay` and `record` on the command line: what they take, what they print, and their exit codes."""
+"""`replay` and `record` on the command line: arguments, output and exit codes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from service.entrypoints.cli import main
 
 @pytest.fixture(autouse=True)
 def elsewhere(monkeypatch, tmp_path):
-    """No settings of the person who runs the tests, and no server."""
+    """Remove the settings of the local environment, including the servers."""
     for name in ("SEARCH_URL", "AWS_ENDPOINT_URL", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("STREAMDEX_DEAD_LETTERS", str(tmp_path / "letters"))
@@ -71,7 +71,7 @@ def test_a_dry_run_tells_scripts_in_json(capsys, tmp_path):
         ("Index", name, name.upper()) for name in "abc"
     ]
     assert counts == {"Index": 3}
-    assert "bytes" not in err  # no progress
+    assert "bytes" not in err  # no progress output
 
 
 def test_what_a_dry_run_would_reject_has_exit_code_1_and_no_dead_letter(capsys, tmp_path):

@@ -1,4 +1,4 @@
-"""`routes`: clear words, lines of JSON, and exit codes."""
+"""`routes`: text output, JSON lines and exit codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`routes new`: a route, its test and its line in ROUTES, all of which hold."""
+"""`routes new`: a route, its test and its entry in ROUTES, all of them valid."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture
 def package(tmp_path, monkeypatch) -> str:
-    """A package of routes, as a repository has it."""
+    """Create a package of routes without routes, and return its name."""
     name = f"new_{tmp_path.name.replace('-', '_')}"
     (tmp_path / name).mkdir()
     (tmp_path / name / "__init__.py").write_text('"""Mine."""\n\nROUTES = []\n')
@@ -172,7 +172,7 @@ def test_a_list_that_is_not_written_out_is_left_to_its_author(text):
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory) -> Path:
-    """A copy of what a repository is made of."""
+    """Create a repository with the service, the routes and the folders of the tests."""
     root = tmp_path_factory.mktemp("repository")
     for part in ("service", "routes"):
         shutil.copytree(ROOT / part, root / part, ignore=shutil.ignore_patterns("__pycache__"))
@@ -184,7 +184,7 @@ def repository(tmp_path_factory) -> Path:
 
 
 def run(root: Path, *words: str) -> str:
-    left_out = ("PYTEST", "COV", "STREAMDEX_ROUTES", "PYTHONPATH")  # the copy has its own routes
+    left_out = ("PYTEST", "COV", "STREAMDEX_ROUTES", "PYTHONPATH")  # the copy must load its own routes
     environment = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     answer = subprocess.run(
         [sys.executable, "-m", *words], cwd=root, env=environment, capture_output=True, text=True, check=False

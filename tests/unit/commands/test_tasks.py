@@ -1,4 +1,4 @@
-"""Backfill tasks wait in a queue: a worker reads some pages of one, and sends back what is left."""
+"""Backfill tasks in a queue: a worker reads some pages of a task, and sends the rest back."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ QUEUE = "tasks"
 
 
 class Search:
-    """Has an index, and a copy of it that a rebuild fills."""
+    """A search server with an index and a copy that a rebuild fills."""
 
     indices = SimpleNamespace(
         get_alias=lambda index: {
@@ -45,7 +45,7 @@ class Search:
 
 
 class World:
-    """A table of ten items, a queue, and a service whose routes write to models; its clock moves by hand."""
+    """A table of ten items, a queue, and a service whose routes write to models. `now` is its clock."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(segments, "PAGE", 2)
@@ -90,24 +90,24 @@ class World:
         return str(name)
 
     def waiting(self) -> list[dict[str, Any]]:
-        """What is in the queue; it is gone then."""
+        """Receive and delete the messages of the queue, and return their bodies."""
         found = self.sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get("Messages", [])
         for message in found:
             self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
         return [json.loads(message["Body"]) for message in found]
 
     def work(self, *payloads: Mapping[str, Any], deadline: Deadline = NO_DEADLINE) -> list[Result]:
-        """What becomes of messages that the task queue delivers."""
+        """Run the worker on messages of the task queue, and return the results."""
         carried = Queues(self.settings, self.router).carried(QUEUE)
         batch = [carried.judged(record) for record in records(*payloads)]
         return list(self.worker.run(Delivery(batch, "queue", deadline=deadline)).results)
 
     def task(self, **what: Any) -> dict[str, Any]:
-        """One segment, which is the whole table."""
+        """Return a task with one segment: the whole table."""
         return replace(BackfillTask("images", (self.route,), segments=1), **what).payload
 
     def ids(self) -> list[str]:
-        """The items in the order in which a scan gives them."""
+        """Return the item ids in scan order."""
         return [item["id"]["S"] for item in self.context.dynamodb.scan(TableName="images")["Items"]]
 
     @property
@@ -115,7 +115,7 @@ class World:
         return len(self.bench.documents)
 
     def is_slow(self) -> None:
-        """A page takes all the time that there is."""
+        """Make each page use up the time that the worker has for one batch."""
 
         def loader_of(routes: Sequence[Any], reread: bool = False) -> Any:
             def run(delivery: Delivery) -> Any:
@@ -187,7 +187,7 @@ def test_each_task_of_a_batch_moves_on_however_many_there_are(world: World):
 
 
 def test_changes_among_them_are_dispatched_first(world: World):
-    """A Lambda may get both in one event."""
+    """A Lambda event can contain tasks and changes."""
     (task, pointer) = records(world.task(), {"bucket": "images-in", "key": "a.jpg"})
     report = world.worker.run(Delivery([replace(task, queue=QUEUE), pointer], "lambda sqs"))
     assert [result.outcome for result in report.results] == [Outcome.APPLIED, Outcome.APPLIED]
@@ -204,7 +204,7 @@ def test_read_units_are_kept_to_by_waiting_in_the_queue(world: World, monkeypatc
 
 
 class Parent:
-    """The context of a Lambda that has so much time left."""
+    """The context of a Lambda with `seconds` left."""
 
     def __init__(self, seconds: float):
         self._seconds = seconds

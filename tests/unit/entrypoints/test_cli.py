@@ -1,4 +1,4 @@
-"""The command line: clear words and exit codes."""
+"""The command line: messages and exit codes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from service.entrypoints.cli import main
 
 @pytest.fixture(autouse=True)
 def elsewhere(monkeypatch, tmp_path):
-    """No settings of the person who runs the tests."""
+    """Remove the settings of the local environment."""
     for name in ("SEARCH_URL", "FUNC", "AWS_ENDPOINT_URL", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("STREAMDEX_DEAD_LETTERS", str(tmp_path / "letters"))

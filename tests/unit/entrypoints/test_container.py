@@ -1,4 +1,4 @@
-"""The container's loop: it ends when told to, with the exit code of what went wrong."""
+"""The container's loop: its shutdown on a signal, and its exit code for each error."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from service.settings import Settings
 
 
 class Batch(SimpleNamespace):
-    """One that can be referred to weakly."""
+    """A batch that supports weak references."""
 
 
 class Source:
-    """Gives numbered batches of one record until it is told to stop; `errors` are raised after the first."""
+    """A source of numbered batches of one record. Each read raises the next of `errors` after its first batch."""
 
     def __init__(self, name: str = "table t", errors: Sequence[BaseException] = (), slow: float = 0):
         self.name = name
@@ -57,7 +57,7 @@ class Source:
 
 
 def app(*sources: Source, stop_timeout: float = 3.0, on_halt: str = "retry", halts: Sequence[Any] = ()) -> Any:
-    """What the container runs; dispatching raises the `halts` one after the other, for the first source."""
+    """Return an app for the container. Dispatching for the first source raises the `halts`, one per batch."""
     waiting = list(halts)
 
     def open_sources(stopping: Event) -> list[Source]:
@@ -112,13 +112,13 @@ def test_the_handlers_of_signals_are_given_back():
 
 @pytest.fixture
 def quick(monkeypatch):
-    """Pauses of a hundredth of a second at most."""
+    """Limit the delays between retries to 0.01 s."""
     monkeypatch.setattr("service.pipeline.workers.LONGEST", 0.01)
     monkeypatch.setattr("service.pipeline.workers.FIRST_PAUSE", 0.001)
 
 
 def running(built: Any, until: Callable[[], Any]) -> int:
-    """Runs until something is so; fails if it never is."""
+    """Run the container until the condition is true, for at most 10 s, and check the condition."""
     stopping = Event()
 
     def watch() -> None:
@@ -214,7 +214,7 @@ def test_a_batch_that_takes_too_long_is_abandoned_and_told(caplog):
 
 
 class Waiting(Source):
-    """Waits for longer than a stop does, with nothing in hand."""
+    """A source that waits longer than the stop timeout, without a batch."""
 
     def __iter__(self) -> Iterator[Any]:
         time.sleep(1.0)

@@ -1,4 +1,4 @@
-"""The handler behind Lambda's event source mappings: whatever these do, the index ends equal to the table."""
+"""The handler behind Lambda's event source mappings: in every case the index ends equal to the table."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Items(TableRoute):
 class World:
     """A table with its stream, and the handler between it and an index.
 
-    Whatever the handler asks of the world lets other lanes go on first, as chance has it.
+    Each request of the handler lets other lanes run first, at random.
     """
 
     def __init__(self, seed: int, records: int = 30, faults: float = 0.0):
@@ -55,7 +55,7 @@ class World:
         self._here = local()
 
     def handle(self, event: Any) -> Any:
-        """Each lane has an environment of its own, as Lambda's have."""
+        """Invoke the handler. Each lane has its own environment, as in Lambda."""
         if not hasattr(self._here, "function"):
             self._here.function = handler_for(Items)
         return self._here.function(event, None)
@@ -67,7 +67,7 @@ class World:
         ]
 
     def between(self, ranges: Sequence[tuple[str, str]]) -> list[Any]:
-        """The records that a destination tells of, read from the stream again."""
+        """Return the records in these ranges, which a destination received, as a new read of the stream would."""
         numbers = [int(record["dynamodb"]["SequenceNumber"]) for record in self.records]
         return [
             record
@@ -76,7 +76,7 @@ class World:
         ]
 
     def assert_equal(self) -> None:
-        """What a mistake in the route keeps out of the index is compared where it is not the last word."""
+        """Assert that the index equals the table, except for items whose last change makes the route fail."""
         found = {key: document["n"] for key, document in self.search.documents.items()}
         mistaken = {key for key, n in self.table.items() if n % 13 == 12}
         for key in mistaken:
@@ -84,7 +84,7 @@ class World:
         assert found == {key: n for key, n in self.table.items() if key not in mistaken}
 
     def assert_in_order(self) -> None:
-        """Nobody saw a document go back to an older state. What no record is about, a probe, never exists."""
+        """Assert that no document went back to an older state. A probe, which has no records, must never exist."""
         for key, seen in self.search.seen.items():
             found = [document and document["n"] for document in seen]
             states = self.states.get(key, [None])
@@ -99,7 +99,7 @@ class World:
         return self.chance.choice(SEARCH_FAULTS) if self.chance.random() < self._faults else ""
 
     def _change(self, number: int) -> Any:
-        removes, created = number % 5 == 4, START + number // 4  # at most one in each second
+        removes, created = number % 5 == 4, START + number // 4  # at most one removal in each second
         key = self.chance.choice([key for key in "abcdefghij" if (key, created) not in self._removed])
         if removes:
             self._removed.add((key, created))
@@ -117,13 +117,13 @@ class World:
 
 
 def group_of(record: Any) -> str:
-    """Several keys share a group."""
+    """Return the message group of a record. Several keys share a group."""
     return "first" if record["dynamodb"]["Keys"]["id"]["S"] < "c" else "second"
 
 
 @pytest.fixture
 def world(monkeypatch, tmp_path):
-    """Makes worlds, of which the last one made is the one that the handler reaches."""
+    """Return a factory of worlds. The handler uses the last one."""
     made: list[World] = []
 
     def make(*arguments: Any, **options: Any) -> World:

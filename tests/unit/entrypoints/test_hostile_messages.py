@@ -1,6 +1,6 @@
-"""Hostile messages: what a queue is not declared to carry becomes a dead letter, and nothing it names is opened.
+"""Hostile messages: undeclared content becomes a dead letter, and the resources it names are never opened.
 
-Real messages in queues of moto, for the container and for the Lambda handler, at default settings but for names.
+The messages are in moto's queues. The container and the Lambda handler have default settings except for names.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ ITEMS = "test_hostile_messages:Items"
 
 
 class Search:
-    """Takes every action, and keeps the indices and ids that were written."""
+    """A search server that accepts every action, and keeps the indices and ids of the writes."""
 
     def __init__(self) -> None:
         self.written: list[tuple[str, str]] = []
@@ -83,7 +83,7 @@ class Search:
 
 
 class World:
-    """Queues, a table, objects, and what became of them."""
+    """Queues, a table and objects, and the effects of the service."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path):
         self.search = Search()
@@ -132,7 +132,7 @@ class World:
             self.sqs.send_message(QueueUrl=self.url(queue), MessageBody=json.dumps(body))
 
     def left(self, queue: str) -> int:
-        """How many messages are in a queue, those in somebody's hands among them."""
+        """Return the number of messages in a queue, including those in flight."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         found = self.sqs.get_queue_attributes(QueueUrl=self.url(queue), AttributeNames=names)["Attributes"]
         return sum(map(int, found.values()))
@@ -150,8 +150,8 @@ class Runs(Protocol):
 
 
 def as_container(world: World, *queues: str) -> None:
-    """Runs the container until the queues are empty."""
-    world.set("STREAMDEX_READ_STREAMS", "false")  # moto's streams are not what this is about
+    """Run the container until the queues are empty."""
+    world.set("STREAMDEX_READ_STREAMS", "false")  # moto's streams are not under test
     world.set("STREAMDEX_PAGE_PORT", "0")
     world.set("STREAMDEX_POLL_WAIT", "0")
     world.set("POLL_INTERVAL", "0.05")
@@ -170,7 +170,7 @@ def as_container(world: World, *queues: str) -> None:
 
 
 def as_function(world: World, *queues: str) -> None:
-    """Calls the handler with what queues hold, as an event source mapping does, until they are empty."""
+    """Invoke the handler with messages until the queues are empty, as an event source mapping does."""
     handler = handler_for(*ROUTES)
     for queue in queues:
         url = world.url(queue)
@@ -198,7 +198,7 @@ def takes(request: pytest.FixtureRequest) -> Callable[..., None]:
 
 
 def task(mark: str = "streamdex-task", **members: Any) -> dict[str, Any]:
-    """A backfill task: one segment, which is the whole table."""
+    """Return a backfill task with one segment: the whole table."""
     return {mark: 1, "table": "images", "routes": [ITEMS], "segments": 1, **members}
 
 
@@ -246,7 +246,7 @@ ATTACKS: Mapping[str, Mapping[str, Any]] = {
 
 @pytest.mark.parametrize("mark", ["streamdex-task", "streamdex-part"])
 def test_a_backfill_task_in_any_other_queue_is_a_dead_letter(world: World, takes: Any, mark: str):
-    """Also one that the task queue would take."""
+    """This includes tasks that the task queue would accept."""
     bodies = [task(mark, **attack) for name, attack in ATTACKS.items() if name != "endless units"]
     bodies += [
         task(mark),
@@ -290,7 +290,7 @@ def test_what_a_task_may_not_name_is_never_opened_and_its_content_is_in_no_dead_
 
 
 def test_files_are_read_under_the_configured_prefix_only(world: World, takes: Any):
-    """A line that is no item of the table is named, and not quoted."""
+    """The dead letter of a line that is not an item of the table names the line, and does not quote it."""
     inside = task(file="s3://exports/dynamo/data/one.json", export=EXPORT)
     world.set("STREAMDEX_TASK_QUEUE", "tasks")
     world.send("tasks", inside)

@@ -1,4 +1,4 @@
-"""The Lambda handler: whole events in, the answer its source reads out."""
+"""The Lambda handler: from a whole event to the response that its source reads."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PARENT = SimpleNamespace(get_remaining_time_in_millis=lambda: 30_000, aws_reques
 
 
 class Search:
-    """Answers bulk requests; every id in `busy` with a 429."""
+    """A search server that answers bulk requests, with a 429 for every id in `busy`."""
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []

@@ -1,4 +1,4 @@
-"""Reads settings in an empty folder and from an empty environment."""
+"""Fixtures that read settings in an empty folder and with an empty environment."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from service.settings.reading import Configuration, read_configuration
 
 @pytest.fixture(autouse=True)
 def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working folder, in which no configuration file is found by itself."""
+    """Change to an empty folder, so that no configuration file is found by default."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 @pytest.fixture
 def read(empty_folder: Path) -> Callable[..., Configuration]:
-    """`read("--group=x", env={…}, file="group: x", classes=[…])`; the file is given as `--config`."""
+    """Return `read("--group=x", env={…}, file="group: x", classes=[…])`. The file is passed as `--config`."""
 
     def read_settings(
         *arguments: str,

@@ -1,4 +1,4 @@
-"""The configuration file: YAML whose nesting is only for the reader."""
+"""The configuration file: YAML, with nesting only for readability."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from service.settings import Settings, setting
 
 @dataclass(frozen=True)
 class Database:
-    """A setting with its section in its name, one without, and one of each type."""
+    """Settings: one with its section in its name, one without, and one of each type."""
 
     den_host: str = setting("", "the server")
     port: int = setting(0, "its port")

@@ -1,4 +1,4 @@
-"""File < environment < command line, in every spelling, from one declaration."""
+"""The order file < environment < command line, and all spellings of a setting, from one declaration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A secret is shown nowhere: not in a list of settings, not in the help, not in an error."""
+"""Secrets: they appear in no list of settings, no help and no error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a setting is an error that names it, before anything runs."""
+"""Errors in settings: each names its setting, and is raised before anything runs."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_a_mapping_of_another_form_is_an_error(read, text):
 
 
 def declaring(name, **fields):
-    """A dataclass with these settings: name=(type, setting)."""
+    """Return a dataclass with these settings: name=(type, setting)."""
     types = {field: kind for field, (kind, _) in fields.items()}
     values = {field: value for field, (_, value) in fields.items()}
     return dataclass(frozen=True)(type(name, (), {"__annotations__": types, **values}))

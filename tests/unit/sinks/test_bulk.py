@@ -1,4 +1,4 @@
-"""Bulk requests: how large they are, what is in them, and how little of an answer is read."""
+"""Bulk requests: their size and content, and the lazy reading of responses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the search server's answers mean: each row of the tables."""
+"""The outcome of every error in the tables, from the responses of the search server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from service.sinks.opensearch.known_errors import KNOWN
 
 
 def end_of(result_of: Any, *arguments: Any) -> str:
-    """The outcome's name; HALT, or RACE for what is rejected if it lasts."""
+    """Return the name of the outcome; HALT, or RACE for an error that is rejected only if it lasts."""
     try:
         result = result_of(*arguments)
     except Halt:
@@ -32,7 +32,7 @@ def end_of(result_of: Any, *arguments: Any) -> str:
 
 
 def body_of(sample: Sample) -> str:
-    """A whole request's error, as OpenSearch says it."""
+    """Return the body of a request that failed as a whole, in OpenSearch's form."""
     error = sample.answer["error"]
     return json.dumps({"error": {"root_cause": [error], **error}, "status": sample.status})
 
@@ -136,7 +136,7 @@ ECHO = (
     "Duplicate field 'a'\n at [Source: (byte[])\"POST /_bulk HTTP/1.1\r\nauthorization: Basic c2VjcmV0\r\n"
     '\r\n{"index"[truncated 20 bytes]; line: 1, column: 11]'
 )
-"""What Elasticsearch 7.10 says of JSON that it cannot read: it repeats the request, its headers first."""
+"""A JSON parse error of Elasticsearch 7.10. It repeats the request, headers first."""
 
 
 def test_no_reason_repeats_the_request_and_its_password():

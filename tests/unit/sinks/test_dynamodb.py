@@ -1,4 +1,4 @@
-"""Items that routes write: conditional on the version of their record, in order, and never half-understood."""
+"""The item sink: conditional on the version of the record, in order, and strict about invalid items."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_an_update_of_nothing_but_the_key_asks_for_just_that(dynamodb):
     class Client:
         describe_table = dynamodb.describe_table
 
-        def update_item(self, **arguments: Any) -> None:  # moto has no answer to this one
+        def update_item(self, **arguments: Any) -> None:  # moto does not support this request
             sent.append(arguments)
 
     assert outcomes(Client(), write(UpdateItem({"id": "a"}, create=True), sequencer="")) == ["APPLIED"]
@@ -99,7 +99,7 @@ def test_an_update_creates_no_item_unless_it_says_so(dynamodb, sequencer):
 
 
 def changed(action: Any, version: int) -> Write:
-    """A write for a record of a table."""
+    """Return a write for a record of a table."""
     (record,) = records(stream_record(new={"id": "a"}))
     return Write(record, action, "images", "", version)
 

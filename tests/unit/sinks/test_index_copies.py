@@ -1,4 +1,4 @@
-"""Writes to the copies of an index: retried while a copy is in trouble, and given up only with a mark."""
+"""Writes to the copies of an index: retries while a copy fails, and abandoned copies, which lose their alias."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ DROPPED = {
 
 
 class Client:
-    """A server with an index and its copy; `answers` says how the copy takes a document."""
+    """A search server with an index and its copy. `answers` maps a document id, or "*", to the copy's result."""
 
     aliases: ClassVar = {"books-000001": {"books": {}}, "books-000002": {"books--also": {}, "books--new": {}}}
 
@@ -96,7 +96,7 @@ def test_a_copy_in_trouble_for_a_minute_is_not_given_up_and_lacks_nothing_afterw
         (result,) = bench.write("a")
         assert result.outcome is Outcome.RETRY
         assert "books-000002" in result.reason
-        assert result.status is None  # so that no document is held to be to blame
+        assert result.status is None  # a status would blame the document
     bench.client.answers.clear()
     assert bench.outcomes("a") == ["APPLIED"]
     assert ("books-000002", "a") in bench.client.written
@@ -140,7 +140,7 @@ def test_what_a_copy_refuses_for_good_ends_it_at_once(bench: Bench, caplog):
 
 @pytest.mark.parametrize("fault", [TransportError(503, "down", {}), NotFoundError(404, "aliases_not_found", {})])
 def test_no_write_is_done_while_it_is_not_marked_that_the_copy_lacks_it(bench: Bench, fault):
-    """Else the process could end, and the copy be put in place without it. It may also be live by now."""
+    """Otherwise the process could end, and the incomplete copy could replace the index. It may already be live."""
     bench.client.answers["a"] = REFUSED
     bench.client.fault = fault
     assert bench.outcomes("a", "b") == ["RETRY", "RETRY"]

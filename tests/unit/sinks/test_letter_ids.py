@@ -1,4 +1,4 @@
-"""A dead letter is named by its store. Its content cannot name another file, object or message."""
+"""Ids of dead letters: the store assigns them. The content cannot name another file, object or message."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ WHY = Result(Outcome.REJECTED, "bad")
 
 
 def content(name: Any, key: str = "a", **more: Any) -> str:
-    """A dead letter whose content says that its id is `name`."""
+    """Return a dead letter whose content claims the id `name`."""
     record = stream_record(new={"id": key})
     return json.dumps({"format": FORMAT, "id": name, "route": "r", "source": "s", "record": record, **more})
 
@@ -107,7 +107,7 @@ def clients() -> Context:
 
 @pytest.fixture
 def context(clients: Context) -> Iterator[Context]:
-    """An empty bucket and an empty queue."""
+    """Yield clients with an empty bucket and an empty queue."""
     with mock_aws():
         clients.s3.create_bucket(Bucket=BUCKET)
         clients.sqs.create_queue(QueueName="q")

@@ -1,4 +1,4 @@
-"""Dead letters hold the whole record, once for each record and route, and are never lost silently."""
+"""Dead letters: each holds the whole record, is stored once per record and route, and is never lost silently."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_a_message_holds_no_character_that_sqs_refuses():
 
 
 class Sent:
-    """A queue that takes what SQS takes ("SendMessage", SQS API Reference), and gives it once."""
+    """A queue with the message limits of SQS ("SendMessage", SQS API Reference). It delivers a message once."""
 
     exceptions = SimpleNamespace(QueueDoesNotExist=KeyError)
 
@@ -152,7 +152,7 @@ class Sent:
 
 
 def kept_in_queue(record: Record, reason: str = "bad") -> StoredDeadLetter:
-    """A letter as a queue without a bucket for large ones gives it back."""
+    """Store a dead letter in a queue without a bucket for large ones, and read it back."""
     queue = DeadLetterQueue(Context(sqs=Sent()), "q", None)
     queue.store([DeadLetter(record, "r", Result(Outcome.REJECTED, reason))])
     (kept,) = queue.read()

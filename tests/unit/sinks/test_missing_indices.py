@@ -1,4 +1,4 @@
-"""An index that is missing, and so starts empty, is known to be."""
+"""The detection of missing indices, which start empty."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_an_index_that_stays_missing_counts_once(seen, times):
 
 
 class Server:
-    """A search server with its indices by name."""
+    """A search server. `existing` maps index names to indices."""
 
     def __init__(self) -> None:
         self.existing: dict[str, Any] = {}
@@ -63,7 +63,7 @@ def test_the_sink_creates_what_is_missing_and_counts_it_each_time(creates):
     server.create("a-000001", {"aliases": {"a": {}}})
     clock[0] += SEEN_FOR + 1
     assert sink.absences(["a"]) == {"a": 1}
-    server.existing = {}  # somebody deletes it
+    server.existing = {}  # the operator deletes the index
     clock[0] += SEEN_FOR + 1
     assert sink.absences(["a"]) == {"a": 2}
 

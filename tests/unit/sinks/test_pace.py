@@ -1,4 +1,4 @@
-"""Requests shrink when the server is busy or refuses them, and grow back."""
+"""The size of bulk requests: smaller after a busy server or a request that is too large, then larger again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A recording holds what was dispatched, so that it can be replayed, and nothing that it must not hold."""
+"""Recordings: they hold the dispatched records for a replay, without secrets and masked values."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ VALUES = st.recursive(
 
 
 def again(record: Record, masks: Masks = NO_MASKS) -> Record:
-    """The record that a replay of its line gets."""
+    """Return the record that a replay reads from the recorded line."""
     (line,) = lines_of([record], masks)
     assert line.endswith(b"\n")
     assert line.count(b"\n") == 1
@@ -70,7 +70,7 @@ def again(record: Record, masks: Masks = NO_MASKS) -> Record:
 
 
 def from_boto3(**images: Any) -> TableRecord:
-    """A record as `get_records` gives it."""
+    """Return a record in the form of `get_records`."""
     change = {
         "ApproximateCreationDateTime": datetime(2026, 11, 22, 1, 2, 3, tzinfo=UTC),
         "Keys": typed({"id": "k"}),
@@ -94,7 +94,7 @@ def from_boto3(**images: Any) -> TableRecord:
 
 
 def said(record: TableRecord) -> tuple[Any, ...]:
-    """All that a route and a version are made from."""
+    """Return all the data that routes and versions depend on."""
     return (
         record.event,
         record.table,
@@ -373,7 +373,7 @@ def recording_to(where: Any, **options: Any) -> Settings:
 
 
 def dispatched(*numbers: int, undone: Sequence[int] = ()) -> Dispatched:
-    """A batch with a record of each number, on two routes each."""
+    """Return a batch with one record per number, each on two routes."""
     records = [next(iter(unwrap(stream_record(new={"id": str(n)}, sequence=str(n))))) for n in numbers]
     results = [Result(Outcome.RETRY) if n in undone else APPLIED for n in numbers]
     tasks = [Task(place, record, None) for place, record in enumerate(records) for _ in range(2)]
@@ -381,7 +381,7 @@ def dispatched(*numbers: int, undone: Sequence[int] = ()) -> Dispatched:
 
 
 def recorded(folder: Path) -> list[int]:
-    """The numbers in all files of a folder, in the order of their names."""
+    """Return the numbers in all files of a folder, in the order of the file names."""
     text = b"".join(map(contents, sorted(folder.iterdir())))
     return [int(json.loads(line)["dynamodb"]["SequenceNumber"]) for line in text.splitlines()]
 

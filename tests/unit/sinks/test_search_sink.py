@@ -1,4 +1,4 @@
-"""Bulk requests: bounded, versioned, and one bad action never sinks the others."""
+"""Bulk requests of the search sink: bounded and versioned. One bad action does not fail the others."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Items(TableRoute):
 
 
 class Client:
-    """Answers bulk requests as OpenSearch does; `refuse` may raise for a list of ids."""
+    """A search client that answers like OpenSearch. `refuse` gets the ids of a request. It may answer or raise."""
 
     def __init__(self, refuse=lambda ids: None, exists: bool = True, create=lambda: None):
         self.requests: list[list[str]] = []
@@ -236,7 +236,7 @@ def test_a_server_that_is_down_while_the_index_is_looked_for_is_tried_again():
     assert (result.outcome, result.status) == (
         Outcome.RETRY,
         None,
-    )  # else the document would be given up in the end
+    )  # a status would count towards giving up on the document
     assert client.requests == []
 
 
@@ -395,7 +395,7 @@ def test_a_metadata_field_in_a_document_is_named_with_the_remedy(error):
 
 
 def failing(*poison: str, status: int = 500):
-    """Refuses each request that holds one of these."""
+    """Return a `refuse` that raises for each request that contains one of these ids."""
 
     def refuse(ids: list[str]) -> None:
         if set(poison) & set(ids):

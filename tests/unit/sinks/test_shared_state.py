@@ -1,4 +1,4 @@
-"""What the threads of a sink share: no thread meets what another one is changing."""
+"""State that the threads of a sink share: index names and request sizes, changed concurrently."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def write(index: str) -> Write:
 
 
 class Server:
-    """Answers in turn that all is done, that an index is gone, and nothing at all."""
+    """A search server that answers in turn with success, a missing index and a connection error."""
 
     def __init__(self) -> None:
         self.indices = self
@@ -57,7 +57,7 @@ def test_an_index_that_another_thread_forgets_meanwhile_is_still_known(monkeypat
 
     def get_alias(index: str) -> Any:
         monkeypatch.setattr(server, "get_alias", asked)
-        assert sink.write([write("one")])[0].outcome is Outcome.RETRY  # it forgets all indices
+        assert sink.write([write("one")])[0].outcome is Outcome.RETRY  # this failure clears the cached indices
         return asked(index)
 
     monkeypatch.setattr(server, "get_alias", get_alias)
@@ -67,7 +67,7 @@ def test_an_index_that_another_thread_forgets_meanwhile_is_still_known(monkeypat
 
 @pytest.fixture
 def restless() -> Iterator[None]:
-    """Threads take turns as often as they can."""
+    """Make threads switch as often as possible."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield
@@ -75,7 +75,7 @@ def restless() -> Iterator[None]:
 
 
 def at_once(work: Any) -> list[Any]:
-    """What several threads that do the same for a while end with. Raises what one of them raises."""
+    """Run `work` in several threads at once and return the results. Raises the exception of a thread."""
     with ThreadPoolExecutor(THREADS) as pool:
         return [one.result() for one in [pool.submit(work, number) for number in range(THREADS)]]
 

@@ -1,4 +1,4 @@
-"""A statement with %s in the words of each driver."""
+"""SQL statements with %s, translated for each driver."""
 
 from __future__ import annotations
 

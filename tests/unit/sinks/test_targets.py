@@ -1,4 +1,4 @@
-"""What the aliases of a server say of an index."""
+"""The targets of an index name, read from the aliases of the server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a Lambda writes for CloudWatch is embedded metric format as it is specified, and all that was counted."""
+"""The metrics of a Lambda in CloudWatch's embedded metric format: valid and complete."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ UNITS = {"Seconds", "Bytes", "Count", "None"}
 
 
 def checked(line: str) -> dict[str, Any]:
-    """A document, by the rules of "Specification: Embedded metric format", "MetricDatum" and "Dimension"."""
+    """Check a line and return its document.
+
+    Sources: "Specification: Embedded metric format", "MetricDatum" and "Dimension".
+    """
     assert line.endswith("\n")
     assert "\n" not in line[:-1]
     assert len(line) < 256 * 1024
@@ -66,7 +69,7 @@ def check_value(value: Any) -> None:
 
 
 def written(metrics: Metrics) -> dict[tuple[str, ...], dict[str, Any]]:
-    """What is written of metrics: the documents by the values of their dimensions, the function left out."""
+    """Write the metrics. Return the documents by the values of their dimensions, without the function name."""
     lines: list[str] = []
     with EmbeddedMetrics(metrics, "shop", "indexer", lines.append, lambda: NOW).reporting():
         pass
@@ -152,7 +155,7 @@ def test_every_metric_can_be_written():
     names = {
         name for found in (written(metrics), written(dispatched_too)) for each in found.values() for name in each
     }
-    assert {metric.name for metric in METRICS} - names == {"checkpoint_age_seconds"}  # Lambda keeps the positions
+    assert {metric.name for metric in METRICS} - names == {"checkpoint_age_seconds"}  # Lambda has the checkpoints
     assert {unit_of(metric) for metric in METRICS} == UNITS
     labels = {label for metric in METRICS for label in metric.labels}
     assert not labels & {metric.name for metric in METRICS}
@@ -175,7 +178,7 @@ def test_a_batch_is_as_far_behind_as_its_oldest_record(raws, unread, left):
 
 @pytest.fixture
 def faults() -> list[str]:
-    """The faults of the search server's next answers."""
+    """Return the faults of the next search responses. Tests append to the list."""
     return []
 
 

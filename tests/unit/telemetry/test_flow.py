@@ -1,4 +1,4 @@
-"""What flows is counted by source, route and outcome, and for each second of the last minute."""
+"""Counts of records by source, route and outcome, in total and for each second of the last minute."""
 
 from __future__ import annotations
 

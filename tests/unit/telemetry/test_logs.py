@@ -1,4 +1,4 @@
-"""Log lines: one event a line, readable or JSON, whatever an item's key holds."""
+"""Log lines: one event per line, as text or JSON, whatever the key of an item contains."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_each_dead_letter_is_an_error_that_names_its_record(capsys):
 
 
 def lines_of(capsys, *raws, **details) -> list[dict]:
-    """What is told of a batch of these records, of which all are kept as dead letters."""
+    """Log a batch in which each record becomes a dead letter, and return the lines."""
     tasks = [Task(position, record, None, results=[REJECTED]) for position, record in enumerate(records(*raws))]
     for task in tasks:
         for name, value in details.items():

@@ -1,4 +1,4 @@
-"""What is counted is what happened, and Prometheus can read it."""
+"""Metrics: correct counts, in a format that Prometheus reads."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LATER = Result(Outcome.RETRY, "busy", 503)
 
 
 def told(metrics: Metrics, *sources: Any) -> dict[str, float]:
-    """What Prometheus reads: the samples with their labels, without those of buckets."""
+    """Return the samples that Prometheus reads, by name and label values."""
     text = exposition(metrics, lambda: sources).decode()
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     return {

@@ -1,4 +1,4 @@
-"""The latest records are kept, bounded in number and in bytes; trouble outlasts what went well."""
+"""The latest records: bounded in number and bytes. Failures are kept longer than successes."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_an_id_is_no_other_record_s_in_another_process():
 
 
 def sized(key: str, size: int):
-    """A record that holds so much, as its stream says."""
+    """Return a record of `size` bytes, with that size in the stream record."""
     raw = stream_record(new={"id": key, "n": "x" * size})
     raw["dynamodb"]["SizeBytes"] = size
     return raw

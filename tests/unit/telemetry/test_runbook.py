@@ -1,4 +1,4 @@
-"""The runbook and the dashboard speak of metrics, log lines, commands and settings that are there."""
+"""The runbook and the dashboard: they name only existing metrics, log lines, commands and settings."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ TARGETS = [target for panel in BOARD["panels"] for target in panel.get("targets"
 
 
 def exposed(metric: Metric) -> set[str]:
-    """The names that Prometheus has of a metric."""
+    """Return the names of a metric in Prometheus."""
     if metric.bounds:
         return {f"{PREFIX}{metric.name}{end}" for end in ENDS[1:]}
     return {PREFIX + metric.name + ("" if metric.gauge else "_total")}
 
 
 def metrics_in(expression: str) -> list[Metric]:
-    """The metrics of an expression, each by a name that Prometheus has of it."""
+    """Return the metrics in an expression, after a check that Prometheus has each name."""
     found = []
     for name in re.findall(rf"{PREFIX}\w+", expression):
         metric = next((metric for metric in METRICS if name in exposed(metric)), None)

@@ -1,4 +1,4 @@
-"""No line of the log holds a secret or a value of an item, whatever becomes of the item."""
+"""The log: no line contains a secret or a value of an item, whatever the outcome of the item."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SECRETS = ("secret-ochre", "secret-umber", "secret-sienna")
 
 
 class Search:
-    """Answers each action, or the whole request, with `answer`, and quotes the document as servers do."""
+    """A search server that answers each action or request with `answer`, and quotes the document as servers do."""
 
     def __init__(self, answer: Any = 200):
         self.answer = answer
@@ -130,7 +130,7 @@ def letters(tmp_path: Path) -> str:
 
 
 def told(capsys: Any) -> list[dict[str, Any]]:
-    """The lines of the log; none has what must not be in one."""
+    """Return the log lines, after a check that none contains a value that must not be logged."""
     text = capsys.readouterr().err
     for hidden in (KEY, VALUE, *SECRETS):
         assert hidden not in text
@@ -220,7 +220,7 @@ def test_what_the_search_server_quotes_stays_out_of_the_log(app, capsys, answer)
     words = ""
     try:
         dispatcher.run(Delivery(records(RAW), "table images", retry_time=3.2))
-    except Halt as halt:  # its words are logged, too
+    except Halt as halt:  # the log also contains its message
         words = str(halt)
     assert not {hidden for hidden in (KEY, VALUE) if hidden in words}
     lines = told(capsys)

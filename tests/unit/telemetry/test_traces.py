@@ -1,4 +1,4 @@
-"""Traces: what the daemon is sent is as X-Ray's documents say, whole, and free of what items hold."""
+"""Traces sent to the daemon: they follow X-Ray's documentation, are complete, and contain no item values."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ PARENT = "00000000000000aa"
 
 @pytest.fixture(scope="module", autouse=True)
 def closed() -> Iterator[None]:
-    """The SDK keeps its one socket for as long as the process lives."""
+    """Close the SDK's only socket, which otherwise stays open until the process ends."""
     yield
     from aws_xray_sdk.core import xray_recorder
 
@@ -58,7 +58,7 @@ def daemon(monkeypatch) -> Iterator[Daemon]:
 
 @pytest.fixture
 def app(tmp_path) -> Iterator[Callable[..., App]]:
-    """Makes a service that traces every batch, over models."""
+    """Yield a factory of services that trace every batch and write to models."""
     made = []
 
     def make(*routes: Any, search: Any = None, dynamodb: Any = None, sqs: Any = None, **options: Any) -> App:
@@ -89,7 +89,7 @@ def dispatch(app: App, *raws: Any, source: str = "table images") -> Any:
 
 
 def parts(document: Any) -> dict[str, Any]:
-    """What is within a document, by name."""
+    """Return the entities in a document, by name."""
     return {entity["name"]: entity for entity in entities(document)}
 
 
@@ -98,13 +98,13 @@ def header(trace: str = TRACE, parent: str = PARENT, sampled: str = "1") -> str:
 
 
 def deliver(app: App, queue: FakeQueue) -> None:
-    """Has the container's worker read the queue until it is empty."""
+    """Run the container's worker until the queue is empty."""
     source = QueueSource(app.context, "uploads", Event(), drains=True, observer=app.observer)
     Worker(source, app.dispatcher, Event()).run()
 
 
 def uploads(*headers: str) -> FakeQueue:
-    """A queue of stream records in messages that came with these trace headers, "" for none."""
+    """Return a queue of stream records in messages with these trace headers; "" for no header."""
     queue = FakeQueue(*[item(str(number), sequence=f"1{number:020}") for number, _ in enumerate(headers)])
     for message, said in zip(queue.messages, headers, strict=True):
         if said:
@@ -213,7 +213,7 @@ def test_a_halt_is_a_fault_of_the_batch_and_its_words_are_left_out(app, daemon):
 
 
 class Full:
-    """A DynamoDB that takes so many items, and has no room for more."""
+    """A DynamoDB client that accepts `most` items, and throttles all later writes."""
 
     def __init__(self, most: int):
         self._most = most
@@ -229,7 +229,7 @@ class Full:
 
 @pytest.fixture
 def there(monkeypatch):
-    """Every object is there."""
+    """Make every object exist."""
     monkeypatch.setattr(
         "service.sources.current_state.Lookups.revision", lambda self, upload: Revision(etag="now")
     )
@@ -294,7 +294,7 @@ def test_nothing_of_an_item_gets_into_a_trace(app, daemon):
 
 
 class Meeting(Items):
-    """No thread ends its batch before all have begun theirs."""
+    """A route that ends no batch before all threads have started theirs."""
 
     together: ClassVar = Barrier(4)
 
@@ -349,7 +349,7 @@ def test_a_daemon_that_is_not_there_harms_nothing_and_is_not_told_of(app, monkey
 
 
 def test_traces_that_cannot_be_sent_are_told_once(app, monkeypatch, capsys):
-    monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", "255.255.255.255:2000")  # to all: the system refuses that
+    monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", "255.255.255.255:2000")  # broadcast: the system rejects it
     built = app(log_level="WARNING", log_format="json")
     (once,) = logging.getLogger("aws_xray_sdk.core.emitters.udp_emitter").filters
     monkeypatch.setattr(once, "reported", False)
@@ -394,7 +394,7 @@ def test_an_address_that_is_none_is_an_error_that_names_the_variable(app, monkey
 
 
 def run(code: str, **variables: str) -> str:
-    """What a process of its own prints."""
+    """Run the code in a separate process, and return its output."""
     path = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "unit")])
     environment = {**os.environ, "PYTHONPATH": path, "SEARCH_URL": "http://search.test", **variables}
     command = [sys.executable, "-W", "error::DeprecationWarning:service", "-c", textwrap.dedent(code)]

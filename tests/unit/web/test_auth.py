@@ -1,4 +1,4 @@
-"""Access to the page: other sites are refused, and other machines need the token."""
+"""Access to the page: requests of other sites are refused, and other machines need the token."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def request(method: str = "GET", host: str = "127.0.0.1:8080", **headers: str) -
 
 
 def status_of(auth: Auth, path: str, **headers: str) -> str:
-    """The status that the endpoints without Flask return."""
+    """Return the status of an endpoint without Flask."""
     sent: list[str] = []
     environ = request(**headers) | {"PATH_INFO": path}
     list(Pages(Health([], 1.0), Metrics(), auth)(environ, lambda status, _: sent.append(status)))
@@ -65,7 +65,7 @@ def test_the_names_of_a_deployment_lead_here_where_they_are_listed():
     ("origin", "refused"),
     [
         ("http://127.0.0.1:8080", False),
-        ("https://127.0.0.1:8080", False),  # before a proxy that ends TLS
+        ("https://127.0.0.1:8080", False),  # a proxy in front terminates TLS
         ("http://127.0.0.1:3000", True),
         ("http://evil.example", True),
         ("null", True),

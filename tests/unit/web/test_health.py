@@ -1,4 +1,4 @@
-"""The health checks report if a restart helps, and if the operator has to repair something."""
+"""The health checks: they report if a restart helps, and if the operator has to repair something."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def worker(
 
 
 def asked(path: str, *workers: Any, method: str = "GET") -> tuple[int, Any]:
-    """The status of a page, and its JSON."""
+    """Return the status of a page and its JSON."""
     status, text = text_of(path, *workers, method=method)
     return status, json.loads(text) if text else None
 
 
 def pages_of(*workers: Any, auth: Auth | None = None) -> Pages:
-    """The pages without Flask."""
+    """Return the pages without Flask."""
     return Pages(Health(workers, 300.0), Metrics(), auth or Auth("127.0.0.1"))
 
 
@@ -223,7 +223,7 @@ def test_pages_that_take_long_do_not_delay_the_health_checks():
 
 
 class OneBatch:
-    """A source of one batch; `afterwards` is called once that is settled."""
+    """A source of one batch. It calls `afterwards` once the batch is settled."""
 
     name, workers, trouble = "s", 1, ""
 

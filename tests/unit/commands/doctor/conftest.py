@@ -1,4 +1,4 @@
-"""A deployment in moto that is well."""
+"""Fixtures: a healthy deployment in moto."""
 
 from __future__ import annotations
 

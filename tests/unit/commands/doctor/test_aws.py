@@ -1,4 +1,4 @@
-"""What is wrong with tables, streams, queues and buckets is named, with a remedy, and nothing beside it."""
+"""Findings about tables, streams, queues and buckets: each fault is named with a remedy, and nothing else."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from service.routing import Action, Delete, Document, Index, TableRoute
 
 
 def make_table(clinic: Clinic, name: str, key: Mapping[str, str], view: str = "NEW_AND_OLD_IMAGES") -> None:
-    """A table; without a stream if `view` is ""."""
+    """Create a table; without a stream if `view` is ""."""
     stream = {"StreamEnabled": True, "StreamViewType": view} if view else {"StreamEnabled": False}
     clinic.context.dynamodb.create_table(
         TableName=name,
@@ -29,7 +29,7 @@ def make_table(clinic: Clinic, name: str, key: Mapping[str, str], view: str = "N
 
 
 def spoil_table(view: str = "NEW_AND_OLD_IMAGES", kind: str = "S") -> Callable[[Clinic], None]:
-    """Has another table of images, whose stream has this view, and whose key is of this kind."""
+    """Replace the table of images. `view` is the view type of its stream, `kind` the type of its key."""
 
     def spoil(clinic: Clinic) -> None:
         clinic.context.dynamodb.delete_table(TableName="images")
@@ -42,7 +42,7 @@ OPEN = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resou
 
 
 def redrive(**changes: Any) -> Callable[[Clinic], None]:
-    """Has the redrive policy of the queue changed; None leaves it without one."""
+    """Change members of the redrive policy of the queue."""
 
     def spoil(clinic: Clinic) -> None:
         attributes = clinic.context.sqs.get_queue_attributes(
@@ -177,7 +177,7 @@ def test_a_fifo_queue_may_keep_its_dead_letters_as_long_as_its_messages(clinic: 
 
 
 class Reading(TableRoute):
-    """Reads images in methods of its own."""
+    """A route whose methods read images."""
 
     table: ClassVar = "images"
     key: ClassVar = {"id": "S"}
@@ -194,7 +194,7 @@ class Reading(TableRoute):
 
 
 class Blind(Reading):
-    """Looks at no image by itself."""
+    """A route whose methods read no images."""
 
     def modify(self, record: TableRecord, context: Context) -> list[Action]:
         return [Index({"id": record.keys["id"]})]
@@ -299,7 +299,7 @@ def test_permissions_for_positions_are_tried_too(clinic: Clinic, operation):
 
 
 def test_no_expression_has_a_reserved_word(clinic: Clinic):
-    """AWS refuses those, moto does not: `stream` is one, the key of the table of positions."""
+    """AWS rejects reserved words, moto does not. `stream`, the key of the checkpoint table, is one."""
     clinic.change(checkpoints="dynamodb://positions")
     make_table(clinic, "positions", {"stream": "S", "shard": "S"}, "")
     expressions: list[str] = []
@@ -346,6 +346,6 @@ def test_looking_leaves_no_trace(clinic: Clinic, tmp_path):
     place = {"ShardId": description["Shards"][0]["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
     iterator = world.dynamodb_streams.get_shard_iterator(StreamArn=stream["StreamArn"], **place)["ShardIterator"]
     assert world.dynamodb_streams.get_records(ShardIterator=iterator)["Records"] == []
-    messages = world.sqs.receive_message(QueueUrl=clinic.queue("uploads"))  # S3's own of the test's bucket
+    messages = world.sqs.receive_message(QueueUrl=clinic.queue("uploads"))  # S3's own test event for the bucket
     assert all("TestEvent" in message["Body"] or "letters" in message["Body"] for message in messages["Messages"])
     assert list(tmp_path.iterdir()) == []

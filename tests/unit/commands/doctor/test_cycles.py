@@ -1,4 +1,4 @@
-"""A cycle over routes that FUNC divides among processes, none of which sees all of it at its start."""
+"""Cycles over routes that FUNC divides among processes. No single process sees the whole cycle at its start."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ numbers = count()
 
 @pytest.fixture
 def diagnosed(tmp_path, monkeypatch):
-    """What the doctor says of a package of two modules, of which FUNC names the first."""
+    """Yield a function that checks a package of two modules. FUNC selects the first."""
     monkeypatch.syspath_prepend(tmp_path)
     name = f"routes_{next(numbers)}_in_a_circle"
 

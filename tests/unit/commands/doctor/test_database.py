@@ -1,4 +1,4 @@
-"""The SQL database and the bucket of CSV objects, as the doctor finds them."""
+"""Findings about the SQL database and the bucket of CSV objects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from service.sinks.sql import ledger
 
 @pytest.fixture
 def worker(clinic: Clinic, tmp_path: Path) -> Clinic:
-    """The worker alone, well."""
+    """Yield a healthy deployment with only the worker route."""
     clinic.change(db_url=f"sqlite:///{tmp_path}/rows.sqlite", read_queue=("pending-worker",))
     clinic.serve(CsvRows())
     provision(App(clinic.settings, [CsvRows()], clinic.context))
@@ -38,7 +38,7 @@ def test_a_worker_that_is_well_needs_nothing_and_is_left_without_a_trace(worker:
 
 
 def again(worker: Clinic) -> Context:
-    """The same world with another engine, by its settings."""
+    """Return the same context with a new engine, made from the settings."""
     return Context(worker.settings, **{n: made for n, made in worker.context._clients.items() if n != "sql"})
 
 

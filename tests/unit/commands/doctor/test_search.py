@@ -1,4 +1,4 @@
-"""What is wrong with the search server and its indices is named, with a remedy, and nothing beside it."""
+"""Findings about the search server and its indices: each fault is named with a remedy, and nothing else."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def status(number: int, request: str = "GET /") -> Callable[[Clinic], None]:
 
 
 def setting(name: str, value: Any) -> Callable[[Clinic], None]:
-    """Has the cluster set so."""
+    """Set a persistent setting of the cluster."""
     return lambda clinic: clinic.search.answers[SETTINGS]["persistent"].update({name: value})
 
 
@@ -54,7 +54,7 @@ def index(**settings: Any) -> Callable[[Clinic], None]:
 
 
 def indices(there: dict[str, Any]) -> Callable[[Clinic], None]:
-    """Has these indices there, and no others."""
+    """Replace the indices of the server."""
 
     def plant(clinic: Clinic) -> None:
         clinic.search.indices = there
@@ -63,12 +63,12 @@ def indices(there: dict[str, Any]) -> Callable[[Clinic], None]:
 
 
 def beside(name: str, **aliases: Any) -> Callable[[Clinic], None]:
-    """Has an index beside the one that is searched."""
+    """Add an index next to the one that is searched."""
     return lambda clinic: clinic.search.indices.update({name: index_of(**aliases)})
 
 
 def mapping(**properties: Any) -> Callable[[Clinic], None]:
-    """Has the index with other fields; None drops one."""
+    """Change fields in the mapping of the index. None removes a field."""
 
     def plant(clinic: Clinic) -> None:
         fields = {**Images.mapping["properties"], **properties}
@@ -79,7 +79,7 @@ def mapping(**properties: Any) -> Callable[[Clinic], None]:
 
 
 def alias(*says: bool | None) -> Callable[[Clinic], None]:
-    """Has the name lead to as many indices, which say so of themselves as the one that is written."""
+    """Point the alias to one index per value. Each value is its `is_write_index`; None leaves it out."""
     said = [{} if one is None else {"is_write_index": one} for one in says]
     return indices({f"images-{number:06d}": index_of(images=of) for number, of in enumerate(said, 1)})
 
@@ -287,9 +287,9 @@ def test_each_fault_is_named_alone(clinic: Clinic, plant, expected, words):
 @pytest.mark.parametrize(
     "plant",
     [
-        indices({}),  # the service makes it
+        indices({}),  # the service creates it
         indices({"products": index_of(images={})}),
-        beside("images-000002", old={}),  # somebody's own
+        beside("images-000002", old={}),  # an index of the operator
         beside("images-thumbnails"),
         alias(True),
         index(lifecycle={"name": "p", "rollover_alias": "another"}),
@@ -321,7 +321,7 @@ def test_remedies_are_commands_that_can_be_run(clinic: Clinic, plant, commands):
     assert told == [f"backfill --route=images:Images {options}" for options in commands]
     for words in told:
         name, *options = words.split()
-        choose(*command_of(name).options(), arguments=options)  # raises for an option that is not there
+        choose(*command_of(name).options(), arguments=options)  # raises for an unknown option
 
 
 class Uploads(BucketRoute):
@@ -358,7 +358,7 @@ def test_an_alias_that_was_rolled_over_is_mended_as_the_remedy_says(clinic: Clin
     ]
     for action in actions:
         clinic.search.indices[action["remove"]["index"]]["aliases"].clear()
-    assert {found.topic for found in clinic.findings()} == {"rebuild"}  # what no alias leads to
+    assert {found.topic for found in clinic.findings()} == {"rebuild"}  # the indices without an alias remain
     (command,) = re.findall(r"`python -m service verify (.*?)`", found.remedy)
     choose(*command_of("verify").options(), arguments=command.split())
 
@@ -414,7 +414,7 @@ def test_what_is_no_time_is_refused(text):
 
 
 def alone(clinic: Clinic, **settings: Any) -> list[Any]:
-    """What is found with a search client of the service's own."""
+    """Return the findings with a search client that the service makes."""
     clinic.change(**settings)
     with Context(clinic.settings, **vars(clinic.clients)) as context:
         return list(diagnose(DoctorContext(context, clinic.router, lambda: NOW)))

@@ -1,4 +1,4 @@
-"""Queue policies that let more send than can be meant."""
+"""Queue policies that let too many principals send messages."""
 
 from __future__ import annotations
 

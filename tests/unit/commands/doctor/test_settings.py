@@ -1,4 +1,4 @@
-"""Settings that contradict each other, credentials that are missing, and stores that cannot be written."""
+"""Findings about contradictory settings, missing credentials, and stores that cannot be written."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ COLLECTION = {
 
 @pytest.fixture
 def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For clients that settings make, in moto."""
+    """Set credentials for clients made from settings, in moto."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "x")
     monkeypatch.setenv("AWS_ACCOUNT_ID_ENDPOINT_MODE", "disabled")
@@ -78,7 +78,7 @@ def test_a_collection_that_gives_ids_of_its_own_is_named(clinic: Clinic, kind, s
     clinic.change(**COLLECTION | {"search_url": f"https://{made}.us-east-1.aoss.amazonaws.com"})
     found = [(f.topic, f.severity) for f in clinic.findings()]
     assert found == ([("collection", severity)] if severity else [])
-    assert "GET /" not in clinic.search.asked  # which collections do not have
+    assert "GET /" not in clinic.search.asked  # collections do not have this path
 
 
 @pytest.mark.usefixtures("credentials")
@@ -101,7 +101,7 @@ def test_a_collection_that_does_not_let_the_service_look_is_an_error(clinic: Cli
 
 
 def own_clients(clinic: Clinic) -> list[Any]:
-    """What is found with clients of AWS that settings make; moto dates its answers by another clock."""
+    """Return the findings with AWS clients made from settings, except about the clock: moto uses its own date."""
     with Context(clinic.settings, search=clinic.search) as context:
         found = diagnose(DoctorContext(context, clinic.router, lambda: NOW))
         return [finding for finding in found if finding.topic != "clock"]
@@ -153,7 +153,7 @@ def test_an_endpoint_that_does_not_answer_is_named_once_for_each_service(clinic:
 
 
 def test_one_service_of_aws_that_is_out_of_reach_keeps_no_other_from_being_looked_at(clinic: Clinic):
-    """As from a network that has no way to it."""
+    """For example, the network has no route to one service."""
     clinic.clients.answers["sqs.GetQueueUrl"] = (0, "")
     clinic.deny("dynamodb.BatchGetItem")
     clinic.deny("s3.HeadObject")
@@ -194,7 +194,7 @@ def test_a_file_of_checkpoints_that_is_in_use_is_fine(clinic: Clinic, tmp_path):
     [("dead_letters", "letters", "dead letters"), ("checkpoints", "c.sqlite", "checkpoints")],
 )
 def test_a_store_that_other_users_may_read_is_named(clinic: Clinic, name, path, topic):
-    folder = Path(tempfile.mkdtemp())  # the folders of pytest are private
+    folder = Path(tempfile.mkdtemp())  # pytest's own folders are private
     try:
         folder.chmod(0o755)
         (folder / "letters").mkdir(mode=0o755)
@@ -231,7 +231,7 @@ def test_a_store_of_letters_that_may_not_be_written_is_named(clinic: Clinic, whe
 
 
 def test_a_store_that_looks_at_digests_keeps_nothing_and_is_fine(clinic: Clinic):
-    """As S3 does, and moto does not."""
+    """S3 checks the digest of an upload, moto does not."""
     clinic.change(dead_letters="s3://images-in/letters")
     clinic.clients.answers["s3.PutObject"] = (400, "BadDigest")
     clinic.deny("s3.DeleteObject")

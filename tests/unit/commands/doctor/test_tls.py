@@ -1,4 +1,4 @@
-"""An address that says http:// where the server speaks TLS, or https:// where it does not, is named as that."""
+"""Findings about http:// for a server that speaks TLS, and https:// for one that does not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from service.context import Context
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Any]:
-    """Starts a server, secure or not, and gives its host and port."""
+    """Yield a function that starts a server, secure or not, and returns its host and port."""
     servers: list[Secure] = []
 
     def serve(secure: bool) -> str:
@@ -30,7 +30,7 @@ def served(tmp_path: Path) -> Iterator[Any]:
 
 
 def found_at(clinic: Clinic, url: str) -> Finding:
-    """The one finding of a doctor who asks with a client of the service's own."""
+    """Return the only finding with a search client that the service makes."""
     clinic.change(search_url=url)
     with Context(clinic.settings, **vars(clinic.clients)) as context:
         (found,) = list(diagnose(DoctorContext(context, clinic.router, lambda: NOW)))

@@ -1,4 +1,4 @@
-"""What counts as a difference, and which ids were not seen."""
+"""The kinds of differences that verify finds, and the ids that it has not seen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A page over models for each test."""
+"""Fixtures: a page with models, for each test."""
 
 from __future__ import annotations
 

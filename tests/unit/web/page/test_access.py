@@ -1,4 +1,4 @@
-"""On an address that other machines reach, the page needs a token, once for each browser."""
+"""The token of the page: required on an address that other machines reach, once for each browser."""
 
 from __future__ import annotations
 

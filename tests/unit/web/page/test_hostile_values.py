@@ -1,4 +1,4 @@
-"""What items hold is text on the page, whatever it is; secrets are nowhere on it."""
+"""Hostile item values, which the page shows as text, and secrets, which it never shows."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ HOSTILE = [
 
 
 def pages_with(page: Page, text: str) -> list[str]:
-    """Every page that shows an item, an object, a document and letters which hold the text everywhere."""
+    """Return every page that shows an item, an object, a document or dead letters, all of which contain `text`."""
     raw = stream_record(new={"id": text[:500] or "k", "n": text, text[:500]: [text, {"deep": text}]})
     upload = s3_record((text[:500] or "k").encode("utf-8", "replace").decode())
     result = Result(Outcome.REJECTED, text)
@@ -50,7 +50,7 @@ def pages_with(page: Page, text: str) -> list[str]:
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_a_hostile_value_is_text_on_every_page(make, text):
-    """`Page.get` fails for any element, handler or link that is not ours."""
+    """`Page.get` fails for any unknown element, handler or link."""
     page = make(page_records=20)
     html = pages_with(page, text)
     assert len(html) > 9

@@ -1,4 +1,4 @@
-"""Dead letters are listed with their reasons, shown in full, and redriven only if a setting allows it."""
+"""The pages of dead letters: a list with reasons, the full content, and a redrive if a setting allows it."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_a_letter_is_delivered_again_after_a_confirmation_and_removed(make):
     (name,) = keep(page, stream_record(new={"id": "a", "n": 7}))
     assert f'href="/letters/{name}/redrive"' in page.get(f"/letters/{name}")
     form = page.form(f"/letters/{name}/redrive")
-    assert page.bench.index.sent == []  # opening the page delivers nothing
+    assert page.bench.index.sent == []  # opening the page redrives nothing
     answer = page.post(f"/letters/{name}/redrive", form)
     assert "Outcome: applied. The dead letter is removed." in words(answer.text)
     assert page.bench.documents == {"a": {"n": 7}}

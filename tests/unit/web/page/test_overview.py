@@ -1,4 +1,4 @@
-"""The overview draws the current flow from sources through routes to targets."""
+"""The overview: the current flow from sources through routes to targets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from service.routing import BucketRoute, Delete, DeleteItem, Index, TableRoute, 
 
 
 class Others(TableRoute):
-    """Further items of the same table, in another index."""
+    """A route that reads the same table and fills another index."""
 
     table: ClassVar = "images"
     key: ClassVar = {"id": "S"}

@@ -1,4 +1,4 @@
-"""The latest records are listed, and each is shown with its writes and the stored documents."""
+"""The list of the latest records, and each record with its writes and the stored documents."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def keys(html: str) -> list[str]:
 
 
 def opened(page: Page, key: str) -> str:
-    """The text of the page of the latest record with a key."""
+    """Return the text of the page of the latest record with this key."""
     (path, *_) = re.findall(rf'href="(/records/[^"]+)"><bdi>{key}<', page.get("/records"))
     return words(page.get(path))
 

@@ -1,4 +1,4 @@
-"""The search box searches only the indices of the routes, and shows at most twenty documents."""
+"""The search box: it searches only the indices of the routes, and shows at most twenty documents."""
 
 from __future__ import annotations
 
