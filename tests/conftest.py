@@ -1,6 +1,7 @@
-"""Run every test, and every process that a test starts, on the sample application, whatever routes a user adds.
+"""The setup of all tests.
 
-Tests marked `long` are left out unless STREAMDEX_LENGTH is above 1, as in the gate.
+Every test, and every process that a test starts, uses the sample application, regardless of the user's routes.
+Tests marked `long` run only if STREAMDEX_LENGTH is above 1, as in the gate.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect long tests; of a parametrised one, those after the first few sets of parameters."""
+    """Deselect long tests. Of a parametrised test, keep the first `after` sets of parameters."""
     if LENGTH > 1:
         return
     seen: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""How long tests run: `make test` is quick; STREAMDEX_LENGTH multiplies the examples of properties in the gate."""
+"""The length of tests. `make test` is quick; in the gate, STREAMDEX_LENGTH multiplies examples of properties."""
 
 from __future__ import annotations
 

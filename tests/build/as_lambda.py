@@ -1,4 +1,4 @@
-"""Serves one event as a Lambda does, from two folders alone: `python -I -S as_lambda.py TASK OPT < event`."""
+"""One event handled as in Lambda, with code from two folders: `python -I -S as_lambda.py TASK OPT < event`."""
 
 import json
 import sys
@@ -8,7 +8,7 @@ task, layer = sys.argv[1:]
 sys.path[:0] = [task, f"{layer}/python"]
 
 began = time.perf_counter()
-from service.entrypoints.lambda_handler import handler  # noqa: E402  # found only now
+from service.entrypoints.lambda_handler import handler  # noqa: E402  # importable only with the path above
 
 imported = time.perf_counter()
 answer = handler(json.load(sys.stdin), None)

@@ -1,4 +1,4 @@
-"""Builds as a person starts them, and ways to look at what came of them."""
+"""Builds as a developer starts them, and access to their output."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ TEXTS = ("README.md", "LICENSE", "CHANGELOG.md")
 
 
 def checkout(folder: Path) -> Path:
-    """A copy of what builds read, as if it had been checked out at another time by somebody with another umask."""
+    """Return a copy of the files that builds read, with other times and the modes of another umask."""
     for name in (*INPUTS, *TEXTS):
         if Path(name).is_dir():
             shutil.copytree(name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(name, folder / name)
-    # What was downloaded once is not downloaded again: it is held against the digests of the lock file.
+    # Downloaded wheels are reused: the build checks them against the digests of the lock file.
     wheels = Path("build/wheels").absolute()
     wheels.mkdir(parents=True, exist_ok=True)
     (folder / "build").mkdir()
@@ -33,7 +33,7 @@ def checkout(folder: Path) -> Path:
 
 
 def start(root: Path, out: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """`python -m infra.build` in a checkout."""
+    """Run `python -m infra.build` in a checkout."""
     command = [sys.executable, "-m", "infra.build", *words, f"--out={out}"]
     return subprocess.run(
         command, cwd=root, env=os.environ | environment, capture_output=True, text=True, check=False, umask=0o077
@@ -41,7 +41,7 @@ def start(root: Path, out: Path, *words: str, **environment: str) -> subprocess.
 
 
 def make(root: Path, out: Path, *words: str, **environment: str) -> str:
-    """What a build prints. Fails where it fails."""
+    """Return the output of a build. Fail if the build fails."""
     done = start(root, out, *words, **environment)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -60,7 +60,7 @@ def unpack(archive: Path, folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class Archives:
-    """What a folder of builds holds."""
+    """The archives in the output folder of builds."""
 
     folder: Path
 

@@ -1,4 +1,4 @@
-"""What was built once for all tests of a run, and the embedded servers."""
+"""The artifacts, built once for all tests of a run, and the embedded servers."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ pytest.importorskip("osmem_server", reason="there is no embedded search server f
 
 @pytest.fixture(scope="session")
 def elsewhere(tmp_path_factory) -> Path:
-    """A copy of the checkout in another folder, with other times and modes; nobody changes it."""
+    """Return a copy of the checkout in another folder, with other times and modes. No test changes it."""
     return checkout(tmp_path_factory.mktemp("elsewhere"))
 
 
 @pytest.fixture
 def mine(tmp_path) -> Path:
-    """A copy for a test to change."""
+    """Return a copy of the checkout that a test may change."""
     (tmp_path / "mine").mkdir()
     return checkout(tmp_path / "mine")
 
 
 @pytest.fixture(scope="session")
 def here(tmp_path_factory) -> Archives:
-    """The layer for this interpreter, the Lambda's code and the package, built in the checkout."""
+    """Build the layer for this interpreter, the Lambda code and the package in the checkout."""
     out = tmp_path_factory.mktemp("dist")
     make(Path.cwd(), out, "layer", "--python=here")
     make(Path.cwd(), out, "lambda")

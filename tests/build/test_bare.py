@@ -1,4 +1,4 @@
-"""The zip and the layer alone, on an interpreter that has nothing else."""
+"""The Lambda zip and the layer on an interpreter without other packages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def deployed(aws_url, search_url, tmp_path):
 
 
 def serve(here: Archives, deployed: Deployment, root: Path, folder: Path, event: Any) -> dict[str, Any]:
-    """Builds the code for a deployment of these names, unpacks it with the layer, and has it serve an event."""
+    """Build the code with the names of a deployment, run it with the layer on one event, and return its report."""
     (root / "config").mkdir(exist_ok=True)
     (root / "config/lab.names.yml").write_text(yaml.safe_dump({"names": dict(deployed.settings.names)}))
     make(root, folder, "lambda", "--env=lab")

@@ -1,4 +1,4 @@
-"""The Lambda's code: ours, the chosen routes, the configuration, and nothing else of the checkout."""
+"""The Lambda zip: the service, the selected routes, the configuration, and no other file of the checkout."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Things(TableRoute):
 
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory) -> Path:
-    """A checkout with three modules of routes, and much beside them."""
+    """Return a checkout with three modules of routes, and files that must not be packaged."""
     root = checkout(tmp_path_factory.mktemp("planted"))
     for name in PLANTED:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -47,7 +47,7 @@ def planted(tmp_path_factory) -> Path:
     (root / "routes/__init__.py").write_text(
         'ROUTES = ["images:Images", "things:Things", "parts:Parts"]  # "parts" is a folder\n'
     )
-    (root / "routes/worker.py").unlink()  # else it would be a file of no module that is listed
+    (root / "routes/worker.py").unlink()  # ROUTES does not list it, so the build would package it as a shared file
     (root / "routes/shared.py").write_text('INDEX = "things"\n')
     (root / "routes/things.py").write_text(THINGS)
     (root / "routes/parts").mkdir()

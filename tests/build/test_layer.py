@@ -1,4 +1,4 @@
-"""The layer: for Lambda's platform, small, and with nothing that is not needed at run time."""
+"""The layer: built for the platform of Lambda, small, and with run-time dependencies only."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_wheel_that_is_not_as_locked_is_refused(mine, tmp_path):
 
 
 def plain_routes(root: Path) -> None:
-    """A module of routes beside the sample, which needs nothing further."""
+    """Add a module of routes that needs no extra."""
     (root / "routes/plain.py").write_text(
         "from service import TableRoute\n\n\n"
         "class Plain(TableRoute):\n    table = 'plain'\n    key = {'id': 'S'}\n    index = 'plain'\n\n"

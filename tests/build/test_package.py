@@ -1,4 +1,4 @@
-"""The package in an empty environment, beside a repository that has a `service` and routes of its own."""
+"""The package in an empty environment, next to a repository with its own `service` package and routes."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ for name, value in names.items():
 
 
 class Installed:
-    """An environment with the wheel, and a repository of somebody else's that is not in it."""
+    """A virtual environment with the wheel, and the repository of another project outside of it."""
 
     def __init__(self, folder: Path, wheel: Path):
         self.folder = folder
@@ -69,7 +69,7 @@ class Installed:
         write(self.repository / "my/package/books.py", ROUTE)
 
     def install(self, roots: list[str], *options: str) -> None:
-        """Packages of the lock file with all that they need, at its digests."""
+        """Install packages of the lock file and their dependencies, checked against its digests."""
         wanted = closure(pins(Path("requirements.lock").read_text()), roots, {})
         (self.folder / "wanted.txt").write_text("\n".join(pin.line() for pin in wanted))
         self.pip("install", "--require-hashes", "--no-deps", *options, "-r", str(self.folder / "wanted.txt"))
@@ -78,7 +78,7 @@ class Installed:
         subprocess.run([self.bin / "python", "-m", "pip", "--quiet", *words], check=True)
 
     def call(self, *words: str, given: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-        """A program of the environment, called in the repository."""
+        """Run a program of the environment in the repository."""
         return subprocess.run(
             [self.bin / words[0], *words[1:]],
             cwd=self.repository,
@@ -94,7 +94,7 @@ class Installed:
 
     @contextmanager
     def running(self, **environment: str) -> Iterator[str]:
-        """The container; yields the address of its page. Fails unless SIGTERM ends it with 0."""
+        """Run the container and yield the URL of its page. Fail unless SIGTERM ends it with exit code 0."""
         port = str(free_port())
         given = self.environment({**environment, "STREAMDEX_PAGE_PORT": port, "POLL_INTERVAL": "0.05"})
         process = subprocess.Popen([self.bin / "streamdex", "run"], cwd=self.repository, env=given)
@@ -132,7 +132,7 @@ def installed(here: Archives, tmp_path_factory) -> Installed:
 
 @pytest.fixture(scope="module")
 def world(installed, aws_url, search_url) -> Iterator[dict[str, str]]:
-    """The addresses of the embedded servers, with the table of the repository's route in them."""
+    """Create the table of the repository's route in the embedded servers, and yield their addresses."""
     aws_client(aws_url, "dynamodb").create_table(
         TableName="books",
         AttributeDefinitions=[{"AttributeName": "isbn", "AttributeType": "S"}],

@@ -1,4 +1,4 @@
-"""The same commit gives the same bytes."""
+"""Reproducible builds: the same commit gives the same bytes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ OTHER = {"LC_ALL": "C", "TZ": "Pacific/Kiritimati", "PYTHONHASHSEED": "7"}
 
 @pytest.fixture(scope="module")
 def again(elsewhere: Path, tmp_path_factory) -> tuple[Archives, str]:
-    """The same builds in another folder, with another umask, locale, time zone and other times of files."""
+    """Repeat the builds in another folder, with another umask, locale, time zone and other file times."""
     out = tmp_path_factory.mktemp("again")
     told = make(elsewhere, out, "layer", "--python=here", **OTHER)
     told += make(elsewhere, out, "lambda", **OTHER)

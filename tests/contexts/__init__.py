@@ -1,4 +1,4 @@
-"""The fixed worlds that tests need, each by its name: a context to hand to a route, a sink or a dispatcher."""
+"""Fixed contexts for a route, a sink or a dispatcher, each by name."""
 
 from __future__ import annotations
 

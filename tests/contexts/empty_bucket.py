@@ -1,4 +1,4 @@
-"""A bucket that holds nothing: whatever an event tells of is gone."""
+"""An empty bucket: the object of every event is deleted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A search server that is there, and answers each request with an error."""
+"""A search server that answers each request with an error."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from service import Context
 
 
 class FailingSearch:
-    """What opensearch-py's client is to a sink; `requests` is how often it was asked to write."""
+    """A fake of opensearch-py's client. `requests` counts the bulk requests."""
 
     def __init__(self, status: int):
         self.requests = 0

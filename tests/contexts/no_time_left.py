@@ -1,4 +1,4 @@
-"""An invocation of a Lambda whose time comes to its end."""
+"""A Lambda invocation shortly before its timeout."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from service import Context
 
 
 class Countdown:
-    """A Lambda's context with so many seconds `left`; whatever takes time in a test spends some."""
+    """A Lambda context with `left` seconds. Simulated work calls `spend`."""
 
     aws_request_id = "r-1"
 
@@ -23,5 +23,5 @@ class Countdown:
 
 
 def no_time_left(**clients: Any) -> Context:
-    """A context within an invocation that is about to be cut off."""
+    """Return a context within an invocation that is about to time out."""
     return Context(parent=Countdown(0.05), **clients)

@@ -1,4 +1,4 @@
-"""A bucket with objects in it, in their versions."""
+"""A bucket with objects and their versions."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from botocore.response import StreamingBody
 from service import Context
 
 STORED = datetime(2026, 11, 22, tzinfo=UTC)
-"""When every object was stored."""
+"""The LastModified time of every object."""
 
 
 class Objects:
-    """What boto3's client of S3 is to a route: content by key, or by (key, version).
+    """A fake of boto3's S3 client with content by key, or by (key, version).
 
-    `asked` are the arguments of each request; a body is given in reads of `piece` bytes at the most.
+    `asked` has the arguments of each request. One read of a body returns at most `piece` bytes.
     """
 
     def __init__(self, contents: dict[Any, bytes], piece: int = 1 << 30):
@@ -49,7 +49,7 @@ class Objects:
 
 
 class Pieces(BytesIO):
-    """Gives less than it is asked for, as a connection does."""
+    """A stream that returns fewer bytes than requested, as a connection does."""
 
     def __init__(self, content: bytes, piece: int):
         super().__init__(content)

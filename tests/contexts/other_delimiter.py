@@ -1,4 +1,4 @@
-"""A bucket whose one object has other delimiters than most."""
+"""A bucket with one object that has unusual delimiters."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ KEY = "other.csv"
 
 
 def other_delimiter(delimiter: str = "!", newline: str = "\r\n") -> Context:
-    """Two lines of three columns under KEY, and no newline at the end."""
+    """Return a context with two lines of three columns under KEY, without a final newline."""
     lines = [("Ada", "reading, writing", "30"), ("Zoë", "walking", "20")]
     return bucket_with({KEY: newline.join(delimiter.join(line) for line in lines).encode()})

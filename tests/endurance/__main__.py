@@ -1,7 +1,7 @@
-"""`python -m tests.endurance`: many records through the container, on DynamoDB Local and OpenSearch.
+"""`python -m tests.endurance`: send many records through the container, on DynamoDB Local and OpenSearch.
 
-Fails where its memory, open files or threads grow, or where the index is not the table in the end. The curve is
-printed and, with every sample, written to build/endurance.json; build/endurance.log is what the container said.
+The run fails if memory, open files or threads grow, or if the index differs from the table at the end. It prints
+the curve, and writes it with every sample to build/endurance.json. The container logs to build/endurance.log.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ from .writer import Writer
 BUILD: Final = Path("build").resolve()
 WRITERS: Final = 2
 AHEAD: Final = 5_000
-"""Records that are written before the container has read them, at most: enough for pages that are full."""
+"""Maximum number of written records that the container has not read yet: enough for full pages."""
 
 EVERY: Final = 1.0
 """Seconds between two samples."""
 
 TOLD: Final = 30
-"""Every so many samples are said on the way."""
+"""Number of samples between two progress reports."""
 
 PATIENCE: Final = 120.0
-"""Seconds without a record after which the run is given up."""
+"""Seconds without a record after which the run fails."""
 
 QUIET: Final = 3.0
-"""Seconds without a record after which the last one was the last."""
+"""Seconds without a record after which the run is complete."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -76,14 +76,14 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def leave(number: int, frame: FrameType | None) -> NoReturn:
-    """Ends the run and what it has started; being told again does not interrupt that."""
+    """End the run and the processes that it started. Further signals do not interrupt this."""
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)
     raise SystemExit(128 + number)
 
 
 def endure(records: int, rollover: float) -> tuple[list[Sample], dict[str, int], list[str]]:
-    """Samples of the container while it reads so many records, their outcomes, and what is wrong in the end."""
+    """Return samples of the container while it reads `records` records, their outcomes, and the problems found."""
     with (
         search_server(OPENSEARCH, heap="1g") as search_url,
         dynamodb_local(rollover) as aws_url,
@@ -117,7 +117,7 @@ def started(container: Container) -> Iterator[Container]:
 
 @contextmanager
 def writing(container: Container, aws_url: str, records: int) -> Iterator[list[Writer]]:
-    """Threads that write so many records, until the block ends."""
+    """Yield threads that write `records` records, and stop them when the block ends."""
     stopping = Event()
     writers: list[Writer] = []
 
@@ -139,7 +139,7 @@ def writing(container: Container, aws_url: str, records: int) -> Iterator[list[W
 
 
 def follow(container: Container, writers: Sequence[Writer], records: int) -> list[Sample]:
-    """Samples until all records are done and nothing more comes. Raises Failed where it stands still."""
+    """Return samples until all records are acknowledged and no more arrive. Raises Failed without progress."""
     samples: list[Sample] = []
     began = moved = time.monotonic()
     while True:
@@ -162,7 +162,7 @@ def follow(container: Container, writers: Sequence[Writer], records: int) -> lis
 
 
 def report(samples: Sequence[Sample], outcomes: dict[str, int], problems: list[str]) -> int:
-    """Prints the curve and keeps it; the exit code."""
+    """Print the curve, write it to build/endurance.json, and return the exit code."""
     rows = tenths(samples)
     problems = [*problems, *growth(rows)]
     kept = {

@@ -1,4 +1,4 @@
-"""Whether an index holds what its table holds, and nothing else; read page by page."""
+"""The comparison of an index with its table, page by page, in both directions."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ SHOWN: Final = 5
 def differences(
     dynamodb: Any, table: str, search_url: str, index: str, document: Callable[[Any], Any] = IMAGE
 ) -> tuple[int, list[str]]:
-    """How many items there are, and what is not as it should be, in words; the first few of it.
+    """Return the number of items, and descriptions of the first few differences.
 
-    `document` makes what an item should be in the index.
+    `document` converts an item to its expected document.
     """
     items = 0
     found: list[str] = []
@@ -36,7 +36,7 @@ def differences(
 
 
 def different(wanted: Mapping[str, Any], search_url: str, index: str) -> Iterator[str]:
-    """The documents of the index that are not as `wanted`."""
+    """Yield descriptions of documents in the index that differ from `wanted`."""
     answer = ask("POST", f"{search_url}/{index}/_mget", {"ids": list(wanted)})
     for found in answer["docs"]:
         name = found["_id"]
@@ -47,7 +47,7 @@ def different(wanted: Mapping[str, Any], search_url: str, index: str) -> Iterato
 
 
 def documents(dynamodb: Any, table: str, document: Callable[[Any], Any]) -> Iterator[dict[str, Any]]:
-    """The document of each item of the table by its id, a page at a time."""
+    """Yield the documents of the table's items by id, one page at a time."""
     pages = dynamodb.get_paginator("scan").paginate(
         TableName=table, ConsistentRead=True, PaginationConfig={"PageSize": PAGE}
     )

@@ -1,4 +1,4 @@
-"""The container under test: a process of its own, and what it says of its work."""
+"""The container under test in its own process, and its log."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ OUTCOMES: Final = frozenset({"applied", "stale", "skipped", "rejected", *COMES_A
 
 
 class Failed(Exception):
-    """The run cannot go on; says why."""
+    """A reason why the run cannot continue."""
 
 
 class Story:
-    """What a log has told so far: how often each outcome, and its lines of level ERROR."""
+    """The log so far: a count of each outcome, and the lines of level ERROR."""
 
     def __init__(self, log: Path):
         self.outcomes: Counter[str] = Counter()
@@ -34,14 +34,17 @@ class Story:
 
     @property
     def done(self) -> int:
-        """Records that are done; too many by some where others of their batch come again, and these with them."""
+        """Return the number of acknowledged records.
+
+        If one record of a batch is retried, others of the batch may be redelivered with it and counted again.
+        """
         return sum(count for outcome, count in self.outcomes.items() if outcome not in COMES_AGAIN)
 
     def read_on(self) -> bool:
-        """Reads what the log has gained; whether that was anything."""
+        """Read the new lines of the log. Return True if there are any."""
         with self._log.open("rb") as log:
             log.seek(self._read)
-            lines, end, _ = log.read().rpartition(b"\n")  # the last line may still be written
+            lines, end, _ = log.read().rpartition(b"\n")  # the last line may be incomplete
         self._read += len(lines) + len(end)
         for line in lines.splitlines():
             self._take(json.loads(line))
@@ -55,7 +58,7 @@ class Story:
 
 
 class Container(ServiceProcess):
-    """The sample application as it reads streams; in `folder`, where it finds no configuration of somebody's."""
+    """The sample application, reading streams. It runs in `folder`, without the configuration of the developer."""
 
     def __init__(self, folder: Path, log: Path, aws_url: str, search_url: str):
         port = free_port()
@@ -76,7 +79,7 @@ class Container(ServiceProcess):
         self._page = f"http://127.0.0.1:{port}/healthz"
 
     def check(self) -> None:
-        """Raises Failed where it has ended, or says of itself that it is not well."""
+        """Check the process and its health endpoint. Raises Failed if it has ended or is unhealthy."""
         if self.poll() is not None:
             raise Failed(f"the container ended with code {self.returncode}: see {self.log}")
         page = ask("GET", self._page)
@@ -84,7 +87,7 @@ class Container(ServiceProcess):
             raise Failed(f"the container is not well: {page['sources']}")
 
     def wait_until_it_reads(self) -> None:
-        """Raises Failed."""
+        """Wait until the container reads streams. Raises Failed if it ends or START_TIMEOUT passes."""
         deadline = time.monotonic() + START_TIMEOUT
         while not self.has_said("started reading"):
             if self.poll() is not None or time.monotonic() > deadline:
@@ -92,6 +95,6 @@ class Container(ServiceProcess):
             time.sleep(0.1)
 
     def stop(self) -> int:
-        """Tells it to stop; its exit code."""
+        """Send SIGTERM, and return the exit code."""
         self.send_signal(signal.SIGTERM)
         return self.wait(STOP_TIMEOUT)

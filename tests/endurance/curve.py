@@ -1,4 +1,4 @@
-"""What a process uses while it works, and whether that stays flat."""
+"""The resource use of a process over time, and the check that it stays flat."""
 
 from __future__ import annotations
 
@@ -14,18 +14,23 @@ PARTS: Final = 10
 
 MORE_MEMORY: Final = 0.10
 AND_MORE: Final = 8 * MIB
-"""How much more the last tenth may use than the first. What is freed is not all given back: each thread keeps for
-itself what the largest page took of it, and which thread reads is chance. Of a million records about 20 bytes each
-have to be kept to be found."""
+"""The increase of memory that is allowed from the first to the last tenth.
+
+Not all freed memory returns to the system: each thread keeps the memory of its largest page, and it is random
+which thread reads. With a million records, a leak of about 20 bytes per record is detected.
+"""
 
 MORE_FILES: Final = 4
-"""Threads that may meet for the first time late in a run, and then open a connection each. What is left open with
-every page of records is thousands, with every shard dozens."""
+"""The increase of open files that is allowed from the first to the last tenth.
+
+Threads that first overlap late in a run open one connection each. A file left open for every page of records would
+add thousands, one for every shard dozens.
+"""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """At so many seconds, with so many records done: bytes of memory, CPU seconds, open files, threads."""
+    """The resource use after `seconds` and `records` acknowledged records: memory in bytes, CPU in seconds."""
 
     seconds: float
     records: int
@@ -36,17 +41,20 @@ class Sample:
 
 
 def sample(pid: int, seconds: float, records: int) -> Sample:
-    """What a process uses now, as Linux tells in /proc."""
+    """Return the current resource use of a process, from /proc."""
     folder = Path("/proc", str(pid))
     status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
-    times = (folder / "stat").read_text().rpartition(")")[2].split()  # the name before it may hold anything
+    times = (folder / "stat").read_text().rpartition(")")[2].split()  # the name before it may contain anything
     cpu = (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
     memory = int(status["VmRSS"].split()[0]) * 1024
     return Sample(seconds, records, memory, cpu, len(os.listdir(folder / "fd")), int(status["Threads"]))
 
 
 def tenths(samples: Sequence[Sample]) -> list[Sample]:
-    """Where each tenth of the records ended, with the most memory within it, and medians of files and threads."""
+    """Return the sample at the end of each tenth of the records.
+
+    Its memory is the maximum within the tenth; its files and threads are medians.
+    """
     rows, begin = [], 0
     for part in range(1, PARTS + 1):
         until = next(i for i, one in enumerate(samples) if one.records * PARTS >= samples[-1].records * part)
@@ -66,7 +74,7 @@ def tenths(samples: Sequence[Sample]) -> list[Sample]:
 
 
 def growth(rows: Sequence[Sample]) -> list[str]:
-    """What the last tenth uses more of than the first, beyond what is allowed, in words."""
+    """Return descriptions of resources that grew more than allowed from the first to the last tenth."""
     first, last = rows[0], rows[-1]
     found = []
     if last.memory > first.memory * (1 + MORE_MEMORY) + AND_MORE:
@@ -79,7 +87,7 @@ def growth(rows: Sequence[Sample]) -> list[str]:
 
 
 def table(rows: Sequence[Sample]) -> str:
-    """The curve for a person, a line for each tenth."""
+    """Return the curve as text, one line for each tenth."""
     lines = ["   records  seconds  records/s  CPU us/record  RSS MiB  files  threads"]
     before = Sample(0.0, 0, 0, 0.0, 0, 0)
     for row in rows:

@@ -1,4 +1,4 @@
-"""Writes items, each write one record of the stream, and no faster than these are read."""
+"""Threads that write items no faster than the records are read. Each write adds one record to the stream."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from threading import Event, Thread
 from typing import Any, Final
 
 KEYS: Final = 20_000
-"""Items that one writer may have: over and over they are made, changed and removed."""
+"""Number of items of one writer. They are created, changed and removed repeatedly."""
 
 REMOVED: Final = 0.2
-"""Of the writes to an item that is there, those that remove it."""
+"""Share of the writes to an existing item that remove it."""
 
 BATCH: Final = 25
-"""Writes of one request ("BatchWriteItem", DynamoDB API Reference)."""
+"""Maximum number of writes in one request ("BatchWriteItem", DynamoDB API Reference)."""
 
 WORDS: Final = [f"{first}{second}{third}" for first in "bdfklm" for second in "aeiou" for third in "nrstx"]
 
 
 class Writer(Thread):
-    """Makes `records` changes to items that are its own. `may_write` says whether the reader keeps up."""
+    """A thread that makes `records` changes to its own items. `may_write` returns True if the reader keeps up."""
 
     def __init__(
         self, dynamodb: Any, table: str, number: int, records: int, may_write: Callable[[], bool], stopping: Event
@@ -44,18 +44,18 @@ class Writer(Thread):
                     self._write(min(BATCH, self._records - self.written))
                 else:
                     self._stopping.wait(0.05)
-        except BaseException as error:  # the main thread tells it
+        except BaseException as error:  # reported by the main thread
             self.error = error
 
     def _write(self, size: int) -> None:
-        keys = self._chance.sample(range(KEYS), size)  # a request may name an item once
+        keys = self._chance.sample(range(KEYS), size)  # a request may contain an item only once
         request = {self._table: [self._change(key) for key in keys]}
         while request:
             request = self._dynamodb.batch_write_item(RequestItems=request)["UnprocessedItems"]
         self.written += size
 
     def _change(self, key: int) -> dict[str, Any]:
-        """A write that changes something: of any other the stream tells nothing."""
+        """Return a write that changes the item. The stream has no record of a write without a change."""
         name = {"S": f"image-{self._number}-{key:06}"}
         if key in self._there and self._chance.random() < REMOVED:
             self._there.remove(key)
@@ -64,7 +64,7 @@ class Writer(Thread):
         return {"PutRequest": {"Item": {"id": name, **self._attributes()}}}
 
     def _attributes(self) -> dict[str, Any]:
-        """Between half a kilobyte and one, as an image of the sample application has them."""
+        """Return attributes of 0.5 to 1 KB, like those of an image of the sample application."""
         metadata = {
             "format": {"S": self._chance.choice(["JPEG", "PNG", "WEBP"])},
             "width": {"N": str(self._chance.randint(100, 8000))},

@@ -1,4 +1,4 @@
-"""The images, built once, and the embedded servers that they run against."""
+"""The images, built once, and the embedded servers that they use."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Images built and run without an engine: buildah builds them, namespaces of Linux run them as an engine would.
+"""Images built by buildah, and run in Linux namespaces as a container engine would run them.
 
-The base is Debian's own Python by the name that the Dockerfile asks for: so that is built as it is, and nothing is
-fetched but packages.
+The base image is Debian's own Python under the name in the Dockerfile. So the Dockerfile is built unchanged, and
+only packages are downloaded.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ STATE = "var/lib/streamdex"
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 PACKAGES = "ca-certificates,python3,python3-venv"
 UNUSED = ("usr/share/doc", "usr/share/locale", "var/cache/apt", "var/lib/apt/lists")
-"""Of a base; without it images are copied in half the time."""
+"""Folders that are removed from the base image. Copying images takes half the time without them."""
 
 
 @dataclass(frozen=True)
 class Image:
-    """An image that was built: its files as they are in a folder, and its configuration as Docker has it."""
+    """A built image: the folder with its files, and its configuration in Docker's format."""
 
     root: Path
     configuration: Mapping[str, Any]
@@ -51,7 +51,7 @@ class Image:
 
 
 class Builder:
-    """buildah with a store of its own, so that neither the base nor the images are among anybody's."""
+    """buildah with its own store, so that neither the base nor the images appear among the developer's images."""
 
     def __init__(self, folder: Path):
         needed = ("buildah", "debootstrap", "unshare", "chroot")
@@ -85,7 +85,10 @@ class Builder:
         return answer.stdout.strip()
 
     def make_base(self, tag: str) -> None:
-        """Debian's own Python under the name of Python's official image; `tag` is such as 3.13-slim-trixie."""
+        """Create the base image: Debian's own Python under the name of Python's official image.
+
+        `tag` has the form of 3.13-slim-trixie.
+        """
         release = tag.rpartition("-")[2]
         root = self._folder / "base"
         command = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", release, str(root)]
@@ -105,7 +108,7 @@ class Builder:
         shutil.rmtree(root)
 
     def build(self, target: str) -> Image:
-        """The Dockerfile as it is, by what `make build TARGET=image` runs."""
+        """Build the unchanged Dockerfile with the code of `make build TARGET=image`."""
         pip = self._folder / "pip.conf"
         pip.write_text(f"[global]\ncert = {CERTIFICATES}\n")
         command = [
@@ -133,11 +136,11 @@ if [ -n "$2" ]; then mount --bind "$2" "$1/$3"; fi
 root="$1"; user="$4"; shift 4
 exec chroot --userspec="$user" "$root" "$@"
 """
-"""Pid 1 in namespaces of its own; nothing can be written but /tmp and the state."""
+"""The script of pid 1 in its own namespaces. Only /tmp and the state are writable."""
 
 
 class Running(subprocess.Popen[bytes]):
-    """A command in an image as an engine runs it: as its user, in its folder; its root is read-only."""
+    """A command in an image, run as an engine does: as its user, in its folder, with a read-only root."""
 
     def __init__(self, built: Image, command: Sequence[str], output: Path, state: Path | None, **settings: str):
         said = dict(entry.partition("=")[::2] for entry in built.configuration["Env"])
@@ -163,12 +166,12 @@ class Running(subprocess.Popen[bytes]):
 
     @property
     def first(self) -> int:
-        """The process that is pid 1 inside, by its number here."""
+        """Return the process id, outside the namespace, of the process that is pid 1 inside."""
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
         return int(children[0])
 
     def status(self, name: str) -> list[str]:
-        """A line of what Linux says of the first process, such as its user ids."""
+        """Return the values of one line in /proc/PID/status of the first process, such as its user ids."""
         found = re.search(rf"^{name}:\t(.*)$", Path(f"/proc/{self.first}/status").read_text(), re.MULTILINE)
         assert found
         return found[1].split()
@@ -181,7 +184,7 @@ class Running(subprocess.Popen[bytes]):
 def running(
     built: Image, command: Sequence[str], output: Path, state: Path | None = None, **settings: str
 ) -> Iterator[Running]:
-    """The same until the block ends; `state` is a folder that stands for the volume."""
+    """Run a command in an image until the block ends. `state` is the folder that is mounted as the volume."""
     if state is not None:
         state.mkdir(exist_ok=True)
         os.chown(state, *map(int, built.user.split(":")))
@@ -189,7 +192,7 @@ def running(
     try:
         yield process
     finally:
-        # The end of unshare does not end the process inside: the change of its user cleared --kill-child.
+        # Killing unshare does not end the process inside: its change of user clears --kill-child.
         if process.poll() is None:
             with suppress(OSError, IndexError):
                 os.kill(process.first, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""The image of the service does its work as an engine would run it, and holds nothing else."""
+"""The container image: it works when run as an engine runs it, and has no unneeded content."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from engine import Image, Running, running
 
 from infra.shim.probes import free_port
 
-STOPPED_WITHIN = 10.0  # seconds: after so many an engine kills what it has told to stop
+STOPPED_WITHIN = 10.0  # seconds; an engine then kills a container that it has asked to stop
 TOOLS = {"pytest", "moto", "osmem_server", "mypy", "ruff", "pip", "setuptools", "uv", "coverage", "awslambdaric"}
 
 
 @dataclass
 class Served:
-    """The service of the image, reading a deployment of its own."""
+    """The service of the image with its own deployment."""
 
     process: Running
     place: Deployment
@@ -30,7 +30,7 @@ class Served:
     port: int
 
     def answer(self, path: str) -> int:
-        """The status of an answer; 0 without one."""
+        """Return the status of the response, or 0 if there is none."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as found:
                 return int(found.status)

@@ -1,4 +1,4 @@
-"""The image for AWS Lambda takes its events from Lambda's runtime interface, on a root that nobody can write."""
+"""The image for AWS Lambda: it gets events from Lambda's runtime interface, on a read-only root."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ EVENT = Path("tests/data/insert.json")
 
 @contextmanager
 def runtime_interface(event: str) -> Iterator[tuple[str, queue.Queue[tuple[str, Any]]]]:
-    """One event, and what comes back: the path and the body ("Lambda runtime API", AWS Lambda Developer Guide)."""
+    """Serve one event; yield the address and a queue of the responses, each as path and body.
+
+    Source: "Lambda runtime API", AWS Lambda Developer Guide.
+    """
     answers: queue.Queue[tuple[str, Any]] = queue.Queue()
     events = iter([event])
     over = threading.Event()

@@ -1,4 +1,4 @@
-"""A copy of this repository to build and deploy from, and ways to see what came of it."""
+"""A copy of this repository to build and deploy from, and helpers that read the result."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from deployments import ask
 from infra.deploy.deployment import ROOT
 
 SECONDS = 120.0
-"""Only ever waited for in full by a test that fails."""
+"""Maximum seconds to wait. Only a failing test waits that long."""
 
 NOBODYS = shutil.ignore_patterns("__pycache__", "secrets-*.env", "*.names.yml", "*.tfbackend", ".terraform*")
-"""Left out of a copy."""
+"""Files of the developer that are not copied."""
 
 ORDER = ("data", "layer", "queue", "lambda")
 
 
 class Checkout:
-    """A copy of this repository, so that nobody's own deployment `local` is touched."""
+    """A copy of this repository, so that tests do not touch the developer's deployment `local`."""
 
     def __init__(self, folder: Path, environment: dict[str, str], url: str):
         self.folder = folder / "streamdex"
         self.folder.mkdir()
         for part in ("Makefile", "pyproject.toml", "requirements.lock"):
-            shutil.copy2(ROOT / part, self.folder)  # with their times: else make would build .venv anew
+            shutil.copy2(ROOT / part, self.folder)  # with modification times; otherwise make rebuilds .venv
         for part in ("config", "examples", "infra", "routes", "service", "tests/data"):
             shutil.copytree(ROOT / part, self.folder / part, ignore=NOBODYS, symlinks=True)
         (self.folder / ".venv").symlink_to(ROOT / ".venv")
@@ -57,7 +57,7 @@ class Checkout:
         return done.stdout
 
     def build_and_deploy(self) -> dict[str, str]:
-        """What the deployment of each target said."""
+        """Return the output of `make deploy` for each target."""
         for target in ("layer", "queue", "lambda"):
             self.make("build", f"TARGET={target}")
         return {target: self.make("deploy", f"TARGET={target}", "AUTO_APPROVE=-auto-approve") for target in ORDER}

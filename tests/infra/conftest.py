@@ -1,8 +1,8 @@
-"""Terraform, the provider that it is run with, and the emulator that it deploys to.
+"""Terraform, its provider, and the emulator that it deploys to.
 
-STREAMDEX_PROVIDER names a program that makes a provider ready for the folders it is given, and prints the
-variables that Terraform needs for it; set to nothing, Terraform fetches the provider from the registry. What is
-missing is a skip, with STREAMDEX_REQUIRE_TERRAFORM a failure.
+STREAMDEX_PROVIDER names a program that prepares a provider for the given folders, and prints the variables that
+Terraform needs. If it is empty, Terraform downloads the provider from the registry. If something is missing, the
+tests are skipped. With STREAMDEX_REQUIRE_TERRAFORM they fail.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PROVIDER = "../shared/terraform/standin"
 
 
 def needs(what: str) -> None:
-    """Says what is missing."""
+    """Skip or fail the test with this reason."""
     if os.environ.get("STREAMDEX_REQUIRE_TERRAFORM"):
         pytest.fail(what)
     pytest.skip(what)
@@ -36,7 +36,7 @@ def needs(what: str) -> None:
 
 @pytest.fixture(scope="session")
 def terraform_environment() -> dict[str, str]:
-    """The variables with which Terraform is run."""
+    """Return the environment variables for Terraform."""
     if shutil.which(os.environ.get("TERRAFORM", "terraform")) is None:
         needs("Terraform is missing: install 1.11 or newer")
     program = os.environ.get("STREAMDEX_PROVIDER", PROVIDER)
@@ -58,7 +58,7 @@ def search_url() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def emulator_url() -> Iterator[str]:
-    """An emulator that runs Lambdas."""
+    """Start an emulator that runs Lambda functions, and yield its URL."""
     with ministack() as url:
         yield url
 
@@ -70,7 +70,7 @@ def checkout(tmp_path: Path, terraform_environment: dict[str, str], emulator_url
 
 @pytest.fixture
 def aws(emulator_url: str) -> Callable[..., Any]:
-    """Plain boto3, as any other program would use it."""
+    """Return a function that makes plain boto3 clients, as any other program would use them."""
     given = {"endpoint_url": emulator_url, "region_name": "us-east-1"}
     keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
     return lambda service, kind="client": getattr(boto3, kind)(service, **given, **keys)

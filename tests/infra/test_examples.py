@@ -1,4 +1,4 @@
-"""The three ways to wire the events of a bucket, each deployed to an emulator, used, and removed again."""
+"""The three ways to wire the events of a bucket: deployed to an emulator, used, and removed."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Wiring:
 
 @pytest.fixture
 def variables(checkout: Checkout, aws: Callable[..., Any], search_url: str) -> Iterator[dict[str, Any]]:
-    """What the examples need to be there: a layer, a bucket that tells, one of letters."""
+    """Create the resources that the examples need: a layer, a source bucket and a dead-letter bucket."""
     for target in ("layer", "examples"):
         checkout.make("build", f"TARGET={target}")
     (layer,) = (checkout.folder / "dist").glob("streamdex-layer-*.zip")
@@ -70,7 +70,7 @@ def test_each_way_follows_the_objects_of_the_bucket(
     aws: Callable[..., Any],
     search_url: str,
 ):
-    """One after the other in one deployment: a change of `wiring` is itself a deployment."""
+    """Deploy them one after the other in one deployment, because a change of `wiring` is also a deployment."""
     wiring = Wiring(checkout, variables)
     for way, functions in (("two_modules", 2), ("two_handlers", 2), ("one_handler", 1)):
         wiring.terraform("apply", "-auto-approve", f"-var=wiring={way}")

@@ -1,4 +1,4 @@
-"""`make build` and `make deploy` as a user types them: into an emulator, twice, used, and removed again."""
+"""`make build` and `make deploy` as a user runs them: deployed to an emulator twice, used, and removed."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ LISTS: dict[str, tuple[str, str]] = {
 
 
 def everything(aws: Callable[..., Any]) -> dict[str, list[Any]]:
-    """What there is in the account, as its lists tell."""
+    """Return all resources in the account, by list operation."""
     return {verb: getattr(aws(service), verb)().get(key) or [] for verb, (service, key) in LISTS.items()}
 
 
 def test_the_sample_is_built_deployed_twice_used_and_removed(checkout, aws, search_url):
     before = everything(aws)
-    # The function can know where search is from the Parameter Store alone.
+    # Without the file, the function can get the search URL only from the Parameter Store.
     (checkout.folder / "config/local.yml").unlink()
     (checkout.folder / "config/secrets-local.env").write_text(f"SEARCH_URL={search_url}\n")
 

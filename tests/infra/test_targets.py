@@ -1,4 +1,4 @@
-"""Every target is formatted, valid and wired as its own tests say; every variable and output is described."""
+"""The Terraform targets: formatted, valid, with passing tests, and with described variables and outputs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FILES = sorted(file for folder in ("infra", "examples") for file in (ROOT / fold
 
 
 def terraform(folder: str, environment: dict[str, str], data: Path, *words: str) -> str:
-    """What Terraform says; fails with that where it ends with an error."""
+    """Return the output of Terraform. Fail with that output if Terraform fails."""
     program = os.environ.get("TERRAFORM", "terraform")
     done = subprocess.run(
         [program, f"-chdir={ROOT / folder}", *words],
@@ -52,7 +52,7 @@ def test_every_variable_has_a_type_and_every_one_and_every_output_is_described(f
 
 
 def test_nothing_answers_to_everybody():
-    """Each policy that is for all is one that refuses, and no address or access is public."""
+    """Every policy for all principals denies, and no address or access is public."""
     for file in FILES:
         text = file.read_text()
         for found in re.finditer(r'Principal += "\*"', text):

@@ -1,7 +1,7 @@
-"""`make test-mutants`: change the core line by line and see whether its tests notice, for MINUTES minutes.
+"""`make test-mutants`: mutate the core for MINUTES minutes, and count the mutants that its tests catch.
 
-Mutmut keeps its results in `mutants/`, and the next run goes on from there. With `--since REV` it mutates only
-modules that differ from that revision.
+Mutmut keeps its results in `mutants/`, and the next run continues there. With `--since REV`, only modules that
+differ from that revision are mutated.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def main() -> int:
         print(f"No module of the core differs from {given.since}.")
         return 0
     print(f"Running mutmut for up to {given.minutes:g} minutes.", flush=True)
-    # SIGINT is what mutmut expects of somebody who stops it: it saves its results first.
+    # On SIGINT, mutmut saves its results before it exits.
     limit = ["timeout", "--signal=INT", "--kill-after=60", f"{given.minutes * 60:.0f}"]
     subprocess.run([*limit, MUTMUT, "run", *patterns], check=False)
     subprocess.run([MUTMUT, "results"], check=True)

@@ -1,4 +1,4 @@
-"""Raw events as AWS writes them, built from plain values: what the unit tests hand in."""
+"""Raw events in the formats of AWS, built from plain values. They are the input of the unit tests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from service.model.serializer import typed
 Raw = dict[str, Any]
 
 CHANGES = "images-queue=table/images,images-queue.fifo=table/images"
-"""READ_QUEUE where the queues of `sqs_message` carry stream records."""
+"""READ_QUEUE for tests in which the queues of `sqs_message` carry stream records."""
 
 
 def stream_arn(table: str = "images") -> str:
@@ -31,9 +31,9 @@ def stream_record(
     created: float = 1_700_000_000,
     **extra: Any,
 ) -> Raw:
-    """A stream record as a Lambda event has it; `extra` are further members of the record itself.
+    """Return a stream record as in a Lambda event. `extra` has further members of the record itself.
 
-    Without `keys` the key is the `id` of an image, or "k". Images that are None are left out.
+    Without `keys`, the key is the `id` of an image, or "k". Images that are None are omitted.
     """
     image = new if new is not None else old if old is not None else {}
     images = {"Keys": {"id": image.get("id", "k")} if keys is None else keys, "NewImage": new, "OldImage": old}
@@ -56,7 +56,7 @@ def stream_record(
 
 
 def as_json(value: Any) -> Any:
-    """Typed values as a Lambda event has them: binary is base64 text."""
+    """Return typed values as in a Lambda event: binary values are base64 text."""
     if isinstance(value, Mapping):
         return {name: as_json(member) for name, member in value.items()}
     if isinstance(value, list):
@@ -72,7 +72,7 @@ def s3_record(
     sequencer: str = "0055AED6DCD90281E5",
     size: int = 3,
 ) -> Raw:
-    """An entry of S3's own notification; the key is url-encoded as S3 does it."""
+    """Return a record of an S3 event notification. The key is URL-encoded, as in S3."""
     encoded = quote_plus(key, safe="/")
     return {
         "eventVersion": "2.1",
@@ -96,7 +96,7 @@ def eventbridge(
     sequencer: str = "55aed6dcd90281e5",
     size: int = 3,
 ) -> Raw:
-    """An S3 event as EventBridge delivers it: the key is not encoded, the sequencer has no leading zeros."""
+    """Return an S3 event of EventBridge. The key is not encoded, and the sequencer has no leading zeros."""
     return {
         "version": "0",
         "id": "17793124-05d4-b198-2fde-7ededc63b103",
@@ -118,7 +118,7 @@ def eventbridge(
 def sqs_message(
     body: Any, message_id: str = "m-1", group: str | None = None, *, queue: str = "images-queue"
 ) -> Raw:
-    """A message as a Lambda event has it; a body that is no text is written as JSON. `group` makes it FIFO."""
+    """Return an SQS message as in a Lambda event. A body that is no string becomes JSON. `group` makes it FIFO."""
     fifo = {} if group is None else {"MessageGroupId": group, "SequenceNumber": "18849496460467696128"}
     return {
         "messageId": message_id,
@@ -133,7 +133,7 @@ def sqs_message(
 
 
 def sns_notification(message: Any, topic: str = "images-topic") -> Raw:
-    """The envelope that SNS puts around a message: the body of an SQS message without raw delivery."""
+    """Return the SNS envelope of a message: the body of an SQS message without raw message delivery."""
     return {
         "Type": "Notification",
         "MessageId": "95df01b4-ee98-5cb9-9903-4c221d41eb5e",
@@ -144,7 +144,7 @@ def sns_notification(message: Any, topic: str = "images-topic") -> Raw:
 
 
 def sns_record(message: Any, topic: str = "images-topic") -> Raw:
-    """An SNS record as a Lambda event has it; a message that is no text is written as JSON."""
+    """Return an SNS record as in a Lambda event. A message that is not a string becomes JSON."""
     return {
         "EventSource": "aws:sns",
         "EventVersion": "1.0",

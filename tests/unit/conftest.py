@@ -1,4 +1,4 @@
-"""What all unit tests share: Hypothesis without a deadline, for the machines of a CI are slow now and then."""
+"""The setup of all unit tests. Hypothesis has no deadline, because CI machines are sometimes slow."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ settings.load_profile("unit")
 
 @pytest.fixture
 def mocked_dynamodb(monkeypatch) -> Iterator[Any]:
-    """A client of moto's DynamoDB, in this process."""
+    """Yield a client of moto's DynamoDB in this process."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     with mock_aws():
@@ -27,7 +27,7 @@ def mocked_dynamodb(monkeypatch) -> Iterator[Any]:
 
 @pytest.fixture(autouse=True)
 def service_logger() -> Iterator[logging.Logger]:
-    """Leaves the package's logger as it was: an App sets it up for the whole process."""
+    """Restore the logger of the package, which an App configures for the whole process."""
     logger = logging.getLogger("service")
     handlers, level, propagate = logger.handlers[:], logger.level, logger.propagate
     yield logger

@@ -1,4 +1,4 @@
-"""Several consumers of one queue while the table changes: each has a dispatcher, all write to one index."""
+"""Several consumers of one queue while the table changes. Each has a dispatcher; all write to one index."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from service.pipeline.prefetch import Prefetch
 
 
 class SlowIndex(WatchedIndex):
-    """An index that takes its time to answer."""
+    """An index that responds with a delay."""
 
     def __init__(self, turns: Turns):
         super().__init__()
@@ -34,7 +34,7 @@ class SlowIndex(WatchedIndex):
 
 
 class SlowTruth(Truth):
-    """A table that takes its time to answer."""
+    """A table that responds with a delay."""
 
     def __init__(self, turns: Turns):
         super().__init__()
@@ -46,7 +46,11 @@ class SlowTruth(Truth):
 
 
 class Queue:
-    """A standard queue delivers in any order, and now and then twice; a FIFO queue holds back a group in hand."""
+    """A model of a queue.
+
+    A standard queue delivers in any order, and some messages twice. A FIFO queue holds back the messages of a
+    group while one of them is in flight.
+    """
 
     def __init__(self, chance: random.Random, fifo: bool):
         self._chance = chance
@@ -79,7 +83,7 @@ class Queue:
 
 
 class Scene:
-    """A history that happens while consumers work it off."""
+    """A history that is written to the table while consumers process its records."""
 
     def __init__(self, history: Sequence[Change], seed: int, consumers: int, fifo: bool = False, **options: Any):
         chance = random.Random(seed)

@@ -1,4 +1,4 @@
-"""Histories of a table, whatever becomes of their records on the way, and what the index must hold at the end."""
+"""Histories of a table, ways to deliver their records, and the expected final state of the index."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ BAD = Result(Outcome.REJECTED, "the mapping has another type", 400)
 
 @dataclass(frozen=True)
 class Change:
-    """A write to the table: its number is its place in the history, its time in whole seconds.
+    """A write to the table. `number` is its position in the history, `time` is in whole seconds.
 
-    `low` are the low digits of the sequence number: without them the number has the form that AWS gives, else one
-    whose digits do not tell the order within a second. A `bad` item is one that the index refuses. `back` is how
-    many seconds the clock that dates the record is behind the clock of the table.
+    `low` has the low digits of the sequence number. Without it, the number has the format of AWS. With it, the
+    digits do not determine the order within a second. The index refuses a `bad` item. `back` is the number of
+    seconds by which the clock of the record is behind the clock of the table.
     """
 
     number: int
@@ -58,7 +58,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Arrival:
-    """Records, by their numbers, that come together at a moment."""
+    """A batch of records, by their numbers, that is delivered at `time`."""
 
     time: float
     numbers: tuple[int, ...]
@@ -67,7 +67,7 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Backfill:
-    """A scan of the table at one moment, loaded at a later one; its server's clock is off by `skew` seconds."""
+    """A scan of the table at `read_at`, loaded at `time`. The clock of its server is off by `skew` seconds."""
 
     time: float
     read_at: float
@@ -76,7 +76,7 @@ class Backfill:
 
 @dataclass(frozen=True)
 class Restart:
-    """The search server starts again: it forgets what it knows of deleted documents."""
+    """A restart of the search server, which forgets the versions of deleted documents."""
 
     time: float
 
@@ -86,7 +86,7 @@ Case: TypeAlias = tuple[Sequence[Change], Sequence[Step]]
 
 
 class ForgetfulIndex(IndexModel):
-    """Forgets what it knows of a deleted document once `gc_deletes` has gone by, and refuses what is bad."""
+    """An index that forgets the version of a deleted document after `gc_deletes`, and refuses bad items."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -120,7 +120,7 @@ class ForgetfulIndex(IndexModel):
 
 
 class WatchedIndex(IndexModel):
-    """An index that keeps what it knows of deleted documents, and somebody who sees all states of each."""
+    """An index that keeps the versions of deleted documents, and collects every state of each document."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -133,14 +133,14 @@ class WatchedIndex(IndexModel):
         return result
 
     def assert_in_order(self, history: Sequence[Change]) -> None:
-        """No document went back to what it was before."""
+        """Assert that no document returned to an earlier state."""
         for key, seen in self.seen.items():
             states = [None, *[None if c.removes else c.number for c in history if c.key == key]]
             assert follows(seen, states), f"{key} went back: {seen} of {states}"
 
 
 def follows(seen: Iterable[Any], states: Iterable[Any]) -> bool:
-    """Whether what somebody has seen, one after the other, was there in this order."""
+    """Return True if `seen` has some of `states` in the same order. A state may be seen repeatedly."""
     coming = iter(states)
     now = next(coming)
     for one in seen:
@@ -170,7 +170,7 @@ class World:
             seen[change.key] = not change.removes
 
     def items(self, now: float, good: bool = False) -> dict[str, Any]:
-        """The table at a moment, as the `n` of each item: of all changes, or of those that the index takes."""
+        """Return the `n` of each item in the table at `now`. With `good`, skip changes that the index refuses."""
         found: dict[str, Any] = {}
         for change in self.history:
             if change.time <= now and not (good and change.bad and not change.removes):
@@ -213,14 +213,17 @@ def run(case: Case, **options: Any) -> World:
 def decide_otherwise(
     monkeypatch: pytest.MonkeyPatch, moment: Moment, decision: Callable[[Facts], Decision]
 ) -> None:
-    """Replaces the table of re-reads at one moment."""
+    """Replace the rules for re-reads at one moment."""
     monkeypatch.setattr(
         rereads, "decide", lambda facts: decision(facts) if facts.moment is moment else decide(facts)
     )
 
 
 def check(case: Case, documents: Callable[[], Mapping[str, Any]] | None = None, **options: Any) -> None:
-    """At the end the index is the table as far as it takes it. `documents` looks where `index` is no model."""
+    """Assert that the index finally equals the table without the changes that the index refuses.
+
+    `documents` returns the documents if `index` is not a model.
+    """
     world = run(case, **options)
     found = documents() if documents else world.bench.documents
     assert {name: document["n"] for name, document in found.items()} == world.items(float("inf"), good=True)
@@ -235,13 +238,13 @@ def histories(
     ranked: bool | None = None,
     back: int = 0,
 ) -> list[Change]:
-    """Up to `most` changes; `gaps` are the seconds that can lie between two.
+    """Draw up to `most` changes. `gaps` are the possible seconds between two changes.
 
-    The clock that dates their records runs up to `back` seconds behind, for each record by another amount.
+    The clock of each record is behind by up to `back` seconds, by a different amount for each record.
 
-    `ranked` says whether all sequence numbers are as AWS gives them, or none; without it that is drawn. With `bad`
-    items they are: reading finds an item only as it is now, and where that is bad, what of older ones the index
-    keeps is open.
+    If `ranked` is True, all sequence numbers have the format of AWS; if False, none has. By default it is drawn.
+    With `bad` items they always have that format: a re-read returns only the current state. If that is bad, it is
+    undefined which older state the index keeps.
     """
     time, changes = START, []
     if ranked is None:
@@ -265,7 +268,7 @@ def histories(
 
 @st.composite
 def backfills(draw: st.DrawFn, history: Sequence[Change]) -> list[Backfill]:
-    """None or one, at any moment. Its pages are loaded before deletions are forgotten."""
+    """Draw at most one backfill, at any time. Its pages are loaded before the index forgets deletions."""
     if not draw(st.booleans()):
         return []
     read_at = draw(st.sampled_from(history)).time + draw(st.sampled_from([0.0, 30.0, 500.0]))
@@ -274,7 +277,7 @@ def backfills(draw: st.DrawFn, history: Sequence[Change]) -> list[Backfill]:
 
 @st.composite
 def redrives(draw: st.DrawFn, history: Sequence[Change]) -> list[Arrival]:
-    """Records that were kept as dead letters, delivered again in any order, any number of times, at any age."""
+    """Draw redrives of dead letters, in any order, any number of times and at any age."""
     found = []
     for numbers in draw(st.lists(st.lists(st.integers(0, len(history) - 1), min_size=1, max_size=3), max_size=3)):
         since = max(history[number].time for number in numbers)
@@ -286,14 +289,14 @@ def redrives(draw: st.DrawFn, history: Sequence[Change]) -> list[Arrival]:
 
 @st.composite
 def cases_of(draw: st.DrawFn, history: Sequence[Change], deliveries: Sequence[Arrival]) -> Case:
-    """Deliveries with what an operator does meanwhile."""
+    """Draw a case of these deliveries, redrives and backfills."""
     steps = [*deliveries, *draw(redrives(history)), *draw(backfills(history))]
     return history, sorted(steps, key=lambda step: step.time)
 
 
 @st.composite
 def restarts(draw: st.DrawFn, history: Sequence[Change]) -> list[Restart]:
-    """Restarts of the search server, each once the records of all changes before it are older than PROMPT."""
+    """Draw restarts of the search server. At each, the records of all earlier changes are older than PROMPT."""
     times = [change.time + PROMPT + 2.0 + later for change in history for later in (0, 1000, 50_000)]
     quiet = [time for time in times if not any(time - PROMPT - 1 <= change.time <= time for change in history)]
     return [Restart(time) for time in draw(st.lists(st.sampled_from(quiet), max_size=2))]
@@ -301,7 +304,7 @@ def restarts(draw: st.DrawFn, history: Sequence[Change]) -> list[Restart]:
 
 @st.composite
 def restarted_cases(draw: st.DrawFn, among: st.SearchStrategy[list[Change]]) -> Case:
-    """Records through a queue, and a search server that starts again now and then."""
+    """Draw deliveries through a queue, with restarts of the search server."""
     history = draw(among)
     steps = [*draw(queue_deliveries(history)), *draw(restarts(history))]
     return history, sorted(steps, key=lambda step: step.time)
@@ -309,14 +312,14 @@ def restarted_cases(draw: st.DrawFn, among: st.SearchStrategy[list[Change]]) -> 
 
 @st.composite
 def queue_cases(draw: st.DrawFn, **options: Any) -> Case:
-    """A history, and its records through a queue, with what an operator does meanwhile."""
+    """Draw a history and its deliveries through a queue, with redrives and backfills."""
     history = draw(histories(**options))
     return draw(cases_of(history, draw(queue_deliveries(history))))
 
 
 @st.composite
 def queue_deliveries(draw: st.DrawFn, history: Sequence[Change]) -> list[Arrival]:
-    """Records through a queue: in any order, any number of times, however late."""
+    """Draw deliveries through a queue: in any order, any number of times, with any delay."""
     arrivals = []
     for change in history:
         for _ in range(draw(st.integers(1, 3))):
@@ -335,7 +338,7 @@ def queue_deliveries(draw: st.DrawFn, history: Sequence[Change]) -> list[Arrival
 
 @st.composite
 def readings(draw: st.DrawFn, history: Sequence[Change]) -> list[Arrival]:
-    """A stream as a shard is read: in order, from any earlier place again, however late."""
+    """Draw the reads of a shard: in order, restarted from any earlier position, with any delay."""
     now, position = float(history[-1].time), 0
     deliveries: list[Arrival] = []
     while position < len(history):
@@ -351,15 +354,15 @@ def readings(draw: st.DrawFn, history: Sequence[Change]) -> list[Arrival]:
 
 @st.composite
 def shard_cases(draw: st.DrawFn, **options: Any) -> Case:
-    """A history and the readings of its stream."""
+    """Draw a history and the reads of its shard, with redrives and backfills."""
     history = draw(histories(**options))
     return draw(cases_of(history, draw(readings(history))))
 
 
 def comes_back_at_once(history: Sequence[Change]) -> bool:
-    """Whether some item was removed, and changed again within the same second.
+    """Return True if an item was removed and changed again within the same second.
 
-    Once it is gone for good, nobody can tell by looking which of its removals a record brings.
+    After its last removal, a re-read does not show which of its removals a record describes.
     """
     changes = [(change.key, change.time) for change in history]
     return any(change.removes and changes[n] in changes[n + 1 :] for n, change in enumerate(history))
@@ -367,14 +370,17 @@ def comes_back_at_once(history: Sequence[Change]) -> bool:
 
 @st.composite
 def undisturbed_cases(draw: st.DrawFn) -> Case:
-    """The same, of numbers as AWS gives them, with nothing from elsewhere and no item back within a second."""
+    """Draw a history and the reads of its shard, without redrives and backfills.
+
+    Sequence numbers have the format of AWS, and no item is changed again in the second of its removal.
+    """
     history = draw(histories(ranked=True).filter(lambda drawn: not comes_back_at_once(drawn)))
     return history, draw(readings(history))
 
 
 @st.composite
 def live_cases(draw: st.DrawFn, **options: Any) -> Case:
-    """A history that is read as it is written, one change after the other, with a backfill anywhere."""
+    """Draw a history that is read while it is written, one change at a time, with redrives and backfills."""
     history = draw(histories(**options))
     deliveries = [Arrival(float(change.time), (change.number,), "shard") for change in history]
     return draw(cases_of(history, deliveries))

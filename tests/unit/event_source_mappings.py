@@ -1,4 +1,4 @@
-"""What Lambda's event source mappings do to a function, as AWS documents it: the emulators leave most of it out.
+"""A model of Lambda's event source mappings, as AWS documents them. The emulators omit most of this behaviour.
 
 Sources, in the Lambda Developer Guide: "Process Amazon DynamoDB records with Lambda" (batching, parallelization),
 "Configuring partial batch response with DynamoDB and Lambda", "Retain discarded records for a DynamoDB event
@@ -25,9 +25,10 @@ FAILED_WHOLE = object()
 
 
 def failed_of(function: Function, entries: Sequence[Any], names: Sequence[str]) -> Any:
-    """Invokes the function; the identifiers that it reports as failed, or FAILED_WHOLE.
+    """Invoke the function, and return the identifiers that it reports as failed, or FAILED_WHOLE.
 
-    An empty answer is success; a raise, or an identifier that is empty or not in the batch, fails the batch.
+    An empty response is success. The batch fails as a whole if the function raises, or if an identifier is empty
+    or not in the batch.
     """
     try:
         answer = function({"Records": list(entries)})
@@ -40,10 +41,10 @@ def failed_of(function: Function, entries: Sequence[Any], names: Sequence[str]) 
 
 @dataclass
 class StreamMapping:
-    """Delivers the records of one shard. Times and ages are in seconds, of a clock that is only counted.
+    """The event source mapping of one shard. Times and ages are in seconds of a virtual clock.
 
-    `retries` and `oldest` of None mean for ever. `destination` is told of what is given up: Lambda sends the
-    first and the last sequence number there, never the records. `lanes` is the ParallelizationFactor.
+    If `retries` or `oldest` is None, there is no limit. `destination` receives the first and the last sequence
+    number of each discarded batch: Lambda does not send the records. `lanes` is the ParallelizationFactor.
     """
 
     function: Function
@@ -59,7 +60,7 @@ class StreamMapping:
     now: float = 0.0
 
     def run(self, records: Sequence[Any], turns: Turns) -> None:
-        """Delivers all; records of one key in order, those of different lanes at the same time."""
+        """Deliver all records: in order for each key, and concurrently for different lanes."""
         lanes: list[list[Any]] = [[] for _ in range(self.lanes)]
         for record in records:
             lanes[crc32(str(record["dynamodb"]["Keys"]).encode()) % self.lanes].append(record)
@@ -75,14 +76,14 @@ class StreamMapping:
                 pieces = [*self._invoke(*pieces[0]), *pieces[1:]]
 
     def _batch(self, records: Sequence[Any]) -> Sequence[Any]:
-        """What has come when the batch is full or the window over."""
+        """Return the records that have arrived when the batch is full or the window ends."""
         first = created(records[0])
         self.now = max(self.now, first)
         closes = max(self.now, first + self.window)
         return [r for r in records[: self.batch_size] if created(r) <= closes]
 
     def _invoke(self, batch: Sequence[Any], tries: int) -> list[tuple[Sequence[Any], int]]:
-        """What is left to deliver of a batch, in pieces, each with how often it was tried again."""
+        """Return the undelivered rest of a batch in pieces, each with its number of retries."""
         if self.oldest is not None and self.now - created(batch[0]) > self.oldest:
             self._discard(batch[:1])
             return [(batch[1:], tries)] if batch[1:] else []
@@ -97,7 +98,7 @@ class StreamMapping:
         rest = batch[done:]
         if self.bisect and done:
             return [(rest, tries)]
-        if self.bisect and len(rest) > 1:  # takes none of the retries
+        if self.bisect and len(rest) > 1:  # a bisection does not count as a retry
             middle = len(rest) // 2
             return [(rest[:middle], tries), (rest[middle:], tries)]
         if self.retries is not None and tries >= self.retries:
@@ -111,7 +112,7 @@ class StreamMapping:
 
 @dataclass
 class QueueMapping:
-    """Delivers the messages of a standard or FIFO queue; `dead` is its dead-letter queue."""
+    """The event source mapping of a standard or FIFO queue. `dead` is the dead-letter queue."""
 
     function: Function
     batch_size: int = 10
@@ -119,7 +120,7 @@ class QueueMapping:
     dead: list[Any] = field(default_factory=list)
 
     def run(self, messages: Sequence[Any], chance: random.Random) -> None:
-        """A standard queue delivers in any order, a FIFO queue what is left of a group only in its order."""
+        """Deliver all messages: in any order from a standard queue, in order within a group from a FIFO queue."""
         waiting, received = list(messages), dict.fromkeys((m["messageId"] for m in messages), 0)
         for _ in range(10_000):
             if not waiting:
@@ -149,7 +150,7 @@ class QueueMapping:
 
 
 def assert_in_order(batch: Sequence[Any], kept: Sequence[str]) -> None:
-    """What follows a failure in its group must come again, too: the rest of the batch is deleted."""
+    """Assert that later messages of a failed group are reported, too: Lambda deletes unreported messages."""
     failed_groups = set()
     for message in batch:
         group = group_of(message)

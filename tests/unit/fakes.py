@@ -21,7 +21,7 @@ from service.sources.envelopes import unwrap
 
 
 class Items(TableRoute):
-    """The route of the tests that are not about routes."""
+    """The default route of the tests."""
 
     table: ClassVar = "images"
     key: ClassVar = {"id": "S"}
@@ -32,7 +32,7 @@ class Items(TableRoute):
 
 
 class Uploads(BucketRoute):
-    """The same for objects: each makes an item."""
+    """A route for objects that writes an item for each object."""
 
     bucket: ClassVar = "images-in"
     writes: ClassVar = {"table": "images"}
@@ -45,13 +45,13 @@ class Uploads(BucketRoute):
 
 
 NOW = 1_700_000_060.0
-"""A minute after the time that builders give to stream records."""
+"""One minute after the time of the stream records from `builders`."""
 
 
 class IndexModel:
     """Documents and tombstones with OpenSearch's rules for external and external_gte.
 
-    Answers can be forced by document id.
+    `forced` has results by document id, which are returned first.
     """
 
     def __init__(self, forced: Mapping[str, Sequence[Result]] | None = None):
@@ -87,7 +87,7 @@ class IndexModel:
 
 
 class Truth:
-    """The table and the bucket: typed items by the text of their key, and the keys of objects."""
+    """The current table and bucket: typed items by the text of their key, and the keys of objects."""
 
     def __init__(self, items: Mapping[str, Any] | None = None, objects: Collection[str] | None = None):
         self.table = dict(items or {})
@@ -104,7 +104,7 @@ class Truth:
         return [self.table.get(name) for name in names]
 
     def revision(self, upload: ObjectRecord) -> Revision | None:
-        """Without objects of its own, as the record says."""
+        """Return the current revision. If `objects` is None, the object exists if the record created it."""
         self.reads.append([upload.key])
         if self.error:
             raise self.error
@@ -113,7 +113,7 @@ class Truth:
 
 
 class HeldLetters:
-    """Keeps letters in a list; `broken` stands for a store that is down."""
+    """A dead-letter store in memory. With `broken`, it fails as if it were down."""
 
     def __init__(self, broken: bool = False):
         self.letters: list[DeadLetter] = []
@@ -126,7 +126,7 @@ class HeldLetters:
 
 
 class Silence(Observer):
-    """Is told of batches and keeps their reports."""
+    """An observer that collects the reports of batches."""
 
     def __init__(self) -> None:
         self.reports: list[Report] = []
@@ -140,7 +140,7 @@ class Silence(Observer):
 
 
 class Bench:
-    """A dispatcher over models, for some routes."""
+    """A dispatcher for some routes, with models of its sinks."""
 
     def __init__(
         self,
@@ -201,7 +201,7 @@ class NoQueue(Exception):
 
 
 class FakeQueue:
-    """What boto3's client of SQS is to a source: one queue, whose messages are all given at once."""
+    """A fake of boto3's SQS client with one queue. The first receive returns all messages."""
 
     class exceptions:
         QueueDoesNotExist = NoQueue
@@ -256,7 +256,7 @@ def records(*raws: Any) -> list[Record]:
 
 
 def raising(error: BaseException) -> Callable[..., Any]:
-    """A function that takes anything and raises `error`."""
+    """Return a function that accepts any arguments and raises `error`."""
 
     def call(*_: Any, **__: Any) -> Any:
         raise error

@@ -1,4 +1,4 @@
-"""A model of S3 and DynamoDB behind real boto3 clients, which answers as busy services and broken networks do."""
+"""A model of S3 and DynamoDB behind real boto3 clients, with the faults of busy services and broken networks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ANSWERS = {
     "busy account": (400, "ThrottlingException"),
     "denied": (403, "AccessDenied"),
 }
-"""What is answered in place of the service."""
+"""The error responses, by fault."""
 
 BREAKS: Mapping[str, type[Exception]] = {
     "unreachable": EndpointConnectionError,
@@ -27,7 +27,7 @@ BREAKS: Mapping[str, type[Exception]] = {
     "reset after applying": ConnectionClosedError,
     "timeout after applying": ReadTimeoutError,
 }
-"""How the connection ends."""
+"""The connection errors, by fault."""
 
 AWS_FAULTS = (*ANSWERS, *BREAKS)
 
@@ -47,7 +47,7 @@ class Body:
 
 
 class FaultyAws:
-    """`objects` are the texts of a bucket by key, `items` the typed items of a table by the text of their key.
+    """S3 and DynamoDB. `objects` has texts by key, `items` typed items by the text of their key.
 
     `choose` names the fault of each request, or "" for none.
     """
@@ -67,7 +67,7 @@ class FaultyAws:
             region_name="us-east-1",
             aws_access_key_id="x",
             aws_secret_access_key="x",
-            # Without retries of its own: each fault is seen by what is tested.
+            # Without retries in the client, the tested code sees each fault.
             config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
         )
         client.meta.events.register("before-send.*.*", lambda request, **_: self._answer(request, serve, service))
@@ -118,7 +118,7 @@ class FaultyAws:
 
 
 def refused(there: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
-    """The one condition that the service writes: the item was made from nothing newer."""
+    """Return True if the only condition that the service writes fails: the item has a newer mark."""
     assert asked["ConditionExpression"] == "(NOT attribute_type(#mark, :kind) OR #mark <= :mark)"
     stored = there.get(asked["ExpressionAttributeNames"]["#mark"])
     return bool(stored and stored["S"] > asked["ExpressionAttributeValues"][":mark"]["S"])

@@ -1,4 +1,4 @@
-"""A server on this machine that accepts requests and never answers, or answers a byte at a time."""
+"""A local server that accepts requests and never responds, or responds one byte at a time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 10
 
 
 class HostileServer:
-    """A `silent` one answers nothing, or a `greeting` and then nothing. Else a byte follows every 20 ms."""
+    """A server that sends its `greeting`, if any. If `silent`, it sends nothing more; else a byte every 20 ms."""
 
     def __init__(self, listener: socket.socket, silent: bool, greeting: bytes):
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -23,7 +23,7 @@ class HostileServer:
         self._threads: list[Thread] = []
 
     def serve(self) -> None:
-        with suppress(OSError):  # the listener is closed
+        with suppress(OSError):  # the listener was closed
             while True:
                 connection, _ = self._listener.accept()
                 self.accepted += 1
@@ -36,7 +36,7 @@ class HostileServer:
             thread.join()
 
     def _serve_one(self, connection: socket.socket) -> None:
-        with connection, suppress(OSError):  # the client gives up, as it should
+        with connection, suppress(OSError):  # the client gave up, as expected
             connection.recv(65536)
             for piece in (self._greeting[:1], self._greeting[1:]) if self._greeting else ():
                 connection.sendall(piece)

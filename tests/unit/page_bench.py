@@ -1,4 +1,4 @@
-"""The page of the service over models: a dispatcher, a folder of dead letters, and an index."""
+"""The page of the service with a dispatcher over models, a folder of dead letters, and an index."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Page:
         self.bench.dispatcher.run(Delivery(records(*raws), self.sources[0].name))
 
     def get(self, path: str, status: int = 200, **headers: str) -> str:
-        """Return the HTML of a page. Fails for another status, and for content that no page may have."""
+        """Return the HTML of a page. Fail if the status differs, or if `check` fails."""
         answer = self.client.get(path, headers={"Host": "127.0.0.1:8080", **headers})
         assert answer.status_code == status, answer.text
         if answer.content_type.startswith("text/html"):
@@ -133,7 +133,7 @@ class _Workers(list[Any]):
 
 
 class Text(HTMLParser):
-    """The text of a page, its scripts, and everything that no page may have."""
+    """The text and the scripts of a page. `odd` has elements, attributes and links that are forbidden."""
 
     def __init__(self, page: str):
         super().__init__()
@@ -158,7 +158,7 @@ class Text(HTMLParser):
 
 
 def check(answer: TestResponse) -> None:
-    """Fail if a page has anything but its own script, its own links and text."""
+    """Fail if a page has anything but its own script, links to itself, and text."""
     found = Text(answer.text)
     assert found.scripts == ["/static/page.js"]
     assert found.odd == []

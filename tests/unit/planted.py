@@ -1,4 +1,4 @@
-"""The sample application in moto, with a search server made of answers: all is well until a test spoils it."""
+"""The sample application in moto, with prepared answers of a search server: healthy until a test changes it."""
 
 from __future__ import annotations
 
@@ -29,8 +29,10 @@ HEALTH = "/_cluster/health"
 
 
 class AnswersOfSearch:
-    """What a search server answers to GET, by path, and for its `indices`; a test changes it. Anything else is not
-    found."""
+    """A fake search server with answers to GET by path, and with `indices`. A test may change both.
+
+    Every other path is not found.
+    """
 
     def __init__(self) -> None:
         self.answers: dict[str, Any] = {
@@ -77,7 +79,7 @@ class AnswersOfSearch:
 
 
 def index_of(settings: Mapping[str, Any] | None = None, **aliases: Any) -> dict[str, Any]:
-    """An index as GET shows it, made by the service for the sample application."""
+    """Return an index in the format of GET, as the service creates it for the sample application."""
     return {
         "aliases": {name.replace("__", "--"): properties for name, properties in aliases.items()},
         "mappings": {"date_detection": False, "dynamic_templates": DOUBLES, **Images.mapping},
@@ -89,15 +91,15 @@ NOW = 1_800_000_000.0
 
 
 class Clients:
-    """boto3's clients of moto, made once.
+    """boto3 clients of moto, made once.
 
-    `answers` are statuses and codes of operations such as s3.HeadObject; a status of 0 is no answer at all.
+    `answers` has statuses and codes by operation, such as s3.HeadObject. With status 0 the connection fails.
     """
 
     def __init__(self) -> None:
         self.answers: dict[str, tuple[int, str]] = {}
         self.ahead = 0.0
-        # boto3 would ask for a stream at an address with the account in it, which moto does not stand for
+        # otherwise boto3 adds the account to the stream endpoint, which moto does not support
         config = Config(account_id_endpoint_mode="disabled", retries={"total_max_attempts": 1})
         secrets = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
         for service in ("dynamodb", "dynamodb_streams", "s3", "sqs", "opensearchserverless"):
@@ -118,13 +120,13 @@ class Clients:
         return AWSResponse(request.url, self.answers[operation][0], headers, Body(text))
 
     def _date(self, parsed: Any, **_: Any) -> None:
-        """moto dates its answers by the real clock."""
+        """Replace the date of the response: moto uses the real clock."""
         headers = parsed.get("ResponseMetadata", {}).get("HTTPHeaders", {})
         headers["date"] = formatdate(NOW + self.ahead, usegmt=True)
 
 
 class Clinic:
-    """One deployment, well until a test spoils it. Within `mock_aws`."""
+    """A deployment that is healthy until a test changes it. Use it within `mock_aws`."""
 
     def __init__(self, folder: Path, clients: Clients):
         self.clients = clients
@@ -145,15 +147,15 @@ class Clinic:
         provision(App(replace(self.settings, create_indices=False), [Images(), ImageUploads()], self.context))
 
     def change(self, **settings: Any) -> None:
-        """Other settings, for the same world."""
+        """Change settings of the deployment."""
         self.settings = self.context.settings = replace(self.settings, **settings)
 
     def serve(self, *routes: Route) -> None:
-        """Other routes, for the same world."""
+        """Replace the routes of the deployment."""
         self.router = Router(routes, Names(self.settings.names))
 
     def deny(self, operation: str) -> None:
-        """Has one operation of AWS, such as sqs.DeleteMessage, refused."""
+        """Deny one operation of AWS, such as sqs.DeleteMessage."""
         code = "AccessDenied" if operation.startswith("s3.") else "AccessDeniedException"
         self.clients.answers[operation] = (403, code)
 

@@ -1,8 +1,8 @@
-"""A DynamoDB table of positions in memory, with the interface of boto3's client.
+"""A DynamoDB table of checkpoints in memory, with the interface of boto3's client.
 
-Conditions are those of the service. Transactions conflict as AWS documents it ("Transaction conflict handling in
-DynamoDB", Developer Guide): while one is under way another with one of its items is cancelled, and a plain write
-to one of them is refused.
+It supports the conditions that streamdex writes. Transactions conflict as AWS documents it ("Transaction conflict
+handling in DynamoDB", Developer Guide): during a transaction, another one with the same item is cancelled, and a
+plain write to that item is refused.
 """
 
 from __future__ import annotations
@@ -40,9 +40,10 @@ class NotFound(ClientError):
 
 
 class PositionsModel:
-    """`rows` are typed items by stream and shard; `units` the write capacity used, `conflicts` what was refused.
+    """A table of checkpoints. `rows` has typed items by stream and shard.
 
-    A transaction lasts `seconds`. A query gives `page` rows at a time.
+    `units` is the consumed write capacity, `conflicts` the number of refused writes. A transaction lasts
+    `seconds`. A page of a query has `page` rows.
     """
 
     class exceptions:
@@ -121,7 +122,7 @@ class PositionsModel:
 
     @contextmanager
     def _writing(self, key: Key, condition: Mapping[str, Any]) -> Iterator[None]:
-        """Within it the item is written: it is in no transaction, and the condition holds."""
+        """Lock an item for a write. Raises ClientError if a transaction holds it or the condition fails."""
         with self._lock:
             if self._under_way[key]:
                 self.conflicts += 1
@@ -137,7 +138,7 @@ def key_of(item: Mapping[str, Any]) -> Key:
 
 
 def holds(row: Mapping[str, Any] | None, request: Mapping[str, Any]) -> bool:
-    """Whether the condition of a request does. What compares with an attribute that is not there does not."""
+    """Return True if the condition of a request holds. A comparison with a missing attribute is False."""
     condition = assert_named(request, "ConditionExpression")
     attributes = {name: plain(row, attribute) for name, attribute in request["ExpressionAttributeNames"].items()}
     values = {
@@ -148,14 +149,17 @@ def holds(row: Mapping[str, Any] | None, request: Mapping[str, Any]) -> bool:
     condition = re.sub(r"#\w+", lambda found: f"attributes['{found[0]}']", condition)
     condition = re.sub(r":\w+", lambda found: f"values['{found[0]}']", condition)
     functions = {
-        "attribute_exists": lambda value: value == value,  # noqa: PLR0124  # NaN stands for what is not there
+        "attribute_exists": lambda value: value == value,  # noqa: PLR0124  # a missing attribute is NaN
         "attribute_not_exists": lambda value: value != value,  # noqa: PLR0124
     }
     return bool(eval(condition, {"attributes": attributes, "values": values, **functions}))
 
 
 def changes(row: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
-    """What the one form of update that the service writes sets: `SET #a = :b, #c = if_not_exists(#c, :d) + :e`."""
+    """Return the attributes that an update sets: `SET #a = :b, #c = if_not_exists(#c, :d) + :e`.
+
+    The service writes only updates of this form.
+    """
     names, values = request["ExpressionAttributeNames"], request["ExpressionAttributeValues"]
     found = {}
     for part in request["UpdateExpression"].removeprefix("SET ").split(", #"):
@@ -171,14 +175,17 @@ def changes(row: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, Any
 
 
 def plain(row: Mapping[str, Any] | None, attribute: str) -> Any:
-    """The value of an attribute; NaN, which is equal to nothing, if it is not there."""
+    """Return the value of an attribute. A missing attribute is NaN, which is equal to nothing."""
     for kind, value in (row or {}).get(attribute, {}).items():
         return int(value) if kind == "N" else value
     return math.nan
 
 
 def assert_named(request: Mapping[str, Any], kind: str) -> str:
-    """An expression, in which attributes must go by other names (theirs are reserved words), all of them used."""
+    """Return an expression of a request, and assert that it is valid.
+
+    Attributes must have placeholders, because their names are reserved words, and every placeholder must be used.
+    """
     expression: str = request[kind]
     whole = " ".join(str(value) for name, value in request.items() if name.endswith("Expression"))
     used = set(re.findall(r"[#:]\w+", whole))

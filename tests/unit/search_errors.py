@@ -1,6 +1,6 @@
-"""Errors as search servers answer them: what each is known by, and the outcome that it must have.
+"""Errors of search servers, by what identifies them, and the outcome of each.
 
-Recorded from OpenSearch 3.6.0 and Elasticsearch 7.10.2, where these can be made to answer so (`tests/real`).
+They are recorded from OpenSearch 3.6.0 and Elasticsearch 7.10.2, if these servers return them (`tests/real`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ REJECTED, RETRY, STALE, HALT, RACE = "REJECTED", "RETRY", "STALE", "HALT", "RACE
 
 @dataclass(frozen=True)
 class Sample:
-    """An error of one action, and what has to become of its record."""
+    """An error of one action, and the expected outcome of its record."""
 
     status: int
     type: str
@@ -23,7 +23,7 @@ class Sample:
 
     @property
     def answer(self) -> dict[str, Any]:
-        """The action's part of a bulk answer."""
+        """Return the item of a bulk response for this action."""
         error: dict[str, Any] = {"type": self.type, "reason": self.reason}
         if self.cause:
             error["caused_by"] = {"type": "illegal_argument_exception", "reason": self.cause}

@@ -1,4 +1,4 @@
-"""A model of the search client: bulk requests by OpenSearch's rules for external_gte, and its faults."""
+"""A model of the search client: bulk requests with OpenSearch's rules for external_gte, and its faults."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SEARCH_FAULTS = (*REFUSALS, "items 429", "timeout after applying")
 
 
 def parse(body: bytes) -> list[tuple[str, bytes]]:
-    """The actions of a bulk body, as their ids and their lines."""
+    """Return the actions of a bulk body as (id, lines)."""
     actions, lines = [], iter(body.splitlines(keepends=True))
     for line in lines:
         ((kind, meta),) = json.loads(line).items()
@@ -26,14 +26,14 @@ def parse(body: bytes) -> list[tuple[str, bytes]]:
 
 
 class SearchModel:
-    """What opensearch-py's client is to the sink; `choose` names the fault of each request, or "" for none."""
+    """A fake of opensearch-py's client. `choose` names the fault of each request, or "" for none."""
 
     def __init__(self, choose: Callable[[], str] = lambda: ""):
         self.choose = choose
         self.documents: dict[str, Any] = {}
         self.versions: dict[str, int] = {}
         self.seen: dict[str, list[Any]] = {}
-        """What each document was, one after the other; None while it was not there."""
+        """All states of each document in order. None is a deletion."""
         self.indices = SimpleNamespace(get_alias=lambda index: {index.rstrip("*"): {"aliases": {}}})
 
     def bulk(self, body: bytes) -> Any:

@@ -1,4 +1,4 @@
-"""A server with a certificate of its own, over HTTPS or plain HTTP."""
+"""A server with its own certificate, over HTTPS or plain HTTP."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ALIASES = b'{"items-000001":{"aliases":{"items":{}}}}'
 
 
 def certificate(folder: Path, host: str) -> Path:
-    """A certificate that vouches for itself and names this address, with its key, in one file."""
+    """Write a self-signed certificate for `host` and its key to one file, and return the file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "streamdex test")])
     now = datetime.now(UTC)
@@ -51,20 +51,20 @@ class Answers(BaseHTTPRequestHandler):
         self.wfile.write(ALIASES)
 
     def log_message(self, *_: Any) -> None:
-        """Nothing is logged."""
+        """Log nothing."""
 
 
 class Quiet(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, *_: Any) -> None:
-        """A client that does not trust us says so itself."""
+        """Log nothing: a client that does not trust the certificate reports the error itself."""
 
 
 class Secure:
-    """A server on 127.0.0.1 whose certificate names `host`; `trust` is the file to trust it by.
+    """A server on 127.0.0.1 whose certificate names `host`. A client trusts it with the file `trust`.
 
-    It speaks plain HTTP where it is not `secure`.
+    If `secure` is False, it uses plain HTTP.
     """
 
     def __init__(self, folder: Path, host: str, secure: bool = True):

@@ -1,8 +1,8 @@
-"""DynamoDB Streams in memory, under a virtual clock: shards that split, close, are listed late and expire.
+"""DynamoDB Streams in memory with a virtual clock: shards split, close, expire, and are listed with a delay.
 
 It has the interface of boto3's client and the behaviour that AWS documents ("Change data capture for DynamoDB
 Streams", "GetRecords", "GetShardIterator", "DescribeStream"): records are kept for 24 hours, an iterator for 15
-minutes, a page may be empty though more follows, and a listing lags behind.
+minutes, a page may be empty although more records follow, and a listing lags behind.
 """
 
 from __future__ import annotations
@@ -51,7 +51,10 @@ class ModelStream:
 
 
 class StreamModel:
-    """The streams of one table. `chance` decides on empty pages and lags, `page` bounds what one call gives."""
+    """The streams of one table. `chance` selects empty pages. A page has at most `page` entries.
+
+    New shards of a split are listed after `lag` seconds.
+    """
 
     class exceptions:
         ExpiredIteratorException = Expired
@@ -63,11 +66,11 @@ class StreamModel:
         self.streams: list[ModelStream] = []
         self.throttled = 0
         self.hiccups: Counter[str] = Counter()
-        """How often a call answers next that what it names does not exist."""
+        """The number of following calls, by operation, that fail because the resource does not exist."""
         self.endings: list[Any] = []
-        """What the next answers of GetRecords have for an iterator, at a shard that is open."""
+        """The iterators of the next responses of GetRecords for open shards."""
         self.closes = True
-        """Whether the shards of a stream that is disabled are closed: at LocalStack the last one stays open."""
+        """True if the shards of a disabled stream are closed. In LocalStack, the last one stays open."""
         self.calls: list[str] = []
         self._chance = chance
         self._page = page
@@ -77,10 +80,10 @@ class StreamModel:
         self._iterators: dict[str, tuple[ModelStream, ModelShard, int, float]] = {}
         self.enable()
 
-    # What happens to the table.
+    # Changes of the table.
 
     def enable(self) -> ModelStream:
-        """Enables a stream, anew if there was one."""
+        """Enable a stream: the first one, or a new one."""
         enabled = datetime.fromtimestamp(self.now + len(self.streams) / 1000, UTC)
         label = enabled.replace(tzinfo=None).isoformat(timespec="milliseconds")
         stream = ModelStream(f"arn:aws:dynamodb:us-east-1:000000000000:table/images/stream/{label}", label)
@@ -99,20 +102,20 @@ class StreamModel:
         return shard
 
     def write(self, shard: ModelShard, count: int = 1) -> list[int]:
-        """Adds records to a shard; their sequence numbers."""
+        """Add records to a shard, and return their sequence numbers."""
         assert shard.closed_at is None
         numbers = [next(self._sequences) for _ in range(count)]
         shard.records += [(number, self.now) for number in numbers]
         return numbers
 
     def split(self, shard: ModelShard, children: int = 2) -> list[ModelShard]:
-        """Closes a shard; its children are listed after a while."""
+        """Close a shard. Its children are listed after the lag."""
         stream = next(s for s in self.streams if shard.id in s.shards)
         shard.closed_at = self.now
         return [self.open(stream, shard.id, self._lag) for _ in range(children)]
 
     def living(self) -> list[ModelShard]:
-        """The shards that can be written to."""
+        """Return the shards that accept writes."""
         stream = self.streams[-1]
         return [s for s in stream.shards.values() if s.closed_at is None] if stream.enabled else []
 
@@ -122,7 +125,7 @@ class StreamModel:
     def expired(self, shard: ModelShard) -> bool:
         return shard.closed_at is not None and self.now - shard.closed_at > RETENTION
 
-    # The client's calls.
+    # Calls of the client.
 
     def describe_table(self, TableName: str) -> Any:
         return {"Table": {}}
@@ -130,7 +133,7 @@ class StreamModel:
     def list_streams(self, TableName: str, ExclusiveStartStreamArn: str = "") -> Any:
         self._call("ListStreams")
         arns = [{"StreamArn": stream.arn, "StreamLabel": stream.label} for stream in self._listed()]
-        page = arns[1:] if ExclusiveStartStreamArn else arns[:1]  # the newest comes last, on a page of its own
+        page = arns[1:] if ExclusiveStartStreamArn else arns[:1]  # the newest is last, on its own page
         more = not ExclusiveStartStreamArn and len(arns) > 1
         return {"Streams": page, **({"LastEvaluatedStreamArn": arns[0]["StreamArn"]} if more else {})}
 

@@ -1,4 +1,4 @@
-"""What the benchmarks are made of: the work is as it is said to be, and figures say whether they are good."""
+"""The parts of the benchmarks: the workload has its declared properties, and figures are compared with goals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The outside world is injected, built when first used, and closed at the end."""
+"""The clients of a context: injected, or created on first use and closed at the end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOCAL = Settings(aws_endpoint_url="http://127.0.0.1:4566")
 
 @pytest.fixture(autouse=True)
 def bare(monkeypatch, tmp_path):
-    """No credentials of the person who runs the tests."""
+    """Remove the credentials of the developer."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))

@@ -1,4 +1,4 @@
-"""No request outlives the deadline of its work, whatever the server does and whichever client sends it."""
+"""The deadline of requests: none lasts longer, regardless of the server and the client."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from service.pipeline.prefetch import Sent
 from service.settings import Settings
 
 LONG = 60.0
-"""Seconds that a client waits by itself; the tests fail long before they have passed."""
+"""Timeout of a client in seconds. The tests fail long before it ends."""
 
 KEYS = {"aws_access_key_id": "k", "aws_secret_access_key": "s", "region": "eu-west-1"}
 
 
 @contextmanager
 def soon() -> Iterator[None]:
-    """Fails where the block takes as long as a client that knows of no deadline."""
+    """Fail if the block takes nearly as long as a client without a deadline."""
     began = time.monotonic()
     yield
     assert time.monotonic() - began < LONG / 4
@@ -53,7 +53,7 @@ def bulk(client: Any) -> Any:
 
 
 def create(client: Any) -> Any:
-    """Goes through opensearch-py."""
+    """Send a request through opensearch-py."""
     return client.indices.create(index="items", body={})
 
 
@@ -94,7 +94,7 @@ def test_a_request_to_aws_ends_at_the_deadline_and_is_not_sent_again(service: st
     with hostile(silent=True) as server:
         with soon(), pytest.raises(HTTPClientError):
             aws(server, service, ask, 0.3)
-        assert server.accepted <= 1  # the server may not have come to it
+        assert server.accepted <= 1  # the server may not have accepted the connection yet
 
 
 def test_after_the_deadline_nothing_is_sent():
@@ -156,7 +156,7 @@ class Uploads(BucketRoute):
 
 
 class Invocation(Countdown):
-    """An invocation whose time passes by itself."""
+    """An invocation with a real clock."""
 
     def __init__(self, seconds: float):
         super().__init__(seconds)

@@ -1,4 +1,4 @@
-"""What `make endurance` rests on: it finds what grows, counts what is done, and each write makes a record."""
+"""The parts of `make endurance`: the detection of growth, the count of records, and one record for each write."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ A_MILLION = 1_000_000
 def run(
     memory_per_record: float = 0.0, files_per_page: float = 0.0, threads_per_page: float = 0.0
 ) -> list[Sample]:
-    """Samples of a process that keeps so many bytes of each record, and so many files and threads of each page."""
+    """Return samples of a process that leaks memory with each record, and files and threads with each page."""
     return [
         Sample(
             seconds=records / 1000,
@@ -117,7 +117,7 @@ def test_errors_of_the_container_are_kept(tmp_path):
 
 
 class Table:
-    """Takes half of each request; counts the writes of which a stream would tell."""
+    """A table that accepts half of each request, and counts the writes that create a stream record."""
 
     def __init__(self) -> None:
         self.items: dict[str, Any] = {}

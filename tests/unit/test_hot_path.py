@@ -1,6 +1,6 @@
-"""What a record costs, in calls of functions: no clock is asked, so that it is the same on every machine.
+"""The cost of a record, in function calls. It has no clock, so it is the same on every machine.
 
-Times are for `make bench`. This is so that a line of log, a copy or a lock for each record is seen at once.
+`make bench` measures time. This test detects a log line, a copy or a lock for each record.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from service.clients.search.response_reader import read_answer
 from service.entrypoints.lambda_handler import handler_for
 
 MOST = 114
-"""Calls for a small record of nine attributes, from the event to the answer."""
+"""Maximum calls for a small record of nine attributes, from the event to the response."""
 
 SERVICE = str(Path(service.__file__).parent)
 
 MOST_OF_OURS = (36, 14, 172, 222)
-"""Modules of the service that one record crosses, frames deep at its bulk request, distinct functions, calls."""
+"""Maximums for one record: service modules, stack depth at the bulk request, distinct functions, and calls."""
 
 
 def ours(frame: FrameType) -> bool:
@@ -36,7 +36,7 @@ def ours(frame: FrameType) -> bool:
 
 
 class Search:
-    """Finds every request good."""
+    """A search server that accepts every request."""
 
     indices = SimpleNamespace(get_alias=lambda index: {index.rstrip("*"): {"aliases": {}}})
 
@@ -62,13 +62,13 @@ def surroundings(monkeypatch, tmp_path):
     monkeypatch.setattr("service.context.make_search_client", lambda settings: Search())
     monkeypatch.setattr(
         "service.sinks.opensearch.alias_targets.SEEN_FOR", math.inf
-    )  # no look at the index while one counts
+    )  # no lookup of aliases while calls are counted
     monkeypatch.setenv("SEARCH_URL", "http://search.test")
     monkeypatch.setenv("STREAMDEX_DEAD_LETTERS", str(tmp_path / "letters"))
 
 
 def profile(handler: Any, event: Any, note: Callable[[FrameType, str], object]) -> None:
-    """Handle an event twice, and note each call of the second time."""
+    """Handle an event twice, and report each call of the second time to `note`."""
     handler(event, None)
     before = sys.getprofile()
     sys.setprofile(lambda frame, kind, what: note(frame, kind))
@@ -80,7 +80,7 @@ def profile(handler: Any, event: Any, note: Callable[[FrameType, str], object]) 
 
 
 def calls(handler: Any, event: Any) -> int:
-    """Return how many functions are called to handle an event, those of Python among them."""
+    """Return the number of function calls that handle an event, including functions in C."""
     counted: Counter[str] = Counter()
     profile(handler, event, lambda frame, kind: counted.update([kind]))
     return counted["call"] + counted["c_call"]

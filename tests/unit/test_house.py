@@ -1,4 +1,4 @@
-"""Counts that keep the code easy to follow: of names, docstrings and imports."""
+"""Rules for names, docstrings and imports that keep the code readable."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def module_of(path: Path) -> str:
 MODULES: Final = {module_of(path): path for path in FILES}
 
 HARD_TO_READ: Final = ("What", "Whether", "Who", "How", "Of")
-"""Words with which a docstring starts in the middle of a thought."""
+"""Words that make the first sentence of a docstring hard to read."""
 
 
 def docstrings(path: Path) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What the Dockerfile copies, and what is said where no engine builds it."""
+"""The files that the Dockerfile copies, and the errors of image builds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the service keeps on disk is readable by its user alone."""
+"""The permissions of the service's files: only its user can read them."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def mode(path: Path) -> int:
 
 
 def modes(folder: Path) -> set[tuple[str, int]]:
-    """The kinds and modes of a folder and of all that is in it."""
+    """Return the kinds and modes of a folder and its content."""
     return {("folder" if path.is_dir() else "file", mode(path)) for path in (folder, *folder.rglob("*"))}
 
 
 @pytest.fixture(autouse=True)
 def wide_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The working directory of a user whose files others may read by default."""
+    """Use a working directory and a umask with which others may read new files."""
     monkeypatch.chdir(tmp_path)
     before = os.umask(0)
     yield
@@ -41,7 +41,7 @@ def wide_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 
 
 def write_state() -> None:
-    """All that a service keeps where no setting names another place."""
+    """Write all files that a service keeps with default settings."""
     settings = Settings()
     positions = SqliteCheckpoints(settings.checkpoints, "group")
     positions.write("stream", "shard", Checkpoint(TRIM_HORIZON, 0.0), 0)

@@ -1,4 +1,4 @@
-"""What `import service` offers, and what it does not load."""
+"""The public names of `import service`, and the modules that it does not load."""
 
 from __future__ import annotations
 

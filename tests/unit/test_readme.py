@@ -1,4 +1,4 @@
-"""What the README and docs/routes.md show is what works."""
+"""The samples in the README and docs/routes.md."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def run_python(code: str, variables: dict[str, str]) -> None:
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """A package of routes with the README's one file and one line."""
+    """Return a package of routes with the one file and the one line of the README."""
     folder = tmp_path / "readme_routes"
     folder.mkdir()
     (folder / "books.py").write_text(blocks("README.md")[0])

@@ -1,4 +1,4 @@
-"""Every pause that grows has a bound, however often something was tried."""
+"""The limits of delays: each growing delay has a maximum for any number of attempts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Threads of which one runs at a time: at each pause chance says which goes on."""
+"""Threads that run one at a time. At each pause, the next one is chosen at random."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Callable, Sequence
 from threading import Semaphore, Thread, current_thread
 
 PAUSES = 100_000
-"""Pauses after which a run is said to have no end."""
+"""Number of pauses after which a run fails as endless."""
 
 
 class Abandoned(BaseException):
-    """Ends a thread when another has failed."""
+    """A signal that ends a thread after another has failed."""
 
 
 class Turns:
-    """What a thread does between two pauses is done at once, as far as the others can see."""
+    """A scheduler of threads. The work of a thread between two pauses is atomic for the others."""
 
     def __init__(self, chance: random.Random):
         self.failure: BaseException | None = None
@@ -23,13 +23,13 @@ class Turns:
         self._chance = chance
 
     def pause(self) -> None:
-        """Lets others go first; does nothing outside of `run`."""
+        """Let other threads run first. Outside of `run`, do nothing."""
         thread = current_thread()
         if isinstance(thread, Turn):
             thread.rest()
 
     def run(self, works: Sequence[Callable[[], None]]) -> None:
-        """Does all works, each in a thread of its own. Raises what the first that failed has raised."""
+        """Run all works, each in its own thread. Raises the first exception of a thread."""
         going = [Turn(self, work) for work in works]
         for thread in going:
             thread.start()
@@ -49,7 +49,7 @@ class Turns:
 
 
 class Turn(Thread):
-    """A thread that waits until it is its turn."""
+    """A thread that waits for its turn."""
 
     def __init__(self, turns: Turns, work: Callable[[], None]):
         super().__init__(daemon=True)

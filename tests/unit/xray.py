@@ -1,4 +1,4 @@
-"""X-Ray's daemon as the SDK sees it: what it was sent, checked by the rules that AWS publishes.
+"""A fake X-Ray daemon that checks what the SDK sends against the rules that AWS publishes.
 
 Rules: "AWS X-Ray segment documents" (Developer Guide) with its JSON schema 1.0.0; "Sending segment documents to
 the X-Ray daemon".
@@ -29,7 +29,7 @@ OF_SUBSEGMENTS = COMMON | {"type", "namespace", "precursor_ids", "sql"}
 
 
 class Daemon:
-    """Takes segment documents on a UDP port, and nothing on the TCP port where rules are asked for."""
+    """A UDP port for segment documents, and a TCP port for sampling rules, which never responds."""
 
     def __init__(self) -> None:
         self._tcp = socket.create_server(("127.0.0.1", 0))
@@ -41,7 +41,7 @@ class Daemon:
         self.address = f"127.0.0.1:{self._udp.getsockname()[1]}"
 
     def documents(self) -> list[dict[str, Any]]:
-        """What was sent since the last call, each checked; raises AssertionError for one that breaks a rule."""
+        """Return the documents sent since the last call. Raises AssertionError for one that breaks a rule."""
         found = [checked(datagram) for datagram in self.datagrams()]
         ids = [entity["id"] for document in found for entity in entities(document)]
         assert len(set(ids)) == len(ids), "an id is there twice"
@@ -64,14 +64,14 @@ class Daemon:
 
 
 def entities(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """A document, and all that is within it."""
+    """Yield a document and all its subsegments."""
     yield document
     for part in document.get("subsegments", ()):
         yield from entities(part)
 
 
 def checked(datagram: bytes) -> dict[str, Any]:
-    """The segment document of a datagram."""
+    """Return the segment document of a datagram, after checking it."""
     header, separator, text = datagram.partition(b"\n")
     assert separator, "no line for the header"
     assert json.loads(header) == {"format": "json", "version": 1}
@@ -91,7 +91,7 @@ def checked(datagram: bytes) -> dict[str, Any]:
 def check_subsegment(entity: Mapping[str, Any]) -> None:
     check(entity, OF_SUBSEGMENTS)
     assert entity.get("type", "subsegment") == "subsegment"
-    assert entity.get("namespace") in (None, "aws", "remote", "local")  # the last is what AWS's own SDK writes
+    assert entity.get("namespace") in (None, "aws", "remote", "local")  # AWS's own SDK writes "local"
 
 
 def check(entity: Mapping[str, Any], known: frozenset[str]) -> None:
@@ -119,7 +119,7 @@ def check(entity: Mapping[str, Any], known: frozenset[str]) -> None:
 
 
 def check_times(entity: Mapping[str, Any]) -> None:
-    """Either an end, or in progress."""
+    """Check that the entity has either an end or is in progress."""
     assert isinstance(entity["start_time"], float)
     if entity.get("in_progress"):
         assert "end_time" not in entity

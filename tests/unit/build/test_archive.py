@@ -1,4 +1,4 @@
-"""Zip files that do not tell who made them, or when."""
+"""Reproducible zip files, independent of the machine and the time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What FUNC leaves of a package of routes."""
+"""The package of routes after FUNC has selected modules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which packages of the lock file a build takes."""
+"""The packages of the lock file that a build installs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Secrets of a deployment go from a file to the Parameter Store, and nowhere else."""
+"""The secrets of a deployment: read from a file, and written only to the Parameter Store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`make deploy`: a target gets what follows from routes, settings and other targets, and a state of its own."""
+"""`make deploy`: the variables of a target, derived from routes, settings and other targets, and its own state."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ OUTPUTS: dict[str, Any] = {
 
 
 class Deploying:
-    """A checkout with a Terraform that notes how it is called, and answers with outputs."""
+    """A checkout with a fake Terraform that records its calls and returns outputs."""
 
     def __init__(self, root: Path):
         self.root = root
@@ -78,7 +78,7 @@ class Deploying:
         return main([*words[:2], "--arch=arm64", *words[2:]], {**self.environment, **environment}, self.root)
 
     def calls(self) -> list[list[str]]:
-        """What Terraform was told but for outputs, without its folder."""
+        """Return the arguments of the calls of Terraform, without its folder and without `output` calls."""
         lines = self.calls_file.read_text().splitlines() if self.calls_file.exists() else []
         words = [json.loads(line) for line in lines]
         return [call[1:] for call in words if call[1] != "output"]
@@ -91,7 +91,7 @@ class Deploying:
 
 @pytest.fixture
 def deploying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deploying:
-    monkeypatch.chdir(tmp_path)  # where no configuration of this checkout is found
+    monkeypatch.chdir(tmp_path)  # a folder without the configuration of this checkout
     return Deploying(tmp_path)
 
 
@@ -184,7 +184,7 @@ def test_a_container_reads_the_queues_and_keeps_positions_in_a_table(deploying):
 
 
 def with_more_queues(deploying) -> None:
-    """A pipe and a task queue are deployed, and the settings name the latter."""
+    """Deploy the queue of a pipe and a task queue, and name the task queue in the settings."""
     more = {
         "changes-images": {"name": "c-lab", "arn": "arn:c", "url": "https://c", "dead_arn": "arn:f"},
         "tasks": {"name": "tasks-lab", "arn": "arn:tasks", "url": "https://t", "dead_arn": "arn:g"},

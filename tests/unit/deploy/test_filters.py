@@ -1,4 +1,4 @@
-"""Filters of event source mappings: they let everything through that a route wants, and say what can be said."""
+"""Filters of event source mappings: they pass every record that a route accepts, and are as narrow as possible."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def where(**patterns: str) -> TableRoute:
 
 
 def lets_through(filters: list[str], record: dict[str, Any]) -> bool:
-    """As Lambda decides it ("Control which events Lambda sends to your function")."""
+    """Return the decision of Lambda ("Control which events Lambda sends to your function")."""
     return not filters or any(fits(json.loads(pattern), record) for pattern in filters)
 
 

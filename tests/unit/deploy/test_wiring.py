@@ -1,4 +1,4 @@
-"""What is deployed for routes: tables, buckets, queues and notifications, by the names that routes use."""
+"""The resources that are deployed for routes: tables, buckets, queues and notifications, by logical name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sample's routes by themselves: what an item and an upload become."""
+"""The routes of the sample: the documents of items, and the items of uploads."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class NoSuchKey(Exception):
 
 
 def s3(body: bytes | None, **answer: Any) -> Any:
-    """S3 with one object, or with none."""
+    """Return a fake S3 client with one object, or with none."""
 
     def get_object(Bucket: str, Key: str) -> Any:
         if body is None:

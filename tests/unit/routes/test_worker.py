@@ -1,4 +1,4 @@
-"""CSV objects become rows: whatever lies between their lines, and however they are cut into chunks."""
+"""The CSV route: rows with any delimiter and newline, from chunks of any size."""
 
 from __future__ import annotations
 
