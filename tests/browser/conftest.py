@@ -83,7 +83,7 @@ def deploy(embedded_servers, tmp_path) -> Iterator[Callable[..., tuple[Deploymen
 
 
 def is_error(message: ConsoleMessage) -> bool:
-    """True if a console message is an error. A failed request is none: tests open missing pages on purpose."""
+    """True if a console message is an error. Failed requests do not count: tests open missing pages on purpose."""
     return message.type == "error" and not message.text.startswith("Failed to load resource")
 
 

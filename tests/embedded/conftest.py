@@ -1,4 +1,4 @@
-"""The embedded servers, started once for each test process, and a deployment of its own for each test."""
+"""Fixtures: the embedded servers, started once for each test process, and one deployment for each test."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from deployments import DEADLINE, Deployment, ServiceProcess, eventually
 
 
 class Container(ServiceProcess):
-    """The service, with the names and the folders of a deployment; it is started in `within`."""
+    """The service process with the names and folders of a deployment. `within` is its working directory."""
 
     _numbers = itertools.count()
 
@@ -31,8 +31,8 @@ class Container(ServiceProcess):
 
 
 def stop(*containers: Container) -> None:
-    """Ends containers as an orchestrator does; each must go in peace."""
-    # One that was just started may still be importing, and then a signal ends it at once.
+    """Stop containers as an orchestrator does, with SIGTERM. Each must exit with 0."""
+    # A container that has just started may still be importing modules. SIGTERM then kills it at once.
     eventually(lambda: all(container.has_said("started reading") for container in containers), True)
     for container in containers:
         container.send_signal(signal.SIGTERM)
@@ -41,7 +41,7 @@ def stop(*containers: Container) -> None:
 
 @contextmanager
 def ended_after(running: Sequence[Container]) -> Iterator[None]:
-    """Whatever still runs at the end of the block is killed; `running` may change within it."""
+    """Kill all containers that still run at the end of the block. The block may change `running`."""
     try:
         yield
     finally:

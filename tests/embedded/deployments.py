@@ -27,18 +27,18 @@ from service.pipeline import Dispatcher
 from service.settings import Settings
 
 PICTURE = Path("tests/data/lisbon.jpg")
-DEADLINE = 60.0  # seconds; only ever waited for in full by a test that fails
+DEADLINE = 60.0  # seconds; only a failing test waits this long
 
 
 def aws_client(url: str, service: str, kind: str = "client") -> Any:
-    """Plain boto3, as any other program would use it."""
+    """Return a plain boto3 client or resource, as any other program uses it."""
     return getattr(boto3, kind)(
         service, endpoint_url=url, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x"
     )
 
 
 def ask(method: str, url: str, body: Any = None) -> Any:
-    """Plain HTTP; None for a 404."""
+    """Send a plain HTTP request. Return the JSON response, or None for a 404."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, method=method, data=data, headers={"Content-Type": "application/json"})
     try:
@@ -52,14 +52,14 @@ def ask(method: str, url: str, body: Any = None) -> Any:
 
 
 def drop(search_url: str, name: str) -> None:
-    """Deletes an index, or those behind an alias."""
+    """Delete an index, or all indices behind an alias."""
     for index in ask("GET", f"{search_url}/{name}/_alias") or ():
         ask("DELETE", f"{search_url}/{index}")
 
 
 @contextmanager
 def auto_create(search_url: str) -> Iterator[None]:
-    """Within the block the server makes an index of whatever is written, as most servers do."""
+    """Let the server create missing indices on a write, as most servers do, until the block ends."""
     url, setting = f"{search_url}/_cluster/settings", "action.auto_create_index"
     before = ask("GET", f"{url}?flat_settings=true")["persistent"].get(setting)
     ask("PUT", url, {"persistent": {setting: "true"}})
@@ -70,14 +70,14 @@ def auto_create(search_url: str) -> Iterator[None]:
 
 
 def documents_of(search_url: str, index: str) -> dict[str, Any]:
-    """Everything that a search finds."""
+    """Return all documents that a search finds."""
     ask("POST", f"{search_url}/{index}/_refresh")
     found = ask("POST", f"{search_url}/{index}/_search", {"size": 1000, "query": {"match_all": {}}})
     return {hit["_id"]: hit["_source"] for hit in found["hits"]["hits"]}
 
 
 def eventually(look: Callable[[], Any], wanted: Any) -> None:
-    """Waits until `look()` is `wanted`; fails with the difference."""
+    """Wait until `look()` returns `wanted`. Fail with the difference."""
     deadline = time.monotonic() + DEADLINE
     while look() != wanted and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -85,7 +85,7 @@ def eventually(look: Callable[[], Any], wanted: Any) -> None:
 
 
 class Deployment:
-    """The sample application under names of its own, so that tests do not meet."""
+    """The sample application with unique resource names, so that tests do not interfere."""
 
     _numbers = itertools.count()
 
@@ -119,7 +119,7 @@ class Deployment:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What tells a process, or a command, where everything is."""
+        """The environment variables that point a process or a command at the deployment."""
         settings = self.settings
         return {
             "AWS_ENDPOINT_URL": self.aws_url,
@@ -142,7 +142,7 @@ class Deployment:
 
 
 def fill(place: Deployment, size: int) -> None:
-    """Items i0000, i0001, … in the table."""
+    """Put the items i0000, i0001, … into the table."""
     with place.items.batch_writer() as batch:
         for number in range(size):
             batch.put_item(Item={"id": f"i{number:04d}", "title": f"title {number}"})
@@ -150,7 +150,7 @@ def fill(place: Deployment, size: int) -> None:
 
 @contextmanager
 def changing(place: Deployment, family: str, size: int, pause: float = 0.0) -> Iterator[None]:
-    """Puts, changes and removes so many items of a family (`i` is that of `fill`) all the time."""
+    """Put, change and remove items of a family until the block ends (`size` ids; family `i` is that of `fill`)."""
     stopping, chance = Event(), random.Random(7)
 
     def work() -> None:
@@ -173,7 +173,7 @@ def changing(place: Deployment, family: str, size: int, pause: float = 0.0) -> I
 
 
 class Running:
-    """The container's workers, in this process."""
+    """The workers of the container as threads of this process."""
 
     def __init__(self, app: App):
         self._stopping = Event()
@@ -196,7 +196,7 @@ class Running:
 
 
 class ServiceProcess(subprocess.Popen[bytes]):
-    """The service in a process of its own, with these settings and none of ours; what it says is in `log`."""
+    """The service as a process, without this process's STREAMDEX_ and COV_ variables. `log` gets its output."""
 
     def __init__(self, log: Path, settings: Mapping[str, str], folder: Path | None = None):
         own = {name: value for name, value in os.environ.items() if not name.startswith(("STREAMDEX_", "COV_"))}

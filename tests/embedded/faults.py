@@ -1,4 +1,4 @@
-"""A proxy in front of the search server that does to bulk requests what networks and busy servers do."""
+"""A proxy in front of the search server that makes bulk requests fail as networks and busy servers do."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from search_model import parse
 
 TIMEOUT = 0.1
-"""Seconds that the client under test waits for an answer."""
+"""Seconds that the client under test waits for a response."""
 
 FAULTS = (
     "429",
@@ -41,16 +41,16 @@ FAULTS = (
     "other JSON",
     "no JSON after applying",
 )
-"""What happens to a whole request, or to some of its items. None lasts."""
+"""Faults of a whole request, or of some of its items. All are temporary."""
 
 POISON, BROKEN = "poison", "broken"
-"""Ids: a request with the first is a 400 without items, the item of the second a 500; both for ever."""
+"""Ids with permanent errors: a request with POISON gets a 400 without items, the item BROKEN gets a 500."""
 
 HELD = ("lost", "refused late", "applied late", "answered late")
-"""What becomes of a bulk request that is held. Of the last only the answer is held."""
+"""Faults of a bulk request that is held. With the last one, only the response is held."""
 
 HOP = ("accept-encoding", "connection", "content-length", "host")
-"""Headers that are between a client and this proxy alone."""
+"""Headers of a single connection, which the proxy does not forward."""
 
 ERRORS = {
     "items 429": (429, "rejected_execution_exception"),
@@ -65,10 +65,10 @@ Server = TypeVar("Server", bound=http.server.ThreadingHTTPServer)
 
 
 class FaultyServer(http.server.ThreadingHTTPServer):
-    """Forwards to `upstream`; `choose` names the fault of each bulk request, or "" for none.
+    """A proxy that forwards to `upstream`. `choose` returns the fault of the next bulk request, or "" for none.
 
-    Nothing gets through while `open` is not set. A bulk request that is held sets `holding`, waits for `going_on`,
-    and sets `over` when only its answer is left to be read.
+    All requests wait while `open` is not set. A held bulk request sets `holding` and waits for `going_on`. It sets
+    `over` when only its response is left to be read.
     """
 
     daemon_threads = True
@@ -90,7 +90,7 @@ class FaultyServer(http.server.ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """The client gave up waiting, as it should."""
+        """Ignore the errors of clients that time out, as they should."""
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -139,7 +139,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self._apply(actions, fault)
 
     def _apply(self, actions: list[tuple[str, bytes]], fault: str) -> None:
-        """Forwards what is not made to fail, and answers for all, if it is to be heard."""
+        """Forward the items that do not fail, and answer for all items unless the fault prevents the response."""
         failing = {n for n, (name, _) in enumerate(actions) if name == BROKEN}
         if fault.startswith("items"):
             failing |= {n for n in range(len(actions)) if self.server.chance.random() < 0.5}
@@ -222,7 +222,7 @@ def faulty(upstream: str, choose: Callable[[], str], chance: random.Random) -> I
 
 @contextmanager
 def serving(server: Server) -> Iterator[Server]:
-    """Answers in a thread of its own, until the block ends."""
+    """Run the server in its own thread until the block ends."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

@@ -1,4 +1,4 @@
-"""Somebody who writes, somebody who reads, and what brings the one's changes to a queue."""
+"""Threads for convergence tests: a writer, a reader, and a pipe from a table's stream to a queue."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KEYS = [f"item-{number}" for number in range(8)]
 
 
 class Companion(Thread):
-    """Works along for as long as the `with` block lasts."""
+    """A thread that runs for as long as its `with` block."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,9 +32,9 @@ class Companion(Thread):
 
 
 class Writer(Companion):
-    """Puts a few items, and deletes that share of them; each title is a number that only grows.
+    """A thread that puts a few items, and deletes the share `deleted` of them. Each title is a growing number.
 
-    `states` are the titles that each item had, one after the other; None while it was not there.
+    `states` holds the titles of each item in order. None means that the item did not exist.
     """
 
     def __init__(self, place: Deployment, chance: random.Random, deleted: float = 0.2, pause: float = 0.01):
@@ -48,7 +48,7 @@ class Writer(Companion):
             self.write()
 
     def write(self) -> None:
-        """One change."""
+        """Make one change."""
         self.written += 1
         key = self._chance.choice(KEYS)
         states = self.states[key]
@@ -60,7 +60,7 @@ class Writer(Companion):
             self._place.items.put_item(Item={"id": key, "title": str(self.written)})
 
     def finish(self, after: int) -> None:
-        """Ends once it has written so often; the last that it does is to delete some items."""
+        """Stop after `after` writes in total, then delete some items."""
         while self.written < after and self.is_alive():
             self.join(0.05)
         self.stopping.set()
@@ -71,7 +71,7 @@ class Writer(Companion):
 
 
 class Reader(Companion):
-    """Looks at all documents all the time, and keeps what it sees when that has changed."""
+    """A thread that polls all documents and keeps each title that differs from the previous one."""
 
     def __init__(self, place: Deployment, keys: Sequence[str] = KEYS):
         super().__init__()
@@ -87,13 +87,13 @@ class Reader(Companion):
                     seen.append(title)
 
     def assert_in_order(self, states: dict[str, list[str | None]]) -> None:
-        """Nothing that was seen went back to an older state."""
+        """Assert that no document went back to an older state."""
         for key, seen in self.seen.items():
             assert follows(seen, states[key]), f"{key} went back: {seen} of {states[key]}"
 
 
 def make_queue(place: Deployment, fifo: bool = False) -> str:
-    """A queue for records; what is received and not deleted comes again after a few seconds."""
+    """Create a queue for records. An unacknowledged message is redelivered after 5 seconds."""
     name = f"records-of-{place.table}{'.fifo' if fifo else ''}"
     attributes = {"VisibilityTimeout": "5"} | ({"FifoQueue": "true"} if fifo else {})
     place.app.context.sqs.create_queue(QueueName=name, Attributes=attributes)
@@ -101,10 +101,11 @@ def make_queue(place: Deployment, fifo: bool = False) -> str:
 
 
 class Pipe(Companion):
-    """EventBridge Pipes: each record of the table's stream becomes a message, in the form that AWS gives it.
+    """A thread that works like EventBridge Pipes: it sends each record of the table's stream to a queue.
 
-    A standard queue gets them in another order; a FIFO queue in theirs, each item in a group of its own. Some come
-    again later, after more than a queue remembers.
+    The messages have the form that AWS gives them. A standard queue gets them out of order. A FIFO queue gets them
+    in order, with one message group for each item. About 30 % are sent again later, as after the deduplication
+    interval of the queue.
     """
 
     def __init__(self, place: Deployment, queue: str, chance: random.Random):
@@ -141,7 +142,7 @@ class Pipe(Companion):
             del waiting[staying:]
 
     def finish(self) -> None:
-        """Sends what has come until now, and ends."""
+        """Send the remaining records and stop."""
         self.stopping.set()
         self.join()
 
@@ -151,7 +152,7 @@ class Pipe(Companion):
             assert not self._sqs.send_message_batch(QueueUrl=self._url, Entries=entries).get("Failed")
 
     def is_drained(self) -> bool:
-        """Whether every message was taken and deleted."""
+        """True if every message was received and deleted."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         counts = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)["Attributes"]
         return all(count == "0" for count in counts.values())
@@ -165,7 +166,7 @@ class Pipe(Companion):
 
 
 def body_of(record: dict[str, Any], stream: str, first: int) -> dict[str, Any]:
-    """The message of a record: with a time in whole seconds, and a number that grows above its low digits."""
+    """Return the message of a record. Its time is in seconds. Its sequence number grows above 20 low digits."""
     change = record["dynamodb"]
     at = int(change["ApproximateCreationDateTime"].timestamp())
     number = int(change["SequenceNumber"]) - first + 1

@@ -1,4 +1,4 @@
-"""An operator whose process is killed at a request of the search client, and writers who go on all the while."""
+"""An operator whose process is killed at a request of the search client, while writers keep working."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from service.pipeline import Delivery
 from service.sinks.opensearch.alias_targets import SeenTargets
 
 READS = ("_search", "_mget", "_count", "_pit")
-"""The requests with a body that change nothing."""
+"""Requests with a body that change nothing."""
 
 
 class Killed(BaseException):
-    """The process has ended: nothing catches it, and nothing it would do afterwards reaches the server."""
+    """The end of the process. Nothing catches it, and no later request of the process reaches the server."""
 
 
 class Requests:
-    """Counts the requests of a client that change something, and kills before or after one of them.
+    """A counter of the write requests of a client. It kills the process before or after request number `at`.
 
-    `before` is called first: what others do in the meantime.
+    It calls `before` ahead of each write request, so that other writers can act.
     """
 
     def __init__(self, context: Any, at: float, after: bool, before: Callable[[str, str], None]):
@@ -67,10 +67,10 @@ class Requests:
 
 
 class Writers:
-    """Two consumers, one record at a time.
+    """Two consumers that deliver one record at a time.
 
-    One looks at the aliases before each write. The other, as a writer whose request takes long, looks only when
-    `catch_up` is called, or its record has to be retried.
+    One reads the aliases before each write. The other, like a writer with a slow request, reads them only after
+    `catch_up`, or when its record has to be retried.
     """
 
     def __init__(self, place: Deployment):
@@ -101,7 +101,7 @@ class Writers:
         self._apps[1].search_sink._targets.forget()
 
     def finish(self, more: Sequence[Any] = ()) -> None:
-        """Deliver `more` and what has to be retried, until there is no more."""
+        """Deliver `more` and the records to retry until none is left."""
         self._pending += more
         for number in range(20):
             self._deliver(number % 2)
@@ -123,14 +123,14 @@ class Writers:
 
 
 class Operator:
-    """Runs operations as processes of their own, each with writers at work."""
+    """An operator who runs each operation as a separate process, while the writers work."""
 
     def __init__(self, place: Deployment, route: Any):
         self.place, self.route = place, route
         self.writers = Writers(place)
 
     def run(self, at: float = 0, after: bool = False, **what: bool) -> tuple[Rebuilt | None, int]:
-        """What became of the index, None for a process that was killed; and the number of requests (see READS)."""
+        """Run an operation. Return its result (None if the process was killed) and the count of write requests."""
         with self.process(at, after) as (app, requests):
             try:
                 (one,) = change(
@@ -148,12 +148,12 @@ class Operator:
 
     @contextmanager
     def process(self, at: float = 0, after: bool = False, traffic: bool = True) -> Iterator[tuple[App, Requests]]:
-        """The service with the route, and its requests; unless `traffic` is wanted, nothing else is written."""
+        """Yield the service with the route, and its requests. If `traffic` is false, the writers write nothing."""
         app = App(replace(self.place.settings), [self.route, ImageUploads()])
         filled: list[str] = []
 
         def before(method: str, path: str) -> None:
-            if path.endswith("_bulk") and not filled:  # the operation has waited until every writer has looked
+            if path.endswith("_bulk") and not filled:  # the operation waited until each writer read the aliases
                 filled.append(path)
                 self.writers.catch_up()
             if traffic:

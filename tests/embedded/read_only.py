@@ -1,4 +1,4 @@
-"""A proxy in front of the search server that lets only reads through, and knows what else was asked for."""
+"""A proxy in front of the search server that forwards only reads and records all other requests."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ReadOnlyHandler(Handler):
 
 
 class ReadOnlyServer(FaultyServer):
-    """`refused` has what would have written, `reads` how many requests went through."""
+    """A proxy for reads. `refused` lists the rejected requests, `reads` counts the forwarded ones."""
 
     def __init__(self, upstream: str):
         super().__init__(upstream, lambda: "", random.Random())

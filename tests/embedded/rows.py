@@ -1,4 +1,4 @@
-"""A SQL database with a table of its own for each test, and the sink that adds rows to it."""
+"""A SQL database with its own table for each test, and the sink that adds rows to it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def upload(version: str = "v1", key: str = "a.csv", etag: str = "") -> ObjectRec
 
 
 class Database:
-    """`people (name, age)` under a name of its own; ages below zero are refused."""
+    """The table `people (name, age)` under a unique name. It rejects negative ages."""
 
     _numbers = itertools.count()
 
@@ -48,7 +48,7 @@ class Database:
             return [tuple(row) for row in found]
 
     def ledger(self) -> list[tuple[str, str, int]]:
-        """What the ledger says of this test's objects: source, version, rows added."""
+        """Return the ledger of this test's objects: source, version, number of added rows."""
         with self.context.sql.connect() as connection:
             query = text("SELECT source, version, added FROM streamdex_ledger WHERE action = :action")
             return [tuple(row) for row in connection.execute(query, {"action": self.action})]
@@ -66,13 +66,13 @@ class Database:
         keep_bad: bool = False,
         action: str = "",
     ) -> Result:
-        """Adds rows as one action of a route; `action` is its name in the ledger."""
+        """Add rows as one action of a route. `action` is its name in the ledger."""
         asked = InsertRows(statement or self.statement, rows, keep_bad)
         (result,) = self.sink.write([Write(record or upload(), asked, "sql", action or self.action, 0)])
         return result
 
     def within(self, seconds: Callable[[], float]) -> Any:
-        """Sets the deadline of an invocation with this many seconds left."""
+        """Set the deadline of an invocation that has this many seconds left."""
         return until(Deadline(seconds).with_reserve())
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Requests to the search server are authenticated as settings say, and secrets stay out of what is told."""
+"""The authentication of requests to the search server, for each kind of authentication in the settings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from service.settings import Settings
 
 
 class Recorder:
-    """A search server that accepts every bulk request and keeps what it was sent."""
+    """A search server that accepts every bulk request and records all requests."""
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, dict[str, str], bytes]] = []
@@ -98,7 +98,7 @@ def test_sigv4_signs_as_aws_does_for_domains_and_for_serverless_collections(reco
     ((path, headers, body),) = recorder.requests
     assert headers["x-amz-security-token"] == "session"
     assert f"/eu-west-1/{service}/aws4_request" in headers["authorization"]
-    assert len(headers["x-amz-content-sha256"]) == 64  # serverless collections refuse a request without it
+    assert len(headers["x-amz-content-sha256"]) == 64  # serverless collections require this header
     assert headers["authorization"].rpartition("Signature=")[2] == expected(
         recorder.url + path, headers, body, service
     )
@@ -151,7 +151,7 @@ def test_a_signed_request_needs_neither_boto3_nor_opensearch_py(recorder: Record
 
 
 def expected(url: str, headers: dict[str, str], body: bytes, service: str) -> str:
-    """The signature by botocore, of the same headers at the same second."""
+    """Return the signature that botocore computes for the same headers at the same second."""
     signed = headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0].split(";")
     request = AWSRequest(
         "POST" if body else "GET", url, {name: headers[name] for name in signed if name != "host"}, body

@@ -1,4 +1,4 @@
-"""What checkpoints in a table rely on, seen at a server: the same tests run at moto and at DynamoDB Local."""
+"""The server behavior that checkpoints in a table rely on. The same tests run on moto and DynamoDB Local."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _numbers = itertools.count()
 
 @pytest.fixture
 def open_checkpoints(streams_url: str) -> Iterator[Opening]:
-    """Opens the checkpoints of another process of the group."""
+    """Yield a function that opens the checkpoints of one more process of the group."""
     where = f"dynamodb://checkpoints-{next(_numbers)}-{time.time_ns()}"
     opened: list[tuple[Context, Checkpoints]] = []
 
     def opening() -> Checkpoints:
-        # Longer than a machine with much to do keeps the thread that renews it from running.
+        # The lease outlasts any delay of its renewal thread on a busy machine.
         context = Context(Settings(aws_endpoint_url=streams_url, checkpoints=where, lease_time=120.0))
         opened.append((context, make_checkpoints(context, "group")))
         return opened[-1][1]
@@ -38,7 +38,7 @@ def open_checkpoints(streams_url: str) -> Iterator[Opening]:
 
 
 def token_of(checkpoints: Checkpoints) -> int:
-    """The token of the lease, once it is had."""
+    """Wait for the lease and return its token."""
     deadline = time.monotonic() + DEADLINE
     while not checkpoints.lease.token() and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -60,7 +60,7 @@ def test_who_takes_over_finds_all_positions_and_who_came_before_changes_none(ope
     after = token_of(second)
     assert after > before
     assert second.claim("stream", after) == second.claim("stream", after) == known
-    first.lease.token = lambda: before  # it does not know yet
+    first.lease.token = lambda: before  # it does not know yet that it lost the lease
     for change in (
         lambda: first.write("stream", "shard-1", Checkpoint("2", 2.0), before),
         lambda: first.remove("stream", "shard-1", before),

@@ -1,4 +1,4 @@
-"""Dead letters in every store: kept once, listed, filtered, delivered again, removed only when done."""
+"""Dead letters in every store: stored once, listed, filtered, redriven, and removed only when acknowledged."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ STORES = ["folder", "s3", "sqs", "sqs.fifo"]
 
 @pytest.fixture
 def make_box(deployment: Deployment, tmp_path) -> Callable[..., tuple[str, ReadableDeadLetterStore]]:
-    """Makes a store of a kind; gives its setting and the store."""
+    """Return a function that creates a store of a kind and returns its setting and the store."""
     numbers = itertools.count()
 
     def make(kind: str, large: bool = True) -> tuple[str, ReadableDeadLetterStore]:
@@ -136,7 +136,7 @@ def test_a_store_of_another_kind_is_an_error_in_settings(where):
 
 
 class Strict(Images):
-    """The sample's route with a mistake in it."""
+    """The sample route with a bug."""
 
     broken = True
 
@@ -148,7 +148,7 @@ class Strict(Images):
 
 @pytest.fixture
 def app(deployment: Deployment, make_box) -> Iterator[App]:
-    """An app whose route has rejected two items, of which one has changed since and one is gone."""
+    """Yield an app whose route rejected two items. One item has changed since, the other is deleted."""
     where, _ = make_box("folder")
     with App(replace(deployment.settings, dead_letters=where), [Strict()]) as app:
         raws = [
@@ -165,7 +165,7 @@ def test_a_redrive_after_the_route_was_mended_writes_what_is_there_now(
     app: App, deployment: Deployment, monkeypatch
 ):
     monkeypatch.setattr(Strict, "broken", False)
-    for _ in range(2):  # again finds nothing to do
+    for _ in range(2):  # the second redrive finds nothing to do
         redrive(app.letters, Filter(), app.dispatcher_of)
     documents = documents_of(deployment.search_url, deployment.index)
     assert {name: document["title"] for name, document in documents.items()} == {"changed": "new", "fine": "old"}
@@ -176,7 +176,7 @@ def test_a_redrive_also_writes_to_an_index_that_is_being_rebuilt(app: App, deplo
     monkeypatch.setattr(Strict, "broken", False)
     copy = f"{deployment.index}-000002"
     ask("PUT", f"{deployment.search_url}/{copy}", {"aliases": {f"{deployment.index}--also": {}}})
-    with App(app.settings, [Strict()]) as later:  # the other would still go by what it has seen
+    with App(app.settings, [Strict()]) as later:  # the other app still uses the aliases that it read earlier
         redrive(later.letters, Filter(), later.dispatcher_of)
     found = documents_of(deployment.search_url, copy)
     assert {name: document["title"] for name, document in found.items()} == {"changed": "new"}
@@ -184,7 +184,7 @@ def test_a_redrive_also_writes_to_an_index_that_is_being_rebuilt(app: App, deplo
 
 def test_a_redrive_of_what_is_still_broken_keeps_the_letter(app: App):
     ends = redrive(app.letters, Filter(), app.dispatcher_of).ends
-    # The item that is gone needs no document any more.
+    # The deleted item needs no document, so its record counts as applied.
     assert dict(ends) == {"rejected": 1, "applied": 1}
     assert [kept.record["dynamodb"]["Keys"]["id"]["S"] for kept in app.letters.read()] == ["changed"]
 
@@ -225,14 +225,14 @@ def test_purge_never_takes_all_by_mistake(app: App):
     which = Filter(reason="mistake")
     found = survey(app.letters, which)
     assert (found.count, list(found.routes.values())) == (2, [2])
-    assert purge(app.letters, which, "2020") == 0  # what came after the survey stays
+    assert purge(app.letters, which, "2020") == 0  # dead letters stored after the survey stay
     assert purge(app.letters, which, found.last) == 2
     assert list(app.letters.read()) == []
 
 
 @pytest.fixture
 def two_letters(deployment: Deployment, monkeypatch) -> Deployment:
-    """Two uploads that are no images are kept, and the command line finds them."""
+    """Create dead letters of two uploads that are not images, and set the environment of the commands."""
     for variable, value in deployment.environment.items():
         monkeypatch.setenv(variable, value)
     deployment.upload("broken.png", b"no image")
@@ -250,7 +250,7 @@ def test_the_command_line_lists_shows_redrives_and_purges(two_letters: Deploymen
     assert listed.count("\n") == 1
     assert main(["dead-letters", "show", f"--letter={listed[:8]}"]) == 0
     assert json.loads(capsys.readouterr().out)["record"]["key"] == "broken.png"
-    assert main(["dead-letters", "redrive", "--reason=broken.png"]) == 1  # still no image
+    assert main(["dead-letters", "redrive", "--reason=broken.png"]) == 1  # still not an image
     assert "1 dead letter remaining in " in capsys.readouterr().err
     two_letters.upload("broken.png")
     assert main(["dead-letters", "redrive", "--reason=broken.png"]) == 0
@@ -277,7 +277,7 @@ def test_purge_asks_on_a_terminal_and_needs_yes_without_one(two_letters: Deploym
     monkeypatch.setattr("builtins.input", lambda question: "yes")
     assert main(words) == 0
     assert two_letters.rejected() == []
-    assert main(words) == 0  # nothing is left to ask about
+    assert main(words) == 0  # nothing is left, so the command does not ask
 
 
 def test_a_redrive_with_the_server_down_stops_at_once_and_says_what_remains(
@@ -316,7 +316,7 @@ def test_the_command_line_speaks_json_to_scripts(two_letters: Deployment, capsys
 
 @pytest.fixture
 def given_up(two_letters: Deployment) -> Deployment:
-    """A queue whose dead-letter queue holds an upload that is an image by now, and one that is none."""
+    """Return a queue whose dead-letter queue holds an upload that is an image by now, and one that is not."""
     sqs = aws_client(two_letters.aws_url, "sqs")
     dead = sqs.get_queue_url(QueueName=dead_letter_queue(two_letters.app.context, two_letters.queue))["QueueUrl"]
     two_letters.upload("broken.png")

@@ -1,4 +1,4 @@
-"""The doctor on the embedded servers: silent where all is well, and each of some faults named by itself."""
+"""The doctor on the embedded servers: no finding for a healthy deployment, one finding for each fault."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from service.sinks.opensearch.index_creation import index_body
 
 
 def findings(deployment: Deployment, **settings: Any) -> list[Finding]:
-    """What is found with some settings changed."""
+    """Return the findings with some settings changed."""
     known = {name: getattr(deployment.app.context, name) for name in SERVICES}
     with Context(replace(deployment.settings, **settings), **known) as context:
         return list(diagnose(DoctorContext(context, deployment.app.router)))
 
 
 def traces(deployment: Deployment) -> dict[str, Any]:
-    """All that somebody could find afterwards."""
+    """Return all state that the doctor could have changed."""
     context = deployment.app.context
     (stream,) = context.dynamodb_streams.list_streams(TableName=deployment.table)["Streams"]
     shards = context.dynamodb_streams.describe_stream(StreamArn=stream["StreamArn"])["StreamDescription"]["Shards"]
@@ -56,7 +56,7 @@ def test_the_embedded_servers_as_make_run_sets_them_up_are_well_and_stay_as_they
 
 
 def deployment_options(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What has a command work on a deployment."""
+    """Set the environment of the commands and return their options for this deployment."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", deployment.aws_url)
     monkeypatch.setenv("SEARCH_URL", deployment.search_url)
     names = ",".join(f"{logical}={actual}" for logical, actual in deployment.settings.names.items())
@@ -113,14 +113,14 @@ def without_notification(d: Deployment) -> None:
 
 
 def made_by_a_write(d: Deployment) -> None:
-    """As an index is that a write has made."""
+    """Replace the index with one that a write created, without the route's mapping."""
     drop(d.search_url, d.index)
     ask("PUT", f"{d.search_url}/{d.index}", {})
     ask("PUT", f"{d.search_url}/{d.index}/_doc/a", {"metadata": {"width": 1}})
 
 
 def make_index(d: Deployment, name: str, *aliases: str, **says: Any) -> None:
-    """Makes an index as the service does."""
+    """Create an index as the service does."""
     body = index_body(IndexDeclaration(name, Images.mapping), d.settings)
     ask("PUT", f"{d.search_url}/{name}", {**body, "aliases": dict.fromkeys(aliases, says)})
 
@@ -147,7 +147,7 @@ def without_alias(d: Deployment) -> None:
 
 
 def beside(number: int, *suffixes: str) -> Callable[[Deployment], None]:
-    """Has another index beside the one that is searched, with aliases of a rebuild."""
+    """Return a function that creates another index next to the searched one, with aliases of a rebuild."""
 
     def plant(d: Deployment) -> None:
         make_index(d, f"{d.index}-{number:06d}", *(d.index + suffix for suffix in suffixes))
@@ -197,7 +197,7 @@ def test_faults_are_named(deployment: Deployment, plant, expected):
 
 
 def test_what_is_said_of_aliases_puts_them_right(deployment: Deployment):
-    """One step for each finding: an alias of two indices gets one that is written, and then loses the other."""
+    """Each finding takes one step. An alias of two indices first gets a write index, then loses the other."""
     for plant, steps in ((without_alias, 1), (written_nowhere, 2)):
         plant(deployment)
         for _ in range(steps):
@@ -210,7 +210,7 @@ def test_what_is_said_of_aliases_puts_them_right(deployment: Deployment):
 
 @pytest.mark.long
 def test_what_is_said_of_rebuilds_puts_them_right(deployment: Deployment, monkeypatch, capsys):
-    """Each of the commands that a remedy names leaves nothing to find."""
+    """After the commands that the remedies name, the doctor finds nothing."""
     monkeypatch.setattr(rebuilding, "UNTIL_ALL_HAVE_SEEN", 0.0)
     monkeypatch.setattr(rebuilding, "longest_request", lambda settings: 0.0)
     quick = ["--patience=1"]

@@ -1,4 +1,4 @@
-"""What `make endurance` compares in the end: an index that is not the table is found out."""
+"""The comparison at the end of `make endurance`: it finds every difference between the index and the table."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ITEMS = PAGE + 100
 
 @pytest.fixture
 def filled(deployment: Deployment) -> Deployment:
-    """A table and the index of it, both of more than a page; nothing keeps them in step."""
+    """Return a table and its index, both larger than one page. No service syncs them."""
     with deployment.items.batch_writer() as batch:
         for number in range(ITEMS):
             batch.put_item({"id": f"i{number:04}", "title": f"T{number}", "metadata": {"n": number}})

@@ -1,4 +1,4 @@
-"""`SHIM=docker` and `SHIM=localstack`: what is called, and what is said where it cannot be."""
+"""`SHIM=docker` and `SHIM=localstack`: the commands that they call, and the errors if these are missing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FAKE = '#!/bin/sh\necho "$(basename $0) $*" >> {log}\necho "$GATEWAY_LISTEN $IMA
 
 @pytest.fixture
 def called(tmp_path, monkeypatch):
-    """Puts commands on the path that only tell that they were called; gives what was, without questions."""
+    """Put fake commands on PATH that only log their calls. `calls` returns the calls without status queries."""
     log = tmp_path / "log"
 
     def fake(name: str, end: str = "exit 0") -> Path:

@@ -1,4 +1,4 @@
-"""A backfill that many share: containers and Lambdas do the tasks of a queue while the table changes."""
+"""A shared backfill: containers and Lambdas run the tasks of a queue while the table changes."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_a_task_whose_container_was_killed_is_done_by_another(deployment: Deploy
 
 
 def handled(place: Deployment, queue: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """What a Lambda answers to the messages of a queue, until there are no more."""
+    """Yield the Lambda's response to each batch of messages until the queue is empty."""
     secrets = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"}
     tasks = {"STREAMDEX_TASK_QUEUE": queue, "STREAMDEX_EXPORT_PREFIX": exports(place)}
     for name, value in (place.environment | secrets | tasks).items():
@@ -118,7 +118,7 @@ def test_a_lambda_does_the_tasks(deployment: Deployment, queue: str, monkeypatch
 
 
 def export_of(place: Deployment, folder: Path, files: int = 3) -> str:
-    """An export of the table as DynamoDB lays it out; nothing here makes one."""
+    """Write an export of the table in the layout of DynamoDB. The embedded server creates no exports."""
     home = folder / "exports/AWSDynamoDB/01604474914028-a1b2c3d4"
     (home / "data").mkdir(parents=True)
     dynamodb = aws_client(place.aws_url, "dynamodb")
@@ -137,12 +137,12 @@ def export_of(place: Deployment, folder: Path, files: int = 3) -> str:
 
 
 def exports(place: Deployment) -> str:
-    """Where exports are."""
+    """Return the S3 URI of the exports."""
     return f"s3://exports-{place.bucket}/"
 
 
 def as_objects(place: Deployment, folder: str) -> str:
-    """The same in S3."""
+    """Copy the export to S3 and return its URI."""
     place.s3.create_bucket(Bucket=f"exports-{place.bucket}")
     for path in Path(folder).rglob("*.*"):
         place.s3.upload_file(str(path), f"exports-{place.bucket}", str(path.relative_to(folder)))
@@ -154,7 +154,7 @@ def as_objects(place: Deployment, folder: str) -> str:
 def test_an_export_is_loaded_and_what_changed_since_is_not_made_older(
     deployment: Deployment, tmp_path: Path, place: str
 ):
-    """Of an export that is old each line is a hint: what is there now is read."""
+    """The export is old, so each line causes a re-read of the current item."""
     fill(deployment, SIZE)
     export = export_of(deployment, tmp_path)
     export = as_objects(deployment, export) if place == "bucket" else export

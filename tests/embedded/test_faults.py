@@ -1,7 +1,7 @@
-"""Whatever the search server and the network do: nothing lost, nothing stale, every record an outcome, an end.
+"""Faults of the search server and the network: no record is lost, no document is stale, every run ends.
 
-The number of random runs is STREAMDEX_FAULT_RUNS; each has its number for a seed. From twenty runs on (`make
-test-faults`) each is longer, too.
+Every record gets an outcome. STREAMDEX_FAULT_RUNS sets the number of random runs. The number of a run is its seed.
+With 20 runs or more (`make test-faults`), each run is also longer.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ RUNS = int(os.environ.get("STREAMDEX_FAULT_RUNS", "4"))
 RECORDS = 500 if RUNS >= 20 else 60
 START = 1_700_000_000
 ROUNDS = 500
-"""Deliveries of one batch, before a run is said to have no end."""
+"""The most deliveries of one run. A run with more has no end."""
 
 
 class Items(TableRoute):
@@ -50,7 +50,7 @@ class Items(TableRoute):
 
 
 def history(chance: random.Random) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    """Records of changes to some items, and what the index must hold at the end."""
+    """Return records of changes to some items, and the content that the index must have at the end."""
     raws, final = [], {}
     for number in range(1, RECORDS + 1):
         key = {3: POISON, 5: BROKEN}.get(number) or chance.choice([*"abcdefghijklmnopqrst"] * 5 + [POISON, BROKEN])
@@ -73,7 +73,7 @@ def history(chance: random.Random) -> tuple[list[dict[str, Any]], dict[str, int]
 
 
 class Run:
-    """A dispatcher whose search server is behind the proxy, fed as a shard is read."""
+    """A dispatcher that writes through the proxy and gets records as from a shard."""
 
     def __init__(self, server: FaultyServer, final: dict[str, int]):
         context = Context(Settings(search_url=server.url, search_timeout=TIMEOUT, bulk_actions=40))
@@ -94,11 +94,11 @@ class Run:
         )
 
     def _pause(self, seconds: float) -> None:
-        """Counts and does not wait: how often a batch is tried must not depend on how busy the machine is."""
+        """Add up the backoff without waiting, so that retries do not depend on the load of the machine."""
         self.paused += seconds
 
     def feed(self, raws: list[dict[str, Any]], chance: random.Random) -> int:
-        """Delivers everything, again from the first that is not done; how many deliveries that took."""
+        """Deliver all records, and redeliver from the first unfinished one. Return the number of deliveries."""
         records: list[Record] = list(unwrap(raws))
         position, deliveries, reason = 0, 0, ""
         while position < len(records):
@@ -107,7 +107,7 @@ class Run:
             assert deliveries < ROUNDS, f"no end: {reason}"
             try:
                 report = self.dispatcher.run(Delivery(batch))
-            except Halt as halt:  # nothing is acknowledged: all of it comes again
+            except Halt as halt:  # nothing is acknowledged: the whole batch is redelivered
                 reason = str(halt)
                 continue
             assert len(report.results) == len(batch)
@@ -117,7 +117,7 @@ class Run:
 
 
 def check(search_url: str, choose: Any, chance: random.Random) -> list[str]:
-    """One run; gives the faults that it met."""
+    """Do one run and return its faults."""
     drop(search_url, "faults")
     raws, final = history(chance)
     with faulty(search_url, choose, chance) as server:
@@ -137,7 +137,7 @@ def check(search_url: str, choose: Any, chance: random.Random) -> list[str]:
 @pytest.mark.parametrize("fault", FAULTS)
 def test_each_fault_alone_loses_nothing(search_url: str, fault: str):
     chance = random.Random(fault)
-    # A 401 sends back the whole batch: often, it would leave none that gets to its end.
+    # A 401 returns the whole batch. If it is frequent, no batch ever finishes.
     often = 0.01 if fault == "401" else 0.2
     faults = chain([fault], (fault if chance.random() < often else "" for _ in count()))
     assert fault in check(search_url, lambda: next(faults), chance)

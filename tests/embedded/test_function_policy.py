@@ -1,6 +1,6 @@
-"""A Lambda runs with just the policy and the settings that its deployment derives, and not with less.
+"""A Lambda with the derived policy and settings of its deployment: it runs with these, and not with less.
 
-What Lambda does itself, it does as the function: here a poller reads stream and queue with the function's keys.
+Lambda polls the stream and the queue as the function. Here a poller reads both with the keys of the function.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from service.errors import Halt
 from service.settings import Settings
 
 NOT_TRIED = {
-    "dynamodb:PutItem",  # an action that the sample's routes do not return
-    "s3:ListBucket",  # moto tells those who may not, too, that an object is gone
+    "dynamodb:PutItem",  # no route of the sample returns this action
+    "s3:ListBucket",  # moto answers that an object is gone even without this permission
 }
 
 TRIED = [
@@ -50,7 +50,7 @@ TRIED = [
 
 @dataclass(frozen=True)
 class Given(Deployment):
-    """A deployment of which the outputs are known."""
+    """A deployment with fixed outputs."""
 
     made: Mapping[str, Any] = field(default_factory=dict)
 
@@ -67,7 +67,7 @@ def account(search_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 class Function:
-    """The sample as its deployment would have it: its variables, its policy, and the pollers of its mappings."""
+    """The sample as a deployed function: its variables, its policy, and its event source pollers."""
 
     def __init__(self, account: Account, folder: Path, monkeypatch: pytest.MonkeyPatch):
         self._account = account
@@ -89,13 +89,13 @@ class Function:
         monkeypatch.setattr("service.context.make_aws_client", self.client)
 
     def allow(self, policy: Mapping[str, Any]) -> None:
-        for document in (policy, as_moto_asks(policy)):  # moto looks at the form of both
+        for document in (policy, as_moto_asks(policy)):  # moto validates the format of both
             self._account.client("iam").put_user_policy(
                 UserName="service", PolicyName="it", PolicyDocument=json.dumps(document)
             )
 
     def start(self) -> Any:
-        """The handler, with the variables of the function and its keys."""
+        """Return the handler, with the function's variables and keys in the environment."""
         for name in [name for name in os.environ if name.startswith(("STREAMDEX_", "SEARCH_"))]:
             self._monkeypatch.delenv(name)
         for name, value in {**self.derived["settings"], **self._keys()}.items():
@@ -103,7 +103,7 @@ class Function:
         return handler_for()
 
     def read_stream(self) -> list[dict[str, Any]]:
-        """As a mapping does it; boto3's values are those of a Lambda event, but for times."""
+        """Read the stream as a mapping does. Except for times, boto3 returns the values of a Lambda event."""
         streams = self.client(Settings(**self._settings()), "dynamodb_streams")
         streams.list_streams(TableName=self._account.made.table)
         (shard,) = streams.describe_stream(StreamArn=self.stream)["StreamDescription"]["Shards"]
@@ -111,7 +111,7 @@ class Function:
             StreamArn=self.stream, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
         )["ShardIterator"]
         records = streams.get_records(ShardIterator=iterator)["Records"]
-        for record in records:  # without a time it is a hint: the item is read
+        for record in records:  # without a time, the item is re-read
             record["dynamodb"].pop("ApproximateCreationDateTime", None)
         return [{**record, "eventSource": "aws:dynamodb", "eventSourceARN": self.stream} for record in records]
 
@@ -126,7 +126,7 @@ class Function:
                 sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
 
     def client(self, settings: Settings, service: str) -> Any:
-        """A client that notes what it asks for, by the names of permissions."""
+        """Return a client that records its calls by permission name."""
         made = make_aws_client(settings, service)
         made.meta.events.register("after-call", self._note)
         return made
@@ -173,7 +173,7 @@ def function(account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def story(account: Account, function: Function, name: str) -> None:
-    """An upload, one that is no image, and one that is deleted, all by their events; then what the table tells."""
+    """Deliver the events of an upload, a non-image and a deleted upload, then the table's stream records."""
     made = account.made
     account.s3.upload_file(str(PICTURE), made.bucket, f"{name}.jpg")
     account.s3.put_object(Bucket=made.bucket, Key=f"{name}.txt", Body=b"no image")

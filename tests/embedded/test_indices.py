@@ -1,4 +1,4 @@
-"""Indices as code: what a plan says is what the server does, at the embedded server and at the real ones."""
+"""Indices as code: a plan predicts the behavior of the server. The same tests run on the real servers."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ BASES: dict[str, dict[str, Any]] = {
     "scaled_float": {"scaling_factor": 100},
     "token_count": {"analyzer": "standard"},
 }
-"""What a type cannot do without."""
+"""Parameters that a type requires."""
 
 REST = {"p": {"type": "keyword"}, "q": {"type": "keyword"}}
-"""Fields for others to point at."""
+"""Fields that other fields refer to."""
 
 DEFAULTS_IN_WORDS: dict[str, dict[str, Any]] = {
     "binary": {"doc_values": False, "store": False},
@@ -85,7 +85,7 @@ DEFAULTS_IN_WORDS: dict[str, dict[str, Any]] = {
     },
     "token_count": {"enable_position_increments": True},
 }
-"""Each is what a field of the type has without a word."""
+"""The default values of the parameters of each type."""
 
 CHANGES = [
     ("alias", "path", "p", "q"),
@@ -155,11 +155,11 @@ CHANGES = [
     ("text", "store", False, True),
     ("text", "term_vector", "no", "yes"),
 ]
-"""Type and parameter, with two values of it."""
+"""Type, parameter, and two values of the parameter."""
 
 
 class Server:
-    """The server, with one index of its own to be declared again and again."""
+    """A search server with one index that the tests declare and change."""
 
     def __init__(self, url: str, **settings: Any):
         self.url = url
@@ -192,7 +192,7 @@ class Server:
         return found["aliases"]
 
     def _said(self, index: str, properties: Any) -> str:
-        """What the server itself says to a put of these fields; "" where it takes it."""
+        """Return the server's error for a put of these fields, or "" if it accepts them."""
         try:
             self.context.search.indices.put_mapping(index=index, body={"properties": properties})
         except TransportError as error:
@@ -200,13 +200,13 @@ class Server:
         return ""
 
     def takes(self, properties: Any) -> bool:
-        """Whether the server itself takes a put of these fields."""
+        """True if the server accepts a put of these fields."""
         said = self._said(self.name, properties)
         assert not said or re.search("Cannot update|can't be updated", said), said
         return not said
 
     def has(self, kinds: Iterable[str]) -> set[str]:
-        """Those of the types that the server has."""
+        """Return those of the types that the server has."""
         probe = f"{self.name}-probe"
         self.make(probe, mappings={"properties": REST})
         said = {kind: self._said(probe, {f"f{kind}": basic(kind)}) for kind in kinds}
@@ -226,7 +226,7 @@ def server(search_url: str) -> Iterator[Server]:
 
 
 def basic(kind: str, **parameters: Any) -> dict[str, Any]:
-    """A field of a type, with no more than it cannot do without and these."""
+    """Return a field of a type with its required parameters and these."""
     return {"type": kind, **BASES.get(kind, {}), **{n: v for n, v in parameters.items() if v is not None}}
 
 
@@ -260,7 +260,7 @@ def test_a_default_that_is_declared_in_words_is_no_difference(server: Server):
 
 
 def changes(server: Server) -> Iterator[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]]:
-    """For each change a field's name, and the field before, after, and with the parameter left out."""
+    """Yield for each change the name of a field, and the field before, after, and without the parameter."""
     kinds = server.has({kind for kind, *_ in CHANGES})
     for number, (kind, parameter, before, after) in enumerate(CHANGES):
         if kind in kinds:
@@ -283,7 +283,7 @@ def test_what_a_plan_says_of_each_parameter_is_what_the_server_does(server: Serv
 
 
 def test_a_parameter_that_is_declared_no_longer_is_put_back_to_its_default_where_that_can_be(server: Server):
-    # of objects, what is left out stays; and what a type cannot do without is no change
+    # The server keeps an omitted `dynamic` of an object. A required parameter cannot be omitted.
     cases = [case for case in changes(server) if not case[0].endswith("-dynamic") and case[2] != case[3]]
     assert server.apply(REST | {name: after for name, _, after, _ in cases}, ANALYSIS).done
     planned = server.plan(REST | {name: left_out for name, _, _, left_out in cases}, ANALYSIS)
@@ -331,7 +331,7 @@ def test_an_index_that_the_server_made_by_itself_is_mended_where_that_can_be(ser
     assert planned.narrow == ("o.rate (float)", "price (long)")
     assert server.apply(declared).done
     assert server.setting("gc_deletes") == "1h"
-    assert server.plan(declared).narrow == planned.narrow  # which no change in place can mend
+    assert server.plan(declared).narrow == planned.narrow  # an in-place change cannot repair these
 
 
 def test_numbers_that_are_found_later_are_doubles_in_an_index_that_was_mended(server: Server):
@@ -431,7 +431,7 @@ def test_dotted_names_are_the_objects_that_the_server_makes_of_them(server: Serv
 
 
 def behind(server: Server, number: int, alias: str = "", **options: Any) -> str:
-    """An index behind the name of the server's index, or behind another alias."""
+    """Create an index behind the server's alias, or behind another alias. Return its name."""
     index = f"{server.name}-{number:06d}"
     create(server.context, server.declared({"a": {"type": "keyword"}}), index)
     actions = [{"add": {"index": index, "alias": alias or server.name, **options}}]
@@ -543,7 +543,7 @@ def test_a_template_that_is_out_of_date_is_put_even_where_the_index_needs_a_rebu
     assert server.plan(changed).template.there == "another"
     applied = server.apply(changed)
     assert ([one.kind for one in applied.made], applied.done) == (["template"], False)
-    # else its field would be in the way of the one that the rebuild declares
+    # The old template would conflict with the field that the rebuild declares.
     assert create(server.context, server.declared(changed), f"{server.name}-000002")
 
 
@@ -582,7 +582,7 @@ def test_an_index_is_recreated_behind_its_alias_with_the_aliases_that_it_had(ser
         server.name: {},
         f"{server.name}-own": routing,
         f"{server.name}-search": {},
-        **({} if plain else {old: {"is_write_index": False}}),  # no late write can make it again
+        **({} if plain else {old: {"is_write_index": False}}),  # a late write cannot re-create the old index
     }
 
 
@@ -639,7 +639,7 @@ def test_what_is_no_search_server_is_no_missing_index(aws_url: str):
 
 
 class Books(TableRoute):
-    """Books of which each has a number of pages, or none."""
+    """Books with an optional number of pages."""
 
     table: ClassVar = "books-*"
     key: ClassVar = {"id": "S"}
@@ -656,7 +656,7 @@ class Books(TableRoute):
 
 
 class Shelf:
-    """A table of books of its own, and the index that they go to."""
+    """A table of books, and the index of its documents."""
 
     def __init__(self, server: Server, aws_url: str):
         self.server = server
@@ -772,7 +772,7 @@ class Things(TableRoute):
 
 
 class Command:
-    """`indices`, with a package of routes that can be written anew."""
+    """The command `indices`, with a package of routes that tests can rewrite."""
 
     def __init__(self, server: Server, tmp_path, monkeypatch, capsys):
         self.server = server

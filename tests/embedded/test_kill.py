@@ -1,6 +1,7 @@
-"""The container under a steady writer, killed at random moments: nothing is lost, and nothing stale comes back.
+"""The container under a steady writer, killed at random moments.
 
-STREAMDEX_KILLS sets how often; the heavier tier kills more.
+No change is lost, and no document goes back to an older state. STREAMDEX_KILLS sets the number of kills.
+The heavier tier kills more often.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ KILLS = int(os.environ.get("STREAMDEX_KILLS", "2"))
 
 
 class Writer(Thread):
-    """Puts, updates and removes items, uploads and deletes objects, until it is stopped."""
+    """A thread that puts, updates and removes items, and uploads and deletes objects, until it is stopped."""
 
     def __init__(self, place: Deployment, chance: random.Random):
         super().__init__()
@@ -46,7 +47,7 @@ class Writer(Thread):
 
 
 class Reader(Thread):
-    """Looks at one document all the time: it must never go back to an older state."""
+    """A thread that polls one document, which must never go back to an older state."""
 
     def __init__(self, place: Deployment):
         super().__init__()
@@ -61,7 +62,7 @@ class Reader(Thread):
 
 
 def is_settled(place: Deployment, queue: str) -> bool:
-    """Whether no upload waits and the index is the table."""
+    """True if no upload waits and the index equals the table."""
     names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
     counts = place.app.context.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
     return all(count == "0" for count in counts.values()) and indexed(place) == truth(place)
@@ -69,7 +70,7 @@ def is_settled(place: Deployment, queue: str) -> bool:
 
 @contextmanager
 def traffic(place: Deployment, chance: random.Random) -> Iterator[tuple[str, Reader]]:
-    """Somebody writes and somebody reads; gives the queue's address. At the end nobody writes any longer."""
+    """Run a writer and a reader until the block ends. Yield the URL of the queue, and the reader."""
     sqs = place.app.context.sqs
     url = sqs.get_queue_url(QueueName=place.queue)["QueueUrl"]
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "5"})
@@ -85,9 +86,9 @@ def traffic(place: Deployment, chance: random.Random) -> Iterator[tuple[str, Rea
 
 
 def kill_and_settle(place: Deployment, folder: Path, containers: int, **settings: str) -> int:
-    """Kills a container at random moments, the one that holds the lease, and starts it again at once.
+    """Kill the container that holds the lease at random moments, and start it again at once.
 
-    How often the lease was taken.
+    Return the number of containers that acquired the lease.
     """
     chance = random.Random(KILLS)
     started = [Container(place, folder, **settings) for _ in range(containers)]
@@ -95,7 +96,7 @@ def kill_and_settle(place: Deployment, folder: Path, containers: int, **settings
     with ended_after(running):
         with traffic(place, chance) as (url, reader):
             for _ in range(KILLS):
-                # On a busy machine nobody may have it for a while: then there is nothing to take over.
+                # On a busy machine, the lease may be free for a while. Then there is nothing to take over.
                 eventually(lambda: containers == 1 or any(one.has_said("lease acquired") for one in running), True)
                 time.sleep(chance.uniform(0.5, 3.0))
                 victim = max(running, key=lambda container: container.has_said("lease acquired"))

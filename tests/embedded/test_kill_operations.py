@@ -1,7 +1,7 @@
 """Every operation that changes indices, killed before and after each of its requests, then run again.
 
-Writers go on all the while. STREAMDEX_KILL_STEPS=all kills at every request that changes something, a number at so
-many after the first.
+Writers keep writing. STREAMDEX_KILL_STEPS=all kills at every write request. A number kills at the first request
+and at that many later steps.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MOST = 40
 
 
 class Described(Images):
-    """The next release: another mapping."""
+    """The next release, with another mapping."""
 
     mapping: ClassVar = {"properties": {"title": {"type": "text"}, "length": {"type": "integer"}}}
 
@@ -52,7 +52,7 @@ def creates_indices_by_itself(search_url: str) -> Iterator[None]:
 
 
 def indices_of(place: Deployment) -> dict[str, set[str]]:
-    """The indices by name, each with its aliases."""
+    """Return the aliases of each index by name."""
     found = ask("GET", f"{place.search_url}/{place.index}*/_alias")
     return {index: set(of["aliases"]) for index, of in found.items()}
 
@@ -66,7 +66,7 @@ def truth(place: Deployment) -> dict[str, str]:
 
 
 def check(operator: Operator, whole: bool = True) -> dict[str, set[str]]:
-    """What is true whenever a command has come to its end; the indices with their aliases."""
+    """Assert everything that holds after each command. Return the indices with their aliases."""
     place = operator.place
     operator.writers.finish()
     indices = indices_of(place)
@@ -77,7 +77,7 @@ def check(operator: Operator, whole: bool = True) -> dict[str, set[str]]:
         role = {place.index + suffix for suffix in ("--also", "--new", "--old")} & aliases
         assert role or index == live, f"{index} is an orphan"
         kept = {place.index + "--also", place.index + "--old"} <= aliases
-        if whole and (index == live or kept):  # a new one may still lack what a scan brings
+        if whole and (index == live or kept):  # a new index may still lack items of the scan
             assert titles(place, index) == truth(place), index
     return indices
 
@@ -109,7 +109,7 @@ def failed(operator: Operator) -> None:
 
 
 def named_itself(operator: Operator) -> None:
-    """The index is no alias."""
+    """Replace the alias with an index of the same name."""
     place = operator.place
     for index in indices_of(place):
         ask("DELETE", f"{place.search_url}/{index}")
@@ -120,9 +120,9 @@ def named_itself(operator: Operator) -> None:
 
 @dataclass(frozen=True)
 class Case:
-    """An operation, what it begins with, and the commands that follow a kill, the last of which leaves one index.
+    """An operation, its start state, and the commands that follow a kill. The last command leaves one index.
 
-    Unless `whole`, documents may be missing in the end.
+    If `whole` is false, documents may be missing at the end.
     """
 
     command: dict[str, bool]
@@ -160,7 +160,7 @@ def operator(deployment: Deployment) -> Iterator[Operator]:
 
 
 def begin(operator: Operator, start: Start) -> None:
-    """The index behind its alias, alone and whole; then what the case begins with."""
+    """Restore one complete index behind its alias, then run `start`."""
     place = operator.place
     operator.writers.finish()
     for index in indices_of(place):
@@ -172,7 +172,7 @@ def begin(operator: Operator, start: Start) -> None:
 
 
 def kills() -> Iterator[tuple[int, bool]]:
-    """The number of the request, and whether it is carried out."""
+    """Return for each kill the number of the request, and True if the server receives it."""
     steps = [(number, after) for number in range(1, MOST) for after in (False, True)]
     if STEPS == "all":
         return iter(steps)
@@ -180,7 +180,7 @@ def kills() -> Iterator[tuple[int, bool]]:
 
 
 def follow(operator: Operator, case: Case) -> None:
-    """Runs the commands that follow. A command that cannot do anything says what to run instead."""
+    """Run the commands that follow. A command that cannot do anything must name the command to run instead."""
     for number, word in enumerate(case.then):
         what = case.command if number == 0 and case.command.get(word) else {word: True}
         try:
@@ -203,13 +203,13 @@ def test_an_operation_that_is_killed_at_any_request_can_be_run_again_or_undone(o
         check(operator, case.whole)
         follow(operator, case)
         assert len(indices_of(operator.place)) == 1
-        if ended is not None and count < at:  # it has fewer requests
+        if ended is not None and count < at:  # the operation has fewer requests
             return
     assert STEPS != "all", f"more than {MOST} requests"
 
 
 class Dated(Images):
-    """A release whose index does not take the titles that are written."""
+    """A release whose mapping rejects the titles that are written."""
 
     mapping: ClassVar = {"properties": {"title": {"type": "date"}}}
 
@@ -226,7 +226,7 @@ def test_a_writer_that_is_killed_while_it_gives_a_copy_up_loses_nothing(operator
     record = stream_record(
         "MODIFY", table=place.table, new={"id": "i0001", "title": "no date"}, created=time.time()
     )
-    with operator.process(3, after, traffic=False) as (app, requests):  # the index, its copy, the mark
+    with operator.process(3, after, traffic=False) as (app, requests):  # the index, its copy, the mark on the copy
         with pytest.raises(Killed):
             app.dispatcher_of("").run(Delivery(records(record)))
         assert requests.count == 3

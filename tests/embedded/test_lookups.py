@@ -1,4 +1,4 @@
-"""Items and objects are read as they are now: many at once, of any key, from several tables."""
+"""Re-reads of the current items and objects: many at once, with any key, from several tables."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_a_bucket_that_cannot_be_read_is_no_bucket_without_objects(deployment: D
 
 
 class Slow:
-    """A table that answers for one key a request, and after `most` requests for none."""
+    """A DynamoDB client that returns one key per request, and none after `most` requests."""
 
     def __init__(self, most: int):
         self.requests = 0

@@ -1,4 +1,4 @@
-"""The commands of the README, as a person types them."""
+"""The commands of the README, as a user types them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from deployments import aws_client, documents_of, drop, eventually
 
 from infra.shim.probes import free_port, is_taken
 
-STOPPED_WITHIN = 20.0  # seconds; 5 are promised, on a machine that does nothing else
+STOPPED_WITHIN = 20.0  # seconds; the documented 5 apply to an idle machine
 
 
 @pytest.fixture
 def ports(monkeypatch, tmp_path) -> dict[str, str]:
-    """Ports and a folder of our own, for a run beside whatever else runs on this machine."""
+    """Choose free ports and a separate folder, so that a run does not clash with other processes."""
     names = ("AWS_PORT", "SEARCH_PORT", "STREAMDEX_PAGE_PORT")
     chosen = {name: str(free_port()) for name in names}
     kept = {
@@ -47,7 +47,7 @@ def urls(ports: dict[str, str]) -> tuple[str, str]:
 
 @contextmanager
 def terminal(command: str, ready: str = "Ctrl-C stops") -> Iterator[pexpect.spawn]:
-    """A command in a terminal of its own, once it says that it is ready; ended in any case."""
+    """Run a command in a terminal. Yield it after it prints `ready`, and end it in any case."""
     process = pexpect.spawn("/bin/sh", ["-c", command], encoding="utf-8", timeout=60, dimensions=(50, 400))
     try:
         process.expect(ready)
@@ -57,7 +57,7 @@ def terminal(command: str, ready: str = "Ctrl-C stops") -> Iterator[pexpect.spaw
 
 
 def interrupt(process: pexpect.spawn) -> str:
-    """Presses Ctrl-C; gives what was printed after it. Fails on another exit code than 0, or if it takes long."""
+    """Press Ctrl-C and return the output after it. Fail if the exit code is not 0, or if it takes too long."""
     began = time.monotonic()
     process.sendintr()
     process.expect(pexpect.EOF)
@@ -69,7 +69,7 @@ def interrupt(process: pexpect.spawn) -> str:
 
 @contextmanager
 def started() -> Iterator[subprocess.Popen[str]]:
-    """The service without a terminal, once it says that it is ready."""
+    """Run the service without a terminal. Yield it after it prints that it is ready."""
     command = [sys.executable, "-m", "infra.shim", "run"]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
         next(line for line in process.stdout if "Ctrl-C" in line)
@@ -106,7 +106,7 @@ def test_the_first_screen_names_what_runs_and_its_commands_work_when_pasted(port
         for word in ("embedded (moto)", "embedded (osmem)", "images:Images", "bucket images-in", search):
             assert word in screen
         put, upload, delete, lines = re.findall(r"^  (\S+python -c .*?)\r?$", screen, re.MULTILINE)
-        assert "activity.csv" in lines  # tests/embedded/test_worker.py pastes that
+        assert "activity.csv" in lines  # tests/embedded/test_worker.py pastes that command
         (find, *_) = re.findall(r"(curl '.*?')", screen)
         subprocess.run(put, shell=True, check=True)
         eventually(lambda: sorted(documents_of(search, "images")), ["sunset"])

@@ -1,4 +1,4 @@
-"""What is not ours stays untouched: no cluster that nobody named, nothing that is no emulator."""
+"""Foreign servers stay untouched: a cluster that no setting names, and any server that is not an emulator."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ELASTIC = {"/": {"cluster_name": "payroll", "version": {"number": "7.10.2"}}}
 def server(
     answers: dict[str, Any], name: str = "Test", post: bytes | None = None
 ) -> Iterator[tuple[int, list[str]]]:
-    """A server with fixed answers; yields its port and the requests that it got."""
+    """Run a server with fixed answers. Yield its port and the requests that it received."""
     seen: list[str] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -262,7 +262,7 @@ def test_the_batch_in_hand_has_less_time_at_a_desk_unless_that_is_set():
 
 
 def test_a_run_with_an_embedded_aws_keeps_positions_for_as_long_as_that_lasts(tmp_path):
-    """Positions in streams that are gone with it would be reported as a gap by the next run."""
+    """The streams end with the embedded server. With old checkpoints, the next run would report a gap."""
     ports = {"aws_port": free_port(), "search_port": free_port()}
     with find_or_start(Settings(**ports), searches=False) as world:
         folder = Path(world.settings.checkpoints).parent

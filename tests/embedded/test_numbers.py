@@ -1,4 +1,4 @@
-"""Numbers of DynamoDB are found and summed, whichever comes first; the same tests run at the real servers."""
+"""Searches and sums of DynamoDB numbers, whichever type comes first. The same tests run on the real servers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EVENT = json.loads(Path("tests/data/numbers.json").read_text())
 
 
 class Free(TableRoute):
-    """Whatever the items of the table hold, in an index without a declared field."""
+    """A route that writes all attributes of an item to an index without declared fields."""
 
     table: ClassVar = "free"
     key: ClassVar = {"id": "S"}
@@ -40,7 +40,7 @@ class Declared(Free):
 
 @pytest.fixture
 def letters(search_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The folder of dead letters of a function that writes to an index which is not there yet."""
+    """Yield the folder of dead letters of a function that writes to a missing index."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("SEARCH_URL", search_url)
     monkeypatch.setenv("STREAMDEX_DEAD_LETTERS", str(tmp_path / "letters"))
@@ -50,7 +50,7 @@ def letters(search_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def records(*images: dict[str, Any]) -> dict[str, Any]:
-    """A Lambda event like the sample, of other images."""
+    """Return a Lambda event like the sample, with other images."""
     found = []
     for place, image in enumerate(images):
         record = json.loads(json.dumps(EVENT["Records"][0]))
@@ -119,7 +119,7 @@ def test_what_a_route_declares_wins(letters: Path, search_url: str):
     images = {"price": {"N": "10"}, "count_x": {"N": "3"}, "rate": {"N": "3"}, "big": {"N": str(2**53 + 1)}}
     assert handler_for(Declared)(records(images), LAMBDA) == {"batchItemFailures": []}
     assert types(search_url) == {"price": "long", "count_x": "long", "rate": "double", "big": "double"}
-    assert documents_of(search_url, "free")["r0"]["big"] == 2**53 + 1  # the document keeps what a search rounds
+    assert documents_of(search_url, "free")["r0"]["big"] == 2**53 + 1  # `_source` is exact; a search rounds
 
 
 def test_the_server_decides_where_the_setting_says_so(letters: Path, search_url: str, monkeypatch):

@@ -1,6 +1,6 @@
-"""Whatever reads a table's changes, nobody sees a document go back to an older state.
+"""Reads of documents while the changes of a table are consumed: no document goes back to an older state.
 
-Somebody looks at all documents all the time. STREAMDEX_CHANGES sets how much is written.
+A reader polls all documents. STREAMDEX_CHANGES sets the number of changes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CHANGES = int(os.environ.get("STREAMDEX_CHANGES", "100"))
 
 @contextmanager
 def watched(place: Deployment, running: Sequence[Container], **writing: float) -> Iterator[None]:
-    """Somebody writes and somebody reads; at the end the index is the table, and nobody has seen it go back."""
+    """Run a writer and a reader. At the end, the index equals the table, and no document has gone back."""
     writer = Writer(place, random.Random(CHANGES), **writing)
     with ended_after(running), Reader(place) as reader, writer:
         yield
@@ -58,7 +58,7 @@ def test_receivers_of_a_queue_show_nothing_older(deployment: Deployment, tmp_pat
 
 
 def test_a_batch_that_is_delivered_again_in_smaller_pieces_shows_nothing_older(deployment: Deployment):
-    """The first process ends after it has written, before the checkpoint."""
+    """The first process ends after its write, before its checkpoint."""
     states: list[str | None] = [None]
 
     def write(changes: int) -> None:

@@ -1,4 +1,4 @@
-"""The page of the container as it is started."""
+"""The page of the container when it runs as a process."""
 
 from __future__ import annotations
 

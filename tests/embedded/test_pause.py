@@ -1,6 +1,6 @@
-"""A process that is stopped for longer than its lease wakes up, and leaves its batch to the one that took over.
+"""A process that is stopped for longer than its lease. It resumes and leaves its batch to the new lease holder.
 
-STREAMDEX_PAUSES sets how often.
+STREAMDEX_PAUSES sets the number of stops.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LEFT, STANDING_BY = "batch dropped: lease lost", "standing by: another poller ho
 
 
 class Poller:
-    """A container that reaches the search server, and DynamoDB, through proxies of its own."""
+    """A container that reaches the search server and DynamoDB through its own proxies."""
 
     def __init__(self, place: Deployment, folder: Path, within: ExitStack, **settings: str):
         self._faults: list[str] = []
@@ -35,7 +35,7 @@ class Poller:
         self.container = Container(place, folder, **addresses, **settings)
 
     def arm(self, fault: str = "") -> None:
-        """Has the next bulk request held, or none."""
+        """Hold the next bulk request with this fault. "" holds none."""
         for event in (self.proxy.holding, self.proxy.going_on, self.proxy.over):
             event.clear()
         self._faults[:] = [fault]
@@ -45,7 +45,7 @@ class Poller:
 
 
 class Pair:
-    """Two containers on one lease, and the table that they read; its positions are kept in another."""
+    """Two containers that share one lease, and the table that they read. Another table has their checkpoints."""
 
     def __init__(self, place: Deployment, folder: Path, within: ExitStack):
         self.place = place
@@ -63,13 +63,13 @@ class Pair:
             self.writer.write()
 
     def settle(self) -> None:
-        """Waits until everything is read, written and recorded."""
+        """Wait until everything is read, written and checkpointed."""
         eventually(
             lambda: (indexed(self.place) == truth(self.place), self.recorded() == [self.last()]), (True, True)
         )
 
     def held(self, fault: str) -> tuple[Poller, Poller]:
-        """The one that has a request under way, which is held; and the other."""
+        """Write until a request is held. Return the poller that sent it, and the other one."""
         for poller in self.pollers:
             poller.arm(fault)
         self.write()
@@ -79,12 +79,12 @@ class Pair:
         return holder, other
 
     def recorded(self) -> list[str]:
-        """The positions in the shards."""
+        """Return the checkpoints of the shards."""
         items = self._dynamodb.scan(TableName=self.positions, ConsistentRead=True)["Items"]
         return [item["position"]["S"] for item in items if item["shard"]["S"].startswith("shardId")]
 
     def last(self) -> Any:
-        """The last position that there is."""
+        """Return the last sequence number of the stream."""
         (stream,) = self._streams.list_streams(TableName=self.place.table)["Streams"]
         arn = stream["StreamArn"]
         (shard,) = self._streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
@@ -99,7 +99,7 @@ class Pair:
 
 @contextmanager
 def stopped(container: Container) -> Iterator[None]:
-    """The process stands still for as long as the block lasts."""
+    """Suspend the process (SIGSTOP) until the block ends."""
     container.send_signal(signal.SIGSTOP)
     try:
         yield
@@ -120,12 +120,12 @@ def test_a_holder_that_was_stopped_leaves_its_batch_to_the_one_that_took_over(pa
             holder, other = pair.held(fault)
             with stopped(holder.container):
                 pair.write()
-                pair.settle()  # so the other has taken over
+                pair.settle()  # now the other poller has taken over
                 before = holder.proxy.requests, pair.recorded()
                 left, stood_by = (holder.container.times_said(event) for event in (LEFT, STANDING_BY))
                 holder.proxy.going_on.set()
                 holder.proxy.over.wait()
-                if fault in ("lost", "refused late"):  # only its own clock can tell it
+                if fault in ("lost", "refused late"):  # only its own clock shows that the lease expired
                     holder.dynamodb.open.clear()
             wait_until_said(holder.container, LEFT, left + 1)
             holder.dynamodb.open.set()

@@ -1,9 +1,12 @@
-"""The service runs with just the policy that doctor prints, and not with less, where moto enforces it.
+"""The service with exactly the policy that doctor prints, on a moto that enforces it: it does not run with less.
 
-moto is no whole judge of a policy. It asks about DynamoDB, and about the address of a queue, without saying which.
-It asks about batches of SQS and HEAD of a bucket by their own names, where AWS asks for
-what they need. And it tells those who may not list a bucket that an object is gone. `as_moto_asks` says the same
-policy in its words; what this cannot try is in `NOT_TRIED`.
+moto checks a policy only in part:
+
+- For DynamoDB and `sqs:GetQueueUrl`, it checks the action but not the resource.
+- For SQS batches and HEAD requests, it checks an action of that name. AWS checks the permission that they need.
+- Without `s3:ListBucket`, it still answers that an object is gone.
+
+`as_moto_asks` translates a policy for moto. `NOT_TRIED` lists the permissions that this test cannot check.
 """
 
 from __future__ import annotations
@@ -54,11 +57,11 @@ OTHER_NAMES = {
     "sqs:DeleteMessage": "sqs:DeleteMessageBatch",
     "sqs:SendMessage": "sqs:SendMessageBatch",
 }
-"""Permissions, and the requests that need them and are called otherwise."""
+"""Permissions, and the requests that need them but have another name."""
 
 NOT_TRIED = {
     "s3:ListBucket",
-    "sqs:ChangeMessageVisibility",  # only asked for while a batch takes long
+    "sqs:ChangeMessageVisibility",  # only needed if a batch takes long
 }
 
 TRIED = [
@@ -84,7 +87,7 @@ TRIED = [
 
 
 class Looking(Images):
-    """The sample's route, which has each item read besides."""
+    """The sample route with a re-read of each item."""
 
     fetch: ClassVar = True
 
@@ -108,7 +111,7 @@ def without(policy: Mapping[str, Any], action: str) -> dict[str, Any]:
 
 
 class Account:
-    """The sample application on a moto that enforces policies: a user who may do all, and one for the service."""
+    """The sample application on a moto that enforces policies, with an admin user and a user for the service."""
 
     def __init__(self, aws_url: str, search_url: str, folder: Path):
         self.url = aws_url
@@ -124,11 +127,11 @@ class Account:
         self._numbers = itertools.count()
 
     def client(self, service: str, kind: str = "client") -> Any:
-        """A client of the user who may do all."""
+        """Return a client of the admin user."""
         return getattr(boto3, kind)(service, endpoint_url=self.url, region_name="us-east-1", **self.admin)
 
     def settings(self, user: Mapping[str, str]) -> Settings:
-        """With positions that nobody has kept yet."""
+        """Return settings with an empty checkpoint table."""
         return replace(
             self.made.settings,
             checkpoints=f"dynamodb://positions-{next(self._numbers)}-{self.made.table}",
@@ -141,7 +144,7 @@ class Account:
     def app(
         self, change: Callable[[dict[str, Any]], dict[str, Any]] = lambda policy: policy, operator: bool = False
     ) -> App:
-        """The service, allowed what its policy says once it is changed."""
+        """Return the service with the permissions of its policy, after `change` is applied to the policy."""
         settings = self.settings(self.admin)
         if operator:
             settings = replace(settings, task_queue=f"tasks-{self.made.table}")
@@ -150,7 +153,7 @@ class Account:
             owner = owner_of(DoctorContext(app.context, app.router))
             policy = change(policy_of(app.router, settings, owner, operator))
         iam = self.client("iam")
-        for document in (policy, as_moto_asks(policy)):  # moto looks at the form of both
+        for document in (policy, as_moto_asks(policy)):  # moto validates the format of both
             iam.put_user_policy(UserName="service", PolicyName="it", PolicyDocument=json.dumps(document))
         return App(replace(settings, **self.service), [Looking(), ImageUploads()])
 
@@ -160,7 +163,7 @@ class Account:
         return {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
 
     def _iam(self) -> Any:
-        """While nothing is enforced."""
+        """Return an IAM client that works until moto enforces policies."""
         nobody = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
         return boto3.client("iam", endpoint_url=self.url, region_name="us-east-1", **nobody)
 
@@ -171,7 +174,7 @@ EVERYTHING = json.dumps(
 
 
 class Watched:
-    """The service at work, and what it asks of AWS, by the names of permissions."""
+    """The running service, and the AWS requests that it sends, by permission name."""
 
     def __init__(self, app: App):
         self.asked: set[str] = set()
@@ -179,13 +182,13 @@ class Watched:
         self.searched: set[str] = set()
         self._app = app
         search = app.context.search
-        search.request = self._asking(search.request)  # what each batch needs; all else goes through opensearch-py
+        search.request = self._asking(search.request)  # for batches; all other requests use opensearch-py
         search.transport.perform_request = self._asking(search.transport.perform_request)
         for service in ("dynamodb", "dynamodb_streams", "s3", "sqs"):
             getattr(app.context, service).meta.events.register("after-call", self._note)
 
     def run(self, work: Callable[[], None], done: Callable[[], bool]) -> None:
-        """Does some work as somebody else, and waits until the service is done, or is refused something."""
+        """Run `work` outside of the service, and wait until the service is done or is denied a permission."""
         stopping = Event()
         workers: list[Worker] = []
         with self._app as app:
@@ -231,7 +234,7 @@ def account(search_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 class Story:
-    """An upload, one that is no image, and one that is deleted: all that the sample does."""
+    """An upload, an upload that is not an image, and a deleted upload: everything that the sample does."""
 
     def __init__(self, account: Account, name: str):
         self._account = account
@@ -286,7 +289,7 @@ def test_the_doctor_has_nothing_but_notes_for_a_service_that_has_just_its_policy
 
 
 def operate(app: App) -> None:
-    """All that an operator does with an index that lacks a document and has one too many, and with letters."""
+    """Run every operator command, on an index with a missing document and an orphan, and on dead letters."""
     scan, manner, which = Scan(), BackfillOptions(without_stream=True), TableFilter()
 
     def change(**what: bool) -> None:
@@ -311,7 +314,7 @@ def operate(app: App) -> None:
     forgetful = replace(declared, settings={**declared.settings, "gc_deletes": "30m"})
     fields = {**declared.mapping["properties"], "extra": {"type": "keyword"}}
     grown = replace(declared, mapping={**declared.mapping, "properties": fields})
-    for wanted in (grown, forgetful, declared):  # there and back, for whoever operates next
+    for wanted in (grown, forgetful, declared):  # change the index and restore it for the next operator
         assert apply(app.context, plan(app.context, wanted)).done
     assert check(app.context, app.router, declared, app.tables(), 10, lambda more: None).items
     assert redrive(app.letters, selection.Filter(), app.dispatcher_of).ends["rejected"]
@@ -328,7 +331,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def rejected(account: Account) -> None:
-    """An item, and a letter of an upload that can never succeed."""
+    """Create an item, and a dead letter of an upload that can never succeed."""
     account.items.put_item(Item={"id": "a", "title": "T"})
     with App(account.settings(account.admin), [Looking(), ImageUploads()]) as app:
         account.s3.put_object(Bucket=account.made.bucket, Key="no.jpg", Body=b"no image")
@@ -347,7 +350,7 @@ def test_the_commands_run_with_the_policy_of_an_operator(account: Account):
         index = app.router.bound[0].index
     of_aws = {action for s in policy["Statement"] for action in s["Action"] if not action.startswith("es:")}
     assert of_aws == commands.asked
-    searched = commands.searched - {f"Put {index}/_doc/stray"}  # the test's own
+    searched = commands.searched - {f"Put {index}/_doc/stray"}  # a request of the test itself
     of_search = [statement for statement in policy["Statement"] if statement["Action"][0].startswith("es:")]
     granted = [(s["Action"][0], resource) for s in of_search for resource in resources_of(s)]
     assert [asked for asked in searched if not any(is_allowed(asked, *grant) for grant in granted)] == []
@@ -380,6 +383,6 @@ def resources_of(statement: Mapping[str, Any]) -> list[str]:
 
 
 def is_allowed(asked: str, action: str, resource: str) -> bool:
-    """Whether a request, such as Get images/_doc/a, is what a grant is for."""
+    """True if a request, such as Get images/_doc/a, is covered by a grant."""
     method, _, path = asked.partition(" ")
     return action == f"es:ESHttp{method}" and fnmatchcase(f"arn:aws:es:*:*:domain/*/{path}", resource)

@@ -1,4 +1,4 @@
-"""A rebuild puts a new index in place of the old one, while the table changes and readers search."""
+"""Rebuilds that replace an index with a new one, while the table changes and readers search."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SCAN = Scan(segments=2)
 
 
 class Described(Images):
-    """The next release: another mapping, and a document with one field more."""
+    """The next release, with another mapping and one more field in each document."""
 
     mapping: ClassVar = {"properties": {"title": {"type": "text"}, "length": {"type": "integer"}}}
 
@@ -35,7 +35,7 @@ class Described(Images):
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Writers look every moment, so that a rebuild need not wait for ten seconds."""
+    """Make writers re-read the aliases often, so that a rebuild does not wait for ten seconds."""
     monkeypatch.setattr(alias_targets, "SEEN_FOR", 0.1)
     monkeypatch.setattr(rebuilding, "UNTIL_ALL_HAVE_SEEN", 0.5)
     monkeypatch.setattr(rebuilding, "longest_request", lambda settings: 0.0)
@@ -43,7 +43,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def released(running: Deployment) -> Iterator[App]:
-    """The service of the next release, which rebuilds."""
+    """Yield the service of the next release, which rebuilds."""
     app = App(running.settings, [Described(), ImageUploads()])
     yield app
     app.close()
@@ -64,7 +64,7 @@ def truth(deployment: Deployment) -> dict[str, str]:
 
 
 class Reader:
-    """Searches through the alias all the time for items that nobody changes: they must always be found."""
+    """A reader that searches through the alias for unchanged items, which each search must find."""
 
     def __init__(self, deployment: Deployment, names: set[str]):
         self.searches = 0
@@ -100,7 +100,7 @@ def test_a_rebuild_while_the_table_changes_loses_nothing_and_no_search_misses_a_
     eventually(lambda: len(titles(running)), 150)
     still = {f"i{number:04d}" for number in range(100, 150)}
     with changing(running, "i", 60, pause=0.005), Reader(running, still) as reader:
-        one = do(released, rebuild=True, patience=10.0)  # on a busy machine the stream may lag behind for seconds
+        one = do(released, rebuild=True, patience=10.0)  # on a busy machine the stream may lag for seconds
     assert one.words == f"{running.index}-000002 has replaced {running.index}-000001"
     assert reader.searches > 5
     assert reader.missed == []
@@ -141,7 +141,7 @@ def test_the_old_index_is_kept_in_step_until_it_is_dropped_and_there_is_a_way_ba
 
 
 class Pictured(Described):
-    """The release after that: with settings, and another name to search by."""
+    """A later release, with index settings and another alias."""
 
     index_settings: ClassVar = {"refresh_interval": "7s", "number_of_shards": 2}
     aliases: ClassVar = ("pictures",)
@@ -186,7 +186,7 @@ def test_a_new_index_is_as_declared_and_is_found_by_another_name_only_once_it_is
         assert set(map(frozenset, led)) == {frozenset({second})}
         assert holders() == {third}
         moves = [one for one in requests if pictures in one]
-    assert len(moves) == 4  # each with all that moves
+    assert len(moves) == 4  # each request moves all aliases
     assert all({running.index, f"{running.index}--also"} <= set(one) for one in moves)
 
 
@@ -219,7 +219,7 @@ def test_an_index_that_refuses_items_is_not_put_in_place_unless_that_is_accepted
         assert len(titles(running)) == 6
         assert running.rejected() == []
         again = do(app, rebuild=True, accept_refused=True)
-    assert not again.done  # what is missing is told by the verification, too
+    assert not again.done  # the verification reports the missing document, too
 
 
 def test_a_write_that_the_new_index_cannot_take_ends_the_rebuild_and_disturbs_nobody(
@@ -245,7 +245,7 @@ def test_a_write_that_the_new_index_cannot_take_ends_the_rebuild_and_disturbs_no
     assert (one.done, "has missed a write" in one.words) == (False, True)
     assert running.rejected() == []
     assert titles(running) == truth(running)
-    assert do(released, rebuild=True).live == f"{running.index}-000003"  # what was left of the other is gone
+    assert do(released, rebuild=True).live == f"{running.index}-000003"  # the leftovers of the other are deleted
 
 
 def test_an_interrupted_rebuild_goes_on_and_an_abandoned_one_leaves_nothing(
@@ -326,7 +326,7 @@ def test_an_old_index_that_is_blocked_for_seconds_is_kept_and_a_rollback_lacks_n
     ask("PUT", f"{old}/_settings", {"index.blocks.write": True})
     running.items.put_item(Item={"id": "i0002", "title": "while it is blocked"})
     running.items.delete_item(Key={"id": "i0003"})
-    eventually(lambda: titles(running).get("i0002"), "while it is blocked")  # searched at once
+    eventually(lambda: titles(running).get("i0002"), "while it is blocked")  # the searched index is not blocked
     ask("PUT", f"{old}/_settings", {"index.blocks.write": False})
     eventually(lambda: titles(running, f"{running.index}-000001"), truth(running))
     assert do(released, rollback=True).live == f"{running.index}-000001"

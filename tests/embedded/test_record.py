@@ -1,4 +1,4 @@
-"""What was recorded gives the documents of the live path, however the recording ended and wherever it lies."""
+"""Replays of recordings: the documents are those of the live path, for each end and each place of a recording."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from service.model.serializer import typed
 
 @pytest.fixture
 def environment(deployment: Deployment, monkeypatch, tmp_path) -> dict[str, str]:
-    """Leads this process, and others that are given it, to the deployment."""
+    """Set the environment for the deployment, and return it for other processes."""
     names = ",".join(f"{name}={actual}" for name, actual in deployment.settings.names.items())
     made = {
         "AWS_ENDPOINT_URL": deployment.aws_url,
@@ -44,14 +44,14 @@ def environment(deployment: Deployment, monkeypatch, tmp_path) -> dict[str, str]
 
 @pytest.fixture
 def elsewhere(deployment: Deployment) -> tuple[str, str]:
-    """Another index, and the option that leads the routes to it."""
+    """Return another index, and the option that makes routes write to it."""
     index = f"{deployment.index}-again"
     names = {**deployment.settings.names, "index/images": index}
     return index, "--names=" + ",".join(f"{name}={actual}" for name, actual in names.items())
 
 
 def fill(place: Deployment) -> None:
-    """Six changes of three items."""
+    """Make six changes to four items."""
     for name in ("a", "b", "c"):
         place.items.put_item(Item={"id": name, "title": name.upper(), "bytes": b"\0\1", "set": {"y", "x"}})
     place.items.put_item(Item={"id": "b", "title": "changed", "owner": {"name": "somebody"}})
@@ -64,7 +64,7 @@ def documents(place: Deployment, index: str) -> dict[str, Any]:
 
 
 def numbers(path: Path) -> list[str]:
-    """The sequence numbers of the lines that are whole."""
+    """Return the sequence numbers of the complete lines."""
     text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     return [json.loads(line)["dynamodb"]["SequenceNumber"] for line in text.splitlines() if line.endswith(b"}")]
 
@@ -125,7 +125,7 @@ def test_an_export_in_s3_fills_an_index_and_what_the_stream_has_since_stays(
 
 @pytest.fixture
 def recorded(deployment: Deployment, tmp_path) -> Iterator[Path]:
-    """The folder that the deployment's container records to."""
+    """Yield the folder to which the container of the deployment records."""
     folder = tmp_path / "recorded"
     settings = replace(deployment.settings, record_to=str(folder / "images.jsonl.gz"), record_mask=("owner.name",))
     with App(settings, [Images(), ImageUploads()], recording=True) as app:
@@ -150,7 +150,7 @@ def test_the_container_records_what_it_dispatches_from_streams_and_queues(
 
 
 def replays(place: Deployment, folder: Path, index: str, names: str) -> bool:
-    """Whether a replay of what is recorded so far gives the documents, but for what is masked."""
+    """True if a replay of the recording so far gives the documents, except for masked values."""
     assert main(["replay", str(folder), names]) == 0
     live = place.documents()
     live["b"]["metadata"]["owner"]["name"] = "***"
@@ -178,7 +178,7 @@ def test_a_signal_ends_a_recording_with_what_it_has(deployment: Deployment, envi
 @pytest.mark.long
 def test_a_recording_ends_after_its_time(deployment: Deployment, environment, tmp_path, capsys):
     fill(deployment)
-    for seconds in (1, 8, 30):  # a busy machine may not have found the shards after one
+    for seconds in (1, 8, 30):  # on a busy machine, one second may be too short to find the shards
         began = time.monotonic()
         assert (
             main(["record", "--table=images", f"--out={tmp_path / 'r.jsonl'}", f"--for={seconds}", "--json"]) == 0
@@ -203,10 +203,10 @@ def test_after_a_kill_the_next_run_adds_to_the_same_file(
     process.kill()
     process.communicate()
     with out.open("ab") as file:
-        file.write(out.read_bytes()[:30])  # what a kill in the middle of a line leaves
+        file.write(out.read_bytes()[:30])  # as a kill in the middle of a line leaves it
     assert main(["record", "--table=images", f"--out={out}", "--records=6"]) == 0
     index, names = elsewhere
-    assert main(["replay", str(out), names]) == (1 if name == "r.jsonl" else 0)  # the broken line is told
+    assert main(["replay", str(out), names]) == (1 if name == "r.jsonl" else 0)  # reports the broken line
     assert sorted(documents(deployment, index)) == ["a", "b", "d"]
 
 
@@ -217,7 +217,7 @@ def test_a_table_that_is_not_there_is_told(environment, tmp_path, capsys):
 
 @pytest.fixture
 def bare(deployment: Deployment) -> str:
-    """A table that has neither a route nor a stream."""
+    """Create a table that has neither a route nor a stream. Return its name."""
     name = f"{deployment.table}-bare"
     deployment.app.context.dynamodb.create_table(
         TableName=name,

@@ -1,4 +1,4 @@
-"""A recording gives the same documents as the live path did, from the command line."""
+"""Replays from the command line: a recording gives the same documents as the live path."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from service.sinks.dead_letters.dead_letter import portable
 
 
 def recorded(deployment: Deployment) -> dict[str, Any]:
-    """A Lambda event with everything in the table's stream."""
+    """Return a Lambda event with all records of the table's stream."""
     streams = aws_client(deployment.aws_url, "dynamodbstreams")
     arn = deployment.items.latest_stream_arn
     shard = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"][0]["ShardId"]
@@ -43,7 +43,7 @@ def event(running: Deployment) -> dict[str, Any]:
 
 @pytest.fixture
 def elsewhere(running: Deployment, monkeypatch, tmp_path) -> str:
-    """The name of another index, to which the environment now leads the route."""
+    """Make the route write to another index. Return the name of that index."""
     index = f"{running.index}-again"
     monkeypatch.setenv("SEARCH_URL", running.search_url)
     monkeypatch.setenv("STREAMDEX_NAMES", f"table/images={running.table},index/images={index}")
@@ -55,7 +55,10 @@ def elsewhere(running: Deployment, monkeypatch, tmp_path) -> str:
 
 @pytest.fixture
 def everything(running: Deployment, event, tmp_path, monkeypatch) -> str:
-    """A recording with changes, uploads, what has no route and what cannot be read; the tables can be reached."""
+    """Return a recording of changes, uploads, a record without a route, and unreadable lines.
+
+    The tables are reachable.
+    """
     monkeypatch.setenv("AWS_ENDPOINT_URL", running.aws_url)
     names = ",".join(f"{name}={actual}" for name, actual in running.settings.names.items())
     monkeypatch.setenv("STREAMDEX_NAMES", names)
@@ -74,7 +77,7 @@ def everything(running: Deployment, event, tmp_path, monkeypatch) -> str:
 
 
 def state_of(running: Deployment) -> Callable[[], Any]:
-    """What a look at table, index, all other indices and aliases finds."""
+    """Return a function that reads the table, the index, all other indices and the aliases."""
     return lambda: (
         sorted(map(str, running.items.scan()["Items"])),
         running.documents(),
@@ -187,7 +190,7 @@ def write(tmp_path: Path, event: dict[str, Any], form: str) -> str:
 def test_a_replay_gives_the_documents_of_the_live_path(
     running: Deployment, event, elsewhere, tmp_path, form, capsys
 ):
-    for _ in range(2):  # again changes nothing
+    for _ in range(2):  # the second replay changes nothing
         assert main(["replay", write(tmp_path, event, form)]) == 0
         assert documents_of(running.search_url, elsewhere) == running.documents()
     assert "5 records" in capsys.readouterr().out
@@ -236,7 +239,7 @@ def test_an_index_that_was_newer_stays_newer_after_a_replay(running: Deployment,
 def test_a_replay_of_what_is_all_stale_says_so_and_the_current_items_can_be_written(
     running: Deployment, elsewhere, tmp_path, monkeypatch, capsys
 ):
-    """Somebody deleted the documents by hand: the index is empty, and remembers them as newer than the records."""
+    """The documents were deleted by hand. The empty index remembers them as newer than the records."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", running.aws_url)
     running.items.put_item(Item={"id": "a", "title": "now"})
     path = tmp_path / "old.jsonl"

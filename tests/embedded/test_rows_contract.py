@@ -1,4 +1,4 @@
-"""What is promised of rows, of whatever database: here SQLite, in the real tier MariaDB and PostgreSQL."""
+"""The contract of rows in any database: SQLite here, MariaDB and PostgreSQL in the real tier."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_a_bad_row_refuses_all_and_names_itself(database: Database, row, reason)
     assert reason in result.reason
     assert database.rows() == []
     assert database.ledger() == []
-    assert database.add([ADA, BOB, EVE]) == APPLIED  # mended
+    assert database.add([ADA, BOB, EVE]) == APPLIED  # without the bad row
 
 
 def test_a_bad_row_is_told_without_its_values_in_logs(database: Database):
@@ -114,7 +114,7 @@ def test_a_bad_row_is_told_without_its_values_in_logs(database: Database):
 
 def test_bad_rows_are_kept_aside_and_the_others_added(database: Database):
     rows = [ADA, ("Mal",), BOB, BadRow("torn"), ("Neg", -1), EVE]
-    for _ in range(2):  # and a repeat, with another dead letter lost, says the same again
+    for _ in range(2):  # a repeat, after a lost dead letter, gives the same result
         result = database.add(rows, keep_bad=True)
         assert result.outcome is Outcome.REJECTED
         assert "3 rows added, 3 rejected: row 2: 1 columns" in result.reason
@@ -277,7 +277,7 @@ def test_a_process_that_is_killed_halfway_leaves_no_half(database: Database):
         process.send_signal(signal.SIGKILL)
     assert database.rows() == []
     rows = [(f"n{number}", number) for number in range(2000)]
-    deadline = time.monotonic() + 20  # until the server has seen that the process is gone
+    deadline = time.monotonic() + 20  # until the server notices that the process is gone
     while (result := database.add(rows)).outcome is Outcome.RETRY and time.monotonic() < deadline:
         time.sleep(0.2)
     assert result == APPLIED

@@ -24,7 +24,7 @@ WAYS = {
 
 @pytest.fixture(params=WAYS)
 def handlers(request, aws_url: str, search_url: str, tmp_path, monkeypatch) -> Iterator[Any]:
-    """What takes creations and what takes deletions, with settings of their own."""
+    """Yield the handler of creations and the handler of deletions, with their own settings."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws_url)
     monkeypatch.setenv("SEARCH_URL", search_url)
     monkeypatch.setenv("STREAMDEX_DEAD_LETTERS", str(tmp_path / "letters"))
@@ -34,7 +34,7 @@ def handlers(request, aws_url: str, search_url: str, tmp_path, monkeypatch) -> I
 
 
 def fresh(module: str, name: str) -> Callable[[Any, Any], Any]:
-    """A handler of a module that was just loaded, as in a new sandbox: settings are read with its first event."""
+    """Return the handler of a freshly loaded module, as in a new sandbox. It reads settings at its first event."""
     handler: Callable[[Any, Any], Any] = getattr(
         importlib.reload(importlib.import_module(f"examples.s3_events.{module}")), name
     )
@@ -42,7 +42,7 @@ def fresh(module: str, name: str) -> Callable[[Any, Any], Any]:
 
 
 def now() -> str:
-    """As S3 writes it. What is older than hint_after would be looked at in the bucket."""
+    """Return the time as S3 writes it. An event older than hint_after would cause a re-read from the bucket."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -79,7 +79,7 @@ def test_a_creation_that_comes_after_its_deletion_changes_nothing(handlers, sear
 
 @pytest.fixture
 def versioned(aws_url: str) -> Iterator[Any]:
-    """The bucket of the example, with versions."""
+    """Yield a client for the bucket of the example, which has versioning."""
     s3 = aws_client(aws_url, "s3")
     s3.create_bucket(Bucket="images-in")
     s3.put_bucket_versioning(Bucket="images-in", VersioningConfiguration={"Status": "Enabled"})
@@ -91,7 +91,7 @@ def versioned(aws_url: str) -> Iterator[Any]:
 
 
 def removed_version(version: str, sequencer: str) -> Any:
-    """S3 says neither size nor ETag of what it removed."""
+    """Return the event of a removed version. S3 sends neither size nor ETag of a removed object."""
     raw = removed("k", sequencer=sequencer)
     raw["s3"]["object"] = {"key": "k", "versionId": version, "sequencer": sequencer}
     return raw

@@ -1,4 +1,4 @@
-"""The main job, end to end: what is written with plain boto3 is found by plain HTTP, and stays in step."""
+"""The main job, end to end: changes made with plain boto3 are found by plain HTTP, and the index stays in sync."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_an_image_is_found_by_its_metadata_until_it_is_deleted(running: Deployme
 def test_keys_of_every_kind_work_from_the_bucket_to_the_document(running: Deployment):
     for key in ODD_KEYS:
         running.upload(key, picture(1, 1))
-    # An id that would look like another kind of key is marked as text.
+    # An id that resembles another kind of key is marked as text.
     ids = sorted("~~a|b.jpg" if key == "~a|b.jpg" else key for key in ODD_KEYS)
     eventually(lambda: sorted(running.documents()), ids)
     for key in ODD_KEYS:
@@ -178,7 +178,7 @@ def test_a_restart_reads_on_where_it_stopped(deployment: Deployment):
 
 
 def test_a_run_with_a_new_search_server_ends_with_all_documents(aws_url, tmp_path, capfd):
-    """The emulator of AWS stays and has the streams; positions in them are kept."""
+    """The AWS emulator keeps running with its streams, so the checkpoints are kept."""
     with embedded_search(free_port()) as url:
         made = Deployment(aws_url, url, tmp_path)
         for number in range(5):

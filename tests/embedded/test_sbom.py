@@ -1,4 +1,4 @@
-"""`make sbom` lists what ships, and nothing else, as CycloneDX."""
+"""`make sbom`: the CycloneDX list of everything that ships, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Any number of consumers on one queue that EventBridge Pipes feed: the index ends equal to the table.
+"""Any number of consumers on one queue that EventBridge Pipes feeds: the index ends equal to the table.
 
-STREAMDEX_CHANGES sets how much is written.
+STREAMDEX_CHANGES sets the number of changes.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def test_once_deletions_are_forgotten_consumers_converge_by_hints(deployment: De
 
 
 def forget_deletions(place: Deployment) -> None:
-    """Has the search server forget the versions of deleted documents, as it does in time."""
+    """Make the search server forget the versions of deleted documents, as it does after some time (gc_deletes)."""
     index = f"{place.search_url}/{place.index}"
     ask("PUT", f"{index}/_settings", {"index": {"gc_deletes": "1ms"}})
     ask("DELETE", f"{index}/_doc/probe?version=9&version_type=external_gte")

@@ -1,4 +1,4 @@
-"""What the search sink relies on, seen at a server: the same tests run at osmem, OpenSearch and Elasticsearch."""
+"""The server behavior that the search sink relies on. The tests run on osmem, OpenSearch and Elasticsearch."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MAPPING = {"properties": {"n": {"type": "long"}, "o": {"properties": {"x": {"typ
 
 
 class Target:
-    """An index of its own at the server, and the sink that writes to it."""
+    """An index on the server, and the sink that writes to it."""
 
     def __init__(self, url: str, **settings: Any):
         self.url = url
@@ -159,7 +159,7 @@ def test_what_a_queue_brings_late_stays_away_although_its_deletion_is_forgotten(
     bench.dispatch(sqs_message(removed))
     ask("POST", f"{target.url}/{index}/_close")
     ask("POST", f"{target.url}/{index}/_open?wait_for_active_shards=1")
-    assert not bench.dispatch(sqs_message(created)).undone  # a server that remembers finds it stale
+    assert not bench.dispatch(sqs_message(created)).undone  # stale on a server that keeps tombstones
     assert documents_of(target.url, index) == {}
 
 

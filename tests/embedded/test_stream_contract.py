@@ -1,4 +1,4 @@
-"""What the stream source relies on, seen at a server: the same tests run at moto and at DynamoDB Local."""
+"""The server behavior that the stream source relies on. The same tests run on moto and DynamoDB Local."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _numbers = itertools.count()
 
 
 class Table:
-    """A table with a stream, and what a group has read of it: keys with their numbers, in order."""
+    """A table with a stream, and the keys with their numbers that a group has read, in order."""
 
     def __init__(self, url: str, folder: Path):
         self.name = f"stream-{folder.name.lower().replace('_', '-')}-{next(_numbers)}"
@@ -51,7 +51,7 @@ class Table:
         self.items.meta.client.update_table(TableName=self.name, StreamSpecification=specification)
 
     def read(self, until: Callable[[], bool], within: float = DEADLINE, **settings: Any) -> None:
-        """A process that reads with several threads until something is so."""
+        """Run a process that reads with several threads until `until()` is true."""
         stopping = threading.Event()
         options = {"aws_endpoint_url": self.url, "poll_interval": 0.05, **settings}
         context = Context(Settings(**options))
@@ -121,7 +121,7 @@ def test_from_latest_on_only_what_comes_then_is_read(table: Table):
     written = itertools.count(1)
 
     def something_came() -> bool:
-        """Writes until the reader, which may be slow to begin, has seen something."""
+        """Write a change unless the reader, which may start slowly, has read one. Return True if it has."""
         if not table.seen:
             table.put("a", next(written))
         return bool(table.seen)
@@ -135,7 +135,7 @@ def test_from_latest_on_only_what_comes_then_is_read(table: Table):
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Streams and shards are listed every half second."""
+    """List streams and shards every half second."""
     monkeypatch.setattr(stream_source, "STREAMS", 0.5)
     monkeypatch.setattr(stream_source, "REDISCOVERY", 0.5)
 

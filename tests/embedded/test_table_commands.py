@@ -1,4 +1,4 @@
-"""`backfill` and `verify` as they are typed: what they print, and their exit codes."""
+"""`backfill` and `verify` on the command line: their output and exit codes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from service.entrypoints.cli import main
 
 @pytest.fixture
 def place(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Deployment:
-    """A table of a few items, which the command line finds."""
+    """Return a table of a few items, with the environment of the commands set."""
     monkeypatch.setattr(rebuilding, "UNTIL_ALL_HAVE_SEEN", 0.0)
     monkeypatch.setattr(rebuilding, "longest_request", lambda settings: 0.0)
     for name, value in deployment.environment.items():
@@ -31,7 +31,7 @@ def said(capsys: pytest.CaptureFixture[str], *words: str) -> list[Any]:
 
 
 def spoil(place: Deployment) -> None:
-    """Somebody deletes a document."""
+    """Delete a document, as an outside program would."""
     ask("DELETE", f"{place.search_url}/{place.index}/_doc/i0001")
 
 
@@ -69,7 +69,7 @@ def test_an_index_is_rebuilt_and_the_old_one_dropped(place: Deployment, capsys: 
     assert "--drop-old to delete it, or --rollback to put it back" in capsys.readouterr().err
     assert main(["backfill", "--rollback"]) == 0
     assert capsys.readouterr().out == f"{place.index}: {old} has replaced {new} again\n"
-    assert main(["backfill", "--rollback"]) == 2  # again: it does not undo what it has done
+    assert main(["backfill", "--rollback"]) == 2  # a second rollback does not undo the first
     told = capsys.readouterr().err
     assert f"nothing to roll back: {old} is searched" in told
     assert "run `--rebuild` to continue" in told
@@ -78,7 +78,7 @@ def test_an_index_is_rebuilt_and_the_old_one_dropped(place: Deployment, capsys: 
     capsys.readouterr()
     assert main(["backfill", "--drop-old", "--yes"]) == 0
     assert capsys.readouterr().out == f"{place.index}: {old} deleted\n"
-    assert main(["backfill", "--drop-old"]) == 0  # again: there is nothing to ask about
+    assert main(["backfill", "--drop-old"]) == 0  # a second run has nothing to ask about
     assert capsys.readouterr().out == f"{place.index}: no replaced index is kept; {new} is searched\n"
 
 

@@ -1,4 +1,4 @@
-"""Backfill and verify: whole tables against whole indices, with the service running and without."""
+"""Backfill and verify: whole tables against whole indices, with and without the running service."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def kinds(told: list[tuple[Finding, str]]) -> dict[str, set[str]]:
 
 
 def write(deployment: Deployment, *lines: Any) -> None:
-    """A bulk request of somebody else."""
+    """Send a bulk request, as another program would."""
     import urllib.request
 
     body = "".join(json.dumps(line) + "\n" for line in lines).encode()
@@ -65,7 +65,7 @@ def action(deployment: Deployment, kind: str, name: str, version: int) -> Any:
 
 
 def plant(deployment: Deployment, each: int) -> dict[str, set[str]]:
-    """Faults of every kind among the first documents: their ids by kind."""
+    """Create faults of every kind in the first documents. Return their ids by kind."""
     found = ask("POST", f"{deployment.search_url}/{deployment.index}/_search", {"size": 1000, "version": True})
     documents = {hit["_id"]: hit for hit in found["hits"]["hits"]}
     names = iter(sorted(documents))
@@ -98,7 +98,7 @@ def test_a_backfill_loads_a_table_that_nobody_has_read_yet(deployment: Deploymen
 
 
 def test_what_is_loaded_is_dated_back_so_that_a_late_record_of_before_does_not_lose(running: Deployment) -> None:
-    """The records of the last two minutes are in the stream still: they may come after the scan, and win."""
+    """Records of the last two minutes are still in the stream. They may arrive after the scan and must win."""
     fill(running, 20)
     eventually(lambda: len(running.documents()), 20)
     assert set(load(running.app)) == {"stale"}
@@ -183,7 +183,7 @@ def test_faults_are_found_and_repaired_while_the_table_changes(running: Deployme
     fill(running, 100)
     eventually(lambda: len(running.documents()), 100)
     planted = plant(running, 5)
-    planted["stale"] |= planted.pop("ahead")  # what was written just now is as new as the faults are
+    planted["stale"] |= planted.pop("ahead")  # their version is recent: verify may report them as stale
     with changing(running, "w", 40):
         found, told = compared(running.app, patience=3.0, repair=True)
     everything = {finding.id for finding, _ in told}
@@ -194,7 +194,7 @@ def test_faults_are_found_and_repaired_while_the_table_changes(running: Deployme
 
 
 def test_a_change_that_is_on_its_way_is_no_fault(deployment: Deployment) -> None:
-    """The service starts only once the verification has seen that the index is behind."""
+    """The service starts only after the verification has found that the index lags."""
     fill(deployment, 30)
     load(deployment.app)
     deployment.items.put_item(Item={"id": "i0003", "title": "changed"})

@@ -1,4 +1,4 @@
-"""CSV objects become rows, end to end: with the events of S3, with a message of a person, and with `make run`."""
+"""CSV objects become rows, end to end: with S3 events, with a message sent by hand, and with `make run`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STATEMENT = "INSERT INTO people (name, age) VALUES (%s, %s)"
 
 
 class Place:
-    """The worker with a bucket, a queue and a database of its own."""
+    """The worker with its own bucket, queue and database."""
 
     def __init__(self, aws_url: str, folder: Path, route: CsvRows, versions: bool = False):
         name = f"{folder.name[-20:]}-{time.monotonic_ns() % 10**6}".lower().replace("_", "-")
@@ -111,7 +111,7 @@ def test_each_version_of_an_object_is_loaded_once_also_where_its_event_is_late(p
         event = s3_record("a.csv", bucket=place.bucket)
         event["s3"]["object"]["versionId"] = version
         place.send(event)
-    place.send({"bucket": place.bucket, "key": "a.csv"})  # the version that is there now
+    place.send({"bucket": place.bucket, "key": "a.csv"})  # the current version
     eventually(place.left, 0)
     assert place.rows() == [("Ada", 30), ("Ada", 31)]
 
@@ -133,7 +133,7 @@ def test_a_line_that_was_kept_aside_is_tried_again_by_a_redrive_and_no_other(pla
     eventually(lambda: len(place.rejected()), 1)
     assert "2 rows added, 1 rejected: row 2: " in place.rejected()[0]["reason"]
     assert redrive(place.app.letters, selection.Filter(), place.app.dispatcher_of).ends["rejected"] == 1
-    with place.app.context.sql.begin() as connection:  # somebody mends the table
+    with place.app.context.sql.begin() as connection:  # the operator drops the constraint of the table
         connection.exec_driver_sql("CREATE TABLE wider AS SELECT * FROM people")
         connection.exec_driver_sql("DROP TABLE people")
         connection.exec_driver_sql("ALTER TABLE wider RENAME TO people")
@@ -143,7 +143,7 @@ def test_a_line_that_was_kept_aside_is_tried_again_by_a_redrive_and_no_other(pla
 
 
 def run_args(aws: str, url: str, statement: str = "") -> str:
-    """The options of the article's command, and a statement."""
+    """Return the options of the article's command, with a statement."""
     return f"--read_queue=pending-worker --sqs_endpoint={aws} --s3_endpoint={aws} {url} {statement}"
 
 
@@ -152,7 +152,7 @@ def test_the_commands_of_the_first_screen_show_rows(ports):
     with terminal("make run FUNC=worker") as process:
         screen = process.before
         assert "worker:CsvRows" in screen
-        assert "not needed" in screen  # a search server
+        assert "not needed" in screen  # the search server
         upload, look = re.findall(r"^  (\S.*?python -c .*?)\r?$", screen, re.MULTILINE)
         subprocess.run(upload, shell=True, check=True)
         found = subprocess.run(look, shell=True, check=True, capture_output=True, text=True).stdout

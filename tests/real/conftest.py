@@ -1,4 +1,4 @@
-"""The real servers, started once each; the fixtures that the embedded tier's tests ask for."""
+"""Fixtures of the real servers, each started once, under the names that the tests of the embedded tier use."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def short_shards_url() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def aws_url() -> Iterator[str]:
-    """S3 and SQS, which DynamoDB Local does not have."""
+    """Yield an embedded server for S3 and SQS, which DynamoDB Local does not have."""
     with embedded_aws(free_port()) as url:
         yield url
 

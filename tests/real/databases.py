@@ -1,6 +1,7 @@
 """Real SQL servers, from the packages of the system (Debian: mariadb-server, postgresql).
 
-Both refuse to run as root, or warn of it: where we are root they run as nobody, as all real servers here.
+Both refuse to run as root, or warn about it. If the tests run as root, these servers, like all real servers here,
+run as the user nobody.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ GRANT ALL ON {NAME}.* TO '{USER}'@'%';
 
 @contextmanager
 def mariadb() -> Iterator[str]:
-    """MariaDB on a free port of this machine, with an empty database; yields its address."""
+    """Run MariaDB on a free port of this machine, with an empty database. Yield its URL."""
     server, installer = program("mariadbd", "/usr/sbin"), program("mariadb-install-db", "/usr/bin")
     port = free_port()
     with folder() as run:
@@ -46,7 +47,7 @@ def mariadb() -> Iterator[str]:
 
 @contextmanager
 def postgresql() -> Iterator[str]:
-    """PostgreSQL on a free port of this machine, with an empty database; yields its address."""
+    """Run PostgreSQL on a free port of this machine, with an empty database. Yield its URL."""
     newest = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
     where = str(newest[-1]) if newest else ""
     server, installer = program("postgres", where), program("initdb", where)
@@ -63,7 +64,7 @@ def postgresql() -> Iterator[str]:
 
 
 def create(port: int) -> None:
-    """Makes the database: PostgreSQL's own is another."""
+    """Create the database. A new PostgreSQL server has only its own."""
     import psycopg
 
     url = f"postgresql://{USER}:{PASSWORD}@127.0.0.1:{port}/postgres"
@@ -84,7 +85,7 @@ def folder() -> Iterator[Path]:
 
 
 def as_nobody(command: Sequence[str], run: Path) -> None:
-    """Runs what sets a server up, to its end."""
+    """Run a setup command of a server until it ends."""
     user = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
     if user:
         for path in [run, *run.iterdir()]:

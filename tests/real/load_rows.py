@@ -1,4 +1,4 @@
-"""One CSV object into a database, in a process of its own: prints how it ended, and what that took.
+"""A script that loads one CSV object into a database, and prints the outcome, the time and the memory.
 
 python load_rows.py S3_ENDPOINT BUCKET KEY DB_URL TABLE
 """
@@ -19,7 +19,7 @@ from service.sources.envelopes import unwrap
 
 
 def peak() -> float:
-    """The most memory that this process has had, in MiB; what `getrusage` says counts whoever started it, too."""
+    """Return the peak memory of this process in MiB. `getrusage` also counts the process that started it."""
     (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:")]
     return int(line.split()[1]) / 1024
 

@@ -1,7 +1,7 @@
-"""LocalStack itself, without Docker: the last release that asks for no account, from PyPI, with DynamoDB Local.
+"""LocalStack without Docker: the last release that needs no account, from PyPI, with DynamoDB Local.
 
-4.14.0 is that release: the next, 2026.3.0, ends at once without a token (LocalStack's notes for that release, and
-its staff in issue 2872 of PlaytikaOSS/testcontainers-spring-boot). Its image runs what is in this package.
+4.14.0 is that release. The next one, 2026.3.0, ends at once without a token (LocalStack's notes for that release,
+and its staff in issue 2872 of PlaytikaOSS/testcontainers-spring-boot). Its image runs the code of this package.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from infra.shim.probes import emulator_at, free_port
 
 VERSION = "4.14.0"
 RELEASED = "2026-03-01"
-"""What it is installed with is no newer: it does not start with later releases of some of these packages."""
+"""The latest release date of its dependencies. LocalStack does not start with later releases of some of them."""
 
 JAVA = """\
 #!/bin/sh
@@ -28,12 +28,12 @@ while [ "$1" != -jar ]; do shift; done
 shift 2
 exec {java} -Xmx256m -Djava.library.path={home}/lib -cp '{home}/lib/*' {server} "$@" -disableTelemetry
 """
-"""Stands where LocalStack has its Java, and starts the DynamoDB Local that is here already."""
+"""A script in the place of the Java of LocalStack. It starts the DynamoDB Local that is already installed."""
 
 
 @contextmanager
 def localstack() -> Iterator[str]:
-    """LocalStack on a free port of this machine, with streams as DynamoDB Local has them; yields its address."""
+    """Run LocalStack on a free port of this machine, with the streams of DynamoDB Local. Yield its URL."""
     url = f"http://127.0.0.1:{free_port()}"
     home = CACHE / f"localstack-{VERSION}"
     if not home.exists():
@@ -44,11 +44,11 @@ def localstack() -> Iterator[str]:
         "env",
         f"GATEWAY_LISTEN={url.partition('//')[2]}",
         f"FILESYSTEM_ROOT={folder}",
-        "OVERRIDE_IN_DOCKER=0",  # else it writes to the machine's own folders
+        "OVERRIDE_IN_DOCKER=0",  # otherwise it writes to folders of the system
         "DNS_ADDRESS=0",
         "DISABLE_EVENTS=1",
         "SKIP_SSL_CERT_DOWNLOAD=1",
-        "PROVIDER_OVERRIDE_DYNAMODBSTREAMS=v2",  # without it, Kinesis stands behind streams
+        "PROVIDER_OVERRIDE_DYNAMODBSTREAMS=v2",  # otherwise Kinesis implements the streams
         *(str(home / "bin/python"), "-m", "localstack.runtime.main"),
     ]
     run = CACHE / "localstack-run"
@@ -59,7 +59,7 @@ def localstack() -> Iterator[str]:
 
 
 def install(home: Path) -> None:
-    """LocalStack and what it needs, in an environment of its own."""
+    """Install LocalStack and its dependencies in a virtual environment."""
     CACHE.mkdir(exist_ok=True)
     tools = CACHE / "uv"
     if not tools.exists():
@@ -78,7 +78,7 @@ def install(home: Path) -> None:
 
 
 def find_python() -> str:
-    """Return a Python of 3.13 or newer, which its code needs, whatever its metadata says."""
+    """Return a Python of 3.13 or newer. LocalStack needs it, although its metadata allows older ones."""
     found = [shutil.which(f"python3.{minor}") for minor in (13, 14)]
     kept = sorted(
         Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser().glob("versions/3.1[34].*/bin/python")
@@ -93,7 +93,7 @@ def find_python() -> str:
 
 
 def lay_java(libraries: Path) -> None:
-    """What LocalStack looks for before it would download it."""
+    """Put the files in place that LocalStack would otherwise download."""
     home = install_dynamodb_local()
     java = libraries / "java/21/bin/java"
     java.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""MiniStack from PyPI, in an environment of its own: it pins an older botocore than ours."""
+"""MiniStack from PyPI, in its own virtual environment, because it pins an older botocore than this project."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from infra.shim.probes import emulator_at, free_port
 VERSION = "1.5.33"
 
 OURS = ("AWS_", "SEARCH_", "STREAMDEX_")
-"""Variables that the functions it runs would inherit."""
+"""Prefixes of variables that the functions of MiniStack would inherit."""
 
 
 @contextmanager
 def ministack() -> Iterator[str]:
-    """MiniStack on a free port of this machine, empty; yields its address."""
+    """Run MiniStack on a free port of this machine, empty. Yield its URL."""
     program, port = installed() / "bin/ministack", free_port()
     unset = [word for name in os.environ if name.startswith(OURS) for word in ("-u", name)]
     bound = [f"GATEWAY_PORT={port}", "BIND_HOST=127.0.0.1", "IOT_MTLS_ENABLED=0"]
@@ -36,7 +36,7 @@ def ministack() -> Iterator[str]:
 
 
 def installed() -> Path:
-    """The environment that has it; made by one process, while others wait."""
+    """Return the environment that has MiniStack. One process creates it, while others wait."""
     home = CACHE / f"ministack-{VERSION}"
     CACHE.mkdir(exist_ok=True)
     with (CACHE / "ministack.lock").open("w") as lock:

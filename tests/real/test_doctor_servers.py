@@ -1,4 +1,4 @@
-"""The doctor at the real servers: it reads their answers as it does those of the embedded ones."""
+"""The doctor on the real servers: it reads their answers like those of the embedded servers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ test_a_path = embedded.test_a_path_in_the_address_that_leads_nowhere_is_named
 
 @pytest.fixture(autouse=True)
 def without_auto_create(opensearch_url: str, elasticsearch_url: str) -> Iterator[None]:
-    """As servers should be set up."""
+    """Disable the automatic creation of indices, as servers should be set up."""
     for url in (opensearch_url, elasticsearch_url):
         ask("PUT", f"{url}/_cluster/settings", {"persistent": {"action.auto_create_index": "false"}})
     yield

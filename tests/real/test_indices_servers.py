@@ -1,9 +1,9 @@
-"""Indices as code at the real OpenSearch and at Elasticsearch 7.10."""
+"""Indices as code on the real OpenSearch and on Elasticsearch 7.10."""
 
 from __future__ import annotations
 
 import pytest
-from test_indices import *  # noqa: F403  # the very tests that the embedded server passes
+from test_indices import *  # noqa: F403  # the same tests run on the embedded server
 from test_indices import REST, Server, basic
 
 from service.commands.indices.differences import same
@@ -35,7 +35,7 @@ KINDS = [
 ]
 
 UNSAID = {"fielddata_frequency_filter", "position_increment_gap", "similarity"}
-"""What the server writes in another way when it is asked for defaults: -1 for 100, null for BM25."""
+"""Parameters whose defaults the server reports in another form: -1 for 100, null for BM25."""
 
 
 @pytest.fixture(params=["opensearch", "elasticsearch"])

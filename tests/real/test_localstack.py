@@ -1,4 +1,4 @@
-"""The sample application at LocalStack and at MiniStack, with nothing but the endpoint changed."""
+"""The sample application on LocalStack and on MiniStack. Only the endpoint changes."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_it_names_queues_under_another_host_than_the_one_it_is_asked_at(localsta
 def test_an_object_that_is_written_again_and_deleted_is_followed_though_its_sequencer_never_grows(
     running: Deployment,
 ):
-    """LocalStack 4.14 gives each event of S3 the same sequencer."""
+    """LocalStack 4.14 gives each S3 event the same sequencer."""
     for width in (10, 20, 30):
         running.upload("again.png", embedded.picture(width, 5))
         eventually(lambda: [d["metadata"]["width"] for d in running.documents().values()], [width])

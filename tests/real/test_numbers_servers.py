@@ -1,9 +1,9 @@
-"""Numbers at the real OpenSearch and at Elasticsearch."""
+"""Numbers on the real OpenSearch and on Elasticsearch."""
 
 from __future__ import annotations
 
 import pytest
-from test_numbers import *  # noqa: F403  # the very tests that the embedded server passes
+from test_numbers import *  # noqa: F403  # the same tests run on the embedded server
 
 
 @pytest.fixture(params=["opensearch", "elasticsearch"])

@@ -1,4 +1,4 @@
-"""What readers see at the real OpenSearch, of shards of DynamoDB Local that close every three seconds."""
+"""Reads of documents on the real OpenSearch, while shards of DynamoDB Local close every three seconds."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ def deployment(aws_url: str, short_shards_url: str, search_url: str, tmp_path: P
 def test_neither_shards_that_close_nor_a_batch_that_comes_again_in_smaller_pieces_show_anything_older(
     deployment: Deployment, short_shards_url: str, tmp_path: Path
 ):
-    """The first process is killed when it has written and does not know it yet.
+    """The first process is killed after its write, before it gets the response.
 
-    DynamoDB Local dates changes in whole minutes: within one no item may be gone twice. What is written has to be
-    less than three records at a time bring to the index.
+    DynamoDB Local dates changes in whole minutes, so no item may be deleted twice within one minute. The writer
+    has to be slower than the second process, which reads three records at a time.
     """
     (stream,) = aws_client(short_shards_url, "dynamodbstreams").list_streams(TableName=deployment.table)["Streams"]
 
     def ended() -> int:
-        """How many shards are read to their end."""
+        """Return the number of shards that are read to their end."""
         with closing(SqliteCheckpoints(tmp_path / "positions.sqlite", "streamdex")) as checkpoints:
             positions = checkpoints.read(stream["StreamArn"]).values()
         return sum(at.position == ENDED for at in positions)

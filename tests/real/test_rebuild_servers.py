@@ -1,5 +1,5 @@
-"""Rebuilds at the real OpenSearch, of tables of DynamoDB Local."""
+"""Rebuilds on the real OpenSearch, of tables in DynamoDB Local."""
 
 from __future__ import annotations
 
-from test_rebuild import *  # noqa: F403  # the very tests that the embedded servers pass
+from test_rebuild import *  # noqa: F403  # the same tests run on the embedded servers

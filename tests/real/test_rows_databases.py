@@ -1,4 +1,4 @@
-"""What is promised of rows, at MariaDB and PostgreSQL."""
+"""The contract of rows on MariaDB and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from databases import PASSWORD
 from rows import Database
 from sqlalchemy.engine import make_url
-from test_rows_contract import *  # noqa: F403  # the very tests that SQLite passes
+from test_rows_contract import *  # noqa: F403  # the same tests run on SQLite
 from test_rows_contract import ADA
 
 from service.context import Context

@@ -1,4 +1,7 @@
-"""A large CSV object: as many rows as lines, in memory that does not grow with it (STREAMDEX_ROWS_MB=200)."""
+"""A large CSV object: one row for each line, in memory that does not grow with the object.
+
+STREAMDEX_ROWS_MB sets the size in megabytes, for example 200.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +19,12 @@ from service.clients.database import address_of
 from service.settings import Settings
 
 MEGABYTES = int(os.environ.get("STREAMDEX_ROWS_MB", "10"))
-GROWTH = 40.0  # MiB, beside the interpreter and its libraries: batches of rows and what the drivers make of them
+GROWTH = 40.0  # MiB on top of the interpreter and its libraries: batches of rows and the copies of the drivers
 LINE = "{0},name {0},{1}\n"
 
 
 def content(megabytes: int) -> tuple[bytes, int]:
-    """Lines of about a hundred bytes, and how many."""
+    """Return lines of about a hundred bytes, and their number."""
     lines = megabytes * 10_000
     text = "x" * 80
     return "".join(LINE.format(number, text) for number in range(lines)).encode(), lines
@@ -40,7 +43,7 @@ def test_a_large_object_is_as_many_rows_as_lines_in_constant_memory(request, kin
     s3.put_object(Bucket=table.replace("_", "-"), Key="large.csv", Body=body)
     size = len(body) / 1e6
     del body
-    for turn in range(3):  # the second and the third are repeats
+    for turn in range(3):  # the second and the third run are repeats
         script = Path(__file__).with_name("load_rows.py")
         command = [sys.executable, str(script), aws_url, table.replace("_", "-"), "large.csv", url, table]
         ran = subprocess.run(

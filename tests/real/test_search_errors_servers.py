@@ -1,4 +1,4 @@
-"""The rows of the table of known errors, as the real OpenSearch and Elasticsearch answer them."""
+"""The known errors of `search_errors.py`, as the real OpenSearch and Elasticsearch return them."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_a_row_is_answered_so_and_ends_so(target: Target, name: str):
 
 
 def test_two_documents_of_one_request_that_introduce_a_field_are_both_written_in_the_end(target: Target):
-    """The race needs two shards; that each has its turn is the server's to decide."""
+    """The race needs two shards. The test cannot force it, so it tries ten times."""
     races = 0
     for _ in range(10):
         drop(target.url, target.index)
@@ -123,7 +123,7 @@ def test_an_alias_without_a_write_index_halts(target: Target, alias: dict[str, A
 
 @pytest.fixture
 def cluster(search_url: str) -> Iterator[Any]:
-    """Sets a setting of the whole cluster until the test ends."""
+    """Yield a function that changes a setting of the whole cluster until the test ends."""
     names: list[str] = []
 
     def put(name: str, value: Any) -> None:
@@ -197,7 +197,7 @@ def test_a_reason_does_not_repeat_the_password_that_the_server_was_sent(search_u
 
 @pytest.mark.parametrize(("document", "ends"), [({"a": "x"}, "REJECTED"), ({"b": 1}, "REJECTED")])
 def test_a_document_that_a_processor_refuses_is_rejected(opensearch_url: str, document: Any, ends: str):
-    """Elasticsearch comes without processors in this distribution."""
+    """The Elasticsearch distribution has no processors."""
     pipeline = f"{opensearch_url}/_ingest/pipeline/contract"
     ask("PUT", pipeline, {"processors": [{"convert": {"field": "a", "type": "integer"}}]})
     target = Target(opensearch_url, create_indices=False)
@@ -213,7 +213,7 @@ def test_a_document_that_a_processor_refuses_is_rejected(opensearch_url: str, do
 
 
 def test_a_data_stream_halts(opensearch_url: str):
-    """Elasticsearch has none in this distribution."""
+    """The Elasticsearch distribution has no data streams."""
     target = Target(opensearch_url, create_indices=False)
     template = f"{opensearch_url}/_index_template/{target.index}"
     ask("PUT", template, {"index_patterns": [target.index], "data_stream": {}, "priority": 500})

@@ -1,4 +1,4 @@
-"""The search sink's contract at the real OpenSearch and at Elasticsearch 7.10."""
+"""The search sink's contract on the real OpenSearch and on Elasticsearch 7.10."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from deployments import ask, drop
-from test_search_contract import *  # noqa: F403  # the very tests that the embedded server passes
+from test_search_contract import *  # noqa: F403  # the same tests run on the embedded server
 from test_search_contract import Target
 
 from service.errors import Halt
@@ -20,7 +20,7 @@ def search_url(request) -> str:
 
 @pytest.fixture
 def without_auto_create(search_url: str) -> Iterator[None]:
-    """A server that makes no index by itself; by default a write, and a delete with a version, make one."""
+    """Disable the automatic creation of indices. By default, a write or a versioned delete creates an index."""
     settings = f"{search_url}/_cluster/settings"
     ask("PUT", settings, {"persistent": {"action.auto_create_index": "false"}})
     yield

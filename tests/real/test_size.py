@@ -1,6 +1,6 @@
-"""Rebuilds and verifications of large tables, as an operator runs them: on DynamoDB Local and OpenSearch.
+"""Rebuilds and verifications of large tables with the commands of an operator, on DynamoDB Local and OpenSearch.
 
-STREAMDEX_ITEMS sets how many items the table has.
+STREAMDEX_ITEMS sets the number of items in the table.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from tests.endurance.comparison import differences
 
 ITEMS = int(os.environ.get("STREAMDEX_ITEMS", "20000"))
 EACH = 10
-"""Planted faults of each kind."""
+"""The number of created faults of each kind."""
 
 UNVERSIONED = 1000
-"""Items whose index keeps no versions."""
+"""The number of items whose index keeps no versions."""
 
 BATCH = 25
-"""Writes of one request ("BatchWriteItem", DynamoDB API Reference)."""
+"""The most writes of one request ("BatchWriteItem", DynamoDB API Reference)."""
 
 ROUTES = """
 from typing import ClassVar
@@ -59,7 +59,7 @@ class Plain(Images):
 
 @dataclass
 class Ended:
-    """How a command went: its exit code, the values that it told, and the most memory that it had, in MiB."""
+    """The result of a command: its exit code, its printed values, its text, and its peak memory in MiB."""
 
     code: int
     told: list[dict[str, Any]]
@@ -68,7 +68,7 @@ class Ended:
 
 
 class Repository:
-    """Somebody's own repository, with routes for a large table, and the commands that its operator gives."""
+    """A user's own repository with routes for a large table, and the commands of its operator."""
 
     def __init__(self, place: Deployment, folder: Path):
         self.place, self.folder = place, folder
@@ -87,7 +87,7 @@ class Repository:
         self.dynamodb = aws_client(self.aws_url, "dynamodb")
 
     def fill(self) -> None:
-        """Items in the table, and documents of them in the index."""
+        """Put the items into the table, from four threads."""
         names = [*(f"i{n:07d}" for n in range(ITEMS - UNVERSIONED)), *(f"p{n:07d}" for n in range(UNVERSIONED))]
         threads = [Thread(target=self._put, args=(names[part::4],)) for part in range(4)]
         for thread in threads:
@@ -108,7 +108,7 @@ class Repository:
 
     @contextmanager
     def serving(self) -> Iterator[Container]:
-        """The service reads the table's stream, from now on."""
+        """Run the service until the block ends. It reads the table's stream from now on."""
         container = Container(self.place, self.folder, self.folder, **self._settings)
         with ended_after([container]):
             eventually(lambda: bool(self._positions()), True)
@@ -150,13 +150,13 @@ class Repository:
         return Ended(process.returncode, told, (self.folder / "words").read_text(), most / MIB)
 
     def count(self, index: str) -> int:
-        """The documents of an index; 0 where there is none."""
+        """Return the number of documents of an index, or 0 if it is missing."""
         if ask("POST", f"{self.place.search_url}/{index}/_refresh") is None:
             return 0
         return int(ask("GET", f"{self.place.search_url}/{index}/_count")["count"])
 
     def differences(self) -> list[str]:
-        """Between the table and its index, in words."""
+        """Return the differences between the table and its index as text."""
         url, index = self.place.search_url, self.place.index
         return differences(self.dynamodb, self.place.table, url, index, lambda item: {"title": item["title"]})[1]
 
@@ -179,7 +179,7 @@ def repository(
 
 
 def plant(repository: Repository, first: int) -> dict[str, set[str]]:
-    """Faults of every kind in the documents of items from that number on: their ids by kind."""
+    """Create faults of every kind in the documents from item number `first` on. Return their ids by kind."""
     url, index = repository.place.search_url, repository.place.index
     planted: dict[str, set[str]] = {}
     lines: list[Any] = []
@@ -232,7 +232,7 @@ def test_fifty_planted_faults_are_found_and_repaired_while_somebody_writes(repos
     with changing(repository.place, "w", 200, pause=0.002):
         planted = plant(repository, 700)
         repaired = repository.run("verify", "--repair", "--patience=5")
-    planted["stale"] |= planted.pop("ahead")  # what was written a moment ago is as new as these faults are
+    planted["stale"] |= planted.pop("ahead")  # their version is recent: verify may report them as stale
     kinds = found(repaired)
     kinds["stale"] = kinds.get("stale", set()) | kinds.pop("ahead", set())
     assert (repaired.code, kinds) == (0, planted), repaired.words
@@ -244,7 +244,7 @@ def test_fifty_planted_faults_are_found_and_repaired_while_somebody_writes(repos
 
 
 class Reader(Thread):
-    """Searches all the time for items that nobody changes, through the alias: each must always be found."""
+    """A thread that searches through the alias for unchanged items, which each search must find."""
 
     def __init__(self, place: Deployment):
         super().__init__()

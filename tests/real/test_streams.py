@@ -1,4 +1,4 @@
-"""The stream source's contract at DynamoDB Local, also with shards that close and iterators that expire soon."""
+"""The stream source's contract on DynamoDB Local, also with shards that close and iterators that expire early."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from test_checkpoints_contract import *  # noqa: F403  # the very tests that the embedded server passes
+from test_checkpoints_contract import *  # noqa: F403  # the same tests run on the embedded server
 from test_stream_contract import *  # noqa: F403
 from test_stream_contract import Table
 
@@ -49,7 +49,7 @@ def test_a_stream_that_is_disabled_and_enabled_again_while_it_is_read_is_read_on
 
 
 class TestShortShards:
-    """Shards roll over every three seconds."""
+    """A stream whose shards roll over every three seconds."""
 
     @pytest.fixture
     def streams_url(self, short_shards_url: str) -> str:
@@ -64,7 +64,7 @@ class TestShortShards:
 
         writer = threading.Thread(target=write)
         writer.start()
-        table.read(lambda: len(table.seen) >= 20)  # a restart in between
+        table.read(lambda: len(table.seen) >= 20)  # then the process restarts
         table.read(lambda: not writer.is_alive() and len(table.seen) >= 120, within=90)
         assert [table.of(key) for key in "ab"] == [list(range(60))] * 2
         (stream,) = {

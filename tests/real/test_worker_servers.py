@@ -1,4 +1,4 @@
-"""The article's command, as it stands, with a real MariaDB."""
+"""The article's command, unchanged, with a real MariaDB."""
 
 from __future__ import annotations
 
