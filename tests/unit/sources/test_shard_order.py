@@ -1,0 +1,100 @@
+"""Reading order of shards: each shard in its own order, after its parent, and after the streams before it."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+from stream_model import StreamModel
+from stream_poller import DAY, Poller, family, position, root
+
+from service.checkpoints.stores import ENDED
+from service.context import Context
+from service.pipeline import Outcome, Report, Result
+from service.settings import Settings
+from service.sources.dynamodb_streams import StreamSource
+from service.timing import Timing
+
+
+def test_every_record_of_every_shard_is_read_parents_before_children(checkpoints):
+    model = StreamModel()
+    shards, numbers = family(model)
+    poller = Poller(model, checkpoints)
+    poller.run(poller.has_seen(numbers))
+    assert poller.seen.index(numbers[1]) < min(poller.seen.index(number) for number in numbers[2:])
+    assert poller.seen.index(numbers[3]) < poller.seen.index(numbers[6])
+    assert sorted(poller.seen) == numbers
+    assert position(checkpoints, model, shards[0]) == ENDED
+
+
+def test_a_child_whose_parent_was_never_seen_is_read(checkpoints):
+    model = StreamModel()
+    (child,) = model.split(root(model), 1)
+    model.now += DAY + 1
+    numbers = model.write(child, 2)
+    poller = Poller(model, checkpoints)
+    poller.run(poller.has_seen(numbers))
+
+
+def test_the_last_shards_of_a_stream_that_is_disabled_end_without_children(checkpoints):
+    model = StreamModel()
+    numbers = model.write(root(model), 2)
+    model.disable()
+    poller = Poller(model, checkpoints)
+    poller.run(lambda: position(checkpoints, model, root(model)) == ENDED)
+    assert poller.seen == numbers
+
+
+def test_a_stream_that_is_enabled_anew_is_read_after_the_old_one_and_said(checkpoints, caplog):
+    model = StreamModel()
+    old = model.write(root(model), 5)
+    model.disable()
+    model.enable()
+    new = model.write(root(model), 2)
+    poller = Poller(model, checkpoints)
+    poller.run(poller.has_seen(new))
+    assert poller.seen == old + new
+    assert "the table has a new stream" in caplog.text
+
+
+def test_a_table_that_was_made_anew_is_read(checkpoints):
+    model = StreamModel()
+    poller = Poller(model, checkpoints)
+    poller.run(poller.has_seen(model.write(root(model), 1)))
+    model.streams.clear()
+    model.enable()
+    poller.run(poller.has_seen(model.write(root(model), 1)))
+
+
+def test_several_threads_read_several_shards_at_once_and_each_in_its_order(checkpoints):
+    model = StreamModel(page=1)
+    shards = model.split(root(model), 3)
+    numbers = {number for shard in shards for number in model.write(shard, 20)}
+    stopping, seen, at_once, most = Event(), [], Counter(), []
+    context = Context(Settings(poll_interval=0.01), dynamodb=model, dynamodb_streams=model)
+    source = StreamSource(context, "images", checkpoints, stopping, timing=Timing(now=lambda: model.now))
+    owners = {f"{number:021d}": shard.id for shard in shards for number, _ in shard.records}
+
+    def work() -> None:
+        for batch in source:
+            shard = owners[batch.records[0].identifier]
+            at_once[shard] += 1
+            assert at_once[shard] == 1
+            most.append(sum(at_once.values()))
+            time.sleep(0.002)
+            seen.extend((shard, int(record.identifier)) for record in batch.records)
+            at_once[shard] -= 1
+            batch.settle(Report([Result(Outcome.APPLIED)] * len(batch.records)))
+            if len(seen) >= len(numbers):
+                stopping.set()
+
+    with ThreadPoolExecutor(source.workers) as pool:
+        for worker in [pool.submit(work) for _ in range(source.workers)]:
+            worker.result(30)
+    assert {number for _, number in seen} == numbers
+    for shard in shards:
+        mine = [number for name, number in seen if name == shard.id]
+        assert mine == sorted(mine)
+    assert max(most) == 3
