@@ -1,115 +1,27 @@
-"""Traces sent to the daemon: they follow X-Ray's documentation, are complete, and contain no item values."""
+"""Traces sent to the daemon: complete, without item values. A failure of tracing harms no record."""
 
 from __future__ import annotations
 
 import json
 import logging
-import os
-import subprocess
-import sys
-import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from threading import Barrier, Event, Thread
+from threading import Barrier, Thread
 from typing import Any, ClassVar
 
 import pytest
-from builders import CHANGES, s3_record, stream_record
-from fakes import FakeQueue, Items, Uploads, records
+from builders import s3_record, stream_record
+from fakes import Items, Uploads
 from search_model import SearchModel
+from traced_batches import dispatch, item, parts
 from xray import Daemon, checked, entities
 
-from service.bootstrap.application import App
-from service.context import Context
 from service.errors import Halt, SettingsError
 from service.model import Revision
-from service.pipeline import Delivery, Observer, Observers, Outcome
+from service.pipeline import Observer, Observers, Outcome
 from service.pipeline.observers import NOTHING
-from service.pipeline.workers import Worker
-from service.settings import Settings
-from service.sources.sqs.queue_source import QueueSource
 from service.telemetry.logs import LoggingObserver
 from service.telemetry.metrics import Metrics
-from service.telemetry.origins import origin_of
-
-ROOT = Path(__file__).parents[3]
-TRACE = "1-65a7d2c0-000000000000000000000001"
-OTHER = "1-65a7d2c0-000000000000000000000002"
-PARENT = "00000000000000aa"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def closed() -> Iterator[None]:
-    """Close the SDK's only socket, which otherwise stays open until the process ends."""
-    yield
-    from aws_xray_sdk.core import xray_recorder
-
-    xray_recorder.emitter._socket.close()
-
-
-@pytest.fixture
-def daemon(monkeypatch) -> Iterator[Daemon]:
-    made = Daemon()
-    monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", made.address)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def app(tmp_path) -> Iterator[Callable[..., App]]:
-    """Yield a factory of services that trace every batch and write to models."""
-    made = []
-
-    def make(*routes: Any, search: Any = None, dynamodb: Any = None, sqs: Any = None, **options: Any) -> App:
-        chosen = {
-            "trace": True,
-            "trace_rate": 1.0,
-            "group": "shop",
-            "retry_time": 0.0,
-            "hint_after": 1e12,
-            **options,
-        }
-        settings = Settings(search_url="http://search.test", dead_letters=str(tmp_path / "letters"), **chosen)
-        context = Context(settings, search=search or SearchModel(), dynamodb=dynamodb, sqs=sqs)
-        made.append(App(settings, routes or [Items()], context))
-        return made[-1]
-
-    yield make
-    for built in made:
-        built.close()
-
-
-def item(name: str, **details: Any) -> Any:
-    return stream_record(new={"id": name}, **details)
-
-
-def dispatch(app: App, *raws: Any, source: str = "table images") -> Any:
-    return app.dispatcher.run(Delivery(records(*raws), source))
-
-
-def parts(document: Any) -> dict[str, Any]:
-    """Return the entities in a document, by name."""
-    return {entity["name"]: entity for entity in entities(document)}
-
-
-def header(trace: str = TRACE, parent: str = PARENT, sampled: str = "1") -> str:
-    return f"Root={trace};Parent={parent};Sampled={sampled}"
-
-
-def deliver(app: App, queue: FakeQueue) -> None:
-    """Run the container's worker until the queue is empty."""
-    source = QueueSource(app.context, "uploads", Event(), drains=True, observer=app.observer)
-    Worker(source, app.dispatcher, Event()).run()
-
-
-def uploads(*headers: str) -> FakeQueue:
-    """Return a queue of stream records in messages with these trace headers; "" for no header."""
-    queue = FakeQueue(*[item(str(number), sequence=f"1{number:020}") for number, _ in enumerate(headers)])
-    for message, said in zip(queue.messages, headers, strict=True):
-        if said:
-            message["Attributes"]["AWSTraceHeader"] = said
-    return queue
 
 
 def test_a_batch_is_a_segment_with_a_part_for_each_route_and_request(app, daemon):
@@ -124,80 +36,6 @@ def test_a_batch_is_a_segment_with_a_part_for_each_route_and_request(app, daemon
     assert found["search"]["namespace"] == "remote"
     assert found["search"]["http"] == {"response": {"status": 200}}
     assert found["search"]["annotations"]["actions"] == 2
-
-
-def test_what_a_queue_gives_is_decoded_within_its_batch(app, daemon):
-    deliver(app(sqs=(queue := uploads("", ""))), queue)
-    (batch,) = daemon.documents()
-    decode = parts(batch)["decode"]
-    assert batch["annotations"]["source"] == "queue uploads"
-    assert decode["start_time"] == batch["start_time"]
-    assert decode["end_time"] <= parts(batch)["fakes:Items"]["start_time"]
-    assert queue.deleted == ["r0", "r1"]
-
-
-def test_the_next_batch_of_a_thread_has_what_was_decoded_for_it_alone(app, daemon):
-    built = app(sqs=(queue := uploads(header())))
-    deliver(built, queue)
-    dispatch(built, item("z"))
-    _, second = daemon.documents()
-    assert "decode" not in parts(second)
-    assert second["trace_id"] != TRACE
-
-
-def test_a_batch_goes_on_with_the_trace_that_all_its_messages_came_with(app, daemon):
-    deliver(app(sqs=(queue := uploads(header(), header()))), queue)
-    (batch,) = daemon.documents()
-    assert (batch["trace_id"], batch["parent_id"]) == (TRACE, PARENT)
-    assert "traces" not in batch["annotations"]
-
-
-@pytest.mark.parametrize("headers", [(header(), header(OTHER)), (header(), "")])
-def test_a_batch_of_several_traces_has_its_own_and_names_them(app, daemon, headers):
-    deliver(app(sqs=(queue := uploads(*headers))), queue)
-    (batch,) = daemon.documents()
-    assert batch["trace_id"] not in (TRACE, OTHER)
-    assert "parent_id" not in batch
-    assert batch["annotations"]["traces"] == " ".join(sorted({said[5:40] for said in headers if said}))
-
-
-def test_a_trace_that_is_not_recorded_is_not_gone_on_with(app, daemon):
-    built = app(sqs=(queue := uploads(header(sampled="0"), header(OTHER, sampled="0"))))
-    deliver(built, queue)
-    assert daemon.documents() == []
-    assert built.context.search.documents.keys() == {"0", "1"}
-
-
-def test_a_trace_that_is_recorded_is_gone_on_with_whatever_the_rate(app, daemon):
-    built = app(trace_rate=0.0, sqs=uploads())
-    for _ in range(5):
-        built.context.sqs.messages = uploads(header()).messages
-        deliver(built, built.context.sqs)
-    assert [batch["trace_id"] for batch in daemon.documents()] == [TRACE] * 5
-
-
-@pytest.mark.parametrize(
-    ("headers", "only", "parent", "sampled"),
-    [
-        ([header()], TRACE, PARENT, 1),
-        ([header(parent="00000000000000bb"), header()], TRACE, None, 1),
-        ([header(sampled="?")], TRACE, PARENT, None),
-        ([header(sampled="0"), header(sampled="1")], TRACE, PARENT, 1),
-        ([f"Self=1-x;Root={TRACE}"], TRACE, None, None),
-        ([header(parent="no id")], TRACE, None, 1),
-        (["Root=1-2-3;Sampled=1"], None, None, None),
-        (["nonsense", ""], None, None, None),
-        ([], None, None, None),
-    ],
-)
-def test_a_trace_header_is_read_as_far_as_it_can_be(headers, only, parent, sampled):
-    for name in ("Attributes", "attributes"):
-        origin = origin_of([{name: {"AWSTraceHeader": said}} for said in headers])
-        assert (origin.only, origin.parent, origin.sampled) == (only, parent, sampled)
-
-
-def test_what_is_no_message_has_no_origin():
-    assert origin_of([None, "text", {"Attributes": None}, {"attributes": {"AWSTraceHeader": 1}}]).traces == []
 
 
 def test_a_halt_is_a_fault_of_the_batch_and_its_words_are_left_out(app, daemon):
@@ -393,41 +231,6 @@ def test_an_address_that_is_none_is_an_error_that_names_the_variable(app, monkey
         app()
 
 
-def run(code: str, **variables: str) -> str:
-    """Run the code in a separate process, and return its output."""
-    path = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "unit")])
-    environment = {**os.environ, "PYTHONPATH": path, "SEARCH_URL": "http://search.test", **variables}
-    command = [sys.executable, "-W", "error::DeprecationWarning:service", "-c", textwrap.dedent(code)]
-    answer = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    assert answer.returncode == 0, answer.stderr
-    return answer.stdout
-
-
-INVOKED = """
-    import os, sys
-    from types import SimpleNamespace
-    from builders import lambda_event, sqs_message, stream_record
-    from fakes import Items
-    from search_model import SearchModel
-    from service.entrypoints.lambda_handler import handler_for
-    import service.context
-
-    service.context.make_search_client = lambda settings: SearchModel()
-    handle = handler_for(Items)
-    parent = SimpleNamespace(get_remaining_time_in_millis=lambda: 30_000, aws_request_id="r-1")
-    def invoke(trace, *records):
-        os.environ["_X_AMZN_TRACE_ID"] = trace
-        assert handle(lambda_event(*records), parent) == {"batchItemFailures": []}
-    record = lambda name: stream_record(new={"id": name})
-"""
-
-
-def test_nothing_of_the_sdk_is_loaded_unless_batches_are_traced():
-    code = textwrap.dedent(INVOKED) + "invoke('', record('a'))\nprint('aws_xray_sdk' in sys.modules)"
-    assert run(code, STREAMDEX_HINT_AFTER="1e12") == "False\n"
-    assert run(code, STREAMDEX_HINT_AFTER="1e12", STREAMDEX_TRACE="true") == "True\n"
-
-
 def test_a_step_is_nothing_where_nobody_wants_to_know_of_it(app):
     built = app(trace=False)
     assert isinstance(built.observer, Observers)
@@ -452,54 +255,3 @@ def test_each_of_several_observers_that_want_to_know_of_steps_is_told():
     with Observers(one, Metrics(), other).step("batch", "table images", [1, 2]):
         assert one.steps == other.steps == [("batch", "table images", 2)]
     assert one.steps[1:] == other.steps[1:] == ["batch"]
-
-
-def test_in_a_lambda_the_batch_is_a_part_of_the_invocation_s_segment(daemon):
-    code = textwrap.dedent(INVOKED) + textwrap.dedent(f"""
-        invoke("Root={TRACE};Parent={PARENT};Sampled=1", record("a"), record("b"))
-        invoke("Root={OTHER};Parent=00000000000000bb;Sampled=1;Lineage=1:2:3", record("c"))
-        invoke("Root=1-65a7d2c0-000000000000000000000003;Parent=00000000000000cc;Sampled=0", record("d"))
-        queued = sqs_message(record("e"))
-        queued["attributes"]["AWSTraceHeader"] = "Root={OTHER};Sampled=1"
-        invoke("Root={TRACE};Parent={PARENT};Sampled=1", queued)
-    """)
-    run(
-        code,
-        STREAMDEX_TRACE="true",
-        STREAMDEX_HINT_AFTER="1e12",
-        READ_QUEUE=CHANGES,
-        LAMBDA_TASK_ROOT="/var/task",
-        AWS_XRAY_DAEMON_ADDRESS=daemon.address,
-    )
-    documents = daemon.documents()
-    batches = [document for document in documents if document["name"].startswith("lambda")]
-    assert [(batch["trace_id"], batch["parent_id"]) for batch in batches] == [
-        (TRACE, PARENT),
-        (OTHER, "00000000000000bb"),
-        (TRACE, PARENT),
-    ]
-    assert [batch["name"] for batch in batches] == ["lambda dynamodb", "lambda dynamodb", "lambda sqs"]
-    assert batches[0]["annotations"] | {"x": 0} == {
-        "source": "lambda dynamodb",
-        "records": 2,
-        "table": "images",
-        "applied": 2,
-        "x": 0,
-    }
-    assert batches[2]["annotations"]["traces"] == OTHER
-    within = [document["name"] for document in documents if document["parent_id"] == batches[0]["id"]]
-    assert within == ["decode", "fakes:Items", "search"]
-    assert all(document["type"] == "subsegment" for document in documents)
-
-
-def test_a_lambda_s_event_that_holds_nothing_known_leaves_no_trace(daemon):
-    code = textwrap.dedent(INVOKED) + textwrap.dedent("""
-        os.environ["_X_AMZN_TRACE_ID"] = "Root=1-65a7d2c0-000000000000000000000001;Parent=00000000000000aa"
-        try:
-            handle({"hello": "world"}, parent)
-        except Exception as error:
-            print(type(error).__name__)
-    """)
-    said = run(code, STREAMDEX_TRACE="true", LAMBDA_TASK_ROOT="/var/task", AWS_XRAY_DAEMON_ADDRESS=daemon.address)
-    assert said == "UnknownEvent\n"
-    assert daemon.documents() == []
