@@ -1,43 +1,17 @@
-"""The IAM policy: exactly the calls that the service makes for its routes and settings, on their resources."""
+"""Statements of the IAM policy: each grants what some settings need, on the resources of the routes only."""
 
 from __future__ import annotations
 
-import ast
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Any, ClassVar
 
-import boto3
 import pytest
-from opensearchpy import OpenSearch
-from opensearchpy.client.indices import IndicesClient
+from policies import BARE, Tenants, Twins, named, policy
 
 from routes.images import Images, ImageUploads
-from service.commands.policy import POSITIONS, Owner, policy_of
+from service.commands.policy import POSITIONS, policy_of
 from service.context import Context
 from service.model import ObjectRecord
-from service.routing import Action, BucketRoute, Delete, Names, Route, Router
-from service.settings import Settings
-
-OWNER = Owner("aws", "eu-west-1", "111122223333")
-BARE = Settings(search_url="https://search.example.com")
-
-
-def policy(
-    *routes: Route, operator: bool = False, function: bool = False, **settings: Any
-) -> list[dict[str, Any]]:
-    chosen = replace(BARE, **settings)
-    document = policy_of(Router(routes, Names(chosen.names)), chosen, OWNER, operator, function)
-    assert document["Version"] == "2012-10-17"
-    json.dumps(document)
-    return document["Statement"]
-
-
-def named(statements: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    return {statement["Sid"]: statement for statement in statements}
+from service.routing import Action, BucketRoute, Delete, Router
 
 
 def test_the_policy_of_the_sample_application_is_this():
@@ -93,16 +67,6 @@ def test_the_policy_of_the_sample_application_is_this():
             "Resource": "arn:aws:sqs:eu-west-1:111122223333:uploads",
         },
     ]
-
-
-class Tenants(Images):
-    table: ClassVar = "tenant-*"
-
-
-class Twins(Images):
-    table: ClassVar = "tenant_x"
-    index: ClassVar = "twins"
-    aliases: ClassVar = ("pictures",)
 
 
 def test_a_pattern_stands_for_what_it_matches_and_for_what_names_call_so():
@@ -295,100 +259,6 @@ def test_letters_may_be_seen_by_who_shows_them_and_removed_by_who_redrives(setti
     assert found == granted
 
 
-CALLED: Mapping[str, str] = {
-    "batch_get_item": "dynamodb:BatchGetItem",
-    "change_message_visibility_batch": "sqs:ChangeMessageVisibility",
-    "create_table": "dynamodb:CreateTable",
-    "delete_item": "dynamodb:DeleteItem",
-    "delete_message_batch": "sqs:DeleteMessage",
-    "delete_object": "s3:DeleteObject",
-    "describe_stream": "dynamodb:DescribeStream",
-    "describe_table": "dynamodb:DescribeTable",
-    "get_item": "dynamodb:GetItem",
-    "get_object": "s3:GetObject",
-    "get_queue_attributes": "sqs:GetQueueAttributes",
-    "get_queue_url": "sqs:GetQueueUrl",
-    "get_records": "dynamodb:GetRecords",
-    "get_shard_iterator": "dynamodb:GetShardIterator",
-    "head_object": "s3:GetObject,s3:ListBucket",
-    "list_objects_v2": "s3:ListBucket",
-    "list_streams": "dynamodb:ListStreams",
-    "list_tables": "dynamodb:ListTables",
-    "put_item": "dynamodb:PutItem",
-    "put_object": "s3:PutObject",
-    "query": "dynamodb:Query",
-    "receive_message": "sqs:ReceiveMessage",
-    "scan": "dynamodb:Scan",
-    "send_message": "sqs:SendMessage",
-    "send_message_batch": "sqs:SendMessage",
-    "update_item": "dynamodb:UpdateItem",
-}
-"""The boto3 methods that the service calls, and the permissions that each needs."""
-
-SEARCHED: Mapping[str, Sequence[str]] = {
-    "bulk": ["Post _bulk"],
-    "clear_scroll": ["Delete _search/scroll"],
-    "count": ["Post images-000001/_count"],
-    "create": ["Put images-000001", "Put streamdex-check-1"],
-    "delete": [
-        "Delete streamdex-check-1",
-        "Delete images/_doc/a",
-        "Delete images-000002/_doc/a",
-    ],
-    "get": ["Get images/_doc/a", "Get images-000001"],
-    "get_alias": [
-        "Get images*,twins*/_alias",
-        "Get images-000002*/_alias",
-        "Get twins-000001/_alias",
-        "Get _alias/pictures",
-        "Get streamdex-check-*/_alias",
-    ],
-    "get_index_template": ["Get _index_template/streamdex-images"],
-    "get_settings": ["Get images-000002/_settings"],
-    "mget": ["Post _mget"],
-    "put_index_template": ["Put _index_template/streamdex-images"],
-    "put_mapping": ["Put images-000002/_mapping"],
-    "put_settings": ["Put images-000002/_settings"],
-    "refresh": ["Post images/_refresh", "Post images-000002/_refresh"],
-    "scroll": ["Post _search/scroll"],
-    "search": ["Post images/_search", "Post images-000002/_search", "Post images,twins/_search"],
-    "update_aliases": ["Post _aliases"],
-}
-"""The opensearch-py methods that the service calls, and the requests that each sends."""
-
-
-def code_of_the_service() -> Iterator[ast.AST]:
-    """Yield the syntax nodes of the service without the doctor, which only tries the calls of the other parts."""
-    files = [file for file in Path("service").rglob("*.py") if "doctor" not in file.parts]
-    for file in [*files, *Path("routes").glob("*.py")]:
-        yield from ast.walk(ast.parse(file.read_text()))
-
-
-def calls_of_boto3() -> set[str]:
-    """Return the methods of boto3's clients that the service names, as attributes or as strings."""
-    known: set[str] = set()
-    for service in ("dynamodb", "dynamodbstreams", "s3", "sqs"):
-        client = boto3.client(service, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
-        known |= set(client.meta.method_to_api_mapping)
-    named: set[str] = set()
-    for node in code_of_the_service():
-        if isinstance(node, ast.Attribute):
-            named.add(node.attr)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            named.add(node.value)
-    return known & named
-
-
-def calls_of_opensearch() -> set[str]:
-    """Return the methods of opensearch-py's client, and of its `indices`, that the service calls."""
-    calls = [node.func for node in code_of_the_service() if isinstance(node, ast.Call)]
-    found = {call.attr for call in calls if isinstance(call, ast.Attribute) and owner_of(call) in CLIENTS}
-    return {name for name in found if hasattr(OpenSearch, name) or hasattr(IndicesClient, name)}
-
-
-CLIENTS = ("search", "indices")
-
-
 @pytest.mark.parametrize("function", [True, False])
 def test_a_worker_of_tasks_reads_its_queue_sends_the_rest_back_and_reads_exports(function):
     settings = {"task_queue": "tasks", "export_prefix": "s3://exports/dynamo/", "function": function}
@@ -398,64 +268,6 @@ def test_a_worker_of_tasks_reads_its_queue_sends_the_rest_back_and_reads_exports
     assert statements["EnqueueOnTasks"]["Action"] == ["sqs:GetQueueUrl", "sqs:SendMessage"]
     assert statements["ListExportsInExports"]["Resource"] == "arn:aws:s3:::exports"
     assert statements["ReadExportsInExports"]["Resource"] == "arn:aws:s3:::exports/dynamo/*"
-
-
-def owner_of(call: ast.Attribute) -> str:
-    return getattr(call.value, "attr", "") or getattr(call.value, "id", "")
-
-
-def everything(**settings: Any) -> list[dict[str, Any]]:
-    return policy(
-        Tenants(),
-        Twins(),
-        ImageUploads(),
-        read_queue=("uploads",),
-        checkpoints="dynamodb://positions",
-        dead_letters="sqs://letters",
-        dead_letters_large="s3://large",
-        **settings,
-    )
-
-
-def test_every_call_of_the_service_is_in_the_policy_of_some_settings():
-    """For a new call, add a line to CALLED, and the permission to the policy of each caller."""
-    assert calls_of_boto3() == set(CALLED)
-    container, operator = (
-        {action for statement in everything(page_port=0, **who) for action in statement["Action"]}
-        for who in ({}, {"operator": True})
-    )
-    assert container | operator == {action for actions in CALLED.values() for action in actions.split(",")}
-    assert operator - container == {"dynamodb:Scan", "s3:DeleteObject"}
-
-
-def test_every_request_to_a_domain_is_in_the_policy_of_some_settings():
-    """For a new call, add a line to SEARCHED, and its requests to the policy of each caller."""
-    assert calls_of_opensearch() == set(SEARCHED)
-    domain = {"search_auth": "sigv4", "search_url": "https://search.example.com", "index_templates": True}
-    statements = [*everything(**domain), *everything(**domain, operator=True)]
-    granted = [(a, r) for s in statements for a in s["Action"] for r in resources_of(s) if a.startswith("es:")]
-    requests = {request for of_call in SEARCHED.values() for request in of_call}
-    for request in requests:
-        assert any(is_allowed(request, *grant) for grant in granted), request
-    for grant in granted:
-        assert any(
-            is_allowed(request.replace("images", index), *grant)
-            for request in requests
-            for index in ("images", "twins")
-        ), grant
-
-
-def resources_of(statement: Mapping[str, Any]) -> list[str]:
-    found = statement["Resource"]
-    return [found] if isinstance(found, str) else found
-
-
-def is_allowed(request: str, action: str, resource: str) -> bool:
-    """True if the grant covers a request such as Get images/_doc/a."""
-    method, _, path = request.partition(" ")
-    return action == f"es:ESHttp{method}" and fnmatchcase(
-        f"arn:aws:es:eu-west-1:111122223333:domain/*/{path}", resource
-    )
 
 
 def test_a_function_keeps_no_positions_serves_no_page_and_scans_nothing():
