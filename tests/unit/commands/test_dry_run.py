@@ -1,0 +1,105 @@
+"""Dry runs of a replay (`--dry-run`): they show each write with its target, version and content."""
+
+from __future__ import annotations
+
+import pytest
+from builders import s3_record, stream_record
+from rehearsals import Copies, ReadOnly, Rehearsed, Texts, change, version
+
+from service.commands.replay.showing import value_of
+from service.model import Item
+from service.pipeline import Outcome
+from service.routing import Document
+
+
+def test_an_action_is_shown_with_its_place_its_version_its_route_and_its_content():
+    assert Rehearsed().lines(change("a", title="Sunset"), change("b", "REMOVE"), change("c", hidden=True)) == [
+        f'Index  texts/a  version {version()}  rehearsals:Texts  {{"title":"Sunset"}}',
+        f"Delete  texts/b  version {version()}  rehearsals:Texts",
+        f"Delete  texts/c  version {version()}  rehearsals:Texts",
+    ]
+
+
+def test_of_several_changes_of_an_item_the_newest_would_be_sent_and_the_others_are_shown_as_superseded():
+    rehearsed = Rehearsed()
+    first, last = rehearsed.lines(change("a", n=1), change("a", at=1, n=2))
+    assert first.endswith("(superseded in its batch)")
+    assert not last.endswith("(superseded in its batch)")
+    assert dict(rehearsed.rehearsal.counts) == {"superseded": 1, "Index": 1}
+
+
+def test_what_would_be_rejected_is_shown_with_the_reason_and_not_kept():
+    rehearsed = Rehearsed()
+    report = rehearsed.dispatch(
+        change("a", bad=True), {"eventSource": "aws:kinesis"}, change("b", x=1), stream_record(new={"id": 7})
+    )
+    assert [result.outcome.name for result in report.results] == ["REJECTED", "REJECTED", "APPLIED", "APPLIED"]
+    reasons = [finding.reason for finding in rehearsed.found if finding.what == "rejected"]
+    assert ["bad" in reasons[0], "unknown payload" in reasons[1]] == [True, True]
+    assert rehearsed.rehearsal.counts["rejected"] == 2
+
+
+@pytest.mark.parametrize("search", [None, ReadOnly()])
+def test_what_the_sink_would_refuse_is_rejected_with_the_document_s_id(search):
+    class Infinite(Texts):
+        def document(self, item: Item) -> Document:
+            return {"n": float("inf"), "text": item.get("text")}
+
+    rehearsed = Rehearsed(Infinite(), search=search)
+    (line,) = rehearsed.lines(change("a"))
+    assert "rejected  texts/a" in line
+    assert "not a finite number" in line
+
+
+def test_an_item_that_would_be_written_is_shown_and_one_that_cannot_be_stored_is_rejected():
+    rehearsed = Rehearsed(Copies())
+    lines = rehearsed.lines(s3_record("k"), s3_record("gone", "ObjectRemoved:Delete"), s3_record("wrong"))
+    assert lines[:2] == [
+        'PutItem  copies  rehearsals:Copies  {"id":"k"}',
+        'DeleteItem  copies  rehearsals:Copies  {"id":"gone"}',
+    ]
+    assert lines[2].startswith("rejected  copies")
+
+
+def test_records_are_taken_at_their_word_and_nothing_is_read_for_them():
+    rehearsed = Rehearsed()
+    rehearsed.dispatch(change("a"), change("b", "REMOVE"))
+    assert rehearsed.truth.reads == []
+
+
+def test_with_hints_each_item_is_read_once():
+    rehearsed = Rehearsed(always=True)
+    rehearsed.dispatch(change("a", n=1), change("b", n=1))
+    assert rehearsed.truth.reads == [["a", "b"]]
+    assert [finding.what for finding in rehearsed.found] == ["Delete", "Delete"]  # the re-read finds no items
+
+
+def test_what_may_succeed_later_is_left_to_the_replay_to_tell():
+    class Slow(Texts):
+        def document(self, item: Item) -> Document:
+            raise TimeoutError("slow")
+
+    rehearsed = Rehearsed(Slow())
+    (result,) = rehearsed.dispatch(change("a")).results
+    assert (result.outcome, rehearsed.found) == (Outcome.RETRY, [])
+
+
+def test_a_long_document_is_shortened_for_people_and_whole_for_scripts():
+    rehearsed = Rehearsed()
+    (line,) = rehearsed.lines(change("a", text="x" * 10_000, bytes=b"\0"))
+    assert len(line) < 300
+    assert line.endswith("…")
+    assert value_of(rehearsed.found[0]) == {
+        "what": "Index",
+        "route": "rehearsals:Texts",
+        "target": "texts",
+        "id": "a",
+        "version": version(),
+        "content": {"text": "x" * 10_000, "bytes": "AA=="},
+    }
+
+
+def test_what_an_item_holds_cannot_break_out_of_its_line():
+    lines = Rehearsed().lines(change("a\nb", text="x\ny\x1b[31m\u2028"))
+    assert len(lines) == 1
+    assert lines[0].isprintable()
