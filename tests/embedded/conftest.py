@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from book_shelf import shelf  # noqa: F401  # a fixture
 from deployments import Deployment, Running
+from index_server import server  # noqa: F401  # a fixture
 
 from infra.shim.embedded_servers import embedded_aws, embedded_search
 from infra.shim.probes import free_port

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from test_indices import *  # noqa: F403  # the same tests run on the embedded server
-from test_indices import REST, Server, basic
+from index_server import REST, Server, basic
+from test_index_aliases import *  # noqa: F403  # the same tests run on the embedded server
+from test_index_changes import *  # noqa: F403
+from test_index_check import *  # noqa: F403
+from test_index_commands import *  # noqa: F403
+from test_index_parameters import *  # noqa: F403
+from test_index_recreation import *  # noqa: F403
+from test_index_templates import *  # noqa: F403
 
 from service.commands.indices.differences import same
 from service.commands.indices.parameters import UNKNOWN, value_of
