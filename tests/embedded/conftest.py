@@ -9,6 +9,7 @@ import pytest
 from book_shelf import shelf  # noqa: F401  # a fixture
 from deployments import Deployment, Running
 from index_server import server  # noqa: F401  # a fixture
+from rebuilds import impatient_rebuilds, released  # noqa: F401  # fixtures
 
 from infra.shim.embedded_servers import embedded_aws, embedded_search
 from infra.shim.probes import free_port

@@ -10,6 +10,7 @@ from book_shelf import shelf  # noqa: F401  # a fixture
 from databases import mariadb, postgresql
 from deployments import Deployment, Running
 from index_server import server  # noqa: F401  # a fixture
+from rebuilds import impatient_rebuilds, released  # noqa: F401  # fixtures
 from servers import ELASTICSEARCH, OPENSEARCH, dynamodb_local, search_server
 
 from infra.shim.embedded_servers import embedded_aws
