@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from deployments import PICTURE, documents_of
-from test_policy import OTHER_NAMES, Account, as_moto_asks, without
+from enforced_policies import OTHER_NAMES, Account, as_moto_asks, without
 
 from infra.deploy.deployment import Deployment
 from infra.deploy.variables import of_lambda
-from infra.shim.embedded_servers import embedded_aws
-from infra.shim.probes import free_port
 from service.clients.factories import make_aws_client
 from service.entrypoints.lambda_handler import handler_for
 from service.errors import Halt
@@ -56,14 +54,6 @@ class Given(Deployment):
 
     def outputs(self, target: str) -> dict[str, Any]:
         return dict(self.made.get(target, {}))
-
-
-@pytest.fixture(scope="module")
-def account(search_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
-    with embedded_aws(free_port()) as url:
-        made = Account(url, search_url, tmp_path_factory.mktemp("function"))
-        yield made
-        made.made.app.close()
 
 
 class Function:
