@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from book_shelf import shelf  # noqa: F401  # a fixture
+from dead_letter_stores import make_box  # noqa: F401  # a fixture
 from deployments import Deployment, Running
 from enforced_policies import account  # noqa: F401  # a fixture
 from index_server import server  # noqa: F401  # a fixture

@@ -83,7 +83,7 @@ class Run:
         truth = Truth({key: {"id": {"S": key}, "n": {"N": str(number)}} for key, number in final.items()})
         self.dispatcher = Dispatcher(
             Router([Items()]),
-            sinks=Sinks(search=SearchSink(context, {}), table=ItemSink(context), rows=RowSink(context)),
+            sinks=Sinks(documents=SearchSink(context, {}), items=ItemSink(context), rows=RowSink(context)),
             letters=self.letters,
             observer=Silence(),
             rereads=Rereads(truth, 1800.0, now=lambda: START + 10**6),
