@@ -83,6 +83,7 @@ class SearchSink:
 
         Raises Halt if the server refuses to create one, and what opensearch-py raises.
         """
+        fence()
         found = look(self._context, names)
         self._absences.note(found)
         for name in names:

@@ -113,7 +113,15 @@ class Stream:
         self._forget(listing.ids)
         positions = {shard: at.position for shard, at in self._at.items()}
         self.ended = self.disabled and all(position == ENDED for position in positions.values())
-        return [*read_on, *(self._open(s) for s in readable(positions, self._parents) if self._is_there(s))]
+        read_on += [self._open(shard) for shard in readable(positions, self._parents) if self._is_there(shard)]
+        self._mark_closed(listing)
+        return read_on
+
+    def _mark_closed(self, listing: Listing) -> None:
+        closed = {shard.id for shard in listing.shards if shard.closed}
+        closed |= {shard.parent for shard in listing.shards}
+        for shard in closed & set(self._readers):
+            self._readers[shard].listed_closed = True
 
     def retire(self) -> None:
         """Stop reading and storing the stream: AWS does not list it any more."""
@@ -145,7 +153,12 @@ class Stream:
                 has_children=shard in parents,
                 waited_enough=self.now() - since > patience,
             )
-            if decided is Verdict.END:
+            if decided is Verdict.END and shard in listed and not reader.confirmed and not reader.missing:
+                # The end was reported while the shard was open, perhaps in error. Another read shows what is left.
+                del self._finished[shard]
+                reader.read_again()
+                read_on.append(reader)
+            elif decided is Verdict.END:
                 self._record(shard, ENDED)
                 if reader.missing:
                     reader.lose()

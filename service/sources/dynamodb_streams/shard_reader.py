@@ -23,6 +23,9 @@ class ShardReader:
     `finished` is true once GetRecords returns no next iterator and all records are acknowledged, or once it
     answers that the shard does not exist (`missing`). Neither answer is final: the list of shards confirms it, or
     `resume` continues reading. `doubts` counts how often in a row that happened.
+
+    `listed_closed` is true once a listing shows that the shard is closed. An end is `confirmed` if its page was
+    requested after that.
     """
 
     def __init__(
@@ -43,6 +46,8 @@ class ShardReader:
         self.finished = False
         self.missing = False
         self.doubts = 0
+        self.listed_closed = False
+        self.confirmed = False
         self._client = client
         self._stream = stream
         self._keep = keep
@@ -122,6 +127,7 @@ class ShardReader:
         return ahead[1] if ahead is not None and ahead[0] == iterator else self._get(iterator)
 
     def _get(self, iterator: str) -> Any:
+        self.confirmed = self.listed_closed
         return self._client.get_records(ShardIterator=iterator, Limit=self._limit)
 
     def settle(self, records: Sequence[Record], report: Report) -> bool:
@@ -181,6 +187,10 @@ class ShardReader:
         """Continue at the checkpoint: the shard is listed, and it is open or was reported missing."""
         self.finished = self.missing = False
         self.doubts += 1
+
+    def read_again(self) -> None:
+        """Continue at the checkpoint to confirm an end that was reported before the shard was listed as closed."""
+        self.finished = False
 
     def lose(self) -> None:
         """Report the gap of a shard that is not listed any more."""

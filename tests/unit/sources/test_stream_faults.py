@@ -120,6 +120,20 @@ def test_an_open_shard_without_a_next_iterator_is_read_on(checkpoints, caplog, i
     assert lost(caplog) == []
 
 
+@pytest.mark.parametrize("iterator", [None, ""])
+def test_an_end_reported_before_the_shard_is_closed_is_confirmed_by_another_read(checkpoints, iterator):
+    model = StreamModel(page=1)
+    poller = Poller(model, checkpoints)
+    poller.run(poller.has_seen(model.write(root(model), 1)))
+    rest = model.write(root(model), 3)
+    model.endings = [iterator]
+    poller.run(poller.has_seen(rest[:1]))
+    children = model.split(root(model))  # before the next listing, which then shows the shard as closed
+    later = model.write(children[0], 1)
+    poller.run(poller.has_seen([*rest, *later]), within=400)
+    assert poller.seen[-3:] == [*rest[1:], *later]
+
+
 def test_a_shard_that_one_listing_leaves_out_is_not_given_up(checkpoints, caplog):
     model = StreamModel(page=10)
     poller = Poller(model, checkpoints)
