@@ -132,7 +132,7 @@ def test_tasks_are_put_on_a_queue(place: Deployment, capsys: pytest.CaptureFixtu
         (["--loaded"], "use --rebuild --loaded"),
         (["--accept-stale"], "use --rollback --accept-stale"),
         (["--table=other"], "no route that fills an index from a table matches table other"),
-        (["--export=/nowhere/at/all"], "no such file"),
+        (["--export=/nowhere/at/all"], "the file or folder does not exist"),
     ],
 )
 def test_what_makes_no_sense_is_a_usage_error(

@@ -128,7 +128,7 @@ PLANTED: list[tuple[str, Callable[[Clinic], Any], tuple[str, str, str], str]] = 
         "an alias that was rolled over",
         alias(False, True),
         ("alias", "alias images", ERROR),
-        "found twice",
+        "find changed documents twice",
     ),
     (
         "an alias that will be rolled over",
