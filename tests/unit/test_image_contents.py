@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 
 import pytest
@@ -23,8 +24,8 @@ def test_an_image_gets_the_code_and_pinned_packages_with_their_hashes_and_no_too
 
 def test_routes_that_are_not_there_are_told(tmp_path, capsys):
     assert contents.main(["--func=pictures", str(tmp_path)]) == 2
-    assert "Modules with routes: images" in capsys.readouterr().err
-    with pytest.raises(SettingsError, match="Modules with routes: images"):
+    assert re.search("Modules with routes: .*images", capsys.readouterr().err)
+    with pytest.raises(SettingsError, match=r"Modules with routes: .*images"):
         image.build(("pictures",), "x86_64", tmp_path)
 
 

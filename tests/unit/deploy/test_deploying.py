@@ -63,6 +63,7 @@ class Deploying:
         self.calls_file = root / "calls"
         self.environment = {
             "PATH": os.environ["PATH"],
+            "STREAMDEX_ROUTES": os.environ["STREAMDEX_ROUTES"],
             "TERRAFORM": str(program),
             "CALLS": str(self.calls_file),
             "OUTPUTS": json.dumps(OUTPUTS),
@@ -129,6 +130,7 @@ def test_a_function_gets_what_its_routes_need_and_nothing_else(deploying):
         "FUNC": "images",
         "STREAMDEX_DEAD_LETTERS": "s3://letters-lab/dead-letters",
         "STREAMDEX_NAMES": "table/images=t-lab,bucket/images-in=in-lab",
+        "STREAMDEX_ROUTES": "sample_routes",  # set for all tests
     }
     resources = {
         resource
