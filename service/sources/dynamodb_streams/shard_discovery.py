@@ -149,23 +149,19 @@ class Stream:
             decided = verdict(
                 listed.get(shard),
                 missing=reader.missing,
+                confirmed=reader.confirmed,
                 absent=self._absent[shard],
                 has_children=shard in parents,
                 waited_enough=self.now() - since > patience,
             )
-            if decided is Verdict.END and shard in listed and not reader.confirmed and not reader.missing:
-                # The end was reported while the shard was open, perhaps in error. Another read shows what is left.
-                del self._finished[shard]
-                reader.read_again()
-                read_on.append(reader)
-            elif decided is Verdict.END:
+            if decided is Verdict.END:
                 self._record(shard, ENDED)
                 if reader.missing:
                     reader.lose()
                 del self._finished[shard], self._readers[shard]
-            elif decided is Verdict.READ_ON:
+            elif decided is not Verdict.WAIT:
                 del self._finished[shard]
-                reader.resume()
+                reader.resume(doubt=decided is Verdict.READ_ON)
                 read_on.append(reader)
         return read_on
 

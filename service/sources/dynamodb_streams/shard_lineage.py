@@ -21,6 +21,7 @@ class Verdict(Enum):
 
     END = auto()
     READ_ON = auto()
+    CONFIRM = auto()
     WAIT = auto()
 
 
@@ -42,12 +43,20 @@ def unrecorded(listed: Sequence[Shard], recorded: Collection[str], start: str) -
 
 
 def verdict(
-    shard: Shard | None, *, missing: bool, absent: int, has_children: bool, waited_enough: bool
+    shard: Shard | None,
+    *,
+    missing: bool,
+    confirmed: bool,
+    absent: int,
+    has_children: bool,
+    waited_enough: bool,
 ) -> Verdict:
     """Decide, by the list of shards, whether an end that GetRecords reported is final.
 
     - `shard`: the listed shard; None if it was absent from the last `absent` listings.
     - `missing`: true if GetRecords answered that the shard does not exist.
+    - `confirmed`: true if the end was reported after a listing showed the shard as closed. Before that, AWS may
+      have reported it in error.
     - `waited_enough`: true if no more children can be listed.
 
     A closed shard ends once its children are listed, or with `waited_enough`.
@@ -56,11 +65,9 @@ def verdict(
         return Verdict.END if absent >= ABSENT else Verdict.WAIT
     if missing:
         return Verdict.READ_ON
-    if has_children:
-        return Verdict.END
-    if not shard.closed:
-        return Verdict.READ_ON
-    return Verdict.END if waited_enough else Verdict.WAIT
+    if has_children or (shard.closed and waited_enough):
+        return Verdict.END if confirmed else Verdict.CONFIRM
+    return Verdict.WAIT if shard.closed else Verdict.READ_ON
 
 
 def readable(positions: Mapping[str, str], parents: Mapping[str, str]) -> Iterator[str]:

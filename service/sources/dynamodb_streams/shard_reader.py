@@ -183,14 +183,10 @@ class ShardReader:
         self.at = Checkpoint(TRIM_HORIZON, self.at.time)
         self._iterator, self._again = None, None
 
-    def resume(self) -> None:
-        """Continue at the checkpoint: the shard is listed, and it is open or was reported missing."""
+    def resume(self, doubt: bool) -> None:
+        """Continue at the checkpoint. With `doubt` the listing contradicts the end that was reported."""
         self.finished = self.missing = False
-        self.doubts += 1
-
-    def read_again(self) -> None:
-        """Continue at the checkpoint to confirm an end that was reported before the shard was listed as closed."""
-        self.finished = False
+        self.doubts += doubt
 
     def lose(self) -> None:
         """Report the gap of a shard that is not listed any more."""
