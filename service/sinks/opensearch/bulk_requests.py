@@ -48,11 +48,11 @@ class Sending:
     fence: Fence
     results: dict[int, Result] = field(default_factory=dict)
 
-    def send(self, metas: Mapping[str, Mapping[str, Any]], prefetch: Prefetch | None = None) -> None:
-        """Send all writes; `metas` has the index fields of an action by target. Raises Halt and LeaseLost.
+    def send(self, metas: Mapping[str, Mapping[str, Any]], prefetch: Prefetch | None = None) -> dict[int, Result]:
+        """Send all writes and return `results`; `metas` has the index fields of an action by target.
 
         While one request is on its way, the next one is built. `prefetch` runs during the last request; it may not
-        run at all.
+        run at all. Raises Halt and LeaseLost.
         """
         suspects = self.server.suspects
         lines = serialise(self.writes, metas, self.results, self.server.context.settings.document_bytes)
@@ -64,6 +64,7 @@ class Sending:
             self._send_suspects(held, metas)
         if suspects:
             suspects.clear(self.writes, self.results)
+        return self.results
 
     def _requests(
         self, lines: Iterable[tuple[int, bytes]], prefetch: Prefetch | None
@@ -98,9 +99,7 @@ class Sending:
 
     def _takes_another(self, write: Write, metas: Mapping[str, Mapping[str, Any]]) -> bool:
         """True if the index of a write accepts a test write."""
-        test = Sending(self.server, [probe_of(write)], self.fence)
-        test.send(metas)
-        return test.results[0].outcome in SUCCEEDED
+        return Sending(self.server, [probe_of(write)], self.fence).send(metas)[0].outcome in SUCCEEDED
 
     def _send(self, chunk: Chunk, prefetch: Prefetch | None = None) -> None:
         """Send a request. If it is refused as a whole, send it in parts, because one action may be the cause.

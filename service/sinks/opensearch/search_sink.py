@@ -61,9 +61,7 @@ class SearchSink:
         if failed:
             return [failed] * len(writes)
         metas = {name: target.meta for name, target in targets.items()}
-        sending = Sending(self._server, writes, fence)
-        sending.send(metas, prefetch)
-        results = sending.results
+        results = Sending(self._server, writes, fence).send(metas, prefetch)
         if any(target.also for target in targets.values()):
             self._copy(writes, targets, results, fence)
         return [results[position] for position in range(len(writes))]
@@ -115,6 +113,4 @@ class SearchSink:
         self, writes: Sequence[Write], metas: Mapping[str, Mapping[str, Any]], fence: Fence
     ) -> dict[int, Result]:
         """Send writes to a copy; `metas` has its index fields. Return the results by position."""
-        sending = Sending(self._server, writes, fence)
-        sending.send(metas)
-        return sending.results
+        return Sending(self._server, writes, fence).send(metas)
