@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from contextlib import ExitStack
 from threading import RLock
 from types import TracebackType
@@ -10,6 +9,7 @@ from typing import Any, Self
 
 from .clients.database import make_engine
 from .clients.factories import make_aws_client, make_search_client
+from .deadline import deadline_of
 from .settings import Settings
 
 
@@ -76,9 +76,7 @@ class Context:
 
     def remaining_time(self) -> float:
         """Return the seconds until the Lambda timeout; infinite outside of a Lambda."""
-        if self.parent is None:
-            return math.inf
-        return float(self.parent.get_remaining_time_in_millis()) / 1000
+        return deadline_of(self.parent).left()
 
     def during(self, parent: Any) -> Context:
         """Return a context with the same clients for the Lambda context `parent`, or this one if it is None."""

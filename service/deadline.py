@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 RESERVE: Final = 3.0
 """Seconds reserved for the response and the dead letters, at most."""
@@ -47,6 +47,13 @@ class Deadline:
 
 NO_DEADLINE: Final = Deadline(lambda: math.inf)
 _CURRENT: Final = ContextVar("deadline", default=NO_DEADLINE)
+
+
+def deadline_of(invocation: Any) -> Deadline:
+    """Return the deadline of an invocation, whose context may be None."""
+    if invocation is None:
+        return NO_DEADLINE
+    return Deadline(lambda: float(invocation.get_remaining_time_in_millis()) / 1000)
 
 
 def time_left() -> float:

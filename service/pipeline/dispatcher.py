@@ -9,6 +9,7 @@ from ..context import Context
 from ..deadline import until
 from ..errors import Halt
 from ..model import TableRecord
+from ..model.actions import TableAction
 from ..model.outcomes import APPLIED, NOT_SENT, PATIENCE, UNSETTLED, Outcome, Report, Result, worst
 from ..retry_policy import RetryPolicy
 from ..routing import InsertRows, Router
@@ -21,7 +22,7 @@ from .observers import Dispatched, Observer
 from .prefetch import Prefetch, Prefetched
 from .protocols import DeadLetter, DeadLetterStore, Sinks, Write
 from .rereads import ROUNDS, Rereads
-from .route_calls import ITEMS, SEARCHES, call_routes
+from .route_calls import SEARCHES, call_routes
 from .stuck_records import StuckRecords, conclude, dead_letter_undelivered, note_failures
 from .task import Task
 
@@ -195,7 +196,7 @@ def by_sink(tasks: Sequence[Task]) -> tuple[list[Write], list[Write], list[Write
         for write in task.writes:
             if isinstance(write.action, SEARCHES):
                 documents.append(write)
-            elif isinstance(write.action, ITEMS):
+            elif isinstance(write.action, TableAction):
                 items.append(write)
             elif isinstance(write.action, InsertRows):
                 rows.append(write)

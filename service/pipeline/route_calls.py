@@ -11,18 +11,16 @@ from ..context import Context
 from ..deadline import out_of_time
 from ..errors import Reject
 from ..model import Change, Item, TableRecord, Undecodable
+from ..model.actions import TableAction
 from ..model.outcomes import BLOCKED, OUT_OF_TIME, Outcome, Result
 from ..routing import (
     Action,
     BoundRoute,
     Delete,
-    DeleteItem,
     Document,
     Index,
     InsertRows,
-    PutItem,
     TableRoute,
-    UpdateItem,
 )
 from ..routing.routes import METHODS
 from .document_json import indexing
@@ -36,9 +34,6 @@ ACTIONS: Final = "Index, Delete, PutItem, UpdateItem, DeleteItem or InsertRows"
 
 SEARCHES: Final = (Index, Delete)
 """The actions of a search index."""
-
-ITEMS: Final = (PutItem, UpdateItem, DeleteItem)
-"""The actions of a DynamoDB table."""
 
 DELETE: Final = Delete()
 
@@ -89,7 +84,7 @@ def writes_of(
             if not bound.database:
                 raise Reject(f"{name} has no target: {bound.name} declares no database in writes")
             writes.append(Write(record, action, bound.database, f"{bound.name} {number}", record.version))
-        elif isinstance(action, ITEMS):
+        elif isinstance(action, TableAction):
             if not bound.item_table:
                 raise Reject(f"{name} has no target: {bound.name} declares no table in writes")
             writes.append(Write(record, action, bound.item_table, "", record.version))

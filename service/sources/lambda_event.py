@@ -10,7 +10,7 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from ..deadline import NO_DEADLINE, Deadline
+from ..deadline import deadline_of
 from ..errors import StreamdexError
 from ..model import Record, Undecodable
 from ..model.backfill_task import TaskRecord
@@ -122,13 +122,6 @@ class LambdaBatch:
         if not kinds and isinstance(self._event, Mapping):
             kinds = {kind_of(self._event)}
         return "+".join(sorted(kinds)) or "event"
-
-
-def deadline_of(invocation: Any) -> Deadline:
-    """Return the deadline of an invocation, whose context may be None."""
-    if invocation is None:
-        return NO_DEADLINE
-    return Deadline(lambda: float(invocation.get_remaining_time_in_millis()) / 1000)
 
 
 def entries_of(event: Any) -> list[Mapping[str, Any]]:

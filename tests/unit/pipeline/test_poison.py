@@ -17,14 +17,13 @@ from opensearchpy.exceptions import ConnectionError as Unreached
 from opensearchpy.exceptions import ConnectionTimeout, TransportError
 
 from service import Context
-from service.deadline import NO_DEADLINE, request_time, time_left
+from service.deadline import NO_DEADLINE, deadline_of, request_time, time_left
 from service.model import Record
 from service.pipeline import Delivery
 from service.retry_policy import RetryPolicy
 from service.routing import IndexDeclaration
 from service.settings import Settings
 from service.sinks.opensearch import SearchSink
-from service.sources.lambda_event import deadline_of
 
 SEVEN_HOURS = 7 * 3600.0
 POISONS = ("500", "502", "503", "504", "time-out", "reset")

@@ -15,7 +15,7 @@ from contexts.failing_search import FailingSearch
 from fakes import Bench, Items, Uploads, records
 
 from service import Context, Index, TableRoute
-from service.deadline import RESERVE, out_of_time, request_time, time_left, until
+from service.deadline import RESERVE, deadline_of, out_of_time, request_time, time_left, until
 from service.pipeline import Delivery, Outcome
 from service.pipeline.rereads import Rereads
 from service.retry_policy import RetryPolicy
@@ -24,7 +24,6 @@ from service.settings import Settings
 from service.sinks.dynamodb import ItemSink
 from service.sinks.opensearch import SearchSink
 from service.sources.current_state import Lookups
-from service.sources.lambda_event import deadline_of
 
 
 class Spending:
