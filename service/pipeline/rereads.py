@@ -129,19 +129,16 @@ class Rereads:
 
     def _after(self, task: Task, bound: BoundRoute, record: Change) -> Decision:
         """Return the decision after a write. If it is READ, the task is reopened at the version that it met."""
-        reopened, current = task.reread_version is not None, task.seen is not record
+        current = task.seen is not record
         conflicts = [result.conflict for result in task.results if result.conflict is not None]
         if conflicts:
-            conflict, version = (
-                max(conflicts),
-                record.version if task.reread_version is None else task.reread_version,
-            )
+            conflict = max(conflicts)
+            version = record.version if task.reread_version is None else task.reread_version
             decision = decide(
                 self._facts(
                     Moment.CONFLICT,
                     record,
                     bound,
-                    reopened=reopened,
                     current=current,
                     ahead=second_of(conflict) - second_of(version),
                     equal=task.newer_only and conflict == record.version,
@@ -154,7 +151,8 @@ class Rereads:
             return Decision.SETTLED
         created = not current and any(result.created for result in task.results)
         late = created and self.age(record) > PROMPT
-        return decide(self._facts(Moment.WRITTEN, record, bound, reopened=reopened, current=current, created=late))
+        reopened = task.reread_version is not None
+        return decide(self._facts(Moment.WRITTEN, record, bound, reopened=reopened, created=late))
 
     def _reread_items(self, tasks: Sequence[Task]) -> None:
         for task, now in self._read(tasks):

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.checkpoints.stores import NoCheckpoints, SqliteCheckpoints
+from service.checkpoints.stores import NoCheckpoints
 from service.context import Context
 from service.errors import Halt
 from service.model.versions import MARGIN, stream_version
@@ -57,13 +57,6 @@ class FakeTable:
     @property
     def names(self) -> list[str]:
         return sorted(item["id"]["S"] for item in self.items)
-
-
-@pytest.fixture
-def checkpoints(tmp_path):
-    store = SqliteCheckpoints(tmp_path / "c.sqlite", "group")
-    yield store
-    store.close()
 
 
 def source_of(table: FakeTable, checkpoints: Any, segments: int = 2, **options: Any) -> PartSource:
