@@ -13,7 +13,7 @@ class Declared:
     """The declared properties of a setting, besides its name, type and default."""
 
     help: str
-    env: str = ""
+    env: str = "*"
     aliases: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
     least: float | None = None
@@ -25,7 +25,7 @@ def setting(
     default: Any,
     help: str,
     *,
-    env: str = "",
+    env: str = "*",
     aliases: tuple[str, ...] = (),
     choices: tuple[str, ...] = (),
     least: float | None = None,
@@ -34,8 +34,8 @@ def setting(
 ) -> Any:
     """Return a dataclass field that is also a command line option, a variable and a key of the configuration file.
 
-    `env` is the variable's name, by default the field's name in upper case. `aliases` are further options and, in
-    upper case, variables. `least` and `most` bound a number. A `secret` is masked in all output.
+    `env` is the name of the variable; * stands for the name of the field in upper case. `aliases` are further
+    options and, in upper case, variables. `least` and `most` bound a number. A `secret` is masked in all output.
     """
     declared = Declared(help, env, aliases, choices, least, most, secret)
     metadata = {"declared": declared}

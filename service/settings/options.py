@@ -38,7 +38,7 @@ class Option:
     @property
     def env(self) -> str:
         """The variable of the environment; "" for an option of one command."""
-        return "" if self.command else self.declared.env or self.name.upper()
+        return "" if self.command else self.declared.env.replace("*", self.name.upper())
 
     def __str__(self) -> str:
         return f"{self.owner} ({kind_of(self.type)}, default {masked(self, self.default)!r})"
