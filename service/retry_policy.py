@@ -53,14 +53,12 @@ class RetryPolicy:
         """Return the seconds to wait after so many consecutive failures, at least a tenth of `shortest`."""
         return max(self.chance() * backoff(failures - 1, self.shortest, self.longest), self.shortest / 10)
 
-    def pauses(self, remaining: float) -> Iterator[float]:
-        """Return the pause before each further try, until no try fits into the time.
+    def pauses(self, remaining: float, elapsed: float = 0.0) -> Iterator[float]:
+        """Yield the pause before each further try, until no try fits into the time.
 
-        The time starts with this call. `remaining` is the time limit of the runtime in seconds.
+        `remaining` is the time limit of the runtime in seconds. `elapsed` is the time since the first try.
         """
-        return self._until(self.clock() + min(self.most, remaining - RESERVE))
-
-    def _until(self, end: float) -> Iterator[float]:
+        end = self.clock() + min(self.most - elapsed, remaining - RESERVE)
         for failures in itertools.count(1):
             pause = self.pause_after(failures)
             if self.clock() + pause >= end:

@@ -15,12 +15,9 @@ FIRST: Final = 5
 def parts_of(tasks: Sequence[Task], most: int) -> list[Sequence[Task]]:
     """Split the tasks into parts of about `most` items or objects.
 
-    A batch that is too small to justify a second request stays in one part. The tasks of one item or object
-    stay together and in order. So only the newest write to a document is sent, and no record overtakes an
-    earlier one that is retried.
+    The tasks of one item or object stay together and in order. So only the newest write to a document is sent, and
+    no record overtakes an earlier one that is retried.
     """
-    if len(tasks) <= most // 2:
-        return [tasks]
     first = max(most // FIRST, 1)
     parts: list[list[Task]] = [[]]
     part_of: dict[tuple[str, str], list[Task]] = {}

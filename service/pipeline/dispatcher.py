@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import count
 
 from ..context import Context
 from ..deadline import until
@@ -77,7 +76,7 @@ class Dispatcher:
             tasks = match(delivery.records, self._router)
             try:
                 with until(delivery.deadline.with_reserve()):
-                    self._process(tasks, delivery)
+                    self._process(tasks, delivery, began)
             except Halt as halt:
                 if not delivery.redelivers:
                     for task in tasks:
@@ -86,54 +85,65 @@ class Dispatcher:
                 raise
             return self._finish(tasks, delivery, began)
 
-    def _process(self, tasks: Sequence[Task], delivery: Delivery) -> None:
+    def _process(self, tasks: Sequence[Task], delivery: Delivery, began: float) -> None:
         """Steps 2 to 7: process the tasks, and retry transient failures while there is time."""
-        pauses = self._retry_policy.pauses(min(delivery.retry_time, delivery.deadline.left()))
-        pending = [task for task in tasks if not task.results]
-        for tries in count(1):
-            self._try(pending, delivery, delivery.prefetch if tries == 1 else None)
-            pending = [task for task in pending if not task.result.outcome.done]
-            note_failures(pending)
-            pause = next(pauses, None) if pending else None
-            if pause is None:
-                break
-            self._observer.retrying(pending, pause)
+        failed = self._try([task for task in tasks if not task.results], delivery, delivery.prefetch)
+        if failed:
+            self._retry(failed, tasks, delivery, began)
+        if self._stuck.failures:
+            self._stuck.forget(tasks)
+
+    def _retry(self, failed: Sequence[Task], tasks: Sequence[Task], delivery: Delivery, began: float) -> None:
+        """Step 7: repeat steps 2 to 6 for the failed tasks while there is time. Reject those that are stuck.
+
+        Raises Halt.
+        """
+        elapsed, tries = self._retry_policy.clock() - began, 1
+        remaining = min(delivery.retry_time - elapsed, delivery.deadline.left())
+        for pause in self._retry_policy.pauses(remaining, elapsed):
+            self._observer.retrying(failed, pause)
             self._retry_policy.sleep(pause)
-            for task in pending:
+            for task in failed:
                 task.reset()
-        if pending or self._stuck:
-            self._stuck.give_up(tasks, self._sinks.documents, delivery.fence)
-        if pending:
+            failed, tries = self._try(failed, delivery), tries + 1
+            if not failed:
+                break
+        else:
+            self._stuck.give_up(failed, tasks, self._sinks.documents, delivery.fence)
             conclude(tasks, tries)
 
-    def _try(self, tasks: Sequence[Task], delivery: Delivery, prefetch: Prefetch | None) -> None:
-        """Steps 2 to 6: re-read, call the routes and write. Repeat them for tasks that are not settled."""
+    def _try(self, tasks: Sequence[Task], delivery: Delivery, prefetch: Prefetch | None = None) -> list[Task]:
+        """Steps 2 to 6: re-read, call the routes and write. Return the tasks that failed. Raises Halt.
+
+        The steps are repeated for tasks that are not settled. A large batch is divided into parts.
+        """
+        context = self._context.during(delivery.invocation)
+        unsettled = tasks
         for _ in range(ROUNDS):
-            self._rereads.reread_before_write(tasks)
-            self._call_and_write(tasks, delivery, prefetch)
+            self._rereads.reread_before_write(unsettled)
+            if len(unsettled) <= context.settings.bulk_actions // 2:
+                call_routes(unsettled, context, self._observer.step)
+                self._write(unsettled, delivery, prefetch)
+            else:
+                self._call_and_write_parts(unsettled, context, delivery, prefetch)
             prefetch = None
-            tasks = self._rereads.reopen(tasks)
-            if not tasks:
-                return
-        for task in tasks:
+            unsettled = self._rereads.reopen(unsettled)
+            if not unsettled:
+                break
+        for task in unsettled:
             # A shard still delivers the newer change. A queue may have delivered it already.
             done = task.overtaken and isinstance(task.record, TableRecord) and task.record.ordered
             task.results = [APPLIED if done else UNSETTLED]
-
-    def _call_and_write(self, tasks: Sequence[Task], delivery: Delivery, prefetch: Prefetch | None) -> None:
-        """Steps 3 to 5, in parts if there are many tasks."""
-        context = self._context.during(delivery.invocation)
-        parts = parts_of(tasks, self._context.settings.bulk_actions)
-        if len(parts) == 1:
-            call_routes(tasks, context, self._observer.step)
-            self._write(tasks, delivery, prefetch)
-        else:
-            self._call_and_write_parts(parts, context, delivery, prefetch)
+        failed = [task for task in tasks if not task.result.outcome.done]
+        if failed:
+            note_failures(failed)
+        return failed
 
     def _call_and_write_parts(
-        self, parts: Sequence[Sequence[Task]], context: Context, delivery: Delivery, prefetch: Prefetch | None
+        self, tasks: Sequence[Task], context: Context, delivery: Delivery, prefetch: Prefetch | None
     ) -> None:
         """Steps 3 to 5. The routes process one part while the search server writes the previous one."""
+        parts = parts_of(tasks, context.settings.bulk_actions)
 
         def called() -> Iterator[tuple[Sequence[Task], bool]]:
             for number, part in enumerate(parts, start=1):

@@ -13,7 +13,7 @@ from ..errors import Halt
 from ..model import Record, Undecodable
 from ..model.outcomes import OUT_OF_TIME, SUCCEEDED, Lasting, Outcome, Result
 from ..routing import Delete
-from .delivery import Fence, no_fence
+from .delivery import Fence
 from .protocols import DocumentSink, Write
 from .route_calls import SEARCHES
 from .task import Task
@@ -31,25 +31,23 @@ MOST: Final = 10_000
 class StuckRecords:
     """Find records that fail for `retry_for` seconds while others succeed. Thread-safe.
 
-    Failures are kept between deliveries, for at most MOST records. `age` returns the seconds since the change of a
-    record. A record without a time (infinite age) is never rejected here.
+    `failures` counts them by record between deliveries, for at most MOST records. `age` returns the seconds since
+    the change of a record. A record without a time (infinite age) is never rejected here.
     """
 
     def __init__(self, age: Callable[[Record], float], retry_for: float):
         self._age = age
         self._retry_for = retry_for
-        self._failures: OrderedDict[int, int] = OrderedDict()
+        self.failures: OrderedDict[int, int] = OrderedDict()
         self._lock = Lock()
 
-    def give_up(self, tasks: Sequence[Task], search: DocumentSink, fence: Fence = no_fence) -> None:
-        """Reject the stuck tasks of a delivery, for any kind of failure. Raises Halt.
+    def give_up(self, failed: Sequence[Task], tasks: Sequence[Task], search: DocumentSink, fence: Fence) -> None:
+        """Reject the stuck tasks among the failed tasks of a delivery, for any kind of failure. Raises Halt.
 
         A task is stuck if it fails in TRIES deliveries in which others succeed; a search index must accept another
         write as well. A server with occasional errors may fail a few times on one record, but not for `retry_for`.
         """
-        if self._failures:
-            self._forget([task for task in tasks if task.result.outcome.done])
-        stuck = [task for task in tasks if task.failed and self._retry_for < self._age(task.record) < math.inf]
+        stuck = [task for task in failed if task.failed and self._retry_for < self._age(task.record) < math.inf]
         if not stuck:
             return
         others = _Others(tasks, search, fence)
@@ -59,22 +57,20 @@ class StuckRecords:
                 why = f"failed for more than {self._retry_for:.0f} s while others succeed"
                 task.results = [task.failed.given_up(why)]
 
-    def __bool__(self) -> bool:
-        """True if the failures of any record are remembered."""
-        return bool(self._failures)
+    def forget(self, tasks: Sequence[Task]) -> None:
+        """Forget the failures of the tasks that can be acknowledged."""
+        with self._lock:
+            for task in tasks:
+                if task.result.outcome.done:
+                    self.failures.pop(_key_of(task), None)
 
     def _add(self, task: Task) -> int:
         key = _key_of(task)
         with self._lock:
-            count = self._failures[key] = self._failures.pop(key, 0) + 1
-            while len(self._failures) > MOST:
-                self._failures.popitem(last=False)
+            count = self.failures[key] = self.failures.pop(key, 0) + 1
+            while len(self.failures) > MOST:
+                self.failures.popitem(last=False)
         return count
-
-    def _forget(self, tasks: Sequence[Task]) -> None:
-        with self._lock:
-            for task in tasks:
-                self._failures.pop(_key_of(task), None)
 
 
 def note_failures(tasks: Sequence[Task]) -> None:

@@ -172,12 +172,20 @@ def test_an_item_that_a_table_never_takes_becomes_a_dead_letter():
     assert [letter.record.key for letter in bench.letters.letters] == ["a"]
 
 
+def test_a_failure_that_another_try_ends_is_not_remembered():
+    good = Result(Outcome.APPLIED)
+    forced = {"k0": [BUSY, good], "k1": [BUSY] * 999}
+    bench = Bench(Items(), forced=forced, clock=lambda: NOW + SEVEN_HOURS, tries=True)
+    deliver(bench, batch(), 1)
+    assert len(bench.dispatcher._stuck.failures) == 1
+
+
 def test_the_memory_of_failures_is_bounded(monkeypatch):
     monkeypatch.setattr(stuck_records, "MOST", 3)
     forced = {f"k{n}": [BUSY] * 9 for n in range(9)}
     bench = Bench(Items(), forced=forced, clock=lambda: NOW + SEVEN_HOURS)
     deliver(bench, batch(), 1)
-    assert len(bench.dispatcher._stuck._failures) == 3
+    assert len(bench.dispatcher._stuck.failures) == 3
 
 
 def test_suspects_are_bounded_and_the_latest_stay():
