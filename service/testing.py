@@ -19,7 +19,8 @@ from .errors import Reject
 from .model import CREATED, INSERT, MODIFY, REMOVE, ObjectRecord, TableRecord
 from .model.events import OBJECT_FAMILIES, object_event
 from .model.serializer import typed
-from .routing import Action, BucketRoute, InsertRows, Route, Router, TableRoute
+from .routing import Action, BucketRoute, Index, InsertRows, Route, Router, TableRoute
+from .routing.computed_fields import check_document
 
 ACCOUNT = "000000000000"
 
@@ -70,7 +71,8 @@ def run(route: Route, change: Change, context: Context | None = None) -> list[Ac
 
     The rows of InsertRows are read into a list. `context` is passed to the route: `Context(s3=…)` with your own
     client, moto's or a fake. Raises Reject if the record would become a dead letter, DeclarationError for an
-    invalid route, ValueError for a change that the route cannot get, and every error of the route.
+    invalid route or for a document with a field that the route declares as `computed`, ValueError for a change
+    that the route cannot get, and every error of the route.
     """
     from .pipeline.route_calls import actions_of, writes_of
 
@@ -81,7 +83,9 @@ def run(route: Route, change: Change, context: Context | None = None) -> list[Ac
             continue
         if record.event in bound.implemented:
             actions = actions_of(bound, record, context or Context())
-            writes_of(bound, record, actions)
+            for write in writes_of(bound, record, actions):
+                if isinstance(write.action, Index):
+                    check_document(bound, write.action.document)
             return [_read(action) for action in actions]
         if record.event not in bound.ignored:
             raise Reject(f"Unimplemented: eventName={record.event} (no method for it in {bound.name})")

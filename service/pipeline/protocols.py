@@ -24,6 +24,7 @@ class Write:
     - `id` is the document's id. It is "" for a table, because items contain their keys. For a database it is the
       route and the number of the action, which identify the rows of a record that are already written.
     - `version` is the external version, or None if the index keeps no versions.
+    - `pipeline` is the ingest pipeline that the document of an Index passes through, "" if there is none.
     - A `newer_only` write is not applied if the document has the same version, which may be from another change.
     """
 
@@ -33,6 +34,7 @@ class Write:
     id: str
     version: int | None
     newer_only: bool = False
+    pipeline: str = ""
 
     @property
     def kind(self) -> str:

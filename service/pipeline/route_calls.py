@@ -65,7 +65,7 @@ def actions_of(bound: BoundRoute, record: Change, context: Context) -> list[Acti
 def search_write(bound: BoundRoute, record: Change, action: Index | Delete, newer_only: bool = False) -> Write:
     """Return the write of an action to the route's index, with id and version."""
     version = record.version if bound.versioned else None
-    return Write(record, action, bound.index, bound.document_id(record), version, newer_only)
+    return Write(record, action, bound.index, bound.document_id(record), version, newer_only, bound.pipeline)
 
 
 def writes_of(

@@ -12,7 +12,7 @@ from typing import Final
 from ..errors import Halt
 from ..model import Record, Undecodable
 from ..model.outcomes import OUT_OF_TIME, SUCCEEDED, Lasting, Outcome, Result
-from ..routing import Delete
+from ..routing import Delete, Index
 from .delivery import Fence
 from .protocols import DocumentSink, Write
 from .route_calls import SEARCHES
@@ -116,7 +116,9 @@ class _Others:
     def __init__(self, tasks: Sequence[Task], search: DocumentSink, fence: Fence):
         good = [task for task in tasks if task.result.outcome in SUCCEEDED]
         self._routes = {task.route for task in good}
-        self._targets = {write.target for task in good for write in task.writes}
+        writes = [write for task in good for write in task.writes]
+        self._targets = {write.target for write in writes}
+        self._pipelines = {write.pipeline for write in writes if isinstance(write.action, Index)}
         self._search = search
         self._fence = fence
         self._probes: dict[str, Result] = {}
@@ -131,6 +133,8 @@ class _Others:
         beside = write.target in self._targets
         if not isinstance(write.action, SEARCHES):
             return beside
+        if write.pipeline and isinstance(write.action, Index):  # the probe passes through no pipeline
+            return write.pipeline in self._pipelines
         if write.target not in self._probes:
             (self._probes[write.target],) = self._search.write([probe_of(write)], self._fence)
         result = self._probes[write.target]

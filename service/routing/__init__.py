@@ -17,6 +17,7 @@ from ..model.actions import (
 from ..settings.declaration import setting
 from .index_declarations import IndexDeclaration
 from .logical_names import Names
+from .pipeline_declarations import PipelineDeclaration
 from .router import BoundRoute, Router
 from .routes import BucketRoute, Route, TableRoute
 
@@ -32,6 +33,7 @@ __all__ = [
     "IndexDeclaration",
     "InsertRows",
     "Names",
+    "PipelineDeclaration",
     "PutItem",
     "Route",
     "Router",

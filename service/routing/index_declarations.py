@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
-from itertools import combinations
+from itertools import chain, combinations
 from typing import Any, TypeAlias
 
 from ..errors import DeclarationError
 from .declarations import full_name
 from .logical_names import Names
+from .pipeline_declarations import PipelineDeclaration, named_pipelines, pipelines_of
 from .routes import Route
 
 Mappings: TypeAlias = Mapping[str, Any]
@@ -21,13 +22,14 @@ class IndexDeclaration:
     """An index as its routes declare it. Commands create the index, or compare it, from this declaration alone.
 
     `name` and `aliases` are actual names. In `mapping` dotted field names are expanded to objects. The keys of
-    `settings` are dotted names without the prefix `index.`.
+    `settings` are dotted names without the prefix `index.`. `pipelines` exist before the index is written.
     """
 
     name: str
     mapping: Mappings = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
+    pipelines: tuple[PipelineDeclaration, ...] = ()
 
 
 def declared_indices(routes: Iterable[Route], names: Names) -> dict[str, IndexDeclaration]:
@@ -45,16 +47,19 @@ def declared_indices(routes: Iterable[Route], names: Names) -> dict[str, IndexDe
             _check_pair(one, other)
         for route in routes_of_one:
             _check_aliases(route, names, by_index)
+    pipelines_of(chain.from_iterable(by_index.values()), names)  # also across indices, which share pipelines
     return {name: _declaration(name, members, names) for name, members in by_index.items()}
 
 
 def _declaration(name: str, routes: Sequence[Route], names: Names) -> IndexDeclaration:
     aliases = {names.actual("index", alias) for route in routes for alias in route.aliases}
+    settings = reduce(lambda one, other: {**one, **other}, (flat(route.index_settings) for route in routes))
     return IndexDeclaration(
         name=name,
         mapping=plain(reduce(merged, (expanded(route.mapping) for route in routes))),
-        settings=plain(reduce(lambda one, other: {**one, **other}, (flat(r.index_settings) for r in routes))),
+        settings=plain(named_pipelines(settings, names)),
         aliases=tuple(sorted(aliases)),
+        pipelines=pipelines_of(routes, names),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from ..errors import SettingsError
 
-KINDS = ("table", "bucket", "index", "queue")
+KINDS = ("table", "bucket", "index", "queue", "pipeline")
 
 
 class Names:

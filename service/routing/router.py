@@ -13,6 +13,7 @@ from .document_ids import document_id, parts_of, plain_id
 from .index_declarations import declared_indices
 from .logical_names import Names
 from .patterns import compiled, is_plain, matches
+from .pipeline_declarations import check_pipelines
 from .routes import METHODS, BucketRoute, Route, TableRoute, implemented_events, uses_documents
 from .write_cycles import check_cycles
 
@@ -21,13 +22,16 @@ from .write_cycles import check_cycles
 class BoundRoute:
     """A route and all values derived from its declaration. It is created once, at startup.
 
-    `alone` is True if `document()` makes a document from its item alone. `plain_key` is the only key attribute if
-    it alone forms the document id, else "".
+    `pipeline` is the actual name of the ingest pipeline that the documents pass through, "" if there is none.
+    `computed` are the fields that a pipeline makes. `alone` is True if `document()` makes a document from its item
+    alone. `plain_key` is the only key attribute if it alone forms the document id, else "".
     """
 
     route: Route
     name: str
     index: str
+    pipeline: str
+    computed: tuple[str, ...]
     item_table: str
     database: str
     implemented: frozenset[str]
@@ -80,6 +84,7 @@ class Router:
         self.names = names or Names()
         for route in routes:
             check_declaration(route)
+            check_pipelines(route)
         check_clashes(routes)
         check_cycles(map(type, routes))
         self.bound: tuple[BoundRoute, ...] = tuple(self._bind(route) for route in routes)
@@ -113,6 +118,8 @@ class Router:
             route=route,
             name=route_name(kind),
             index=self.names.actual("index", route.index) if route.index else "",
+            pipeline=self.names.actual("pipeline", route.pipeline) if route.pipeline else "",
+            computed=tuple(route.computed),
             item_table=self.names.actual("table", route.writes["table"]) if "table" in route.writes else "",
             database=route.writes.get("database", ""),
             implemented=implemented_events(kind),

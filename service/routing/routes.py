@@ -27,6 +27,18 @@ class Route:
     aliases: ClassVar[Collection[str]] = ()
     """Aliases of the index (logical names)."""
 
+    pipeline: ClassVar[str] = ""
+    """The ingest pipeline that the route's documents pass through (logical name)."""
+
+    pipelines: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """Ingest pipelines by name: {"embed": {"processors": [...]}}. The service creates them before the index."""
+
+    search_pipelines: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """Search pipelines by name: {"hybrid": {"phase_results_processors": [...]}}; created in the same way."""
+
+    computed: ClassVar[Collection[str]] = ()
+    """Fields that an ingest pipeline makes (dotted paths). Comparisons with the table leave them out."""
+
     writes: ClassVar[Mapping[str, str]] = {}
     """Another target of the route: {"table": name} for items (logical name), or {"database": "sql"} for rows."""
 

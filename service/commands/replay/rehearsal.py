@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from ...bootstrap.application import Outputs
@@ -19,7 +18,8 @@ from ...pipeline.delivery import Fence, no_fence
 from ...pipeline.error_outcomes import result_of
 from ...pipeline.prefetch import Prefetch
 from ...pipeline.task import Task
-from ...routing import Delete, Index, InsertRows
+from ...routing import BoundRoute, Delete, Index, InsertRows
+from ...routing.computed_fields import without
 from ...sinks.opensearch.alias_targets import Target
 from ...sinks.opensearch.bulk_body import serialise
 from ...sinks.sql.row_loading import problem_of
@@ -67,8 +67,8 @@ class Preview(Protocol):
         self, writes: Sequence[Write], fence: Fence = no_fence, prefetch: Prefetch | None = None
     ) -> list[Result]: ...
 
-    def findings(self, write: Write, result: Result, route: str) -> Iterator[Finding]:
-        """Yield the findings of a write that was passed to `write` before."""
+    def findings(self, write: Write, result: Result, bound: BoundRoute) -> Iterator[Finding]:
+        """Yield the findings of a route's write that was passed to `write` before."""
         ...
 
 
@@ -109,11 +109,13 @@ class Rehearsal(Observer):
         if not task.writes and task.result.outcome is Outcome.REJECTED:
             place = "" if isinstance(task.record, Undecodable) else task.record.subject[0]
             yield Finding(REJECTED, task.route, place, reason=task.result.reason)
+        if task.bound is None:
+            return
         for write, result in zip(task.writes, task.results if task.writes else (), strict=True):
             if result.outcome is Outcome.REJECTED:
                 yield Finding(REJECTED, task.route, write.target, write.id, write.version, reason=result.reason)
             elif result.outcome.done:
-                yield from self.search.findings(write, result, task.route)
+                yield from self.search.findings(write, result, task.bound)
 
 
 class Items:
@@ -161,10 +163,10 @@ class Actions:
         results |= dict.fromkeys(sendable(writes, results, self._most_bytes), APPLIED)
         return [results[position] for position in range(len(writes))]
 
-    def findings(self, write: Write, result: Result, route: str) -> Iterator[Finding]:
+    def findings(self, write: Write, result: Result, bound: BoundRoute) -> Iterator[Finding]:
         yield Finding(
             write.kind,
-            route,
+            bound.name,
             write.target,
             write.id,
             write.version if write.id else None,
@@ -179,7 +181,7 @@ class Differences:
     def __init__(self, context: Context):
         self._context = context
         self._most_bytes = context.settings.document_bytes
-        self._found: dict[Write, Finding] = {}
+        self._found: dict[Write, Stored] = {}
 
     def write(
         self, writes: Sequence[Write], fence: Fence = no_fence, prefetch: Prefetch | None = None
@@ -193,17 +195,16 @@ class Differences:
             # No status: a record must not become a dead letter because the comparison could not read.
             return [results.get(position, Result(Outcome.RETRY, str(error))) for position in range(len(writes))]
         for position, there in zip(meant, held, strict=True):
-            finding = difference(writes[position], there)
-            self._found[writes[position]] = finding
-            results[position] = STALE if finding.what == OLDER else APPLIED
+            self._found[writes[position]] = there
+            results[position] = STALE if is_older(writes[position], there) else APPLIED
         return [results[position] for position in range(len(writes))]
 
-    def findings(self, write: Write, result: Result, route: str) -> Iterator[Finding]:
-        found = self._found.pop(write, None)
-        if found is not None:
-            yield replace(found, route=route)
+    def findings(self, write: Write, result: Result, bound: BoundRoute) -> Iterator[Finding]:
+        there = self._found.pop(write, None)
+        if there is not None:
+            yield difference(write, there, bound)
         elif not isinstance(write.action, Index | Delete):
-            yield Finding(NOT_COMPARED, route, write.target)
+            yield Finding(NOT_COMPARED, bound.name, write.target)
 
 
 def sendable(writes: Sequence[Write], results: dict[int, Result], most_bytes: int) -> list[int]:
@@ -212,17 +213,23 @@ def sendable(writes: Sequence[Write], results: dict[int, Result], most_bytes: in
     return [position for position, _ in serialise(writes, metas, results, most_bytes)]
 
 
-def difference(write: Write, there: Stored) -> Finding:
-    """Compare a write with the stored document."""
+def is_older(write: Write, there: Stored) -> bool:
+    """True if the stored document is newer than the write."""
+    return there.version is not None and write.version is not None and write.version < there.version
+
+
+def difference(write: Write, there: Stored, bound: BoundRoute) -> Finding:
+    """Compare a route's write with the stored document, except for the computed fields."""
     fields: Sequence[Difference] = ()
-    if there.version is not None and write.version is not None and write.version < there.version:
+    if is_older(write, there):
         what = OLDER
     elif isinstance(write.action, Index):
-        fields = tuple(differences(document_of(write), there.source or {}))
+        wanted, held = (without(one, bound.computed) for one in (document_of(write), there.source or {}))
+        fields = tuple(differences(wanted, held))
         what = MISSING if there.source is None else CHANGED if fields else UNCHANGED
     else:
         what = UNCHANGED if there.source is None else DELETED
-    return Finding(what, "", write.target, write.id, write.version, there.version, fields=fields)
+    return Finding(what, bound.name, write.target, write.id, write.version, there.version, fields=fields)
 
 
 def content_of(write: Write) -> Any:

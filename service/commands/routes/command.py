@@ -76,6 +76,8 @@ def cells_of(one: Listed) -> tuple[str, ...]:
     targets += [f"database {one.database}"] if one.database else []
     remarks = [f"ignores {', '.join(one.ignored)}"] if one.ignored else []
     remarks += [f"dead letters: {', '.join(one.dead_letters)}"] if one.dead_letters else []
+    remarks += [f"ingest pipeline {one.pipeline}"] if one.pipeline else []
+    remarks += [f"computed: {', '.join(one.computed)}"] if one.computed else []
     remarks += ["fetch"] if one.fetch else []
     remarks += ["no versions"] if one.versions is None else []
     return (
@@ -155,6 +157,7 @@ def lines_of(step: Step, record: Record) -> list[str]:
     for action in step.actions:
         what = [worded(action[name]) for name in ("document", "item", "key") if name in action]
         lines.append(" ".join([f"  {action['action']} -> {action['target']}", *what]))
+        lines += [f"    passes through ingest pipeline {action['pipeline']}"] if "pipeline" in action else []
         lines += [f"    {name} reads this table" for name in action.get("read_by", ())]
     return lines
 

@@ -115,6 +115,8 @@ def _action(write: Write, router: Router) -> dict[str, Any]:
     described: dict[str, Any] = {"action": write.kind, "target": write.target}
     if isinstance(action, Index):
         described["document"] = _plain(action.document)
+        if write.pipeline:
+            described["pipeline"] = write.pipeline
     elif isinstance(action, DeleteItem):
         described["key"] = _plain(action.key)
     elif isinstance(action, InsertRows):

@@ -30,6 +30,8 @@ class Listed:
     ignored: Sequence[str]
     dead_letters: Sequence[str]
     index: str
+    pipeline: str
+    computed: Sequence[str]
     table: str
     database: str
     fetch: bool
@@ -58,6 +60,8 @@ def _listed(bound: BoundRoute, router: Router) -> Listed:
         ignored=sorted(bound.ignored),
         dead_letters=sorted(expected - bound.implemented - bound.ignored),
         index=bound.index,
+        pipeline=bound.pipeline,
+        computed=bound.computed,
         table=bound.item_table,
         database=bound.database,
         fetch=route.fetch,

@@ -17,6 +17,7 @@ from ...pipeline.matching import match
 from ...pipeline.route_calls import call_routes
 from ...pipeline.task import Task
 from ...routing import BoundRoute, Router
+from ...routing.computed_fields import check_document
 from ..inspection import document_of
 
 PAGE: Final = 1000
@@ -42,7 +43,8 @@ class Wanted:
 def wanted(records: Sequence[Record], router: Router, context: Context) -> tuple[list[Wanted], list[Task]]:
     """Return the documents that the routes make of items, and the tasks that make none.
 
-    Raises Busy if a route fails now and may succeed later.
+    Raises Busy if a route fails now and may succeed later, and DeclarationError if a document has a field that its
+    route declares as `computed`.
     """
     tasks = [task for task in match(records, router) if task.bound is not None]
     call_routes(tasks, context, SILENT.step)
@@ -57,6 +59,7 @@ def wanted(records: Sequence[Record], router: Router, context: Context) -> tuple
         except (RecursionError, ValueError):
             failed.append(task)
             continue
+        check_document(task.bound, source)
         found.append(Wanted(task.bound, task.seen, write.target, write.id, source))
     busy = next((task for task in failed if task.result.outcome is Outcome.RETRY), None)
     if busy is not None:

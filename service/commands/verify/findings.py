@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeAlias
 
 from ...model.versions import MARGIN, time_of
+from ...routing.computed_fields import without
 from .. import inspection
 from ..index_documents import Stored
 from ..inspection import ABSENT
@@ -47,17 +48,23 @@ Verdict: TypeAlias = tuple[Kind, Mapping[str, tuple[Any, Any]]]
 
 
 def compare(
-    wanted: Mapping[str, Any] | None, stored: Stored, read: int, now: float, versioned: bool
+    wanted: Mapping[str, Any] | None,
+    stored: Stored,
+    read: int,
+    now: float,
+    versioned: bool,
+    computed: Collection[str] = (),
 ) -> Verdict | None:
     """Compare a stored document with the expected one (None: no document). Return None if they agree.
 
-    `read` is the lowest version that the item can have had when it was read. `now` is in Unix seconds.
+    `read` is the lowest version that the item can have had when it was read. `now` is in Unix seconds. `computed`
+    are the fields to leave out.
     """
     if wanted is None:
         return None if stored.source is None else (Kind.ORPHAN, {})
     if stored.source is None:
         return Kind.MISSING, {}
-    fields = dict(differences(wanted, stored.source))
+    fields = dict(differences(without(wanted, computed), without(stored.source, computed)))
     if not versioned or stored.version is None:
         return (Kind.DIFFERENT, fields) if fields else None
     if time_of(stored.version) > now + MARGIN:

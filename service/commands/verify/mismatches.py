@@ -142,7 +142,14 @@ class Mismatches:
             State(
                 image,
                 found.version,
-                compare(sources.get(place), found, mismatch.record.version, now, mismatch.bound.versioned),
+                compare(
+                    sources.get(place),
+                    found,
+                    mismatch.record.version,
+                    now,
+                    mismatch.bound.versioned,
+                    mismatch.bound.computed,
+                ),
             )
             for mismatch, image, place, found in zip(
                 group, images, places, stored(self._context, places), strict=True

@@ -157,7 +157,7 @@ class Verification:
         mismatches.add(
             mismatch_of(one, time.monotonic())
             for one, found in zip(makes, there, strict=True)
-            if compare(one.source, found, one.record.version, now, one.bound.versioned)
+            if compare(one.source, found, one.record.version, now, one.bound.versioned, one.bound.computed)
         )
 
     def _read_index(

@@ -100,5 +100,7 @@ def line_of(write: Write, head: bytes) -> bytes:
     place = orjson.dumps(write.id)
     if isinstance(write.action, Index):
         document = text_of(write.action)
+        if write.pipeline:
+            version += b',"pipeline":%b' % orjson.dumps(write.pipeline)
         return b'{"index":%b,"_id":%b%b}}\n%b\n' % (head, place, version, document)
     return b'{"delete":%b,"_id":%b%b}}\n' % (head, place, version)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -12,6 +12,7 @@ from ...commands.replay.rehearsal import content_of
 from ...model import Record, Undecodable
 from ...pipeline import Write
 from ...routing import Delete, Index
+from ...routing.computed_fields import without
 from .formatting import pretty, shortened
 from .page_state import State
 
@@ -68,10 +69,11 @@ def record_view_of(state: State, record: Record | None, route: str) -> RecordVie
         return RecordView(raw, reason, [])
     result = ask(bound, record, state.app.context)
     problem = result.problem or ("" if result.writes else "The route returns no writes for this record.")
-    return RecordView(raw, problem, [comparison_of(state, write) for write in result.writes])
+    return RecordView(raw, problem, [comparison_of(state, write, bound.computed) for write in result.writes])
 
 
-def comparison_of(state: State, write: Write) -> Comparison:
+def comparison_of(state: State, write: Write, computed: Collection[str]) -> Comparison:
+    """Compare a write with the stored document. `computed` are the fields to leave out."""
     action = write.action
     if not isinstance(action, Index | Delete):
         wanted = pretty(content_of(write))
@@ -81,7 +83,8 @@ def comparison_of(state: State, write: Write) -> Comparison:
         wanted = document_of(write)
     except ValueError as error:
         return _compared(write, held, f"The document cannot be encoded as JSON: {error}", None, [])
-    found = list(islice(differences(wanted or {}, held.document or {}), MOST_DIFFERENCES))
+    there = without(held.document or {}, computed)
+    found = list(islice(differences(without(wanted or {}, computed), there), MOST_DIFFERENCES))
     return _compared(write, held, verdict_of(write, wanted, held, found), wanted, found)
 
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service import BucketRoute, Context, Delete, DeleteItem, Index, PutItem, TableRoute, UpdateItem
+from service.commands.routes.command import in_words
 from service.commands.routes.explanation import Explanation, Step, explain, version_in_words
 from service.model import ObjectRecord
 from service.model.versions import EPOCH
@@ -264,3 +265,15 @@ def test_the_routes_that_are_said_to_take_a_record_are_those_that_the_dispatcher
     (record,) = records(raw)
     asked = {task.route for task in match([record], Router(routes)) if task.bound}
     assert {one.route for one in explained(raw, *routes).steps if one.takes} == asked
+
+
+class Piped(Users):
+    pipeline: ClassVar = "embed"
+
+
+def test_the_pipeline_of_a_document_is_shown():
+    found = step(user(), Piped(), names={"pipeline/embed": "embed-lab"})
+    document = {"action": "Index", "target": "users", "document": {"name": "Ada"}}
+    assert found.actions == ({**document, "pipeline": "embed-lab"},)
+    shown = in_words(explained(user(), Piped()), records(user())[0]).splitlines()
+    assert shown[-1] == "    passes through ingest pipeline embed"

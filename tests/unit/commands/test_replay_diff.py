@@ -169,3 +169,23 @@ def test_differences_are_values_for_scripts():
         "gone": {"old": None},
     }
     assert value_of(rehearsed.found[0])["there"] == version(-1)
+
+
+class Piped(Texts):
+    """A route whose documents get a field from an ingest pipeline."""
+
+    index: ClassVar = "texts"
+    pipeline: ClassVar = "embed"
+    computed: ClassVar = ("embedding",)
+
+
+def test_fields_that_a_pipeline_makes_are_no_difference():
+    search = ReadOnly()
+    search.put("a", version(), {"n": 1.0, "embedding": [0.5]})
+    search.put("b", version(), {"n": 2.0, "embedding": [0.5]})
+    rehearsed = Rehearsed(Piped(), search=search)
+    assert rehearsed.lines(change("a", n=1), change("b", n=1)) == [
+        f"changed  texts/b  version {version()}  test_replay_diff:Piped",
+        "  ~ n: 2.0 -> 1",
+    ]
+    assert rehearsed.rehearsal.counts == {"unchanged": 1, "changed": 1}

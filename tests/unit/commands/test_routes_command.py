@@ -26,6 +26,8 @@ class Users(TableRoute):
     key: ClassVar = {"PK": "S"}
     where: ClassVar = {"PK": "USER#*"}
     index: ClassVar = "users"
+    pipeline: ClassVar = "embed"
+    computed: ClassVar = ("vector", "summary")
     fetch: ClassVar = True
     ignore: ClassVar = ("REMOVE",)
 
@@ -77,7 +79,9 @@ def test_the_list_says_what_matches_what_to_which_index(capsys):
     assert users.split("  ")[0] == "mine:Users"
     assert "table single-lab PK=USER#*" in users
     assert "INSERT MODIFY" in users
-    assert users.endswith("-> index users-lab  ignores REMOVE; fetch")
+    assert users.endswith(
+        "-> index users-lab  ignores REMOVE; ingest pipeline embed; computed: vector, summary; fetch"
+    )
     assert "bucket files-* in/… wants()" in files
     assert files.endswith("-> index files      dead letters: ObjectDeleted; no versions")
 
@@ -116,9 +120,8 @@ def test_explain_takes_the_record_that_is_asked_for(capsys, tmp_path):
     assert main(["routes", "explain", f"--record={path}", "--number=2", "--json"]) == 0
     (told,) = map(json.loads, capsys.readouterr().out.splitlines())
     assert told["record"]["key"] == {"PK": {"S": "USER#2"}}
-    assert told["routes"][0]["actions"] == [
-        {"action": "Index", "target": "users-lab", "document": {"name": "Ada"}}
-    ]
+    document = {"action": "Index", "target": "users-lab", "document": {"name": "Ada"}, "pipeline": "embed"}
+    assert told["routes"][0]["actions"] == [document]
     assert main(["routes", "explain", f"--record={path}", "--number=3"]) == 2
     assert "has no record 3" in capsys.readouterr().err
 

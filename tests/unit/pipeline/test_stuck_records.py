@@ -200,3 +200,23 @@ def test_suspects_are_bounded_and_the_latest_stay():
 def test_suspects_go_in_parts_of_a_thirty_second_of_what_failed_the_largest_first():
     sizes = {"a": 1, "b": 64, "c": 64, "d": 64, "e": 5}
     assert list(parts_of_suspects([*sizes], sizes.__getitem__)) == [["b", "c"], ["d"], ["e"], ["a"]]
+
+
+class Embedded(Items):
+    pipeline: ClassVar = "embed"
+
+
+DOWN = Result(Outcome.RETRY, "the model is down", 503)
+
+
+def test_while_a_pipeline_takes_no_document_none_is_given_up_although_the_index_accepts_deletions():
+    bench = old(Embedded(), forced={f"k{n}": [DOWN] * 100 for n in range(9)})
+    deletion = records(stream_record("REMOVE", old={"id": "k9"}, sequence=f"1{9:020d}"))
+    assert len(deliver(bench, [*batch(9), *deletion], 10)) == 10
+    assert bench.letters.letters == []
+
+
+def test_a_document_that_alone_fails_in_its_pipeline_becomes_a_dead_letter():
+    bench = old(Embedded(), forced={"k0": [DOWN] * 100})
+    assert deliver(bench, batch(), 4) == []
+    assert [letter.record.keys for letter in bench.letters.letters] == [{"id": "k0"}]

@@ -217,3 +217,13 @@ def test_a_route_that_is_wrongly_declared_is_an_error():
 def test_details_of_an_upload_are_those_of_the_record():
     record = record_of(Uploads(), upload("k", size=3, eTag="e", sequencer="0055", versionId="v"))
     assert (record.size, record.etag, record.sequencer, record.version_id) == (3, "e", "55", "v")
+
+
+def test_a_document_with_a_field_that_a_pipeline_makes_is_an_error():
+    class Piped(Images):
+        computed: ClassVar = ("embedding",)
+
+    assert run(Piped(), insert(ITEM)) == [Index({"title": "Sunset"})]
+    assert run(Piped(), remove(ITEM)) == [Delete()]
+    with pytest.raises(DeclarationError, match=r"Piped returns the field embedding in its document"):
+        run(Piped(), insert({**ITEM, "embedding": [1]}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
@@ -10,6 +11,7 @@ import orjson
 import pytest
 from bulk_client import Client, sink, write
 
+from service import Delete
 from service.pipeline import Outcome
 from service.pipeline.document_json import dump
 
@@ -125,3 +127,15 @@ def test_a_metadata_field_in_a_document_is_named_with_the_remedy(error):
         "index items: _version is a metadata field of the index and cannot be in a document:"
         " remove it from the document, or rename it"
     )
+
+
+def test_only_the_line_of_a_document_names_its_ingest_pipeline():
+    client = Client()
+    piped = [replace(write("a"), pipeline="embed"), replace(write("b", action=Delete()), pipeline="embed")]
+    sink(client).write([*piped, write("c")])
+    metas = [
+        next(iter(line.values())) for line in map(orjson.loads, client.bodies[0].splitlines()) if "n" not in line
+    ]
+    assert [meta.pop("_id") for meta in metas] == ["a", "b", "c"]
+    versioned = {"_index": "items", "require_alias": True, "version": 7, "version_type": "external_gte"}
+    assert metas == [{**versioned, "pipeline": "embed"}, versioned, versioned]

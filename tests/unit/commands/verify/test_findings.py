@@ -42,6 +42,15 @@ def test_without_versions_nothing_shows_which_is_older():
 
 
 @pytest.mark.parametrize(
+    ("stored", "fields"),
+    [({"n": 1, "v": [0.5]}, None), ({"n": 1}, None), ({"n": 2, "v": [0.5]}, {"n": (1, 2)})],
+)
+def test_computed_fields_are_no_difference(stored, fields):
+    found = compare(THIS, Stored(EARLIER, stored), READ, NOW, versioned=True, computed=["v"])
+    assert found == (fields and (Kind.STALE, fields))
+
+
+@pytest.mark.parametrize(
     ("wanted", "stored", "fields"),
     [
         ({"a": {"b": 1, "c": 2}}, {"a": {"b": 1, "c": 3}}, {"a.c": (2, 3)}),

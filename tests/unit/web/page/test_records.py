@@ -98,6 +98,17 @@ def test_differences_are_listed_by_field(page):
     assert "n.x 1 2 more (missing) true" in shown
 
 
+class Piped(Items):
+    computed: ClassVar = ("embedding",)
+
+
+def test_a_field_that_a_pipeline_makes_is_no_difference(make):
+    page = make(Piped())
+    page.dispatch(stream_record(new={"id": "a", "n": 1}))
+    page.bench.index.documents["items", "a"] = {"n": 1, "embedding": [0.5]}
+    assert "The stored document is identical." in opened(page, "a")
+
+
 def test_a_record_that_is_not_the_last_change_says_so(page):
     page.dispatch(stream_record(new={"id": "a", "n": 1}, created=1_700_000_000))
     page.dispatch(stream_record("MODIFY", new={"id": "a", "n": 2}, created=1_700_000_005, sequence="2"))
