@@ -23,43 +23,41 @@ MOST: Final = 20_000
 
 
 class Suspects:
-    """The size of the failed request of each suspect, kept between deliveries. Thread-safe.
+    """The suspects, kept between deliveries. Thread-safe.
 
-    Beyond `most` suspects the oldest are dropped. Their next failure adds them again.
+    `failed` has the size and the number of the failed request of each suspect. Beyond `most` suspects the oldest
+    are dropped. Their next failure adds them again.
     """
 
     def __init__(self, most: int = MOST):
         self._most = most
-        self._failed: OrderedDict[int, tuple[int, int]] = OrderedDict()  # (request size, failure number)
+        self.failed: OrderedDict[int, tuple[int, int]] = OrderedDict()
         self._failures = 0
         self._lock = Lock()
-
-    def __bool__(self) -> bool:
-        return bool(self._failed)
 
     def add(self, keys: Iterable[Hashable], size: int) -> None:
         """Add the records of a failed request of `size` records."""
         with self._lock:
             self._failures += 1
             for key in map(hash, keys):
-                self._failed[key] = size, self._failures
-                self._failed.move_to_end(key)
-            while len(self._failed) > self._most:
-                self._failed.popitem(last=False)
+                self.failed[key] = size, self._failures
+                self.failed.move_to_end(key)
+            while len(self.failed) > self._most:
+                self.failed.popitem(last=False)
 
     def clear(self, keys: Iterable[Hashable]) -> None:
         """Remove records that succeeded or were acknowledged."""
         with self._lock:
             for key in map(hash, keys):
-                self._failed.pop(key, None)
+                self.failed.pop(key, None)
 
     def size_of(self, key: Hashable) -> int:
         """Return the size of the last request that failed with this record, or 0 if it is not a suspect."""
-        return self._failed.get(hash(key), (0, 0))[0]
+        return self.failed.get(hash(key), (0, 0))[0]
 
     def turn_of(self, key: Hashable) -> int:
         """Return a sort key by which suspects that failed later come later; 0 if it is not a suspect."""
-        return self._failed.get(hash(key), (0, 0))[1]
+        return self.failed.get(hash(key), (0, 0))[1]
 
 
 def parts_of_suspects(suspects: Sequence[T], size_of: Callable[[T], int]) -> Iterator[list[T]]:

@@ -20,7 +20,7 @@ from service.commands.backfill.loading import BackfillOptions, Scan
 from service.commands.rebuild.rebuild import RebuildOptions, Rebuilt, change
 from service.commands.tables import TableFilter
 from service.pipeline import Delivery
-from service.sinks.opensearch.alias_targets import SeenTargets
+from service.sinks.opensearch.search_sink import SeenTargets
 
 READS = ("_search", "_mget", "_count", "_pit")
 """Requests with a body that change nothing."""

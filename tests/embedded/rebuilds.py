@@ -14,7 +14,7 @@ from service.commands.backfill.loading import BackfillOptions, Scan
 from service.commands.rebuild import rebuild as rebuilding
 from service.commands.rebuild.rebuild import RebuildOptions, Rebuilt, change
 from service.commands.tables import TableFilter
-from service.sinks.opensearch import alias_targets
+from service.sinks.opensearch import search_sink
 
 SCAN = Scan(segments=2)
 
@@ -31,7 +31,7 @@ class Described(Images):
 @pytest.fixture
 def impatient_rebuilds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make writers re-read the aliases often, so that a rebuild does not wait for ten seconds."""
-    monkeypatch.setattr(alias_targets, "SEEN_FOR", 0.1)
+    monkeypatch.setattr(search_sink, "SEEN_FOR", 0.1)
     monkeypatch.setattr(rebuilding, "UNTIL_ALL_HAVE_SEEN", 0.5)
     monkeypatch.setattr(rebuilding, "longest_request", lambda settings: 0.0)
 

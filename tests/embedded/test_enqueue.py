@@ -23,7 +23,7 @@ from service.commands.tables import TableFilter
 from service.entrypoints.lambda_handler import handler_for
 from service.errors import SettingsError
 from service.model.serializer import typed
-from service.sinks.opensearch import alias_targets
+from service.sinks.opensearch import search_sink
 
 SIZE = 60
 SCAN = Scan(segments=7)
@@ -204,7 +204,7 @@ def rebuilt(app: App, queue: str = "", **what: bool) -> Rebuilt:
 def test_a_new_index_is_filled_by_others_and_then_put_in_place(
     deployment: Deployment, queue: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(alias_targets, "SEEN_FOR", 0.1)
+    monkeypatch.setattr(search_sink, "SEEN_FOR", 0.1)
     monkeypatch.setattr(rebuilding, "UNTIL_ALL_HAVE_SEEN", 0.5)
     monkeypatch.setattr(rebuilding, "longest_request", lambda settings: 0.0)
     fill(deployment, SIZE)

@@ -18,7 +18,8 @@ from typing import Final
 from ...errors import SettingsError
 from ...pipeline.error_outcomes import reaching
 from ...settings import Settings, setting
-from ...sinks.opensearch.alias_targets import ALSO, SEEN_FOR, Target, look
+from ...sinks.opensearch.alias_targets import ALSO, Target, look
+from ...sinks.opensearch.search_sink import SEEN_FOR
 from ..backfill.loading import BackfillOptions, Scan
 from ..indices.planning import changed_since
 from ..tables import Service, TableFilter, chosen, fills_index

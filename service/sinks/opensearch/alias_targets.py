@@ -17,10 +17,9 @@ reads the aliases every few seconds.
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from threading import Lock
+from functools import cached_property
 from typing import Any, Final, TypeAlias
 
 from ...clients.search.response_reader import Aliases, aliases_in
@@ -31,9 +30,6 @@ ALSO: Final = "--also"
 NEW: Final = "--new"
 OLD: Final = "--old"
 """The suffixes of the aliases in the table above."""
-
-SEEN_FOR: Final = 5.0
-"""Seconds for which a writer caches the aliases."""
 
 AT_ONCE: Final = 20
 
@@ -79,8 +75,8 @@ class Target:
         """The copies that were replaced."""
         return tuple(index for index in self.also if index in self.old)
 
-    @property
-    def meta(self) -> dict[str, Any]:
+    @cached_property
+    def meta(self) -> Mapping[str, Any]:
         """The index fields of a bulk action.
 
         An alias must exist (`require_alias`), so that the server creates no index in its place. While there are
@@ -95,34 +91,6 @@ class Target:
         """The name of a new index of the alias, to which no late write can be addressed."""
         taken = (*self.taken, *self.dropped)
         return f"{self.name}-{max((int(name[-6:]) for name in taken), default=0) + 1:06d}"
-
-
-class SeenTargets:
-    """A cache of targets, valid for SEEN_FOR seconds. Threads share it."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic):
-        self._clock = clock
-        self._lock = Lock()
-        self._seen: dict[str, tuple[Target, float]] = {}
-
-    def find(self, names: Iterable[str], look: Callable[[list[str]], dict[str, Target]]) -> dict[str, Target]:
-        """Return targets by name; `look` reads those that are not cached. Raises what `look` raises."""
-        now = self._clock()
-        with self._lock:
-            known = {n: self._seen[n][0] for n in names if n in self._seen and now - self._seen[n][1] <= SEEN_FOR}
-        missing = [name for name in names if name not in known]
-        if not missing:
-            return known
-        found = look(missing)
-        with self._lock:
-            self._seen |= {name: (target, now) for name, target in found.items()}
-        return known | found
-
-    def forget(self, *names: str) -> None:
-        """Remove targets from the cache; all of them if no names are given."""
-        with self._lock:
-            for name in names or list(self._seen):
-                self._seen.pop(name, None)
 
 
 def look(context: Context, names: Iterable[str]) -> dict[str, Target]:

@@ -1,10 +1,14 @@
-"""Build bulk request bodies. Each document is serialised once, directly into the request."""
+"""Build bulk request bodies. Each document is serialised once, directly into the request.
+
+A request is smaller if the server is busy or refuses requests, and then larger again.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from threading import Lock
+from typing import Any, Final
 
 import orjson
 
@@ -12,7 +16,37 @@ from ...model.outcomes import Outcome
 from ...pipeline import Result, Write
 from ...pipeline.document_json import text_of
 from ...routing import Index
-from .bulk_size import BulkSize
+
+LEAST_BYTES: Final = 1024
+STEPS: Final = 10
+"""Successful answers after which a size has grown from almost nothing to its maximum."""
+
+
+class BulkSize:
+    """The maximum actions and bytes of the next request. Threads share it."""
+
+    def __init__(self, most_actions: int, most_bytes: int):
+        self._most_actions = most_actions
+        self._most_bytes = most_bytes
+        self.actions = most_actions
+        self.bytes = most_bytes
+        self._lock = Lock()
+
+    def busy(self) -> None:
+        """Halve the actions, after the server refused work (429)."""
+        with self._lock:
+            self.actions = max(self.actions // 2, 1)
+
+    def too_large(self, size: int) -> None:
+        """Halve the bytes, after a request of `size` bytes was too large (413)."""
+        with self._lock:
+            self.bytes = max(min(self.bytes, size) // 2, LEAST_BYTES)
+
+    def good(self) -> None:
+        """Grow both limits by a step, up to their maximum, after a successful request."""
+        with self._lock:
+            self.actions = min(self.actions + self._most_actions // STEPS + 1, self._most_actions)
+            self.bytes = min(self.bytes + self._most_bytes // STEPS + 1, self._most_bytes)
 
 
 @dataclass(slots=True)

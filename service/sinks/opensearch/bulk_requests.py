@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ...clients.search.response_reader import Done, entries_in
 from ...context import Context
-from ...deadline import out_of_time, request_time, time_left
+from ...deadline import request_time, time_left
 from ...model.outcomes import APPLIED, DOCUMENT_CREATED, NOT_SENT, OUT_OF_TIME, PATIENCE, SUCCEEDED, Outcome
 from ...pipeline import Observer, Result, Write
 from ...pipeline.delivery import Fence
@@ -16,9 +16,8 @@ from ...pipeline.observers import NO_ANSWER
 from ...pipeline.prefetch import Prefetch, Prefetched, Sent
 from ...pipeline.stuck_records import probe_of
 from ...routing import Index
-from .bulk_body import Chunk, chunks, serialise
+from .bulk_body import BulkSize, Chunk, chunks, serialise
 from .bulk_responses import BROKEN, BUSY, GONE, TOO_LARGE, is_creation, result_of_error, result_of_item
-from .bulk_size import BulkSize
 from .document_checks import mapping_conflict
 from .suspect_writes import Line, SuspectWrites
 
@@ -57,12 +56,12 @@ class Sending:
         suspects = self.server.suspects
         lines = serialise(self.writes, metas, self.results, self.server.context.settings.document_bytes)
         held: list[Line] = []
-        if suspects:
+        if suspects.failed:
             lines = suspects.hold_back(lines, self.writes, held)
         self._send_all(self._requests(lines, prefetch))
         if held:
             self._send_suspects(held, metas)
-        if suspects:
+        if suspects.failed:
             suspects.clear(self.writes, self.results)
         return self.results
 
@@ -73,7 +72,8 @@ class Sending:
         made = Prefetched(chunks(lines, self.server.size))
         for chunk in made:
             *first, last = chunk.parts(self.server.size)
-            yield from ((part, None) for part in first)
+            for part in first:
+                yield part, None
             yield last, made.prepare if chunk.more else prefetch
 
     def _send_all(self, requests: Iterable[tuple[Chunk, Prefetch | None]]) -> None:
@@ -83,7 +83,9 @@ class Sending:
             if silent == PATIENCE:
                 self.results.update(dict.fromkeys(chunk.positions, NOT_SENT))
                 continue
-            self._send(chunk, prefetch)
+            refused = self._request(chunk, prefetch)
+            if refused is not None:
+                self._divide(chunk, refused)
             silent = 0 if any(self.results[p].outcome.done for p in chunk.positions) else silent + 1
 
     def _send_suspects(self, held: Sequence[Line], metas: Mapping[str, Mapping[str, Any]]) -> None:
@@ -101,19 +103,18 @@ class Sending:
         """True if the index of a write accepts a test write."""
         return Sending(self.server, [probe_of(write)], self.fence).send(metas)[0].outcome in SUCCEEDED
 
-    def _send(self, chunk: Chunk, prefetch: Prefetch | None = None) -> None:
-        """Send a request. If it is refused as a whole, send it in parts, because one action may be the cause.
+    def _divide(self, chunk: Chunk, refused: Result) -> None:
+        """Send a request that was refused as a whole in parts, because one action may be the cause.
 
         If the result is REJECTED, or the status is 400 or 500, the halves of the request follow at once. After any
         other failure its actions are suspects, which the next attempt sends apart.
         """
-        refused = self._request(chunk, prefetch)
-        if refused is None:
-            return
         if len(chunk.positions) > 1:
             if refused.outcome is Outcome.REJECTED:
                 for half in chunk.halves():
-                    self._send(half)
+                    failed = self._request(half)
+                    if failed is not None:
+                        self._divide(half, failed)
             elif refused.status in (REFUSED, BROKEN):
                 self._find(chunk)
         self.server.suspects.add(chunk, refused, self.writes, self.results)
@@ -135,15 +136,16 @@ class Sending:
         Return the common result if the request was refused as a whole.
         """
         self.fence()
-        if out_of_time():
+        left = time_left()
+        if left < 0:
             self.results.update(dict.fromkeys(chunk.positions, OUT_OF_TIME))
             return OUT_OF_TIME
-        cut_short = time_left() < request_time(self.server.context.settings.search_timeout) / 2
         try:
             entries = entries_in(self._post(chunk, prefetch), len(chunk.positions))
         except Exception as error:
             refused = self._learn(result_of_error(error), chunk)
-            if refused.status == NO_ANSWER and cut_short:  # the server had no time to answer
+            half = request_time(self.server.context.settings.search_timeout) / 2
+            if refused.status == NO_ANSWER and left < half:  # the server had no time to answer
                 refused = OUT_OF_TIME
             self.results.update(dict.fromkeys(chunk.positions, refused))
             return refused

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from threading import Lock
+from typing import Any, Final
 
 from ...context import Context
 from ...deadline import out_of_time
@@ -16,13 +17,44 @@ from ...pipeline import SILENT, Observer, Result, Write
 from ...pipeline.delivery import Fence, no_fence
 from ...pipeline.prefetch import Prefetch
 from ...routing import IndexDeclaration
-from .alias_targets import SeenTargets, Target, look
+from .alias_targets import Target, look
+from .bulk_body import BulkSize
 from .bulk_requests import REFUSED, BulkServer, Sending
 from .bulk_responses import result_of_error
-from .bulk_size import BulkSize
 from .index_copies import Copies
 from .index_creation import create_behind
 from .missing_indices import Absences
+
+SEEN_FOR: Final = 5.0
+"""Seconds for which a writer caches the aliases."""
+
+
+class SeenTargets:
+    """A cache of targets, valid for SEEN_FOR seconds. Threads share it."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic):
+        self._clock = clock
+        self._lock = Lock()
+        self._seen: dict[str, tuple[Target, float]] = {}
+
+    def find(self, names: Iterable[str], look: Callable[[list[str]], dict[str, Target]]) -> dict[str, Target]:
+        """Return targets by name; `look` reads those that are not cached. Raises what `look` raises."""
+        now = self._clock()
+        with self._lock:
+            known = {n: self._seen[n][0] for n in names if n in self._seen and now - self._seen[n][1] <= SEEN_FOR}
+        missing = [name for name in names if name not in known]
+        if not missing:
+            return known
+        found = look(missing)
+        with self._lock:
+            self._seen |= {name: (target, now) for name, target in found.items()}
+        return known | found
+
+    def forget(self, *names: str) -> None:
+        """Remove targets from the cache; all of them if no names are given."""
+        with self._lock:
+            for name in names or list(self._seen):
+                self._seen.pop(name, None)
 
 
 class SearchSink:

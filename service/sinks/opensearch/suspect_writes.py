@@ -19,13 +19,14 @@ BLAMELESS: Final = (403, 429)
 
 
 class SuspectWrites:
-    """Remember the documents of requests that failed as a whole, from one delivery to the next."""
+    """Remember the documents of requests that failed as a whole, from one delivery to the next.
+
+    `failed` has an entry for each suspect. It is empty if all requests succeed.
+    """
 
     def __init__(self) -> None:
         self._suspects = Suspects()
-
-    def __bool__(self) -> bool:
-        return bool(self._suspects)
+        self.failed = self._suspects.failed
 
     def add(self, chunk: Chunk, refused: Result, writes: Sequence[Write], results: dict[int, Result]) -> None:
         """Suspect the writes that have the result of a refused request.

@@ -9,8 +9,7 @@ import pytest
 
 from service.clients.search.json_serializer import AnswerReader
 from service.pipeline.document_json import dump, path_of_no_number, surely_finite
-from service.sinks.opensearch.bulk_body import Chunk, chunks
-from service.sinks.opensearch.bulk_size import BulkSize
+from service.sinks.opensearch.bulk_body import BulkSize, Chunk, chunks
 
 LINES = [(number, b"%d" % number) for number in range(10)]
 

@@ -12,8 +12,9 @@ from service.errors import Retry
 from service.routing import IndexDeclaration
 from service.settings import Settings
 from service.sinks.opensearch import SearchSink
-from service.sinks.opensearch.alias_targets import SEEN_FOR, Target
+from service.sinks.opensearch.alias_targets import Target
 from service.sinks.opensearch.missing_indices import Absences
+from service.sinks.opensearch.search_sink import SEEN_FOR
 
 MISSING, THERE = Target("a", ""), Target("a", "a-000001")
 

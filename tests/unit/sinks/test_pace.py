@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.sinks.opensearch.bulk_size import LEAST_BYTES, BulkSize
+from service.sinks.opensearch.bulk_body import LEAST_BYTES, BulkSize
 
 
 def test_a_busy_server_gets_half_as_many_actions_and_good_answers_bring_them_back():

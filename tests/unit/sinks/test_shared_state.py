@@ -19,7 +19,7 @@ from service.context import Context
 from service.pipeline import Outcome, Write
 from service.settings import Settings
 from service.sinks.opensearch import SearchSink
-from service.sinks.opensearch.bulk_size import BulkSize
+from service.sinks.opensearch.bulk_body import BulkSize
 
 THREADS = 4
 SECONDS = 0.3
