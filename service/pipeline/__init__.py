@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ..model.outcomes import Outcome, Report, Result
-from .delivery import Delivery
+from .delivery import Delivery, Task, Write
 from .dispatcher import Dispatcher
 from .observers import SILENT, Dispatched, Observer, Observers, Request
-from .protocols import Batch, DeadLetter, DeadLetterStore, Dispatches, Lag, Sink, Sinks, Source, Write
+from .protocols import Batch, DeadLetter, DeadLetterStore, Dispatches, Lag, Sink, Sinks, Source
 
 __all__ = [
     "SILENT",
@@ -27,5 +27,6 @@ __all__ = [
     "Sink",
     "Sinks",
     "Source",
+    "Task",
     "Write",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from ..model import Undecodable
-from .task import Task
+from .delivery import Task
 
 FIRST: Final = 5
 """The first part has 1/FIRST of a request's maximum actions, because no request overlaps with its preparation."""

@@ -13,17 +13,15 @@ from ..model.outcomes import APPLIED, NOT_SENT, PATIENCE, UNSETTLED, Outcome, Re
 from ..retry_policy import RetryPolicy
 from ..routing import InsertRows, Router
 from .batch_parts import parts_of
-from .clock_skew import drop_future_times
-from .delivery import Delivery
-from .matching import match
+from .delivery import Delivery, Task, Write
+from .matching import drop_future_times, match
 from .newest_writes import write_newest
 from .observers import Dispatched, Observer
 from .prefetch import Prefetch, Prefetched
-from .protocols import DeadLetter, DeadLetterStore, Sinks, Write
+from .protocols import DeadLetter, DeadLetterStore, Sinks
 from .rereads import ROUNDS, Rereads
 from .route_calls import SEARCHES, call_routes
 from .stuck_records import StuckRecords, conclude, dead_letter_undelivered, note_failures
-from .task import Task
 
 
 class Dispatcher:

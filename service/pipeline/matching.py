@@ -1,14 +1,38 @@
-"""Step 1: match records to routes."""
+"""Step 1: match records to routes. Times in the future are discarded first, so that they never become versions."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from ..model import Change, ObjectRecord, Record, TableRecord, Undecodable
 from ..model.outcomes import Outcome, Result, no_route
 from ..routing import BoundRoute, Router
+from .delivery import Task
 from .error_outcomes import result_of
-from .task import Task
+
+logger = logging.getLogger(__name__)
+
+
+def drop_future_times(batch: Sequence[Record], source: str, latest: float) -> None:
+    """Clear each time after `latest` (Unix seconds), and the version made from it.
+
+    Such a time comes from a wrong clock or a forged record. The record then has no usable time or sequencer, so
+    its item or object is re-read. Otherwise its write would get a version that later changes cannot exceed. `raw`
+    is not changed.
+    """
+    dropped = 0
+    for record in batch:
+        if type(record) is TableRecord:  # the common case: a record with a valid time costs no call
+            if record.created is not None and record.created > latest:
+                dropped += record.drop_times_after(latest)
+        elif isinstance(record, ObjectRecord):
+            dropped += record.drop_times_after(latest)
+    if dropped:
+        logger.warning(
+            "ignoring times in the future: check this machine's clock and the permissions to send to the source",
+            extra={"source": source, "records": dropped},
+        )
 
 
 def match(records: Sequence[Record], router: Router) -> list[Task]:

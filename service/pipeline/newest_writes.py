@@ -8,9 +8,9 @@ from typing import TypeAlias
 from ..model import Change, ObjectRecord, TableRecord
 from ..model.outcomes import SUPERSEDED, Outcome, Result
 from ..model.versions import NO_VERSION, second_of
-from .delivery import Fence, no_fence
+from .delivery import Fence, Write, no_fence
 from .prefetch import Prefetch
-from .protocols import DocumentSink, Write
+from .protocols import DocumentSink
 
 Stack: TypeAlias = list[int]
 """The positions of all writes to one document, oldest first."""

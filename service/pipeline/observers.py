@@ -12,9 +12,9 @@ from functools import cached_property
 from typing import Any, Final
 
 from ..model.outcomes import Outcome, Report
+from .delivery import Task
 from .error_outcomes import trail_of
 from .protocols import DeadLetter
-from .task import Task
 
 logger = logging.getLogger(__name__)
 

@@ -7,39 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..model import Change, Record
+from ..model import Record
 from ..model.outcomes import Report, Result
-from ..routing import Action, Index
-from .delivery import Delivery, Fence, no_fence
+from .delivery import Delivery, Fence, Write, no_fence
 from .prefetch import Prefetch
-
-
-@dataclass(slots=True, eq=False)
-class Write:
-    """One action with its target, id and version. Treat it as immutable.
-
-    It is not a frozen dataclass, because creating one takes as long as the rest of the processing of a write.
-
-    - `target` is the actual name of the index, table or database.
-    - `id` is the document's id. It is "" for a table, because items contain their keys. For a database it is the
-      route and the number of the action, which identify the rows of a record that are already written.
-    - `version` is the external version, or None if the index keeps no versions.
-    - `pipeline` is the ingest pipeline that the document of an Index passes through, "" if there is none.
-    - A `newer_only` write is not applied if the document has the same version, which may be from another change.
-    """
-
-    record: Change
-    action: Action
-    target: str
-    id: str
-    version: int | None
-    newer_only: bool = False
-    pipeline: str = ""
-
-    @property
-    def kind(self) -> str:
-        """The class name of the action."""
-        return "Index" if isinstance(self.action, Index) else type(self.action).__name__
 
 
 class Sink(Protocol):

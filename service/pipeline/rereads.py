@@ -15,9 +15,9 @@ from ..model import CREATED, DELETED, REMOVE, Change, ObjectRecord, Record, Revi
 from ..model.outcomes import STALE, Outcome, Result
 from ..model.versions import NO_VERSION, second_of
 from ..routing import BoundRoute
+from .delivery import Task
 from .error_outcomes import result_of
 from .reread_rules import Decision, Facts, Moment, decide, rule_of
-from .task import Task
 
 PROMPT: Final = 30.0
 """Age in seconds up to which an unordered record is trusted not to restore a document with a forgotten deletion.

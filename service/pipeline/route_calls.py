@@ -23,12 +23,11 @@ from ..routing import (
     TableRoute,
 )
 from ..routing.routes import METHODS
+from .delivery import Task, Write
 from .document_json import indexing
 from .error_outcomes import result_of
 from .group_testing import parts_of_suspects
 from .matching import key_of, source_of
-from .protocols import Write
-from .task import Task
 
 ACTIONS: Final = "Index, Delete, PutItem, UpdateItem, DeleteItem or InsertRows"
 

@@ -13,10 +13,9 @@ from ..errors import Halt
 from ..model import Record, Undecodable
 from ..model.outcomes import OUT_OF_TIME, SUCCEEDED, Lasting, Outcome, Result
 from ..routing import Delete, Index
-from .delivery import Fence
-from .protocols import DocumentSink, Write
+from .delivery import Fence, Task, Write
+from .protocols import DocumentSink
 from .route_calls import SEARCHES
-from .task import Task
 
 PROBE: Final = "~probe"
 """An id that no document has: in ids, `~` is always followed by n, b, h, ~ or |."""

@@ -22,8 +22,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from ..model import ObjectRecord, Record, TableRecord
-from ..pipeline import Dispatched, Observer, Result
-from ..pipeline.task import Task
+from ..pipeline import Dispatched, Observer, Result, Task
 from ..program import PROGRAM
 from ..settings import Settings
 

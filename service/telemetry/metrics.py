@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Final, TypeAlias
 
-from ..pipeline import Dispatched, Lag, Observer, Outcome, Request
-from ..pipeline.task import Task
+from ..pipeline import Dispatched, Lag, Observer, Outcome, Request, Task
 
 Labels: TypeAlias = tuple[str, ...]
 

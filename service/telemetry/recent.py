@@ -12,8 +12,7 @@ from threading import Lock
 from typing import Any, Final
 
 from ..model import ObjectRecord, Record, TableRecord
-from ..pipeline import Dispatched, Observer, Outcome, Result
-from ..pipeline.task import Task
+from ..pipeline import Dispatched, Observer, Outcome, Result, Task
 
 LARGEST: Final = 64 * 1024
 """Approximate bytes of the largest record that is kept in full. Larger ones keep only their metadata."""

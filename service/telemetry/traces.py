@@ -32,9 +32,8 @@ from aws_xray_sdk.core.sampling.local.sampler import LocalSampler
 
 from ..errors import SettingsError
 from ..model import ObjectRecord, Record, TableRecord
-from ..pipeline import Dispatched, Observer, Request
+from ..pipeline import Dispatched, Observer, Request, Task
 from ..pipeline.observers import NOTHING
-from ..pipeline.task import Task
 from ..settings import Settings
 from .origins import NOWHERE, Origin, origin_of
 

@@ -10,11 +10,21 @@ from service.context import Context
 from service.errors import Halt
 from service.model import CREATED, Item, ObjectRecord, Record, Revision, TableRecord
 from service.model.outcomes import APPLIED, DOCUMENT_CREATED, Outcome
-from service.pipeline import DeadLetter, Delivery, Dispatched, Dispatcher, Observer, Report, Result, Sinks, Write
+from service.pipeline import (
+    DeadLetter,
+    Delivery,
+    Dispatched,
+    Dispatcher,
+    Observer,
+    Report,
+    Result,
+    Sinks,
+    Task,
+    Write,
+)
 from service.pipeline.delivery import Fence, no_fence
 from service.pipeline.prefetch import Prefetch
 from service.pipeline.rereads import Rereads
-from service.pipeline.task import Task
 from service.retry_policy import RetryPolicy
 from service.routing import Action, BucketRoute, DeleteItem, Document, Index, PutItem, Route, Router, TableRoute
 from service.sources.envelopes import unwrap

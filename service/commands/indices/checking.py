@@ -13,11 +13,10 @@ from ...context import Context
 from ...errors import DecodeError, Unreachable
 from ...model import TableRecord
 from ...model.table_record import scanned
-from ...pipeline import SILENT, Outcome, Write
+from ...pipeline import SILENT, Outcome, Task, Write
 from ...pipeline.error_outcomes import reaching
 from ...pipeline.matching import match
 from ...pipeline.route_calls import call_routes
-from ...pipeline.task import Task
 from ...routing import Index, IndexDeclaration, Router, TableRoute
 from ...routing.patterns import matches
 from ...sinks.opensearch import SearchSink

@@ -13,11 +13,10 @@ from ...errors import Unreachable
 from ...model import Undecodable
 from ...model.outcomes import APPLIED, STALE
 from ...model.serializer import typed
-from ...pipeline import DeadLetter, Dispatched, Observer, Outcome, Result, Sinks, Write
+from ...pipeline import DeadLetter, Dispatched, Observer, Outcome, Result, Sinks, Task, Write
 from ...pipeline.delivery import Fence, no_fence
 from ...pipeline.error_outcomes import result_of
 from ...pipeline.prefetch import Prefetch
-from ...pipeline.task import Task
 from ...routing import BoundRoute, Delete, Index, InsertRows
 from ...routing.computed_fields import without
 from ...sinks.opensearch.alias_targets import Target

@@ -13,12 +13,11 @@ from ...errors import DecodeError, Halt
 from ...model import Change, ObjectRecord, Record, TableRecord, Undecodable
 from ...model.outcomes import worst
 from ...model.versions import EPOCH, NO_VERSION, second_of
-from ...pipeline import SILENT, Outcome, Result, Write
+from ...pipeline import SILENT, Outcome, Result, Task, Write
 from ...pipeline.document_json import dump
 from ...pipeline.matching import match
 from ...pipeline.rereads import Rereads
 from ...pipeline.route_calls import call_routes
-from ...pipeline.task import Task
 from ...routing import BoundRoute, Delete, DeleteItem, Index, InsertRows, PutItem, Router, TableRoute, UpdateItem
 from ...routing.patterns import matches
 from ...routing.router import affix_test, where_test

@@ -11,11 +11,10 @@ from ...context import Context
 from ...errors import StreamdexError
 from ...model import Record, TableRecord
 from ...model.outcomes import Outcome
-from ...pipeline import SILENT
+from ...pipeline import SILENT, Task
 from ...pipeline.error_outcomes import reaching
 from ...pipeline.matching import match
 from ...pipeline.route_calls import call_routes
-from ...pipeline.task import Task
 from ...routing import BoundRoute, Router
 from ...routing.computed_fields import check_document
 from ..inspection import document_of

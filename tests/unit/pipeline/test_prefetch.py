@@ -17,11 +17,10 @@ from service.context import Context
 from service.errors import Halt
 from service.model import Item
 from service.model.outcomes import NOT_SENT, PATIENCE, Outcome
-from service.pipeline import Delivery, Result, Write
+from service.pipeline import Delivery, Result, Task, Write
 from service.pipeline.batch_parts import parts_of
 from service.pipeline.delivery import Fence, no_fence
 from service.pipeline.prefetch import Prefetch, Prefetched, Sent
-from service.pipeline.task import Task
 from service.routing import Document
 from service.settings import Settings
 

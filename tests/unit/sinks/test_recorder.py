@@ -15,8 +15,7 @@ from fakes import Bench, Items
 from recording_contents import NO_MASKS, contents
 
 from service.model.outcomes import APPLIED
-from service.pipeline import Dispatched, Outcome, Report, Result
-from service.pipeline.task import Task
+from service.pipeline import Dispatched, Outcome, Report, Result, Task
 from service.settings import Settings
 from service.settings.options import options_of
 from service.sinks.recordings import Recorder

@@ -15,8 +15,7 @@ from search_model import SearchModel
 from service.entrypoints.lambda_handler import Handler, handler_for
 from service.errors import Halt
 from service.model.outcomes import Outcome
-from service.pipeline import Lag, Observers, Request, Result
-from service.pipeline.task import Task
+from service.pipeline import Lag, Observers, Request, Result, Task
 from service.sources.lambda_event import LambdaBatch
 from service.telemetry.emf import EmbeddedMetrics, unit_of
 from service.telemetry.metrics import METRICS, Metrics

@@ -10,8 +10,7 @@ from builders import s3_record, stream_record
 from fakes import records
 
 from service.model import Undecodable
-from service.pipeline import DeadLetter, Dispatched, Outcome, Report, Result
-from service.pipeline.task import Task
+from service.pipeline import DeadLetter, Dispatched, Outcome, Report, Result, Task
 from service.settings import Settings
 from service.telemetry.logs import LoggingObserver, request, set_up_logs
 
