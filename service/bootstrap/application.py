@@ -59,15 +59,16 @@ class App:
         *,
         letters: DeadLetterStore | None = None,
         recording: bool = False,
+        names: Names | None = None,
     ):
-        """`letters` replaces the dead-letter store of the settings.
+        """`letters` replaces the dead-letter store of the settings, and `names` their names.
 
         With `recording`, dispatched records are recorded to the setting `record_to`. Raises SettingsError.
         """
         set_up_logs(settings)
         self.settings = settings
         self.context = context or Context(settings)
-        self.router = Router(routes, Names(settings.names))
+        self.router = Router(routes, names or Names(settings.names))
         self.queues = Queues(settings, self.router)
         self.letters = make_dead_letter_store(self.context)
         self._keeps = letters or self.letters
@@ -142,15 +143,20 @@ class App:
     def into(self, index: str, other: str, letters: DeadLetterStore) -> App:
         """Return an App with the same context that writes to the index `other` in place of `index`.
 
-        `letters` stores its dead letters. The index `other` must exist. It does not get the routes' aliases,
-        because searches must not find it while it is being filled.
+        If `index` belongs to a pattern, documents of the other indices of the pattern are skipped. `letters`
+        stores its dead letters. The index `other` must exist. It does not get the routes' aliases, because
+        searches must not find it while it is being filled.
         """
-        logical = self.router.names.logical("index", index) or index
-        settings = replace(
-            self.settings, names={**self.settings.names, f"index/{logical}": other}, create_indices=False
+        inside = App(
+            replace(self.settings, create_indices=False),
+            [bound.route for bound in self.router.bound],
+            self.context,
+            letters=letters,
+            names=self.router.names.filling(index, other),
         )
-        inside = App(settings, [bound.route for bound in self.router.bound], self.context, letters=letters)
-        inside.router.indices[other] = replace(inside.router.indices[other], aliases=())
+        declared = self.router.declaration(index)
+        assert declared is not None
+        inside.router.indices[other] = replace(declared, name=other, aliases=())
         return inside
 
     def dead_letters_of(self, queue: str) -> Source:

@@ -56,6 +56,7 @@ class Write:
       route and the number of the action, which identify the rows of a record that are already written.
     - `version` is the external version, or None if the index keeps no versions.
     - `pipeline` is the ingest pipeline that the document of an Index passes through, "" if there is none.
+    - `routing` is the routing value of a document, or None.
     - A `newer_only` write is not applied if the document has the same version, which may be from another change.
     """
 
@@ -66,6 +67,7 @@ class Write:
     version: int | None
     newer_only: bool = False
     pipeline: str = ""
+    routing: str | None = None
 
     @property
     def kind(self) -> str:

@@ -62,9 +62,12 @@ def actions_of(bound: BoundRoute, record: Change, context: Context) -> list[Acti
 
 
 def search_write(bound: BoundRoute, record: Change, action: Index | Delete, newer_only: bool = False) -> Write:
-    """Return the write of an action to the route's index, with id and version."""
+    """Return the write of an action to the document of a record, with its location and version."""
     version = record.version if bound.versioned else None
-    return Write(record, action, bound.index, bound.document_id(record), version, newer_only, bound.pipeline)
+    if bound.placement is None:
+        return Write(record, action, bound.index, bound.document_id(record), version, newer_only, bound.pipeline)
+    place = bound.location(record)
+    return Write(record, action, place.index, place.id, version, newer_only, bound.pipeline, place.routing)
 
 
 def writes_of(
@@ -143,8 +146,7 @@ def _call_documents(bound: BoundRoute, group: Sequence[Gathered], context: Conte
             task.writes, task.results = [], [OUT_OF_TIME]
         return
     try:
-        for (task, record), document in zip(group, _documents(bound, group, context), strict=True):
-            task.writes = [search_write(bound, record, DELETE if document is None else indexing(document))]
+        documents = _documents(bound, group, context)
     except Exception as error:
         result = _failed(error, bound, group[0][1])
         # After a transient failure, do not replace one request by many.
@@ -155,6 +157,12 @@ def _call_documents(bound: BoundRoute, group: Sequence[Gathered], context: Conte
         for task, _ in group:  # the next try splits the group
             task.group_size = len(group)
             task.writes, task.results = (), [replace(result, shared=len(group) > 1)]
+        return
+    for (task, record), document in zip(group, documents, strict=True):
+        try:
+            task.writes = [search_write(bound, record, DELETE if document is None else indexing(document))]
+        except Exception as error:
+            task.writes, task.results = (), [_failed(error, bound, record)]
 
 
 def _documents(bound: BoundRoute, group: Sequence[Gathered], context: Context) -> Sequence[Document | None]:

@@ -9,11 +9,20 @@ from typing import Any
 
 from ..errors import DeclarationError
 from ..model.events import OBJECT_FAMILIES, TABLE_EVENTS
+from .index_names import FORBIDDEN, is_index_name, is_index_pattern
 from .patterns import is_plain, overlap
-from .routes import BucketRoute, Route, TableRoute, does_something, has_document, written_events
+from .routes import (
+    BucketRoute,
+    Route,
+    TableRoute,
+    does_something,
+    has_document,
+    places_by_index,
+    places_by_routing,
+    written_events,
+)
 
 KEY_TYPES = ("S", "N", "B")
-INDEX_FORBIDDEN = '\\/*?"<>|,#:'
 
 
 def check_declaration(route: Any) -> None:
@@ -54,11 +63,12 @@ def check_declaration(route: Any) -> None:
 
 
 def _check_targets(name: str, route: Any) -> None:
-    if not isinstance(route.index, str) or not is_index_name(route.index):
+    if not isinstance(route.index, str) or not (is_index_name(route.index) or "*" in route.index):
         raise DeclarationError(
             f"{name}.index must be a valid index name: lower case, at most 255 bytes, without spaces and without"
-            f" any of {INDEX_FORBIDDEN}, not beginning with - _ or +"
+            f" any of {FORBIDDEN}, not beginning with - _ or +"
         )
+    _check_placement(name, route)
     if route.versions not in ("external", None):
         raise DeclarationError(f"{name}.versions must be 'external', or None for an index without versions")
     _check_index(name, route)
@@ -88,14 +98,32 @@ def _check_index(name: str, route: Any) -> None:
         raise DeclarationError(f"Route {name} declares index_settings or aliases but no index. Declare index.")
 
 
-def is_index_name(name: str) -> bool:
-    """True if this is a valid index name or empty ("Create index", OpenSearch documentation)."""
-    return (
-        name == name.lower()
-        and not name.startswith(("-", "_", "+"))
-        and not set(name) & set(INDEX_FORBIDDEN + " ")
-        and len(name.encode(errors="replace")) <= 255
-    )
+def _check_placement(name: str, route: Any) -> None:
+    """Check an index pattern and the methods that place documents."""
+    by_index, by_routing = places_by_index(type(route)), places_by_routing(type(route))
+    if "*" in route.index and not is_index_pattern(route.index):
+        raise DeclarationError(
+            f"{name}.index is {route.index!r}: an index pattern must be a valid index name with one * that is not"
+            " its first character, and must not end like the names that the service makes (-000001, --also, --new,"
+            " --old)"
+        )
+    if "*" in route.index and not by_index:
+        raise DeclarationError(
+            f"{name}.index is the pattern {route.index!r}, but the route does not name the index of a document."
+            " Implement index_of(keys), or declare one index."
+        )
+    if by_index and "*" not in route.index:
+        raise DeclarationError(
+            f"{name} has index_of(), but its index is no pattern. Declare a pattern that all its indices match,"
+            ' such as `index: ClassVar = "reviews-*"`.'
+        )
+    if by_routing and not route.index:
+        raise DeclarationError(f"{name} has routing_of(), but no index. Declare index, or remove routing_of().")
+    required = route.mapping.get("_routing") if isinstance(route.mapping, Mapping) else None
+    if isinstance(required, Mapping) and required.get("required") and not by_routing:
+        raise DeclarationError(
+            f"{name}.mapping requires a routing value. Implement routing_of(keys), or remove _routing."
+        )
 
 
 def _check_table(name: str, route: Any) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from itertools import chain, combinations
 from typing import Any, TypeAlias
 
 from ..errors import DeclarationError
 from .declarations import full_name
+from .index_names import is_index_of
 from .logical_names import Names
+from .patterns import is_plain, overlap
 from .pipeline_declarations import PipelineDeclaration, named_pipelines, pipelines_of
 from .routes import Route
 
@@ -21,8 +23,9 @@ Mappings: TypeAlias = Mapping[str, Any]
 class IndexDeclaration:
     """An index as its routes declare it. Commands create the index, or compare it, from this declaration alone.
 
-    `name` and `aliases` are actual names. In `mapping` dotted field names are expanded to objects. The keys of
-    `settings` are dotted names without the prefix `index.`. `pipelines` exist before the index is written.
+    `name` and `aliases` are actual names; a `name` with a `*` is a pattern of indices. In `mapping` dotted field
+    names are expanded to objects. The keys of `settings` are dotted names without the prefix `index.`. `pipelines`
+    exist before the index is written.
     """
 
     name: str
@@ -31,23 +34,37 @@ class IndexDeclaration:
     aliases: tuple[str, ...] = ()
     pipelines: tuple[PipelineDeclaration, ...] = ()
 
+    @property
+    def is_pattern(self) -> bool:
+        return not is_plain(self.name)
+
+    def covers(self, index: str) -> bool:
+        """True if this declares the index: it has this name, or is an index of this pattern (actual names)."""
+        return index == self.name or (self.is_pattern and is_index_of(self.name, index))
+
+    def of(self, index: str) -> IndexDeclaration:
+        """Return the declaration of one index of this pattern."""
+        return replace(self, name=index)
+
 
 def declared_indices(routes: Iterable[Route], names: Names) -> dict[str, IndexDeclaration]:
     """Return the declared indices of the routes by actual name.
 
-    Raises DeclarationError if two routes contradict each other (the message names both), and if an alias is the
-    name of an index.
+    Raises DeclarationError if two routes contradict each other (the message names both), if an alias is the name
+    of an index, and if an index could have two declarations.
     """
     by_index: dict[str, list[Route]] = {}
     for route in routes:
         if route.index:
-            by_index.setdefault(names.actual("index", route.index), []).append(route)
+            by_index.setdefault(names.index(route.index), []).append(route)
     for routes_of_one in by_index.values():
         for one, other in combinations(routes_of_one, 2):
             _check_pair(one, other)
         for route in routes_of_one:
             _check_aliases(route, names, by_index)
     pipelines_of(chain.from_iterable(by_index.values()), names)  # also across indices, which share pipelines
+    for one_name, other_name in combinations(by_index, 2):
+        _check_overlap((one_name, by_index[one_name][0]), (other_name, by_index[other_name][0]))
     return {name: _declaration(name, members, names) for name, members in by_index.items()}
 
 
@@ -65,10 +82,23 @@ def _declaration(name: str, routes: Sequence[Route], names: Names) -> IndexDecla
 
 def _check_aliases(route: Route, names: Names, indices: Mapping[str, Any]) -> None:
     for alias in route.aliases:
-        if names.actual("index", alias) in indices:
+        actual = names.actual("index", alias)
+        if any(overlap(actual, index) for index in indices):
             raise DeclarationError(
                 f"{full_name(route)}.aliases: {alias!r} is already the index of a route. Use another name."
             )
+
+
+def _check_overlap(one: tuple[str, Route], other: tuple[str, Route]) -> None:
+    """Check that no index belongs to two declarations. `NAME-*` are the indices behind the alias NAME."""
+    (name, route), (other_name, other_route) = one, other
+    if is_plain(name) and is_plain(other_name):
+        return
+    if overlap(name, other_name) or overlap(name, f"{other_name}-*") or overlap(f"{name}-*", other_name):
+        raise DeclarationError(
+            f"{full_name(route)} and {full_name(other_route)} declare the indices {name!r} and {other_name!r}, and"
+            " one index could belong to both. Declare the same index in both, or names that do not overlap."
+        )
 
 
 def _check_pair(one: Route, other: Route) -> None:

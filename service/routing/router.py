@@ -10,11 +10,22 @@ from ..errors import DecodeError
 from ..model import Change, ObjectRecord, TableRecord
 from .declarations import check_clashes, check_declaration
 from .document_ids import document_id, parts_of, plain_id
-from .index_declarations import declared_indices
+from .index_declarations import IndexDeclaration, declared_indices
+from .index_names import is_index_of, name_in
 from .logical_names import Names
 from .patterns import compiled, is_plain, matches
 from .pipeline_declarations import check_pipelines
-from .routes import METHODS, BucketRoute, Route, TableRoute, implemented_events, uses_documents
+from .placement import Location, Placement
+from .routes import (
+    METHODS,
+    BucketRoute,
+    Route,
+    TableRoute,
+    implemented_events,
+    places_by_index,
+    places_by_routing,
+    uses_documents,
+)
 from .write_cycles import check_cycles
 
 
@@ -22,9 +33,11 @@ from .write_cycles import check_cycles
 class BoundRoute:
     """A route and all values derived from its declaration. It is created once, at startup.
 
-    `pipeline` is the actual name of the ingest pipeline that the documents pass through, "" if there is none.
-    `computed` are the fields that a pipeline makes. `alone` is True if `document()` makes a document from its item
-    alone. `plain_key` is the only key attribute if it alone forms the document id, else "".
+    `index` is the actual name of the index, or of the index pattern. `pipeline` is the actual name of the ingest
+    pipeline that the documents pass through, "" if there is none. `computed` are the fields that a pipeline makes.
+    `placement` is None if all documents are in one index and have no routing value. `alone` is True if
+    `document()` makes a document from its item alone. `plain_key` is the only key attribute if it alone forms the
+    document id, else "".
     """
 
     route: Route
@@ -43,6 +56,15 @@ class BoundRoute:
     scoped: bool
     key: tuple[str, ...]
     plain_key: str
+    placement: Placement | None = None
+
+    def location(self, record: Change) -> Location:
+        """Return the location of the record's document. Raises what `document_id` and `Placement.of` raise."""
+        name = self.document_id(record)
+        if self.placement is None:
+            return Location(self.index, name)
+        index, routing = self.placement.of(record)
+        return Location(index, name, routing)
 
     def document_id(self, record: Change) -> str:
         """Return the id of the record's document. Raises DecodeError if its key is not the declared key."""
@@ -109,15 +131,46 @@ class Router:
         candidates = self._by_table.get(table) or self._of("table", table)
         return next((bound.key for bound, _ in candidates), ())
 
+    def declaration(self, index: str) -> IndexDeclaration | None:
+        """Return the declaration of an index, or of an index pattern (actual names); None if no route has it."""
+        if index in self.indices:
+            return self.indices[index]
+        return next((declared.of(index) for declared in self.indices.values() if declared.covers(index)), None)
+
+    def owners(self, index: str) -> list[BoundRoute]:
+        """Return the routes that write to an index, or to the indices of a pattern (actual names)."""
+        return [
+            bound
+            for bound in self.bound
+            if bound.index == index or ("*" in bound.index and is_index_of(bound.index, index))
+        ]
+
+    def index_named(self, name: str) -> str | None:
+        """Return the actual name of an index, or index pattern, for the logical or actual name that a user typed.
+
+        Return None if no route writes to it.
+        """
+        if self.owners(name):
+            return name
+        for bound in self.bound:
+            if bound.route.index == name:
+                return bound.index
+            if "*" in bound.index and "*" not in name:
+                actual, problem = name_in(bound.route.index, bound.index, name)
+                if not problem:
+                    return actual
+        return None
+
     def _bind(self, route: Route) -> BoundRoute:
         kind = type(route)
+        placement = self._placement(route)
         source = route.table if isinstance(route, TableRoute) else getattr(route, "bucket", "")
         scoped = not is_plain(source)
         key = tuple(route.key) if isinstance(route, TableRoute) else ()
         return BoundRoute(
             route=route,
             name=route_name(kind),
-            index=self.names.actual("index", route.index) if route.index else "",
+            index=self._index(route, placement),
             pipeline=self.names.actual("pipeline", route.pipeline) if route.pipeline else "",
             computed=tuple(route.computed),
             item_table=self.names.actual("table", route.writes["table"]) if "table" in route.writes else "",
@@ -131,7 +184,21 @@ class Router:
             scoped=scoped,
             key=key,
             plain_key=key[0] if len(key) == 1 and not scoped else "",
+            placement=placement,
         )
+
+    def _placement(self, route: Route) -> Placement | None:
+        by_index, by_routing = places_by_index(type(route)), places_by_routing(type(route))
+        if not (by_index or by_routing):
+            return None
+        pattern, into = self.names.index(route.index), self.names.into
+        only = into if by_index and into is not None and is_index_of(pattern, into[0]) else None
+        return Placement(route, route_name(type(route)), pattern, by_index, by_routing, only)
+
+    def _index(self, route: Route, placement: Placement | None) -> str:
+        if placement is not None and placement.only is not None:
+            return placement.only[1]
+        return self.names.index(route.index) if route.index else ""
 
     def listening_to(self, kind: str, actual: str) -> list[BoundRoute]:
         """Return the routes of a table or bucket by its actual name, in registration order.

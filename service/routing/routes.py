@@ -16,7 +16,7 @@ class Route:
     """The common base class of table routes and bucket routes."""
 
     index: ClassVar[str] = ""
-    """The index of the route's documents (logical name)."""
+    """The index of the route's documents (logical name), or a pattern with one `*` for `index_of`."""
 
     mapping: ClassVar[Mapping[str, Any]] = {}
     """The mappings of the index, used when the service creates it. Mappings of several routes are merged."""
@@ -56,6 +56,18 @@ class Route:
 
     ignore: ClassVar[Collection[str]] = ()
     """Events that the route skips on purpose."""
+
+    def index_of(self, keys: Mapping[str, Any]) -> str:
+        """Return the index of a document (logical name). It must match the pattern in `index`.
+
+        `keys` is the key of the item, or the bucket and the key of the object. The answer must depend on nothing
+        else, so that a deletion finds the document.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no index_of()")
+
+    def routing_of(self, keys: Mapping[str, Any]) -> str:
+        """Return the routing value of a document, which selects its shard. `keys` is as in `index_of`."""
+        raise NotImplementedError(f"{type(self).__name__} has no routing_of()")
 
 
 class TableRoute(Route):
@@ -177,6 +189,16 @@ def _works(route: type[Route], method: str) -> bool:
     if issubclass(route, TableRoute):
         return bool(route.index) if method == "remove" else has_document(route)
     return False
+
+
+def places_by_index(route: type[Route]) -> bool:
+    """True if the class implements `index_of`."""
+    return route.index_of is not Route.index_of
+
+
+def places_by_routing(route: type[Route]) -> bool:
+    """True if the class implements `routing_of`."""
+    return route.routing_of is not Route.routing_of
 
 
 def has_document(route: type[Route]) -> bool:

@@ -54,6 +54,12 @@ class Settings:
     gc_deletes: str = own(
         "1h", "how long a new index remembers the version of a deleted document (index.gc_deletes)"
     )
+    max_indices: int = own(
+        200,
+        "maximum number of indices of one index pattern up to which the service creates missing ones; records for"
+        " further ones become dead letters",
+        least=0,
+    )
     undeclared_numbers: str = own(
         "double",
         "the type of undeclared numbers in a new index: double, or dynamic (the server chooses)",

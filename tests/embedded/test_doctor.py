@@ -18,7 +18,7 @@ from service.commands.rebuild import rebuild as rebuilding
 from service.context import Context
 from service.entrypoints.cli import main
 from service.routing import IndexDeclaration
-from service.sinks.opensearch.alias_targets import ALSO, NEW, OLD
+from service.routing.index_names import ALSO, NEW, OLD
 from service.sinks.opensearch.index_creation import index_body
 
 

@@ -17,8 +17,9 @@ from typing import Final
 
 from ...errors import SettingsError
 from ...pipeline.error_outcomes import reaching
+from ...routing.index_names import ALSO
 from ...settings import Settings, setting
-from ...sinks.opensearch.alias_targets import ALSO, Target, look
+from ...sinks.opensearch.alias_targets import Target, look
 from ...sinks.opensearch.search_sink import SEEN_FOR
 from ..backfill.loading import BackfillOptions, Scan
 from ..indices.planning import changed_since

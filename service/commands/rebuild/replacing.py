@@ -12,16 +12,13 @@ from collections.abc import Sequence
 from ...context import Context
 from ...errors import SettingsError
 from ...routing import IndexDeclaration
+from ...routing.index_names import ALSO, NEW, OLD, is_behind
 from ...sinks.opensearch.alias_targets import (
-    ALSO,
-    NEW,
-    OLD,
     Action,
     Target,
     add,
     change_aliases,
     drop,
-    is_behind,
     look,
     remove,
     require,

@@ -14,7 +14,8 @@ from ...context import Context
 from ...errors import SettingsError
 from ...pipeline.error_outcomes import reaching
 from ...routing import Names, Route, Router, TableRoute
-from ...routing.declarations import INDEX_FORBIDDEN, KEY_TYPES
+from ...routing.declarations import KEY_TYPES
+from ...routing.index_names import FORBIDDEN
 from ...routing.patterns import is_plain
 from .registration import quoted, with_entry
 
@@ -101,7 +102,7 @@ def draft(name: str, table: str, key: Mapping[str, str], index: str = "") -> Dra
 
 def index_name(table: str) -> str:
     """Return a valid index name made from a table's name; "" if no character is left."""
-    allowed = "".join(c for c in table.lower() if c not in INDEX_FORBIDDEN + " ")
+    allowed = "".join(c for c in table.lower() if c not in FORBIDDEN + " ")
     return allowed.strip("-_+.")
 
 

@@ -16,7 +16,6 @@ reads the aliases every few seconds.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,11 +24,8 @@ from typing import Any, Final, TypeAlias
 from ...clients.search.response_reader import Aliases, aliases_in
 from ...context import Context
 from ...errors import Halt
-
-ALSO: Final = "--also"
-NEW: Final = "--new"
-OLD: Final = "--old"
-"""The suffixes of the aliases in the table above."""
+from ...routing.index_names import ALSO, NEW, OLD, base_of, is_behind, is_index_of
+from ...routing.patterns import is_plain
 
 AT_ONCE: Final = 20
 
@@ -45,6 +41,7 @@ class Target:
     - `taken`: all indices that are named like those of this alias (`NAME-000001`).
     - `dropped`: the names of indices that were deleted.
     - `behind`: all indices that have the alias.
+    - `refused`: the reason why the missing index is not created; "" for none.
     """
 
     name: str
@@ -55,6 +52,7 @@ class Target:
     stale: tuple[str, ...] = ()
     old: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
+    refused: str = ""
 
     @property
     def others(self) -> tuple[str, ...]:
@@ -106,6 +104,45 @@ def look(context: Context, names: Iterable[str]) -> dict[str, Target]:
     return found
 
 
+def indices_of(context: Context, pattern: str) -> dict[str, Aliases]:
+    """Read the indices of a pattern from the server, grouped by the names of the pattern that they have.
+
+    Raises UnexpectedAnswer, and what opensearch-py raises.
+    """
+    wildcard = pattern if pattern.endswith("*") else f"{pattern}*"
+    return grouped(pattern, aliases_in(context.search.indices.get_alias(index=wildcard)))
+
+
+def grouped(pattern: str, indices: Aliases) -> dict[str, Aliases]:
+    """Group the answer to GET PATTERN*/_alias by names of the pattern, which are names of indices or aliases."""
+    groups: dict[str, dict[str, Mapping[str, Mapping[str, Mapping[str, Any]]]]] = {}
+    for index, of in indices.items():
+        for name in {base_of(index), *map(base_of, of["aliases"])}:
+            if is_index_of(pattern, name):
+                groups.setdefault(name, {})[index] = of
+    return dict(groups)
+
+
+def names_in(groups: Mapping[str, Aliases]) -> list[str]:
+    """Return the names after which indices are named, sorted.
+
+    Other aliases, such as one for a search in several indices of the pattern, name no index of it.
+    """
+    return sorted(name for name, group in groups.items() if any(base_of(index) == name for index in group))
+
+
+def look_for(context: Context, name: str) -> list[Target]:
+    """Read the target of an index, or the existing targets of a pattern in the order of their names.
+
+    Raises Halt, UnexpectedAnswer, and what opensearch-py raises.
+    """
+    if is_plain(name):
+        return [look(context, [name])[name]]
+    groups = indices_of(context, name)
+    found = [target_of(one, groups[one]) for one in names_in(groups)]
+    return [target for target in found if target.live]
+
+
 def target_of(name: str, indices: Aliases) -> Target:
     """Return a target from the answer to GET NAME*/_alias. Raises Halt for an alias that cannot be written."""
     aliases = {index: of["aliases"] for index, of in indices.items()}
@@ -135,11 +172,6 @@ def target_of(name: str, indices: Aliases) -> Target:
         old=having(OLD),
         dropped=tuple(sorted(alias for of in aliases.values() for alias in of if is_behind(name, alias))),
     )
-
-
-def is_behind(name: str, index: str) -> bool:
-    """True if `index` is named as the service names the indices of the alias `name`."""
-    return re.fullmatch(re.escape(name) + r"-\d{6}", index) is not None
 
 
 Action: TypeAlias = Mapping[str, Mapping[str, Any]]

@@ -132,6 +132,8 @@ def line_of(write: Write, head: bytes) -> bytes:
     kind = b"external" if write.newer_only else b"external_gte"
     version = b"" if write.version is None else b',"version":%d,"version_type":"%b"' % (write.version, kind)
     place = orjson.dumps(write.id)
+    if write.routing is not None:
+        place += b',"routing":%b' % orjson.dumps(write.routing)
     if isinstance(write.action, Index):
         document = text_of(write.action)
         if write.pipeline:

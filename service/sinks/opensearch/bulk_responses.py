@@ -16,7 +16,7 @@ from ...errors import Halt, SettingsError, UnexpectedAnswer
 from ...model.outcomes import APPLIED, Lasting, Outcome, Result
 from ...pipeline.error_outcomes import describe, result_of
 from ...pipeline.observers import NO_ANSWER
-from .alias_targets import is_behind
+from ...routing.index_names import is_behind
 from .known_errors import KnownError, Meaning, known_error
 
 TOO_LARGE, BUSY, BROKEN = 413, 429, 500

@@ -14,7 +14,8 @@ from ...model.outcomes import Outcome
 from ...pipeline import Observer, Result, Write
 from ...pipeline.delivery import Fence, no_fence
 from ...pipeline.error_outcomes import describe
-from .alias_targets import ALSO, Target, change_aliases, remove
+from ...routing.index_names import ALSO
+from .alias_targets import Target, change_aliases, remove
 
 logger = logging.getLogger(__name__)
 

@@ -20,6 +20,10 @@ a `long`, which drops the fraction of 12.5 ("Dynamic templates", OpenSearch and 
 """
 
 
+NAME_ERRORS: Final = ("invalid_alias_name_exception", "invalid_index_name_exception")
+"""The errors of the server for a name that it does not accept (tried on OpenSearch 3.6.0)."""
+
+
 def create_missing(context: Context, declared: IndexDeclaration) -> Target:
     """Create an index and its alias if it is missing. Return its target.
 

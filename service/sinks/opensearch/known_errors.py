@@ -141,8 +141,8 @@ KNOWN: Final = (
         "routing_missing_exception",
         Meaning.EVERYBODY,
         TRIED,
-        remedy="the mapping requires a routing value, which the service does not send: create the index without"
-        " _routing.required",
+        remedy="the mapping of the index requires a routing value: implement routing_of() in the route, or create"
+        " the index without _routing.required",
     ),
     KnownError(
         "index_closed_exception",

@@ -21,6 +21,7 @@ class Absences:
     def __init__(self) -> None:
         self._lock = Lock()
         self._missing: set[str] = set()
+        self._existing: dict[str, frozenset[str]] = {}
         self._times: Counter[str] = Counter()
 
     def note(self, targets: Mapping[str, Target]) -> None:
@@ -29,6 +30,17 @@ class Absences:
             missing = {name for name, target in targets.items() if not target.live}
             self._times.update(missing - self._missing)
             self._missing = (self._missing - set(targets)) | missing
+
+    def note_pattern(self, pattern: str, existing: Iterable[str]) -> None:
+        """Record which indices of a pattern exist now.
+
+        One that existed before and is missing now counts, and so does a pattern that had no index at first.
+        """
+        with self._lock:
+            now = frozenset(existing)
+            before = self._existing.get(pattern)
+            self._times[pattern] += not now if before is None else not before <= now
+            self._existing[pattern] = now
 
     def times(self, names: Iterable[str]) -> Mapping[str, int]:
         """Return how often each index was missing."""

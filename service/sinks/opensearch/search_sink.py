@@ -16,13 +16,14 @@ from ...model.outcomes import OUT_OF_TIME, Outcome
 from ...pipeline import SILENT, Observer, Result, Write
 from ...pipeline.delivery import Fence, no_fence
 from ...pipeline.prefetch import Prefetch
+from ...program import PROGRAM
 from ...routing import IndexDeclaration
-from .alias_targets import Target, look
+from .alias_targets import Target, indices_of, look, names_in, target_of
 from .bulk_body import BulkSize
 from .bulk_requests import REFUSED, BulkServer, Sending
 from .bulk_responses import result_of_error
 from .index_copies import Copies
-from .index_creation import create_behind
+from .index_creation import NAME_ERRORS, create_behind
 from .missing_indices import Absences
 
 SEEN_FOR: Final = 5.0
@@ -30,7 +31,10 @@ SEEN_FOR: Final = 5.0
 
 
 class SeenTargets:
-    """A cache of targets, valid for SEEN_FOR seconds. Threads share it."""
+    """A cache of targets, valid for SEEN_FOR seconds. Threads share it.
+
+    Each reading removes the outdated ones, because the names of a pattern come from records.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic):
         self._clock = clock
@@ -47,7 +51,8 @@ class SeenTargets:
             return known
         found = look(missing)
         with self._lock:
-            self._seen |= {name: (target, now) for name, target in found.items()}
+            fresh = {name: seen for name, seen in self._seen.items() if now - seen[1] <= SEEN_FOR}
+            self._seen = fresh | {name: (target, now) for name, target in found.items()}
         return known | found
 
     def forget(self, *names: str) -> None:
@@ -57,8 +62,11 @@ class SeenTargets:
                 self._seen.pop(name, None)
 
 
+NOT_CREATED: Final = "an index of a pattern does not exist and is not created: the dead letter has the reason"
+
+
 class SearchSink:
-    """Write documents with opensearch-py. `indices` are the declarations of the routes, by index name."""
+    """Write documents with opensearch-py. `indices` are the routes' declarations, by index name or pattern."""
 
     def __init__(
         self,
@@ -76,9 +84,10 @@ class SearchSink:
         self._absences = Absences()
 
     def absences(self, names: Collection[str]) -> Mapping[str, int]:
-        """Return how often each index was missing. Creates missing ones if the settings allow it.
+        """Return how often each index, or an index of each pattern, was missing.
 
-        Raises Halt, and Retry if the server cannot be reached.
+        Missing indices are created if the settings allow it, those of a pattern only by a write. Raises Halt, and
+        Retry if the server cannot be reached.
         """
         _, failed = self._look(names, no_fence)
         if failed:
@@ -89,12 +98,15 @@ class SearchSink:
         self, writes: Sequence[Write], fence: Fence = no_fence, prefetch: Prefetch | None = None
     ) -> list[Result]:
         """Write a batch as `DocumentSink` describes."""
-        targets, failed = self._look({write.target for write in writes}, fence)
+        targets, failed = self._look(dict.fromkeys([write.target for write in writes]), fence)
         if failed:
             return [failed] * len(writes)
+        unusual = [target for target in targets.values() if target.also or target.refused]
+        if unusual and any(target.refused for target in unusual):
+            return self._write_others(writes, targets, fence, prefetch)
         metas = {name: target.meta for name, target in targets.items()}
         results = Sending(self._server, writes, fence).send(metas, prefetch)
-        if any(target.also for target in targets.values()):
+        if unusual:
             self._copy(writes, targets, results, fence)
         return [results[position] for position in range(len(writes))]
 
@@ -108,26 +120,92 @@ class SearchSink:
         except Exception as error:
             return {}, replace(result_of_error(error), status=None, shared=True)  # no document is to blame
 
+    def _write_others(
+        self, writes: Sequence[Write], targets: Mapping[str, Target], fence: Fence, prefetch: Prefetch | None
+    ) -> list[Result]:
+        """Write all but the writes to indices that are not created. Those are rejected."""
+        others = [write for write in writes if not targets[write.target].refused]
+        results = iter(self.write(others, fence, prefetch) if others else ())
+        return [
+            Result(Outcome.REJECTED, targets[write.target].refused, log_text=NOT_CREATED)
+            if targets[write.target].refused
+            else next(results)
+            for write in writes
+        ]
+
     def _find_or_create(self, fence: Fence, names: Sequence[str]) -> dict[str, Target]:
         """Return the current targets. Missing indices are created if the settings allow it.
 
         Raises Halt if the server refuses to create one, and what opensearch-py raises.
         """
         fence()
-        found = look(self._context, names)
-        self._absences.note(found)
+        by_pattern: dict[str, list[str]] = {}
         for name in names:
-            if not found[name].live and self._context.settings.create_indices:
-                fence()
-                declared = self._indices.get(name) or IndexDeclaration(name)
-                try:
-                    found[name] = create_behind(self._context, declared, found[name])
-                except Exception as error:
-                    refused = result_of_error(error)
-                    if refused.outcome is Outcome.REJECTED or refused.status == REFUSED:
-                        raise Halt(f"the index {name} cannot be created: {refused.reason}") from error
-                    raise
+            by_pattern.setdefault(self._pattern_of(name), []).append(name)
+        plain = by_pattern.pop("", [])
+        found = look(self._context, plain)
+        self._absences.note(found)
+        if self._context.settings.create_indices:
+            found |= {name: self._create(found[name], fence) for name in plain if not found[name].live}
+        for pattern, members in by_pattern.items():
+            found |= self._find_in_pattern(pattern, members, fence)
         return found
+
+    def _pattern_of(self, name: str) -> str:
+        """Return the pattern that an index belongs to, or the name if it is a pattern itself; "" for none."""
+        declared = self._indices.get(name)
+        if declared is not None:
+            return name if declared.is_pattern else ""
+        return next((pattern for pattern, one in self._indices.items() if one.covers(name)), "")
+
+    def _find_in_pattern(self, pattern: str, names: Sequence[str], fence: Fence) -> dict[str, Target]:
+        """Return the current targets of indices of a pattern, from one request, and create the missing ones.
+
+        An index that is not created gets a target with the reason: the names come from records, so that one of
+        them must not stop all the others.
+        """
+        groups = indices_of(self._context, pattern)
+        there = names_in(groups)
+        self._absences.note_pattern(pattern, there)
+        found = {name: target_of(name, groups.get(name, {})) for name in names}
+        count = len(there)
+        for name in names:
+            if found[name].live or name == pattern:
+                continue
+            refused = self._refusal(pattern, name, count)
+            found[name] = replace(found[name], refused=refused) if refused else self._create(found[name], fence)
+            count += not found[name].refused
+        return found
+
+    def _refusal(self, pattern: str, name: str, count: int) -> str:
+        """Return why a missing index of a pattern is not created; "" if it may be."""
+        settings = self._context.settings
+        words = f"index {name} of {pattern} does not exist"
+        remedy = f"create it with `{PROGRAM} indices apply --index={name}`"
+        if not settings.create_indices:
+            return f"{words}, and STREAMDEX_CREATE_INDICES=false: {remedy}, then redrive the dead letter"
+        if count < settings.max_indices:
+            return ""
+        return (
+            f"{words}, and the pattern has {count} indices of at most {settings.max_indices} that the service"
+            f" creates (STREAMDEX_MAX_INDICES): if the name is right, {remedy} or raise the limit, then redrive"
+            " the dead letter"
+        )
+
+    def _create(self, target: Target, fence: Fence) -> Target:
+        """Create a missing index. Raises Halt if the server refuses it, and what opensearch-py raises."""
+        fence()
+        name, pattern = target.name, self._pattern_of(target.name)
+        declared = self._indices.get(pattern or name) or IndexDeclaration(name)
+        try:
+            return create_behind(self._context, declared.of(name), target)
+        except Exception as error:
+            if pattern and getattr(error, "error", "") in NAME_ERRORS:
+                return replace(target, refused=f"the search server does not accept the index name {name}: {error}")
+            refused = result_of_error(error)
+            if refused.outcome is Outcome.REJECTED or refused.status == REFUSED:
+                raise Halt(f"the index {name} cannot be created: {refused.reason}") from error
+            raise
 
     def _copy(
         self, writes: Sequence[Write], targets: Mapping[str, Target], results: dict[int, Result], fence: Fence
