@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from threading import RLock
-from types import TracebackType
 from typing import Any, Self
 
 from .clients.database import make_engine
@@ -92,12 +91,7 @@ class Context:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def _aws(self, service: str) -> Any:

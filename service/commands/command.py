@@ -23,7 +23,7 @@ class Command:
     """A subcommand: the function that runs it and its help text.
 
     `run` returns the exit code. `operands` names the positional arguments; one that ends in S takes several
-    values, one that ends in ? is optional. `options` returns the classes that declare this command's own options.
+    values, one that ends in ? is optional. `options` are the classes that declare this command's own options.
     `example` is the arguments that help shows after the command's name.
     """
 
@@ -31,7 +31,7 @@ class Command:
     summary: str
     example: str = ""
     operands: Sequence[str] = ()
-    options: Callable[[], Sequence[type]] = tuple
+    options: Sequence[type] = ()
 
 
 def print_result(chosen: Chosen, value: Mapping[str, Any], words: str) -> None:

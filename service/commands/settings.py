@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ..bootstrap.selection import Chosen
 from .command import Command, Output, print_result
 
@@ -19,13 +17,9 @@ def show_settings(chosen: Chosen) -> int:
     return 0
 
 
-def options() -> Sequence[type]:
-    return [Output]
-
-
 COMMAND = Command(
     show_settings,
     "list every setting with its value, its origin and its environment variable",
     example="--config=config/streamdex.yml",
-    options=options,
+    options=(Output,),
 )

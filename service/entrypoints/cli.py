@@ -62,4 +62,4 @@ def run_command(name: str, words: Sequence[str]) -> int:
         raise SettingsError(f"there is no command {name!r}. Commands: {', '.join(MODULES)}")
     command = command_of(name)
     usage = Usage(f"{PROGRAM} {name}", command.summary, command.example, EXIT_CODES)
-    return command.run(choose(*command.options(), arguments=words, operands=command.operands, usage=usage))
+    return command.run(choose(*command.options, arguments=words, operands=command.operands, usage=usage))

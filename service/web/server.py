@@ -10,7 +10,6 @@ import logging
 import socket
 from collections.abc import Collection
 from threading import Thread
-from types import TracebackType
 from typing import Any, Final, Self
 from wsgiref.types import WSGIApplication
 
@@ -116,9 +115,7 @@ class Serving:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         # The loop ends when it has no sockets left. Only its own thread may close them.
         self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._sockets))
         self._thread.join()

@@ -14,7 +14,6 @@ from enforced_policies import Account, Looking, Watched, without
 
 from routes.images import ImageUploads
 from service.bootstrap.application import App
-from service.commands import verify as verifying
 from service.commands.backfill import loading as backfilling
 from service.commands.backfill.loading import BackfillOptions, Scan, backfill
 from service.commands.dead_letters import selection
@@ -25,7 +24,8 @@ from service.commands.indices.planning import plan
 from service.commands.policy import policy_of
 from service.commands.rebuild import rebuild as rebuilding
 from service.commands.rebuild.rebuild import RebuildOptions
-from service.commands.tables import TableFilter
+from service.commands.tables import TableFilter, chosen
+from service.commands.verify import Verification, VerifyOptions
 from service.errors import Halt
 from service.pipeline import Delivery
 from service.sources.envelopes import unwrap
@@ -44,8 +44,7 @@ def operate(app: App) -> None:
     assert backfill(app, which, scan, enqueue, lambda more: None).enqueued == scan.segments
     index = app.router.bound[0].index
     app.context.search.index(index=index, id="stray", body={"title": "T"}, params={"refresh": "true"})
-    mending = verifying.VerifyOptions(repair=True)
-    found = verifying.verify(app, which, scan, mending, 0.1, lambda finding, became: None, lambda more: None)
+    found = Verification(app, scan, VerifyOptions(repair=True), 0.1).run(chosen(app, which))
     assert found.repaired == {"orphan": 1}
     for what in ("rebuild", "rollback", "abandon"):
         change(**{what: True})

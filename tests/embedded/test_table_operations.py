@@ -17,8 +17,8 @@ from service import Index
 from service.bootstrap.application import App
 from service.commands.backfill.loading import BackfillOptions as Loading
 from service.commands.backfill.loading import Scan, backfill
-from service.commands.tables import TableFilter
-from service.commands.verify import Finding, Verified, VerifyOptions, verify
+from service.commands.tables import TableFilter, chosen
+from service.commands.verify import Finding, Verification, Verified, VerifyOptions
 from service.errors import Halt, SettingsError
 from service.model.versions import stream_version
 from service.settings import Settings
@@ -37,7 +37,7 @@ def compared(app: App, which: TableFilter = ALL, **options: Any) -> tuple[Verifi
     def tell(finding: Finding, became: str) -> None:
         told.append((finding, became))
 
-    found = verify(app, which, SCAN, VerifyOptions(**options), patience, tell, lambda more: None)
+    found = Verification(app, SCAN, VerifyOptions(**options), patience, tell).run(chosen(app, which))
     return found, told
 
 
@@ -210,7 +210,10 @@ def test_a_change_that_is_on_its_way_is_no_fault(deployment: Deployment) -> None
 
     told: list[Any] = []
     try:
-        found = verify(deployment.app, ALL, SCAN, VerifyOptions(), 20.0, lambda *fault: told.append(fault), start)
+        verification = Verification(
+            deployment.app, SCAN, VerifyOptions(), 20.0, lambda *fault: told.append(fault), start
+        )
+        found = verification.run(chosen(deployment.app, ALL))
     finally:
         started[0].stop()
     assert (found.left, told) == ({}, [])

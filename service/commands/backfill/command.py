@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ...bootstrap.application import App
 from ...bootstrap.selection import Chosen
 from ...errors import SettingsError
 from ..command import Command, Output, counted, print_result, quietly
 from ..confirmation import Consent
 from ..progress import progress
+from ..rebuild.rebuild import RebuildOptions, change
+from ..tables import TableFilter
+from ..verify import VerifyPatience
+from .loading import BackfillOptions, Scan, backfill
 
 
 def backfill_tables(chosen: Chosen) -> int:
-    from ..rebuild.rebuild import RebuildOptions
-    from ..tables import TableFilter
-    from .loading import BackfillOptions, Scan, backfill
-
     build = chosen.configuration.build
     what = build(RebuildOptions)
     wanted = [name for name in ("rebuild", "rollback", "drop_old", "abandon") if getattr(what, name)]
@@ -45,11 +43,6 @@ def backfill_tables(chosen: Chosen) -> int:
 
 
 def change_indices(chosen: Chosen) -> int:
-    from ..rebuild.rebuild import RebuildOptions, change
-    from ..tables import TableFilter
-    from ..verify import VerifyPatience
-    from .loading import BackfillOptions, Scan
-
     build = chosen.configuration.build
     good = True
     with (
@@ -73,18 +66,9 @@ def change_indices(chosen: Chosen) -> int:
     return 0 if good else 1
 
 
-def options() -> Sequence[type]:
-    from ..rebuild.rebuild import RebuildOptions
-    from ..tables import TableFilter
-    from ..verify import VerifyPatience
-    from .loading import BackfillOptions, Scan
-
-    return [TableFilter, Scan, BackfillOptions, RebuildOptions, Consent, VerifyPatience, Output]
-
-
 COMMAND = Command(
     backfill_tables,
     "load all items of tables into their indices, or rebuild the indices (--rebuild), while the streams are live",
     example="--table=images --rebuild --segments=8 --read-units=500",
-    options=options,
+    options=(TableFilter, Scan, BackfillOptions, RebuildOptions, Consent, VerifyPatience, Output),
 )

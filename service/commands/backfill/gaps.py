@@ -9,8 +9,8 @@ from threading import Condition, Thread
 
 from ...errors import StreamdexError
 from ...pipeline import Observer
-from .. import verify as verifying
-from ..tables import Service, TableFilter
+from ..tables import Service, TableFilter, chosen
+from ..verify import Verification, VerifyOptions
 from .loading import Scan
 
 logger = logging.getLogger(__name__)
@@ -61,15 +61,8 @@ class GapRepair(Observer):
 
     def _repair(self, table: str) -> None:
         logger.warning("repair started", extra={"table": table})
-        found = verifying.verify(
-            self._service,
-            TableFilter(table=table),
-            Scan(),
-            verifying.VerifyOptions(repair=True),
-            self._patience,
-            lambda finding, became: None,
-            lambda more: None,
-        )
+        verification = Verification(self._service, Scan(), VerifyOptions(repair=True), self._patience)
+        found = verification.run(chosen(self._service, TableFilter(table=table)))
         counts = {"items": found.items, "repaired": found.repaired.total(), "left": found.left.total()}
         level = logging.ERROR if found.left or found.unverifiable else logging.WARNING
         logger.log(level, "repair finished", extra={"table": table, **counts, "unverifiable": found.unverifiable})

@@ -130,7 +130,7 @@ def load_tables(
                 f"{job_of(routes)}|{what}",
                 stopping,
             )
-            load(service, source, service.loader_of(routes, reread=bool(files)), options, stopping, on_progress)
+            load(source, service.loader_of(routes, reread=bool(files)), options, stopping, on_progress)
 
 
 def files_by_table(
@@ -147,7 +147,6 @@ def files_by_table(
 
 
 def load(
-    service: Service,
     source: PartSource,
     dispatcher: Dispatcher,
     options: BackfillOptions,

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ...bootstrap.application import App
 from ...bootstrap.selection import Chosen
 from ...errors import SettingsError
 from ..command import Command, Output, counted, print_result
 from ..confirmation import Consent
-
-if TYPE_CHECKING:
-    from .selection import Filter
+from . import redrive, selection
+from .selection import Filter, RedriveOptions
 
 
 def dead_letters(chosen: Chosen) -> int:
-    from . import selection
-
     (action,) = chosen.configuration.operands
-    which = chosen.configuration.build(selection.Filter)
+    which = chosen.configuration.build(Filter)
     as_json = chosen.configuration.build(Output).json
     with App(chosen.settings, chosen.routes) as app:
         if action == "list":
@@ -36,7 +31,7 @@ def dead_letters(chosen: Chosen) -> int:
             for dead_letter in selection.chosen(app.letters, which):
                 print(json.dumps(vars(dead_letter), indent=None if as_json else 2))
         elif action == "redrive":
-            return redrive(chosen, app, which)
+            return deliver_again(chosen, app, which)
         elif action == "purge":
             return purge(chosen, app, which)
         else:
@@ -44,11 +39,9 @@ def dead_letters(chosen: Chosen) -> int:
     return 0
 
 
-def redrive(chosen: Chosen, app: App, which: Filter) -> int:
+def deliver_again(chosen: Chosen, app: App, which: Filter) -> int:
     """Deliver the selected dead letters again, print their outcomes, and return the exit code."""
-    from . import redrive, selection
-
-    queue = chosen.configuration.build(selection.RedriveOptions).queue
+    queue = chosen.configuration.build(RedriveOptions).queue
     if queue:
         messages = app.dead_letters_of(queue)
         redriven = redrive.redrive_queue(messages, app.loader_of(app.router.bound, reread=True))
@@ -74,8 +67,6 @@ def redrive(chosen: Chosen, app: App, which: Filter) -> int:
 
 def purge(chosen: Chosen, app: App, which: Filter) -> int:
     """Delete the selected dead letters after the operator has confirmed their number. Return the exit code."""
-    from . import selection
-
     found = selection.survey(app.letters, which)
     routes = ", ".join(f"{route or 'no route'} {count:,}" for route, count in sorted(found.routes.items()))
     deletes = f"{counted(found.count, 'dead letter')} from {found.first} to {found.last} ({routes})"
@@ -87,16 +78,10 @@ def purge(chosen: Chosen, app: App, which: Filter) -> int:
     return 0
 
 
-def options() -> Sequence[type]:
-    from .selection import Filter, RedriveOptions
-
-    return [Filter, RedriveOptions, Consent, Output]
-
-
 COMMAND = Command(
     dead_letters,
     "list, show, redrive or purge dead letters; redrive --queue=NAME is for an SQS queue's dead-letter queue",
     example="redrive --route=images:Images --since=2026-11-01",
     operands=("ACTION",),
-    options=options,
+    options=(Filter, RedriveOptions, Consent, Output),
 )

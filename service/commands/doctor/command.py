@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...bootstrap.application import App
 from ...bootstrap.selection import Chosen
 from ...settings import setting
 from ..command import Command, Output, print_result
+from ..policy import policy_of
+from . import NOTE, DoctorContext, diagnose, owner_of
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,6 @@ class Asked:
 
 
 def doctor(chosen: Chosen) -> int:
-    from ..policy import policy_of
-    from . import NOTE, DoctorContext, diagnose, owner_of
-
     with App(chosen.settings, chosen.routes) as app:
         patient = DoctorContext(app.context, app.router)
         asked = chosen.configuration.build(Asked)
@@ -50,13 +48,9 @@ def doctor(chosen: Chosen) -> int:
     return worst
 
 
-def options() -> Sequence[type]:
-    return [Asked, Output]
-
-
 COMMAND = Command(
     doctor,
     "report problems of the setup, each with its remedy; changes nothing, and prints nothing if it finds none",
     example="--search-url=https://search.example.com --read-queue=uploads",
-    options=options,
+    options=(Asked, Output),
 )

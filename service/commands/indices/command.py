@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...bootstrap.application import App
 from ...bootstrap.selection import Chosen
@@ -15,11 +15,10 @@ from ...settings import setting
 from ..command import Command, Output, counted, print_result, quietly
 from ..confirmation import Consent
 from ..progress import progress
-
-if TYPE_CHECKING:
-    from .applying import Applied
-    from .checking import Checked
-    from .planning import Plan
+from .applying import Applied, apply, documents_in, recreate
+from .checking import Checked, check
+from .planning import Plan, plan
+from .remedies import renewal
 
 _SOME = 5
 """Names that the text output lists; --json lists all."""
@@ -69,8 +68,6 @@ def selected(app: App, names: Sequence[str]) -> list[IndexDeclaration]:
 
 
 def show_plans(chosen: Chosen, app: App, declared: Sequence[IndexDeclaration]) -> int:
-    from .planning import plan
-
     done = True
     for one in declared:
         planned = plan(app.context, one)
@@ -81,9 +78,6 @@ def show_plans(chosen: Chosen, app: App, declared: Sequence[IndexDeclaration]) -
 
 
 def apply_all(chosen: Chosen, app: App, declared: Sequence[IndexDeclaration], options: Options) -> int:
-    from .applying import apply, recreate
-    from .planning import plan
-
     done = True
     for one in declared:
         planned = plan(app.context, one)
@@ -105,8 +99,6 @@ def apply_all(chosen: Chosen, app: App, declared: Sequence[IndexDeclaration], op
 
 
 def check_all(chosen: Chosen, app: App, declared: Sequence[IndexDeclaration], sample: int) -> int:
-    from .checking import check
-
     tables = app.tables()
     with progress("check", "items", silent=chosen.configuration.build(Output).json) as advance:
         found = [check(app.context, app.router, one, tables, sample, advance) for one in declared]
@@ -117,8 +109,6 @@ def check_all(chosen: Chosen, app: App, declared: Sequence[IndexDeclaration], sa
 
 def confirmed(chosen: Chosen, app: App, planned: Plan) -> bool:
     """True if the operator agrees to the deletion. Raises SettingsError without a terminal or --yes."""
-    from .applying import documents_in
-
     assert planned.there is not None
     index = planned.there.index
     documents = counted(documents_in(app.context, planned.there), "document")
@@ -128,8 +118,6 @@ def confirmed(chosen: Chosen, app: App, planned: Plan) -> bool:
 
 def remedy_of(app: App, planned: Plan) -> str:
     """Return the command that rebuilds the index; "" if it needs no rebuild."""
-    from .remedies import renewal
-
     return renewal(app.router, planned.there.target) if planned.there and planned.to_rebuild else ""
 
 
@@ -218,14 +206,10 @@ def what_was_seen(checked: Checked) -> str:
     )
 
 
-def command_options() -> Sequence[type]:
-    return [Options, Consent, Output]
-
-
 COMMAND = Command(
     indices,
     "compare indices with their declarations (plan), apply the differences, or check a sample of items",
     example="plan --index=images",
     operands=("ACTION",),
-    options=command_options,
+    options=(Options, Consent, Output),
 )

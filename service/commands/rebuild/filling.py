@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from ...pipeline import DeadLetter
 from ...routing import BoundRoute
-from .. import verify as verifying
 from ..backfill.loading import Backfilled, BackfillOptions, Scan, load_tables
 from ..tables import Service, TableFilter, chosen
+from ..verify import Verification, Verified, VerifyOptions
 from .replacing import uuid_of
 
 
@@ -22,51 +23,42 @@ class Refused:
         self.reasons += [letter.result.reason for letter in letters][: max(5 - len(self.reasons), 0)]
 
 
+@dataclass(frozen=True)
 class Filling:
     """The filling of the index `new` with the documents of `index`.
 
     `advance` is called with the number of finished items of each batch. It may raise to stop the work.
     """
 
-    def __init__(
-        self,
-        service: Service,
-        index: str,
-        new: str,
-        scan: Scan,
-        options: BackfillOptions,
-        advance: Callable[[int], None],
-    ):
-        self._service = service
-        self._index = index
-        self._new = new
-        self._scan = scan
-        self._options = options
-        self._advance = advance
+    service: Service
+    index: str
+    new: str
+    scan: Scan
+    options: BackfillOptions
+    advance: Callable[[int], None]
 
     def load(self) -> Sequence[str]:
         """Scan the tables into the new index. Return the first reasons why items were rejected."""
         refused = Refused()
-        inside = self._service.into(self._index, self._new, refused)
-        job = f"rebuild {uuid_of(self._service.context, self._new)}"
-        tables = tables_into(inside, self._new)
-        load_tables(inside, tables, self._scan, self._options, lambda _: job, Backfilled(), self._advance)
+        inside = self.service.into(self.index, self.new, refused)
+        job = f"rebuild {uuid_of(self.service.context, self.new)}"
+        tables = tables_into(inside, self.new)
+        load_tables(inside, tables, self.scan, self.options, lambda _: job, Backfilled(), self.advance)
         return refused.reasons
 
     def enqueue(self) -> int:
         """Send a task for each partition to the queue. Return the number of tasks."""
         found = Backfilled()
-        tables, into = tables_into(self._service, self._index), (self._index, self._new)
-        load_tables(self._service, tables, self._scan, self._options, lambda _: "", found, self._advance, into)
+        tables, into = tables_into(self.service, self.index), (self.index, self.new)
+        load_tables(self.service, tables, self.scan, self.options, lambda _: "", found, self.advance, into)
         return found.enqueued
 
-    def verify(self, patience: float) -> verifying.Verified:
+    def verify(self, patience: float) -> Verified:
         """Compare the new index with the tables, and repair it."""
-        inside = self._service.into(self._index, self._new, Refused())
-        options = verifying.VerifyOptions(repair=True)
-        return verifying.Verification(
-            inside, self._scan, options, patience, lambda finding, became: None, self._advance
-        ).run(tables_into(inside, self._new))
+        inside = self.service.into(self.index, self.new, Refused())
+        options = VerifyOptions(repair=True)
+        verification = Verification(inside, self.scan, options, patience, advance=self.advance)
+        return verification.run(tables_into(inside, self.new))
 
 
 def tables_into(service: Service, index: str) -> dict[str, list[BoundRoute]]:

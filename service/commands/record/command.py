@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -16,11 +15,10 @@ from ...sinks.recordings import RecordingFile
 from ...sources.scan import describe
 from ..command import Command, Output, counted, print_result, quietly
 from ..progress import progress
+from .recording import RecordOptions, record
 
 
 def record_stream(chosen: Chosen) -> int:
-    from .recording import RecordOptions, record
-
     given = chosen.configuration.build(RecordOptions)
     if not given.table or not given.out:
         raise SettingsError("record needs --table=NAME and --out=FILE")
@@ -54,15 +52,9 @@ def open_file(out: str) -> RecordingFile:
         raise SettingsError(f"--out={out} cannot be written: {error.strerror or error}") from error
 
 
-def options() -> Sequence[type]:
-    from .recording import RecordOptions
-
-    return [RecordOptions, Output]
-
-
 COMMAND = Command(
     record_stream,
     "write the changes of a table from its stream to a file, until Ctrl-C; checkpoints are not changed",
     example="--table=images --out=images.jsonl.gz --for=60",
-    options=options,
+    options=(RecordOptions, Output),
 )

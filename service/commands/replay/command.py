@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from ...bootstrap.application import App
 from ...bootstrap.selection import Chosen
@@ -13,17 +12,14 @@ from ...errors import SettingsError
 from ...program import PROGRAM
 from ..command import Command, Output, counted, print_result, quietly
 from ..progress import progress
-
-if TYPE_CHECKING:
-    from .rehearsal import Finding, Rehearsal
-    from .replay import Replayed, ReplayOptions
+from .pace import ReplayRate, speed_of
+from .rehearsal import Actions, Differences, Finding, Rehearsal
+from .replay import DatedNow, Replayed, ReplayOptions, replay
+from .selection import Selection
+from .showing import value_of, words_of
 
 
 def replay_recording(chosen: Chosen) -> int:
-    from .pace import ReplayRate, speed_of
-    from .replay import DatedNow, ReplayOptions, replay
-    from .selection import Selection
-
     mode, which = chosen.configuration.build(ReplayOptions), chosen.configuration.build(Selection)
     pace = ReplayRate(speed_of(mode.speed))
     with App(quietly(chosen), chosen.routes) as app:
@@ -47,8 +43,6 @@ def replay_recording(chosen: Chosen) -> int:
 
 def rehearsal_of(app: App, mode: ReplayOptions, show: Callable[[Finding], None]) -> Rehearsal | None:
     """Return the rehearsal of `--dry-run` or `--diff`; None without them. Raises SettingsError if both are set."""
-    from .rehearsal import Actions, Differences, Rehearsal
-
     if mode.dry_run and mode.diff:
         raise SettingsError("--dry-run shows the writes, --diff the changes to the index: use only one of them")
     if mode.dry_run:
@@ -61,8 +55,6 @@ def rehearsal_of(app: App, mode: ReplayOptions, show: Callable[[Finding], None])
 
 def show(chosen: Chosen) -> Callable[[Finding], None]:
     """Return a function that prints findings. It keeps the present `sys.stdout`: a progress bar redirects it."""
-    from .showing import value_of, words_of
-
     as_json, out = chosen.configuration.build(Output).json, sys.stdout
 
     def print_finding(finding: Finding) -> None:
@@ -74,8 +66,6 @@ def show(chosen: Chosen) -> Callable[[Finding], None]:
 
 def summarise(chosen: Chosen, replayed: Replayed, rehearsal: Rehearsal | None) -> int:
     """Print the result of the replay and return the exit code."""
-    from .replay import ReplayOptions
-
     counts = (
         dict(replayed.counts) if rehearsal is None else {**rehearsal.counts, "skipped": replayed.counts["skipped"]}
     )
@@ -101,17 +91,10 @@ def summarise(chosen: Chosen, replayed: Replayed, rehearsal: Rehearsal | None) -
     return 0 if replayed.complete and (rehearsal is None or not rehearsal.differs) else 1
 
 
-def options() -> Sequence[type]:
-    from .replay import ReplayOptions
-    from .selection import Selection
-
-    return [ReplayOptions, Selection, Output]
-
-
 COMMAND = Command(
     replay_recording,
     "dispatch the records of recordings again; --dry-run and --diff show the effect and write nothing",
     example="recording.jsonl s3://backups/AWSDynamoDB/01700000000000-abc/ --table=images --diff",
     operands=("FILES",),
-    options=options,
+    options=(ReplayOptions, Selection, Output),
 )

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...bootstrap.application import App
 from ...bootstrap.selection import Chosen
 from ...context import Context
 from ...errors import SettingsError
+from ...model import Record
 from ...routing import Names, Router
 from ...settings import setting
 from ..command import Command, Output, print_result, quietly
-
-if TYPE_CHECKING:
-    from ...model import Record
-    from .explanation import Explanation, Step
-    from .listing import Listed
+from .explanation import Explanation, Step, explain, version_in_words
+from .listing import Listed, listed
+from .scaffold import add, draft, key_of, parsed_key
 
 
 @dataclass(frozen=True)
@@ -55,8 +54,6 @@ USAGE = "use list, explain --record=FILE, or new NAME --table=TABLE"
 
 
 def show_routes(chosen: Chosen) -> int:
-    from .listing import listed
-
     found = listed(Router(chosen.routes, Names(chosen.settings.names)))
     rows = [cells_of(one) for one in found]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -90,8 +87,6 @@ def cells_of(one: Listed) -> tuple[str, ...]:
 
 
 def explain_record(chosen: Chosen, options: Options) -> int:
-    from .explanation import explain
-
     if not options.record:
         raise SettingsError("routes explain needs --record=FILE (- for standard input)")
     with App(quietly(chosen), chosen.routes) as app:
@@ -145,8 +140,6 @@ def headline(about: Mapping[str, Any]) -> list[str]:
 
 
 def lines_of(step: Step, record: Record) -> list[str]:
-    from .explanation import version_in_words
-
     if not step.takes:
         return [f"{step.route} does not handle the record: {step.reason}"]
     lines = [f"{step.route} handles the record"]
@@ -167,8 +160,6 @@ def worded(value: Any) -> str:
 
 
 def new_route(chosen: Chosen, name: str, options: Options) -> int:
-    from .scaffold import add, draft, key_of, parsed_key
-
     names = Names(chosen.settings.names)
     draft(name, options.table, {})  # report a wrong name before a table is looked up
     if options.key:
@@ -183,14 +174,10 @@ def new_route(chosen: Chosen, name: str, options: Options) -> int:
     return 0
 
 
-def command_options() -> Sequence[type]:
-    return [Options, Output]
-
-
 COMMAND = Command(
     routes,
     "list routes, explain how a record is routed (--record=FILE), or create a route (new NAME --table=TABLE)",
     example="explain --record=tests/data/insert.json",
     operands=("ACTION", "NAME?"),
-    options=command_options,
+    options=(Options, Output),
 )

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from .findings import Finding, Kind
 from .options import VerifyOptions, VerifyPatience
-from .verify import Verification, Verified, verify
+from .verify import Verification, Verified
 
-__all__ = ["Finding", "Kind", "Verification", "Verified", "VerifyOptions", "VerifyPatience", "verify"]
+__all__ = ["Finding", "Kind", "Verification", "Verified", "VerifyOptions", "VerifyPatience"]

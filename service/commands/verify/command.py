@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...bootstrap.application import App
 from ...bootstrap.selection import Chosen
+from ..backfill.loading import Scan
 from ..command import Command, Output, counted, print_result, quietly
 from ..progress import progress
-
-if TYPE_CHECKING:
-    from . import Finding
+from ..tables import TableFilter
+from ..tables import chosen as selected
+from . import Finding, Verification, VerifyOptions, VerifyPatience
 
 
 def verify_tables(chosen: Chosen) -> int:
-    from ..backfill.loading import Scan
-    from ..tables import TableFilter
-    from . import VerifyOptions, VerifyPatience, verify
-
     build = chosen.configuration.build
 
     def on_finding(found: Finding, became: str) -> None:
@@ -29,15 +25,9 @@ def verify_tables(chosen: Chosen) -> int:
         App(quietly(chosen), chosen.routes) as app,
         progress("verify", "items and documents", silent=as_json) as advance,
     ):
-        ended = verify(
-            app,
-            build(TableFilter),
-            build(Scan),
-            build(VerifyOptions),
-            build(VerifyPatience).patience,
-            on_finding,
-            advance,
-        )
+        patience = build(VerifyPatience).patience
+        verification = Verification(app, build(Scan), build(VerifyOptions), patience, on_finding, advance)
+        ended = verification.run(selected(app, build(TableFilter)))
     print_result(
         chosen,
         {
@@ -82,17 +72,9 @@ def as_words(found: Finding, became: str) -> str:
     return f"{found.kind.value:9} {found.index}/{found.id}{fields}" + (f"  ({became})" if became else "")
 
 
-def options() -> Sequence[type]:
-    from ..backfill.loading import Scan
-    from ..tables import TableFilter
-    from . import VerifyOptions, VerifyPatience
-
-    return [TableFilter, Scan, VerifyOptions, VerifyPatience, Output]
-
-
 COMMAND = Command(
     verify_tables,
     "compare tables with their indices, and repair the differences with --repair",
     example="--table=images --repair",
-    options=options,
+    options=(TableFilter, Scan, VerifyOptions, VerifyPatience, Output),
 )

@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from threading import Lock
-from types import TracebackType
 from typing import Self
 
 PARTS = 256
@@ -74,9 +73,7 @@ class Seen:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 

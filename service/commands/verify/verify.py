@@ -25,7 +25,7 @@ from ...sources.scan import ReadPace, Table, describe, segments_of
 from ..backfill.loading import Scan
 from ..index_documents import stored
 from ..rebuild.rollover import problem_of, remedy_of
-from ..tables import Service, TableFilter, chosen
+from ..tables import Service
 from ..work import work_off
 from .documents import ids, wanted
 from .findings import Finding, Kind, compare
@@ -54,48 +54,30 @@ class Verified:
     unverifiable: dict[str, str] = field(default_factory=dict)
 
 
-def verify(
-    service: Service,
-    which: TableFilter,
-    scan: Scan,
-    options: VerifyOptions,
-    patience: float,
-    on_finding: Callable[[Finding, str], None],
-    advance: Callable[[int], None],
-) -> Verified:
-    """Compare the selected tables with their indices.
+@dataclass
+class Verification:
+    """One run of a verification.
 
     `patience` is in seconds. `on_finding` is called with each finding and the end of its repair: "" without a
     repair, "repaired", or the reason of the failure. `advance` is called with the number of items and documents
-    checked since its last call. Raises SettingsError, Halt and Unreachable.
+    checked since its last call.
     """
-    return Verification(service, scan, options, patience, on_finding, advance).run(chosen(service, which))
 
+    service: Service
+    scan: Scan
+    options: VerifyOptions
+    patience: float
+    on_finding: Callable[[Finding, str], None] = lambda finding, became: None
+    advance: Callable[[int], None] = lambda more: None
+    found: Verified = field(default_factory=Verified)
+    _lock: Lock = field(default_factory=Lock)
 
-class Verification:
-    """One run of a verification."""
-
-    def __init__(
-        self,
-        service: Service,
-        scan: Scan,
-        options: VerifyOptions,
-        patience: float,
-        on_finding: Callable[[Finding, str], None],
-        advance: Callable[[int], None],
-    ):
-        self.found = Verified()
-        self._service = service
-        self._scan = scan
-        self._options = options
-        self._share = options.share
-        self._patience = patience
-        self._on_finding = on_finding
-        self._advance = advance
-        self._lock = Lock()
+    def __post_init__(self) -> None:
+        self._share = self.options.share  # raises for an invalid share before any request is sent
 
     def run(self, tables: Mapping[str, Sequence[BoundRoute]]) -> Verified:
-        check_aliases(self._service, {bound.index for routes in tables.values() for bound in routes})
+        """Compare tables with the indices of their routes. Raises SettingsError, Halt and Unreachable."""
+        check_aliases(self.service, {bound.index for routes in tables.values() for bound in routes})
         with ExitStack() as stack:
             seen: dict[str, Seen] = {}
             verified_tables: list[tuple[Table, Router, Mismatches]] = []
@@ -103,8 +85,8 @@ class Verification:
                 known = self._verifiable(routes)
                 if not known:
                     continue
-                table = describe(self._service.context, name)
-                router = Router([bound.route for bound in known], self._service.router.names)
+                table = describe(self.service.context, name)
+                router = Router([bound.route for bound in known], self.service.router.names)
                 mismatches = self._mismatches_of(router)
                 for bound in router.bound:
                     if bound.index not in seen:
@@ -126,14 +108,14 @@ class Verification:
 
     def _read_table(self, table: Table, router: Router, mismatches: Mismatches, seen: Mapping[str, Seen]) -> None:
         stopping = Event()
-        pace = ReadPace(self._scan.read_units, sleep=stopping.wait)
-        parts = segments_of(self._service.context, table, self._scan.segments, pace, self._share)
+        pace = ReadPace(self.scan.read_units, sleep=stopping.wait)
+        parts = segments_of(self.service.context, table, self.scan.segments, pace, self._share)
         source = PartSource(f"scan of table {table.name}", parts, len(parts), NoCheckpoints(), "verify", stopping)
 
         def work(delivery: Delivery) -> Report:
             records = delivery.records
             self._compare(records, router, mismatches, seen)
-            self._advance(len(records))
+            self.advance(len(records))
             with self._lock:
                 self.found.items += len(records)
             return Report([DONE] * len(records))
@@ -143,7 +125,7 @@ class Verification:
     def _compare(
         self, records: Sequence[Record], router: Router, mismatches: Mismatches, seen: Mapping[str, Seen]
     ) -> None:
-        makes, failed = wanted(records, router, self._service.context)
+        makes, failed = wanted(records, router, self.service.context)
         with self._lock:
             self.found.refused += sum(1 for task in failed if task.result.outcome is Outcome.REJECTED)
         by_index: dict[str, list[str]] = {}
@@ -153,7 +135,7 @@ class Verification:
         for index, names in by_index.items():
             seen[index].add(names)
         now = time.time()
-        there = stored(self._service.context, [(one.index, one.id) for one in makes])
+        there = stored(self.service.context, [(one.index, one.id) for one in makes])
         mismatches.add(
             mismatch_of(one, time.monotonic())
             for one, found in zip(makes, there, strict=True)
@@ -164,22 +146,21 @@ class Verification:
         self, index: str, seen: Seen, verified_tables: Sequence[tuple[Table, Router, Mismatches]]
     ) -> None:
         """Find documents without an item, among all documents or a sample."""
-        reason = self._unknown_owners(index, [router for _, router, _ in verified_tables])
+        share, reason = self._share, self._unknown_owners(index, [router for _, router, _ in verified_tables])
         if reason:
             self.found.unverifiable[f"index {index}"] = reason
             return
-        for names in ids(self._service.context, index):
+        for names in ids(self.service.context, index):
             self.found.documents += len(names)
-            self._advance(len(names))
-            chance = names if self._share == 1 else [name for name in names if random.random() < self._share]  # noqa: S311
-            seen.add_others(chance)
+            self.advance(len(names))
+            seen.add_others(name for name in names if share == 1 or random.random() < share)  # noqa: S311
         for name in seen.only_others():
             self._add_orphan(index, name, verified_tables)
 
     def _unknown_owners(self, index: str, routers: Sequence[Router]) -> str:
         """Return why documents of the index without an item cannot be found; "" if they can."""
         verified = {bound.name for router in routers for bound in router.bound if bound.index == index}
-        owners = [bound for bound in self._service.router.bound if bound.index == index]
+        owners = [bound for bound in self.service.router.bound if bound.index == index]
         strangers = [bound.name for bound in owners if bound.name not in verified]
         if strangers:
             return f"{', '.join(strangers)} also fills it and was not verified: its documents look like orphans"
@@ -210,7 +191,7 @@ class Verification:
                     mismatches.add([Mismatch(bound, record, name, None, time.monotonic())])
                     return
         became = (
-            delete_orphan(self._service.context, self._service.router, index, name) if self._options.repair else ""
+            delete_orphan(self.service.context, self.service.router, index, name) if self.options.repair else ""
         )
         self._report(Finding(Kind.ORPHAN, index, name, "", {}), became)
 
@@ -219,17 +200,17 @@ class Verification:
 
         def on_confirmed(faults: Sequence[tuple[Finding, Mismatch]]) -> None:
             ends = [""] * len(faults)
-            if self._options.repair:
-                ends = repair(self._service, [mismatch for _, mismatch in faults], mismatches)
+            if self.options.repair:
+                ends = repair(self.service, [mismatch for _, mismatch in faults], mismatches)
             for (fault, _), became in zip(faults, ends, strict=True):
                 self._report(fault, became)
 
-        mismatches = Mismatches(self._service.context, router, self._patience, on_confirmed)
+        mismatches = Mismatches(self.service.context, router, self.patience, on_confirmed)
         return mismatches
 
     def _report(self, fault: Finding, became: str) -> None:
         (self.found.repaired if became == REPAIRED else self.found.left)[fault.kind.value] += 1
-        self._on_finding(fault, became)
+        self.on_finding(fault, became)
 
 
 def check_aliases(service: Service, indices: Iterable[str]) -> None:

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from service.commands import doctor
-from service.commands.doctor import Finding
+from service.commands.doctor import Finding, command
 from service.entrypoints.cli import main
 
 
@@ -25,7 +24,7 @@ def elsewhere(monkeypatch, tmp_path):
 def found(monkeypatch) -> list[Any]:
     """Return the list of findings that the doctor reports. Tests append to it."""
     findings: list[Any] = []
-    monkeypatch.setattr(doctor, "diagnose", lambda patient: iter(findings))
+    monkeypatch.setattr(command, "diagnose", lambda patient: iter(findings))
     return findings
 
 
@@ -59,7 +58,7 @@ def test_an_interrupt_ends_it_with_the_shells_code(monkeypatch):
     def interrupted(patient: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(doctor, "diagnose", interrupted)
+    monkeypatch.setattr(command, "diagnose", interrupted)
     assert main(["doctor"]) == 130
 
 

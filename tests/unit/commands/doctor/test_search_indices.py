@@ -39,7 +39,7 @@ def test_remedies_are_commands_that_can_be_run(clinic: Clinic, plant, commands):
     assert told == [f"backfill --route=images:Images {options}" for options in commands]
     for words in told:
         name, *options = words.split()
-        choose(*command_of(name).options(), arguments=options)  # raises for an unknown option
+        choose(*command_of(name).options, arguments=options)  # raises for an unknown option
 
 
 class Uploads(BucketRoute):
@@ -78,7 +78,7 @@ def test_an_alias_that_was_rolled_over_is_mended_as_the_remedy_says(clinic: Clin
         clinic.search.indices[action["remove"]["index"]]["aliases"].clear()
     assert {found.topic for found in clinic.findings()} == {"rebuild"}  # the indices without an alias remain
     (command,) = re.findall(r"`python -m service verify (.*?)`", found.remedy)
-    choose(*command_of("verify").options(), arguments=command.split())
+    choose(*command_of("verify").options, arguments=command.split())
 
 
 def test_an_index_that_goes_while_it_is_looked_at_is_left_alone(clinic: Clinic):
