@@ -63,7 +63,7 @@ def time_left() -> float:
 
 def out_of_time() -> bool:
     """True if no more work may start, because only the reserved time is left."""
-    return time_left() < 0
+    return _CURRENT.get().left() < 0
 
 
 def request_time(most: float) -> float:

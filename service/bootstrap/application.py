@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from threading import Event
 from typing import TYPE_CHECKING, Self
 
@@ -173,13 +173,14 @@ class App:
             )
         return QueueSource(self.context, dead_letter_queue(self.context, actual), Event(), drains=True)
 
-    def invocation(self) -> AbstractContextManager[None]:
-        """Return the context manager of one Lambda invocation. It writes the metrics at the end, if enabled."""
+    @cached_property
+    def invocation(self) -> Callable[[], AbstractContextManager[None]]:
+        """The context manager of each Lambda invocation. It writes the metrics at the end, if enabled."""
         settings = self.settings
         if settings.metrics == "none" or (settings.metrics == "auto" and not settings.lambda_function):
-            return nullcontext()
+            return nullcontext
         function = settings.lambda_function or settings.group
-        return EmbeddedMetrics(self.metrics, settings.metrics_namespace, function).reporting()
+        return EmbeddedMetrics(self.metrics, settings.metrics_namespace, function).reporting
 
     def _dispatcher(self, router: Router, rereads: Rereads, outputs: Outputs | None = None) -> Dispatcher:
         outputs = outputs or self._outputs()

@@ -26,10 +26,11 @@ class Outcome(IntEnum):
     SKIPPED = 6
     """No route, ignored, or nothing to write. Acknowledged and counted."""
 
-    @property
-    def done(self) -> bool:
-        """True if the record can be acknowledged."""
-        return self > Outcome.BLOCKED
+    done: bool
+    """True if the record can be acknowledged."""
+
+    def __init__(self, number: int):
+        self.done = number > 2  # after RETRY and BLOCKED
 
 
 SUCCEEDED: Final = (Outcome.APPLIED, Outcome.STALE)

@@ -217,5 +217,5 @@ def results_of(tasks: Sequence[Task], size: int) -> list[Result]:
     """Return the worst result of each of `size` records."""
     by_record: list[list[Result]] = [[] for _ in range(size)]
     for task in tasks:
-        by_record[task.position].append(task.result)
+        by_record[task.position] += task.results
     return [worst(results) for results in by_record]

@@ -65,24 +65,6 @@ class Request:
     status: int
 
 
-class Watch:
-    """A stopwatch for a `with` block. Without a block it runs from its creation."""
-
-    def __init__(self) -> None:
-        self._began = time.monotonic()
-        self._ended: float | None = None
-
-    @property
-    def seconds(self) -> float:
-        return (time.monotonic() if self._ended is None else self._ended) - self._began
-
-    def __enter__(self) -> None:
-        self._began = time.monotonic()
-
-    def __exit__(self, *error: object) -> None:
-        self._ended = time.monotonic()
-
-
 class Observer:
     """An observer that ignores all events. Subclasses override methods."""
 
@@ -120,22 +102,24 @@ class Observer:
     @contextmanager
     def request(
         self, sink: str, actions: int, size: int, status_of: Callable[[Exception], int | None]
-    ) -> Iterator[Watch]:
+    ) -> Iterator[list[float]]:
         """Observe a write request in a `with` block, and call `requested` at its end.
 
-        `status_of` returns the HTTP status of an error, `size` is in bytes. If the block also does other work, put
-        the request into the yielded watch to time it alone.
+        `status_of` returns the HTTP status of an error, `size` is in bytes. If the block also does other work,
+        append `time.monotonic()` to the yielded list at the end of the request.
         """
-        watch, status = Watch(), NO_ANSWER
+        began, status = time.monotonic(), NO_ANSWER
+        ended: list[float] = []
         with self.step("request", sink):
             try:
-                yield watch
+                yield ended
                 status = OK
             except Exception as error:
                 status = status_of(error) or NO_ANSWER
                 raise
             finally:
-                self.requested(Request(sink, actions, size, watch.seconds, status))
+                seconds = (ended[0] if ended else time.monotonic()) - began
+                self.requested(Request(sink, actions, size, seconds, status))
 
 
 NOTHING: Final = nullcontext()

@@ -28,6 +28,7 @@ import dataclasses
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from typing import Any, Final, TypeAlias
 
 from ..errors import DecodeError, UnknownEvent
@@ -88,12 +89,11 @@ def unwrap_text(text: Any, identifier: str = "", source: str = "", depth: int = 
 
 
 def _unwrap(payload: Any, identifier: str, depth: int) -> Iterator[Record]:
+    """Return the records of a payload. Raises UnknownEvent, and DecodeError when the records are read."""
     if depth > _DEEPEST:
         raise UnknownEvent(f"more than {_DEEPEST} nested envelopes")
     if isinstance(payload, list):
-        for member in payload:
-            yield from _guarded(member, identifier, depth + 1)
-        return
+        return chain.from_iterable(_guarded(member, identifier, depth + 1) for member in payload)
     if not isinstance(payload, Mapping):
         raise UnknownEvent(f"a payload of type {type(payload).__name__}: expected a JSON object")
     reader = _reader_of(payload)
@@ -103,7 +103,7 @@ def _unwrap(payload: Any, identifier: str, depth: int) -> Iterator[Record]:
             f"unknown payload (its keys: {keys}): expected a stream, S3, SNS, SQS or EventBridge event, or an"
             " object with bucket and key"
         )
-    yield from reader(payload, identifier, depth)
+    return reader(payload, identifier, depth)
 
 
 def _reader_of(payload: Mapping[str, Any]) -> Reader | None:

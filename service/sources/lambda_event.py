@@ -48,16 +48,19 @@ class LambdaBatch:
         self._invocation = invocation
         self.answer: Answer | None = None
         self._entries = entries_of(event)
+        # Mappings never mix sources, and other callers are trusted.
+        self._from_stream = bool(self._entries) and self._entries[0].get("eventSource") == STREAM
         with observer.step("decode", "event", self._entries):
-            found = unwrap(event) if queues is None else judged(event, self._entries, queues)
+            found = judged(event, self._entries, queues) if queues and not self._from_stream else unwrap(event)
             self.records: Sequence[Record] = [
                 record
                 for record in found
                 if not events or isinstance(record, Undecodable) or record.event in events
             ]
-        self._from_stream = is_streamed(self._entries)
         self.source = f"lambda {self._kinds()}"
-        self.answers = any(entry.get("eventSource") in (STREAM, QUEUE) for entry in self._entries)
+        self.answers = self._from_stream or any(
+            entry.get("eventSource") in (STREAM, QUEUE) for entry in self._entries
+        )
         """True if the caller reads partial-batch responses (streams and SQS). Other callers never redeliver."""
 
     @property
@@ -89,11 +92,9 @@ class LambdaBatch:
         identifier, so that the whole batch is redelivered.
         """
         if self.answers:
-            self.answer = {"batchItemFailures": self._failures(report.undone)}
+            self.answer = {"batchItemFailures": self._failures(report.undone) if report.undone else []}
 
     def _failures(self, undone: Sequence[int]) -> list[dict[str, str]]:
-        if not undone:
-            return []
         failed = {id(record): record for record in (self.records[position] for position in undone)}
         names = {record.identifier for record in failed.values()}
         streamed = self._streamed(list(failed.values()))
@@ -118,10 +119,8 @@ class LambdaBatch:
         return messages_to_keep(messages, names)
 
     def _kinds(self) -> str:
-        kinds = {kind_of(entry) for entry in self._entries}
-        if not kinds and isinstance(self._event, Mapping):
-            kinds = {kind_of(self._event)}
-        return "+".join(sorted(kinds)) or "event"
+        entries = self._entries or ([self._event] if isinstance(self._event, Mapping) else [])
+        return "+".join(sorted({kind_of(entry) for entry in entries})) or "event"
 
 
 def entries_of(event: Any) -> list[Mapping[str, Any]]:
@@ -143,18 +142,13 @@ def judged(event: Any, entries: Sequence[Mapping[str, Any]], queues: Queues) -> 
     trusted. Raises UnknownEvent.
     """
     entries = entries or ([event] if isinstance(event, Mapping) else [])
-    if is_streamed(entries) or not any(carrier_of(entry, queues) for entry in entries):
+    if not any(carrier_of(entry, queues) for entry in entries):
         yield from unwrap(event)
         return
     for entry in entries:
         carried = carrier_of(entry, queues)
         for record in unwrap({"Records": [entry]}):
             yield carried.judged(record) if carried else record
-
-
-def is_streamed(entries: Sequence[Mapping[str, Any]]) -> bool:
-    """True if an event comes from a stream. Mappings never mix sources, and other callers are trusted."""
-    return bool(entries) and entries[0].get("eventSource") == STREAM
 
 
 def carrier_of(entry: Mapping[str, Any], queues: Queues) -> Carried | None:

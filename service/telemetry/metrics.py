@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
@@ -155,7 +154,6 @@ class Metrics(Observer):
 
     def dispatched(self, done: Dispatched) -> None:
         now = self._now()
-        letters = Counter(letter.route for letter in done.letters)
         with self.lock:
             values = self.values
             for (route, outcome), count in done.ends.items():
@@ -164,8 +162,8 @@ class Metrics(Observer):
                 if outcome is Outcome.APPLIED and created is not None:
                     values.observe(INDEXED, max(now - created, 0.0), route, count=count)
             values.observe(BATCHES, done.seconds, done.source)
-            for route, count in letters.items():
-                values.add(LETTERS, count, route)
+            for letter in done.letters:
+                values.add(LETTERS, 1, letter.route)
             for route, run in self._runs(done).items():
                 values.put(IN_A_ROW, run, route)
 
@@ -198,12 +196,14 @@ class Metrics(Observer):
 
     def _runs(self, done: Dispatched) -> dict[str, float]:
         """Return for each route of a batch the number of records rejected since its last success."""
-        runs = dict.fromkeys((route for route, _ in done.ends), 0.0)
-        for route in {route for route, outcome in done.ends if outcome is Outcome.REJECTED}:
-            runs[route] = self._rejected.get(route, 0.0)
-            for task in done.tasks:
-                if task.route == route:
-                    rejected = task.result.outcome is Outcome.REJECTED
-                    runs[route] = runs[route] + 1 if rejected else 0.0
+        runs: dict[str, float] = {}
+        for route, outcome in done.ends:
+            runs.setdefault(route, 0.0)
+            if outcome is Outcome.REJECTED:
+                runs[route] = self._rejected.get(route, 0.0)
+                for task in done.tasks:
+                    if task.route == route:
+                        rejected = task.result.outcome is Outcome.REJECTED
+                        runs[route] = runs[route] + 1 if rejected else 0.0
         self._rejected.update(runs)
         return runs

@@ -62,14 +62,6 @@ class Chunk:
     def body(self) -> bytes:
         return b"".join(self.lines)
 
-    def parts(self, pace: BulkSize) -> Iterator[Chunk]:
-        """Yield the same actions in requests within the current limits, which may be smaller than before."""
-        if len(self.lines) > 1 and (len(self.lines) > pace.actions or self.size > pace.bytes):
-            for half in self.halves():
-                yield from half.parts(pace)
-        else:
-            yield self
-
     def halves(self) -> tuple[Chunk, Chunk]:
         """Return the same actions in two requests."""
         middle = len(self.positions) // 2

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from ...model.outcomes import APPLIED, DOCUMENT_CREATED, NOT_SENT, OUT_OF_TIME, 
 from ...pipeline import Observer, Result, Write
 from ...pipeline.delivery import Fence
 from ...pipeline.observers import NO_ANSWER
-from ...pipeline.prefetch import Prefetch, Prefetched, Sent
+from ...pipeline.prefetch import Prefetch, Sent
 from ...pipeline.stuck_records import probe_of
 from ...routing import Index
 from .bulk_body import BulkSize, Chunk, chunks, serialise
@@ -50,7 +51,7 @@ class Sending:
     def send(self, metas: Mapping[str, Mapping[str, Any]], prefetch: Prefetch | None = None) -> dict[int, Result]:
         """Send all writes and return `results`; `metas` has the index fields of an action by target.
 
-        While one request is on its way, the next one is built. `prefetch` runs during the last request; it may not
+        Each request is built when the one before is answered. `prefetch` runs during the last request; it may not
         run at all. Raises Halt and LeaseLost.
         """
         suspects = self.server.suspects
@@ -58,32 +59,21 @@ class Sending:
         held: list[Line] = []
         if suspects.failed:
             lines = suspects.hold_back(lines, self.writes, held)
-        self._send_all(self._requests(lines, prefetch))
+        self._send_all(chunks(lines, self.server.size), prefetch)
         if held:
             self._send_suspects(held, metas)
         if suspects.failed:
             suspects.clear(self.writes, self.results)
         return self.results
 
-    def _requests(
-        self, lines: Iterable[tuple[int, bytes]], prefetch: Prefetch | None
-    ) -> Iterator[tuple[Chunk, Prefetch | None]]:
-        """Yield requests within the current limits, each with the work to run while it is on its way."""
-        made = Prefetched(chunks(lines, self.server.size))
-        for chunk in made:
-            *first, last = chunk.parts(self.server.size)
-            for part in first:
-                yield part, None
-            yield last, made.prepare if chunk.more else prefetch
-
-    def _send_all(self, requests: Iterable[tuple[Chunk, Prefetch | None]]) -> None:
+    def _send_all(self, requests: Iterable[Chunk], prefetch: Prefetch | None = None) -> None:
         """Send requests, until PATIENCE of them in a row fail: each could take its whole time-out."""
         silent = 0
-        for chunk, prefetch in requests:
+        for chunk in requests:
             if silent == PATIENCE:
                 self.results.update(dict.fromkeys(chunk.positions, NOT_SENT))
                 continue
-            refused = self._request(chunk, prefetch)
+            refused = self._request(chunk, None if chunk.more else prefetch)
             if refused is not None:
                 self._divide(chunk, refused)
             silent = 0 if any(self.results[p].outcome.done for p in chunk.positions) else silent + 1
@@ -96,8 +86,7 @@ class Sending:
             if target not in taking and not self._takes_another(writes[parts[0][0][0]], metas):
                 results.update((position, NOT_SENT) for part in parts for position, _ in part)
                 continue
-            made = (chunk for part in parts for chunk in chunks(part, self.server.size))
-            self._send_all((chunk, None) for chunk in made)
+            self._send_all(chunk for part in parts for chunk in chunks(part, self.server.size))
 
     def _takes_another(self, write: Write, metas: Mapping[str, Mapping[str, Any]]) -> bool:
         """True if the index of a write accepts a test write."""
@@ -161,13 +150,15 @@ class Sending:
     def _post(self, chunk: Chunk, prefetch: Prefetch | None) -> Any:
         """Send a request and report it to the observer. Raises what opensearch-py raises."""
         search, body = self.server.context.search, chunk.body
-        with self.server.observer.request("search", len(chunk.positions), chunk.size, _status_of) as watch:
+        with self.server.observer.request("search", len(chunk.positions), chunk.size, _status_of) as ended:
             if prefetch is None:
                 return search.bulk(body=body)
 
             def send() -> Any:
-                with watch:
+                try:
                     return search.bulk(body=body)
+                finally:
+                    ended.append(time.monotonic())
 
             return Sent(send, prefetch).answer()
 

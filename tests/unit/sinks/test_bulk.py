@@ -9,19 +9,19 @@ import pytest
 
 from service.clients.search.json_serializer import AnswerReader
 from service.pipeline.document_json import dump, path_of_no_number, surely_finite
-from service.sinks.opensearch.bulk_body import BulkSize, Chunk, chunks
+from service.sinks.opensearch.bulk_body import BulkSize, chunks
 
 LINES = [(number, b"%d" % number) for number in range(10)]
 
 
-def test_a_request_that_was_made_before_the_pace_slowed_is_sent_in_parts():
-    pace = BulkSize(8, 1000)
-    (chunk,) = chunks(iter(LINES[:8]), pace)
-    pace.busy()
-    pace.busy()
-    assert [part.positions for part in chunk.parts(pace)] == [[0, 1], [2, 3], [4, 5], [6, 7]]
-    pace.too_large(3)
-    assert [part.positions for part in Chunk([0], [b"x" * 2000], 2000).parts(pace)] == [[0]]
+def test_a_request_keeps_to_the_limits_at_the_time_when_it_is_built():
+    size = BulkSize(4, 1000)
+    made = chunks(iter(LINES), size)
+    assert next(made).positions == [0, 1, 2, 3]
+    size.busy()
+    assert next(made).positions == [4, 5]
+    size.good()
+    assert [(chunk.positions, chunk.more) for chunk in made] == [([6, 7, 8], True), ([9], False)]
 
 
 ITEM = {"_index": "a", "_id": '"status": x', "_version": 3, "result": "updated", "_shards": {"total": 1}}
