@@ -42,7 +42,7 @@ def of_elasticsearch(url: str) -> list[Finding]:
     with Context(Settings(search_url=url)) as context:
         create_missing(context, IndexDeclaration("items", {"properties": {"n": {"type": "double"}}}))
         patient = DoctorContext(context, Router([Items()]))
-        return [*cluster.check(patient), *indices.check(patient)]
+        return [*cluster.check(patient), *indices.check(patient, "items")]
 
 
 def test_elasticsearch_is_read_too(elasticsearch_url: str):

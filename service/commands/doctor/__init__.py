@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, TypeAlias
 
 from ...pipeline.error_outcomes import describe
 from . import (
@@ -20,41 +20,56 @@ from . import (
     tables,
 )
 from .findings import ERROR, NOTE, WARNING, Finding, Trouble
-from .owner import owner_of
-from .patient import DoctorContext
+from .patient import DoctorContext, owner_of
 
 __all__ = ["CHECKS", "ERROR", "NOTE", "WARNING", "DoctorContext", "Finding", "diagnose", "owner_of"]
 
-CHECKS: Final[Sequence[Callable[[DoctorContext], Iterator[Finding]]]] = (
-    settings.check,
-    cycles.check,
-    cluster.check,
-    serverless.check,
-    indices.check,
-    tables.check,
-    buckets.check,
-    queues.check,
-    stores.check,
-    database.check,
-    permissions.check,
-    lambda patient: patient.clock.findings(),  # last: it uses the answers to all other checks
+Check: TypeAlias = Callable[..., Iterator[Finding]]
+"""A check of the deployment, or of one resource: it gets the name too. Trouble ends it with its finding."""
+
+CHECKS: Final[Sequence[tuple[Check, Callable[[DoctorContext], Iterable[str]] | None]]] = (
+    (settings.check_memory, None),
+    (settings.check_times, None),
+    (settings.check_login, None),
+    (settings.check_dead_letters, None),
+    (settings.check_sources, None),
+    (cycles.check, None),
+    (cluster.check, None),
+    (serverless.check, None),
+    (indices.check, lambda patient: patient.indices),
+    (tables.check_pattern, tables.patterns),
+    (tables.check_listened, lambda patient: patient.tables),
+    (tables.check_written, lambda patient: patient.written_tables),
+    (buckets.check, lambda patient: patient.buckets),
+    (queues.check, lambda patient: patient.queues),
+    (stores.check_dead_letters, None),
+    (stores.check_checkpoints, None),
+    (database.check, None),
+    (permissions.check_listened, lambda patient: patient.tables),
+    (permissions.check_written, lambda patient: patient.written_tables),
+    (permissions.check_bucket, lambda patient: patient.buckets),
+    (permissions.check_queue, lambda patient: patient.queues),
+    (permissions.check_positions, None),
+    (lambda patient: patient.clock.findings(), None),  # last: it uses the answers to all other checks
 )
+"""The checks in order, each with the resources to check one by one; None for a check of the whole deployment."""
 
 
 def diagnose(patient: DoctorContext) -> Iterator[Finding]:
     """Run all checks and yield each distinct finding once, as soon as it is found."""
     reported: set[Finding] = set()
-    for check in CHECKS:
-        for finding in _of(check, patient):
-            if finding not in reported:
-                reported.add(finding)
-                yield finding
+    for check, resources in CHECKS:
+        for arguments in [()] if resources is None else [(name,) for name in resources(patient)]:
+            for finding in _run(check, patient, *arguments):
+                if finding not in reported:
+                    reported.add(finding)
+                    yield finding
 
 
-def _of(check: Callable[[DoctorContext], Iterator[Finding]], patient: DoctorContext) -> Iterator[Finding]:
+def _run(check: Check, patient: DoctorContext, *resource: str) -> Iterator[Finding]:
     """Run one check. An unexpected exception becomes a finding, so that the other checks still run."""
     try:
-        yield from check(patient)
+        yield from check(patient, *resource)
     except Trouble as trouble:
         yield trouble.finding
     except Exception as error:

@@ -67,34 +67,37 @@ def check_rebuilds(target: Target, stray: Sequence[str], routes: Sequence[BoundR
     rebuild = f"{command} --rebuild{'' if target.is_alias else ' --replace-index'}"
     if not target.is_alias and not target.also:
         yield _plain(name, rebuild, routes)
-    deletes, returns = f"`{command} --drop-old` deletes it", "returns to it"
-    for index in target.building:
-        problem = (
-            f"a rebuild of {name} that is running or was interrupted fills it: every write goes to both indices"
-        )
-        remedy = f"if no rebuild is running: `{rebuild}` continues it, `{command} --abandon` deletes the index"
-        yield Finding("rebuild", f"index {index}", problem, remedy, WARNING)
-    for index in target.kept:
-        problem = (
-            f"it was replaced by {target.live} and is kept: every write goes to both, and no rebuild can start"
-        )
-        remedy = f"{deletes}, `{command} --rollback` {returns}"
-        yield Finding("rebuild", f"index {index}", problem, remedy, WARNING)
-    for index in target.stale:
-        if index in target.old:
-            problem = f"it was replaced by {target.live} and has missed writes since: a rollback would lose them"
-            remedy = f"{deletes}, `{command} --rollback --accept-stale` {returns} without the missed writes"
-        else:
-            problem = f"the rebuild of {name} failed: this index missed a write and receives no more writes"
-            remedy = (
-                f"find the cause in the service's log and fix it; then `{rebuild}` starts again, or"
-                f" `{command} --abandon` deletes the index"
-            )
-        yield Finding("rebuild", f"index {index}", problem, remedy, WARNING)
+    deletes, returns = f"`{command} --drop-old` deletes it", f"`{command} --rollback"
+    for indices, problem, remedy in (
+        (
+            target.building,
+            f"a rebuild of {name} that is running or was interrupted fills it: every write goes to both indices",
+            f"if no rebuild is running: `{rebuild}` continues it, `{command} --abandon` deletes the index",
+        ),
+        (
+            target.kept,
+            f"it was replaced by {target.live} and is kept: every write goes to both, and no rebuild can start",
+            f"{deletes}, {returns}` returns to it",
+        ),
+        (
+            [index for index in target.stale if index in target.old],
+            f"it was replaced by {target.live} and has missed writes since: a rollback would lose them",
+            f"{deletes}, {returns} --accept-stale` returns to it without the missed writes",
+        ),
+        (
+            [index for index in target.stale if index not in target.old],
+            f"the rebuild of {name} failed: this index missed a write and receives no more writes",
+            f"find the cause in the service's log and fix it; then `{rebuild}` starts again, or"
+            f" `{command} --abandon` deletes the index",
+        ),
+    ):
+        for index in indices:
+            yield Finding("rebuild", f"index {index}", problem, remedy, WARNING)
     for index in stray:
         problem = f"it is named like an index behind {name} but has no alias: it is neither written nor searched"
-        remedy = f"DELETE /{index}, unless you need its documents"
-        yield Finding("rebuild", f"index {index}", problem, remedy, WARNING)
+        yield Finding(
+            "rebuild", f"index {index}", problem, f"DELETE /{index}, unless you need its documents", WARNING
+        )
 
 
 def _plain(name: str, rebuild: str, routes: Sequence[BoundRoute]) -> Finding:

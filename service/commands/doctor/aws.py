@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
-from functools import partial
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 from ...clients.factories import endpoint_of
@@ -91,17 +90,15 @@ class Aws:
         self._hear(where, answer)
         return answer
 
-    def tried(self, calls: Iterable[Callable[[], Any]]) -> Iterator[Finding]:
-        """Send requests and yield a finding for each that fails. The answers are ignored."""
-        for call in calls:
+    def trying(
+        self, service: str, subject: str, *, fine: Collection[str] = (), **requests: Mapping[str, Any]
+    ) -> Iterator[Finding]:
+        """Send boto3 requests, each with its arguments. Yield a finding for each that fails."""
+        for request, arguments in requests.items():
             try:
-                call()
+                self.ask(service, request, subject, fine=fine, **arguments)
             except Trouble as trouble:
                 yield trouble.finding
-
-    def asking(self, service: str, request: str, subject: str, **arguments: Any) -> Callable[[], Any]:
-        """Return a function that sends a request, for `tried`."""
-        return partial(self.ask, service, request, subject, **arguments)
 
     def _hear(self, who: str, answer: dict[str, Any]) -> None:
         headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})

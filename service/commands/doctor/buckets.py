@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from ...model import DELETED
 from ...routing import BucketRoute
 from ...routing.routes import implemented_events
-from .findings import WARNING, Finding, Trouble, each, missing
+from .findings import WARNING, Finding, missing
 from .patient import DoctorContext
-from .queues import attributes_of
 
 ELSEWHERE: Final = ("EventBridgeConfiguration", "LambdaFunctionConfigurations", "TopicConfigurations")
 """Notification targets whose final consumer the bucket does not show."""
@@ -19,26 +18,8 @@ CREATED_EVENTS: Final = "s3:ObjectCreated:"
 REMOVED_EVENTS: Final = "s3:ObjectRemoved:"
 
 
-def check(patient: DoctorContext) -> Iterator[Finding]:
-    buckets = patient.buckets()
-    queues = list(_arns(patient)) if buckets else []
-    yield from each(lambda found: _bucket(patient, *found, queues), buckets.items())
-
-
-def _arns(patient: DoctorContext) -> Iterator[str]:
-    for queue in patient.queues():
-        try:
-            attributes = attributes_of(patient, queue)
-        except Trouble:  # the check of queues reports it
-            continue
-        if attributes is not None:
-            yield attributes.get("QueueArn", "")
-
-
-def _bucket(
-    patient: DoctorContext, bucket: str, routes: Sequence[BucketRoute], queues: Collection[str]
-) -> Iterator[Finding]:
-    subject = f"bucket {bucket}"
+def check(patient: DoctorContext, bucket: str) -> Iterator[Finding]:
+    subject, queues = f"bucket {bucket}", patient.queue_arns
     if patient.aws.ask("s3", "head_bucket", subject, Bucket=bucket) is None:
         yield missing("bucket", subject, "the region")
         return
@@ -46,27 +27,22 @@ def _bucket(
         return
     answer = patient.aws.ask("s3", "get_bucket_notification_configuration", subject, extra=True, Bucket=bucket)
     configured: Mapping[str, Any] = answer or {}
+    if any(name in configured for name in ELSEWHERE):
+        return
     notified = [entry for entry in configured.get("QueueConfigurations", []) if entry["QueueArn"] in queues]
-    if not notified and not any(name in configured for name in ELSEWHERE):
-        yield Finding(
-            "bucket",
-            subject,
-            "it notifies none of the queues that the service reads: no event of its objects arrives",
-            "add an event notification of s3:ObjectCreated:* and s3:ObjectRemoved:* to a queue of READ_QUEUE",
-            WARNING,
-        )
-    elif notified and not any(name in configured for name in ELSEWHERE):
-        yield from _events(subject, routes, [event for entry in notified for event in entry["Events"]])
+    if notified:
+        events = [event for entry in notified for event in entry["Events"]]
+        yield from _events(subject, patient.buckets[bucket], events)
+        return
+    problem = "it notifies none of the queues that the service reads: no event of its objects arrives"
+    remedy = "add an event notification of s3:ObjectCreated:* and s3:ObjectRemoved:* to a queue of READ_QUEUE"
+    yield Finding("bucket", subject, problem, remedy, WARNING)
 
 
 def _events(subject: str, routes: Sequence[BucketRoute], events: Sequence[str]) -> Iterator[Finding]:
     """Check that the bucket notifies the events that routes have methods for."""
-    needed = {REMOVED_EVENTS if event == DELETED else CREATED_EVENTS for r in routes for event in implemented(r)}
-    for family in sorted(needed):
+    implemented = {event for route in routes for event in implemented_events(type(route))}
+    for family in sorted({REMOVED_EVENTS if event == DELETED else CREATED_EVENTS for event in implemented}):
         if not any(event.startswith(family) for event in events):
             problem = f"its queue receives no {family}* events, and a route has a method for these"
             yield Finding("bucket", subject, problem, f"add {family}* to its event notification", WARNING)
-
-
-def implemented(route: BucketRoute) -> Collection[str]:
-    return implemented_events(type(route))

@@ -21,7 +21,7 @@ def check(patient: DoctorContext) -> Iterator[Finding]:
 
     Source: "Supported operations and plugins in Amazon OpenSearch Serverless".
     """
-    if not patient.indices() or patient.serverless:
+    if not patient.indices or patient.serverless:
         return
     _see(patient.search)
     answer = patient.search.get("/_cluster/settings?include_defaults=true&flat_settings=true") or {}
@@ -67,7 +67,7 @@ def _auto_create(patient: DoctorContext, settings: Mapping[str, Any]) -> Iterato
     would create a missing index.
     """
     value = str(settings.get("action.auto_create_index", "false"))
-    made = sorted(name for name in patient.indices() if creates(value, name) or creates(value, f"{name}-000001"))
+    made = sorted(name for name in patient.indices if creates(value, name) or creates(value, f"{name}-000001"))
     if made:
         forbidden = ",".join([*(f"-{name},-{name}-0*" for name in made), "+*"])
         yield Finding(

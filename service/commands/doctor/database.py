@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from ...clients.database import address_of, shown
 from ...errors import Halt, SettingsError
@@ -21,14 +21,9 @@ def check(patient: DoctorContext) -> Iterator[Finding]:
         place = f"database {shown(address_of(patient.settings))}"
         engine = patient.context.sql
     except (Halt, SettingsError) as error:
-        yield Finding(
-            "database", "database", str(error), "correct DB_URL or DB_HOST, or install the missing package"
-        )
+        remedy = "correct DB_URL or DB_HOST, or install the missing package"
+        yield Finding("database", "database", str(error), remedy)
         return
-    yield from _look(engine, place)
-
-
-def _look(engine: Any, place: str) -> Iterator[Finding]:
     from sqlalchemy import inspect
     from sqlalchemy.exc import DBAPIError
 
@@ -38,9 +33,8 @@ def _look(engine: Any, place: str) -> Iterator[Finding]:
         if inspect(engine).has_table(ledger.NAME):
             return
     except DBAPIError as error:
-        yield Finding(
-            "database", place, words_of(error), "correct DB_URL, start the server, or create the database"
-        )
+        remedy = "correct DB_URL, start the server, or create the database"
+        yield Finding("database", place, words_of(error), remedy)
         return
     remedy = f"let the database user create the table, or create it yourself ({LEDGER_PAGE})"
     if engine.dialect.name in ("mysql", "mariadb"):  # CREATE TABLE cannot be rolled back there

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
 ERROR: Final = "error"
 """Records would fail, block the stream, or make an index wrong."""
@@ -14,8 +13,6 @@ WARNING: Final = "warning"
 
 NOTE: Final = "note"
 """No known problem: something could not be checked, and why."""
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -41,12 +38,3 @@ class Trouble(Exception):
     def __init__(self, finding: Finding):
         super().__init__(finding.problem)
         self.finding = finding
-
-
-def each(check: Callable[[T], Iterable[Finding]], subjects: Iterable[T]) -> Iterator[Finding]:
-    """Run a check on each subject. A Trouble becomes a finding and does not stop the others."""
-    for subject in subjects:
-        try:
-            yield from check(subject)
-        except Trouble as trouble:
-            yield trouble.finding

@@ -12,7 +12,7 @@ from ...sinks.opensearch.alias_targets import Target, target_of
 from ..rebuild import rollover
 from .aliases import check_alias, check_missing, check_rebuilds, listed, strays
 from .cluster import switched_on
-from .findings import WARNING, Finding, each
+from .findings import WARNING, Finding
 from .mappings import check_fields, check_mapping
 from .patient import DoctorContext
 from .settings import seconds_of
@@ -23,12 +23,8 @@ FORGETFUL: Final = "60s"
 """The default of `index.gc_deletes` ("Index settings", OpenSearch documentation)."""
 
 
-def check(patient: DoctorContext) -> Iterator[Finding]:
-    yield from each(lambda found: _index(patient, *found), patient.indices().items())
-
-
-def _index(patient: DoctorContext, name: str, routes: Sequence[BoundRoute]) -> Iterator[Finding]:
-    indices = listed(patient, name)
+def check(patient: DoctorContext, name: str) -> Iterator[Finding]:
+    routes, indices = patient.indices[name], listed(patient, name)
     unwritable = list(check_alias(name, indices))
     if unwritable:
         yield from unwritable

@@ -6,15 +6,14 @@ each receive counts as a delivery of the message, and a message that is sent sta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from ...routing import BucketRoute
-from .findings import Finding, each
+from .findings import Finding
 from .patient import DoctorContext
-from .queues import attributes_of
 from .stores import POSITIONS, PROBE
-from .tables import described, key_of
+from .tables import key_of
 
 VALUES: Final[Mapping[str, Any]] = {"S": PROBE, "N": "0", "B": PROBE.encode()}
 
@@ -27,29 +26,18 @@ NO_HANDLE: Final = ("InvalidAddress", "InvalidParameterValue", "MessageNotInflig
 TRIMMED: Final = "TrimmedDataAccessException"
 
 
-def check(patient: DoctorContext) -> Iterator[Finding]:
-    yield from each(lambda table: _listened(patient, table), patient.tables())
-    yield from each(lambda table: _written(patient, table), patient.written_tables())
-    yield from each(lambda found: _bucket(patient, *found), patient.buckets().items())
-    yield from each(lambda queue: _queue(patient, queue), patient.queues())
-    kind, _, table = patient.settings.checkpoints.partition("://")
-    if kind == "dynamodb" and patient.tables():
-        yield from each(lambda table: _positions(patient, table), [table])
-
-
-def _listened(patient: DoctorContext, table: str) -> Iterator[Finding]:
-    description = described(patient, table)
+def check_listened(patient: DoctorContext, table: str) -> Iterator[Finding]:
+    description = patient.described(table)
     if description is None:
         return
-    asking, subject = patient.aws.asking, f"table {table}"
+    trying, subject = patient.aws.trying, f"table {table}"
     wanted = {table: {"Keys": [probe_key(key_of(description))], "ConsistentRead": True}}
-    requests = [asking("dynamodb", "batch_get_item", subject, RequestItems=wanted)]
+    yield from trying("dynamodb", subject, batch_get_item={"RequestItems": wanted})
     if patient.settings.on_gap == "verify":  # otherwise only operators' commands scan
-        requests.append(asking("dynamodb", "scan", subject, TableName=table, Limit=1, Select="COUNT"))
+        yield from trying("dynamodb", subject, scan={"TableName": table, "Limit": 1, "Select": "COUNT"})
     if (description.get("StreamSpecification") or {}).get("StreamEnabled"):
-        requests.append(asking("dynamodb_streams", "list_streams", subject, TableName=table))
-        requests.append(lambda: _read_stream(patient, table, description["LatestStreamArn"]))
-    yield from patient.aws.tried(requests)
+        yield from trying("dynamodb_streams", subject, list_streams={"TableName": table})
+        _read_stream(patient, table, description["LatestStreamArn"])
 
 
 def _read_stream(patient: DoctorContext, table: str, arn: str) -> None:
@@ -64,25 +52,28 @@ def _read_stream(patient: DoctorContext, table: str, arn: str) -> None:
             patient.aws.ask("dynamodb_streams", "get_records", subject, fine=[TRIMMED], **page)
 
 
-def _written(patient: DoctorContext, table: str) -> Iterator[Finding]:
-    description = described(patient, table)
+def check_written(patient: DoctorContext, table: str) -> Iterator[Finding]:
+    description = patient.described(table)
     if description is not None:
-        yield from patient.aws.tried(impossible_writes(patient, table, key_of(description)))
+        yield from _impossible_writes(patient, table, key_of(description))
 
 
-def impossible_writes(patient: DoctorContext, table: str, key: Mapping[str, str]) -> list[Callable[[], Any]]:
-    """Return requests that put, update and delete an item on a condition that never holds."""
-    asking, subject, probe = patient.aws.asking, f"table {table}", probe_key(key)
+def _impossible_writes(patient: DoctorContext, table: str, key: Mapping[str, str]) -> Iterator[Finding]:
+    """Put, update and delete an item on a condition that never holds."""
+    probe = probe_key(key)
     never = {
         "TableName": table,
         "ConditionExpression": "attribute_exists(#key) AND attribute_not_exists(#key)",
         "ExpressionAttributeNames": {"#key": next(iter(key))},
     }
-    return [
-        asking("dynamodb", "put_item", subject, fine=REFUSED, Item=probe, **never),
-        asking("dynamodb", "update_item", subject, fine=REFUSED, Key=probe, **never),
-        asking("dynamodb", "delete_item", subject, fine=REFUSED, Key=probe, **never),
-    ]
+    return patient.aws.trying(
+        "dynamodb",
+        f"table {table}",
+        fine=REFUSED,
+        put_item={"Item": probe, **never},
+        update_item={"Key": probe, **never},
+        delete_item={"Key": probe, **never},
+    )
 
 
 def probe_key(key: Mapping[str, str]) -> dict[str, Any]:
@@ -90,60 +81,48 @@ def probe_key(key: Mapping[str, str]) -> dict[str, Any]:
     return {name: {kind: VALUES[kind]} for name, kind in key.items()}
 
 
-def _positions(patient: DoctorContext, table: str) -> Iterator[Finding]:
-    description = described(patient, table)
+def check_positions(patient: DoctorContext) -> Iterator[Finding]:
+    kind, _, table = patient.settings.checkpoints.partition("://")
+    description = patient.described(table) if kind == "dynamodb" and patient.tables else None
     if description is None or key_of(description) != POSITIONS:
         return
-    asking, subject, probe = patient.aws.asking, f"table {table}", probe_key(POSITIONS)
+    probe = probe_key(POSITIONS)
     query = {
         "TableName": table,
         "KeyConditionExpression": "#stream = :stream",
         "ExpressionAttributeNames": {"#stream": "stream"},  # a reserved word
         "ExpressionAttributeValues": {":stream": probe["stream"]},
     }
-    yield from patient.aws.tried(
-        [
-            asking("dynamodb", "get_item", subject, TableName=table, Key=probe),
-            asking("dynamodb", "query", subject, **query),
-            *impossible_writes(patient, table, POSITIONS),
-        ]
-    )
+    item = {"TableName": table, "Key": probe}
+    yield from patient.aws.trying("dynamodb", f"table {table}", get_item=item, query=query)
+    yield from _impossible_writes(patient, table, POSITIONS)
 
 
-def _bucket(patient: DoctorContext, bucket: str, routes: list[BucketRoute]) -> Iterator[Finding]:
-    asking, subject = patient.aws.asking, f"bucket {bucket}"
-    if patient.aws.ask("s3", "head_bucket", subject, Bucket=bucket) is not None:
-        keys = dict.fromkeys(f"{route.prefix}{PROBE}{route.suffix}" for route in routes)
-        yield from patient.aws.tried(
-            [asking("s3", "head_object", subject, Bucket=bucket, Key=key) for key in keys]
-        )
-        of_rows = [route for route in routes if "database" in route.writes]
-        yield from patient.aws.tried(
-            [
-                asking(
-                    "s3",
-                    "head_object",
-                    subject,
-                    Bucket=bucket,
-                    Key=f"{route.prefix}{PROBE}{route.suffix}",
-                    VersionId="null",  # the version id of objects that were stored without versioning
-                    fine=["400"],
-                )
-                for route in of_rows
-            ]
-        )
+def check_bucket(patient: DoctorContext, bucket: str) -> Iterator[Finding]:
+    subject, routes = f"bucket {bucket}", patient.buckets[bucket]
+    if patient.aws.ask("s3", "head_bucket", subject, Bucket=bucket) is None:
+        return
+    for key in dict.fromkeys(map(_probe_object, routes)):
+        yield from patient.aws.trying("s3", subject, head_object={"Bucket": bucket, "Key": key})
+    for key in dict.fromkeys(_probe_object(route) for route in routes if "database" in route.writes):
+        # null is the version id of objects that were stored without versioning
+        version = {"Bucket": bucket, "Key": key, "VersionId": "null"}
+        yield from patient.aws.trying("s3", subject, fine=["400"], head_object=version)
 
 
-def _queue(patient: DoctorContext, queue: str) -> Iterator[Finding]:
-    attributes = attributes_of(patient, queue)
+def _probe_object(route: BucketRoute) -> str:
+    return f"{route.prefix}{PROBE}{route.suffix}"
+
+
+def check_queue(patient: DoctorContext, queue: str) -> Iterator[Finding]:
+    attributes = patient.attributes_of(queue)
     if attributes is None:
         return
-    asking, subject = patient.aws.asking, f"queue {queue}"
     message = {"QueueUrl": attributes["QueueUrl"], "ReceiptHandle": PROBE}
-    put_off = {**message, "VisibilityTimeout": 0}
-    yield from patient.aws.tried(
-        [
-            asking("sqs", "delete_message", subject, fine=NO_HANDLE, **message),
-            asking("sqs", "change_message_visibility", subject, fine=NO_HANDLE, **put_off),
-        ]
+    yield from patient.aws.trying(
+        "sqs",
+        f"queue {queue}",
+        fine=NO_HANDLE,
+        delete_message=message,
+        change_message_visibility={**message, "VisibilityTimeout": 0},
     )

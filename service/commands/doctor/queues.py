@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from ...deadline import RESERVE
-from .findings import ERROR, WARNING, Finding, Trouble, each, missing
+from .findings import ERROR, WARNING, Finding, missing
 from .patient import DoctorContext
 from .senders import check_senders
 
@@ -18,26 +18,8 @@ LONGEST: Final = 1_209_600
 """The longest retention period of a queue in seconds ("Amazon SQS message quotas")."""
 
 
-def check(patient: DoctorContext) -> Iterator[Finding]:
-    yield from each(lambda queue: _queue(patient, queue), patient.queues())
-
-
-def attributes_of(patient: DoctorContext, queue: str, extra: bool = False) -> Mapping[str, str] | None:
-    """Return a queue's attributes and its QueueUrl; None if it does not exist. Raises Trouble.
-
-    `extra` marks a queue that the service itself never uses.
-    """
-    subject = f"queue {queue}"
-    found = patient.aws.ask("sqs", "get_queue_url", subject, extra=extra, QueueName=queue)
-    if found is None:
-        return None
-    request = {"QueueUrl": found["QueueUrl"], "AttributeNames": ["All"]}
-    answer = patient.aws.ask("sqs", "get_queue_attributes", subject, extra=extra, **request)
-    return None if answer is None else {**answer.get("Attributes", {}), "QueueUrl": found["QueueUrl"]}
-
-
-def _queue(patient: DoctorContext, queue: str) -> Iterator[Finding]:
-    attributes = attributes_of(patient, queue)
+def check(patient: DoctorContext, queue: str) -> Iterator[Finding]:
+    attributes = patient.attributes_of(queue)
     subject = f"queue {queue}"
     if attributes is None:
         yield missing("queue", subject, "READ_QUEUE or the region")
@@ -46,24 +28,20 @@ def _queue(patient: DoctorContext, queue: str) -> Iterator[Finding]:
     yield from _visibility(patient, subject, float(attributes.get("VisibilityTimeout", 30)))
     policy = json.loads(attributes.get("RedrivePolicy") or "{}")
     if "deadLetterTargetArn" not in policy:
-        yield Finding(
-            "queue",
-            subject,
-            "it has no redrive policy: a message that always fails is redelivered until it expires, and is lost",
-            "add a redrive policy with a dead-letter queue and a maxReceiveCount of 5 or more",
-            WARNING,
+        problem = (
+            "it has no redrive policy: a message that always fails is redelivered until it expires, and is lost"
         )
+        remedy = "add a redrive policy with a dead-letter queue and a maxReceiveCount of 5 or more"
+        yield Finding("queue", subject, problem, remedy, WARNING)
         return
     deliveries = int(policy.get("maxReceiveCount", FEWEST))
     if deliveries < FEWEST:
-        yield Finding(
-            "queue",
-            subject,
+        problem = (
             f"a message goes to the dead-letter queue after {deliveries} deliveries (maxReceiveCount): a search"
-            " server or a table that is busy for a while uses them up",
-            "raise maxReceiveCount of its redrive policy to 5 or more",
-            WARNING,
+            " server or a table that is busy for a while uses them up"
         )
+        remedy = "raise maxReceiveCount of its redrive policy to 5 or more"
+        yield Finding("queue", subject, problem, remedy, WARNING)
     yield from _failed(patient, queue, attributes, str(policy["deadLetterTargetArn"]).rpartition(":")[2])
 
 
@@ -87,20 +65,15 @@ def _visibility(patient: DoctorContext, subject: str, hidden: float) -> Iterator
 
 
 def _failed(patient: DoctorContext, queue: str, attributes: Mapping[str, str], failed: str) -> Iterator[Finding]:
-    """Check the dead-letter queue of a queue; the service itself never uses it."""
-    try:
-        other = attributes_of(patient, failed, extra=True)
-    except Trouble as trouble:
-        yield trouble.finding
-        return
+    """Check the dead-letter queue of a queue, which the service itself never uses. Raises Trouble."""
+    other = patient.attributes_of(failed, extra=True)
     if other is None:
         problem = f"its dead-letter queue {failed} does not exist: messages that always fail cannot be moved"
         yield Finding("queue", f"queue {queue}", problem, f"create {failed}, or correct the redrive policy", ERROR)
         return
     kept = float(attributes.get("MessageRetentionPeriod", 0))
-    if queue.endswith(".fifo"):  # a FIFO queue counts the age from the move
-        return
-    if float(other.get("MessageRetentionPeriod", LONGEST)) <= kept:
+    counts_on = not queue.endswith(".fifo")  # a FIFO queue counts the age from the move
+    if counts_on and float(other.get("MessageRetentionPeriod", LONGEST)) <= kept:
         yield Finding(
             "queue",
             f"queue {failed}",

@@ -21,7 +21,7 @@ def check(patient: DoctorContext) -> Iterator[Finding]:
 
     Source: "Collection types", AWS Solutions Library, Migration Assistant for Amazon OpenSearch Service.
     """
-    if not patient.serverless or not patient.indices():
+    if not patient.serverless or not patient.indices:
         return
     name, _ = place_of(patient.settings.search_url)
     subject = f"collection {name}"

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from ...bootstrap.time_settings import bad_times
 from ...errors import SettingsError
 from ...routing.patterns import is_plain
-from .findings import ERROR, NOTE, WARNING, Finding
+from .findings import NOTE, WARNING, Finding
 from .patient import DoctorContext
 
 UNITS: Final = {"nanos": 1e-9, "micros": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -25,14 +25,7 @@ def seconds_of(text: str) -> float:
     return int(found[1]) * UNITS[found[2]]
 
 
-def check(patient: DoctorContext) -> Iterator[Finding]:
-    yield from _memory(patient)
-    yield from _times(patient)
-    yield from _login(patient)
-    yield from _loops(patient)
-
-
-def _memory(patient: DoctorContext) -> Iterator[Finding]:
+def check_memory(patient: DoctorContext) -> Iterator[Finding]:
     """Check that indices remember deleted documents for longer than the service trusts a record (hint_after)."""
     settings = patient.settings
     try:
@@ -41,19 +34,18 @@ def _memory(patient: DoctorContext) -> Iterator[Finding]:
         yield Finding("settings", "gc_deletes", str(error), "set STREAMDEX_GC_DELETES to a time such as 1h")
         return
     if settings.hint_after >= remembered:
-        yield Finding(
-            "settings",
-            "hint_after",
+        problem = (
             f"it is {settings.hint_after:g} s, but new indices forget deleted documents after"
-            f" {settings.gc_deletes}: in between, a late record can restore a deleted document",
-            "set STREAMDEX_HINT_AFTER below STREAMDEX_GC_DELETES",
+            f" {settings.gc_deletes}: in between, a late record can restore a deleted document"
         )
+        remedy = "set STREAMDEX_HINT_AFTER below STREAMDEX_GC_DELETES"
+        yield Finding("settings", "hint_after", problem, remedy)
 
 
-def _times(patient: DoctorContext) -> Iterator[Finding]:
+def check_times(patient: DoctorContext) -> Iterator[Finding]:
     settings = patient.settings
     for bad in bad_times(settings):
-        yield Finding("settings", bad.name, bad.problem, bad.remedy, ERROR)
+        yield Finding("settings", bad.name, bad.problem, bad.remedy)
     if settings.checkpoints.startswith("dynamodb://") and settings.search_timeout > settings.lease_time:
         yield Finding(
             "settings",
@@ -65,7 +57,7 @@ def _times(patient: DoctorContext) -> Iterator[Finding]:
         )
 
 
-def _login(patient: DoctorContext) -> Iterator[Finding]:
+def check_login(patient: DoctorContext) -> Iterator[Finding]:
     settings = patient.settings
     host = urlsplit(settings.search_url).hostname or ""
     if settings.search_auth == "basic" and not (settings.search_user and settings.search_password):
@@ -80,38 +72,32 @@ def _login(patient: DoctorContext) -> Iterator[Finding]:
         yield Finding("settings", "search_service", problem, f"set SEARCH_SERVICE={service}")
 
 
-def _loops(patient: DoctorContext) -> Iterator[Finding]:
-    """Check that dead letters do not go to a queue that is read, and that all sources are read."""
+def check_dead_letters(patient: DoctorContext) -> Iterator[Finding]:
+    """Check that dead letters do not go to a queue that is read, and that large ones are stored whole."""
     settings = patient.settings
     kind, _, place = settings.dead_letters.partition("://")
-    if kind == "sqs" and place in patient.queues():
-        yield Finding(
-            "settings",
-            "dead_letters",
-            f"dead letters go to the queue {place}, which the service reads: it receives each of them at once",
-            "set STREAMDEX_DEAD_LETTERS to another queue",
-            ERROR,
+    if kind == "sqs" and place in patient.queues:
+        problem = (
+            f"dead letters go to the queue {place}, which the service reads: it receives each of them at once"
         )
+        yield Finding("settings", "dead_letters", problem, "set STREAMDEX_DEAD_LETTERS to another queue")
     if kind == "sqs" and not settings.dead_letters_large:
-        yield Finding(
-            "settings",
-            "dead_letters_large",
-            "it is not set: a dead letter too large for a message (256 KiB) is reduced to its keys and reason",
-            "set STREAMDEX_DEAD_LETTERS_LARGE=s3://BUCKET/PREFIX",
-            WARNING,
+        problem = (
+            "it is not set: a dead letter too large for a message (256 KiB) is reduced to its keys and reason"
         )
-    yield from _unread(patient)
+        remedy = "set STREAMDEX_DEAD_LETTERS_LARGE=s3://BUCKET/PREFIX"
+        yield Finding("settings", "dead_letters_large", problem, remedy, WARNING)
 
 
-def _unread(patient: DoctorContext) -> Iterator[Finding]:
+def check_sources(patient: DoctorContext) -> Iterator[Finding]:
     """Check that each route's events have a queue, and that each queue's events have a route."""
     carrying = patient.declared.carrying
-    buckets = [bucket for bucket in patient.buckets() if not carrying("bucket", bucket)]
+    buckets = [bucket for bucket in patient.buckets if not carrying("bucket", bucket)]
     if buckets:
         problem = f"it has no queue for the events of {', '.join(buckets)}: only a Lambda can receive them"
         remedy = "add the queue that the buckets notify to READ_QUEUE"
         yield Finding("settings", "read_queue", problem, remedy, NOTE)
-    tables = [table for table in patient.tables() if not carrying("table", table)]
+    tables = [table for table in patient.tables if not carrying("table", table)]
     if tables and patient.settings.read_queue and not patient.settings.read_streams:
         problem = f"read_streams is false, and no queue is declared to carry the changes of {', '.join(tables)}"
         remedy = f"declare the queue that EventBridge Pipes write to: READ_QUEUE=QUEUE=table/{tables[0]}"

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from ...private_files import is_exposed
 from ...routing import TableRoute
-from .findings import NOTE, WARNING, Finding, Trouble, each
+from .findings import NOTE, WARNING, Finding, Trouble
 from .patient import DoctorContext
-from .tables import described, in_words, key_of
+from .tables import in_words, key_of
 
 PROBE: Final = "streamdex-doctor"
 
@@ -26,11 +26,7 @@ POSITIONS: Final = {"stream": "S", "shard": "S"}
 """The key of the table for checkpoints and the lease."""
 
 
-def check(patient: DoctorContext) -> Iterator[Finding]:
-    yield from each(lambda part: part(patient), (_dead_letters, _checkpoints))
-
-
-def _dead_letters(patient: DoctorContext) -> Iterator[Finding]:
+def check_dead_letters(patient: DoctorContext) -> Iterator[Finding]:
     kind, separator, place = patient.settings.dead_letters.partition("://")
     if not separator:
         remedy = "set STREAMDEX_DEAD_LETTERS to a writable folder"
@@ -64,7 +60,7 @@ def _bucket(patient: DoctorContext, place: str) -> Iterator[Finding]:
             yield Finding("dead letters", subject, problem, "delete the object", NOTE)
 
 
-def _checkpoints(patient: DoctorContext) -> Iterator[Finding]:
+def check_checkpoints(patient: DoctorContext) -> Iterator[Finding]:
     if not any(isinstance(bound.route, TableRoute) for bound in patient.router.bound):
         return
     where = patient.settings.checkpoints
@@ -76,7 +72,7 @@ def _checkpoints(patient: DoctorContext) -> Iterator[Finding]:
         problem = f"{where!r} is neither a file nor dynamodb://TABLE"
         yield Finding("checkpoints", "checkpoints", problem, "correct STREAMDEX_CHECKPOINTS")
     else:
-        description = described(patient, table)  # the service creates it if it is missing
+        description = patient.described(table)  # the service creates it if it is missing
         if description is not None and key_of(description) != POSITIONS:
             problem = f"its key is {in_words(key_of(description))}; checkpoints need {in_words(POSITIONS)}"
             yield Finding("checkpoints", f"table {table}", problem, "set STREAMDEX_CHECKPOINTS to another table")

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from ...routing import BoundRoute, TableRoute
 from ...routing.patterns import is_plain
-from .findings import ERROR, WARNING, Finding, each, missing
+from .findings import ERROR, WARNING, Finding, missing
 from .patient import DoctorContext
 
 NEW: Final = frozenset({"NEW_IMAGE", "NEW_AND_OLD_IMAGES"})
@@ -25,25 +25,20 @@ RENEW: Final = (
 )
 
 
-def check(patient: DoctorContext) -> Iterator[Finding]:
-    yield from each(lambda pattern: _pattern(patient, pattern), _patterns(patient))
-    yield from each(lambda found: _listened(patient, *found), patient.tables().items())
-    yield from each(lambda table: _written(patient, table), patient.written_tables())
-
-
-def _patterns(patient: DoctorContext) -> list[str]:
+def patterns(patient: DoctorContext) -> list[str]:
+    """Return the patterns of tables that routes listen to."""
     tables = [b.route.table for b in patient.router.bound if isinstance(b.route, TableRoute)]
     return [table for table in dict.fromkeys(tables) if not is_plain(table)]
 
 
-def _pattern(patient: DoctorContext, pattern: str) -> Iterator[Finding]:
+def check_pattern(patient: DoctorContext, pattern: str) -> Iterator[Finding]:
     if not patient.matching(pattern):
         remedy = "create a matching table, map a matching name to one in STREAMDEX_NAMES, or correct the pattern"
         yield Finding("table", f"tables {pattern}", "no table matches", remedy, WARNING)
 
 
-def _listened(patient: DoctorContext, table: str, routes: Sequence[BoundRoute]) -> Iterator[Finding]:
-    description = described(patient, table)
+def check_listened(patient: DoctorContext, table: str) -> Iterator[Finding]:
+    routes, description = patient.tables[table], patient.described(table)
     if description is None:
         yield missing("table", f"table {table}", "the region")
         return
@@ -57,15 +52,9 @@ def _listened(patient: DoctorContext, table: str, routes: Sequence[BoundRoute]) 
         yield Finding("stream", f"table {table}", "its stream is not enabled", ENABLE.format(table=table))
 
 
-def _written(patient: DoctorContext, table: str) -> Iterator[Finding]:
-    if described(patient, table) is None:
+def check_written(patient: DoctorContext, table: str) -> Iterator[Finding]:
+    if patient.described(table) is None:
         yield missing("table", f"table {table}", "the region")
-
-
-def described(patient: DoctorContext, table: str) -> Mapping[str, Any] | None:
-    """Return the answer of DescribeTable; None if the table does not exist. Raises Trouble."""
-    answer = patient.aws.ask("dynamodb", "describe_table", f"table {table}", TableName=table)
-    return None if answer is None else answer["Table"]
 
 
 def key_of(description: Mapping[str, Any]) -> dict[str, str]:
@@ -78,13 +67,11 @@ def key_of(description: Mapping[str, Any]) -> dict[str, str]:
 def _key(table: str, description: Mapping[str, Any], bound: BoundRoute) -> Iterator[Finding]:
     declared, found = dict(getattr(bound.route, "key", {})), key_of(description)
     if list(declared.items()) != list(found.items()):
-        yield Finding(
-            "key",
-            f"table {table}",
+        problem = (
             f"its key is {in_words(found)}, but {bound.name} declares {in_words(declared)}: records would be"
-            " rejected, or their documents would have wrong ids",
-            f"declare key: ClassVar = {found}",
+            " rejected, or their documents would have wrong ids"
         )
+        yield Finding("key", f"table {table}", problem, f"declare key: ClassVar = {found}")
 
 
 def in_words(key: Mapping[str, str]) -> str:
