@@ -115,11 +115,11 @@ def worst(results: Sequence[Result]) -> Result:
     return min(results, key=lambda result: result.outcome, default=NOTHING_TO_WRITE)
 
 
+@dataclass(frozen=True)
 class Report:
     """The results of a batch, in the order of its records."""
 
-    def __init__(self, results: Sequence[Result]):
-        self.results = results
+    results: Sequence[Result]
 
     @cached_property
     def undone(self) -> list[int]:

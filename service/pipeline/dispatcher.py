@@ -74,7 +74,9 @@ class Dispatcher:
             tasks = match(delivery.records, self._router)
             try:
                 with until(delivery.deadline.with_reserve()):
-                    self._process(tasks, delivery, began)
+                    failed = self._try([task for task in tasks if not task.results], delivery, delivery.prefetch)
+                    if failed:
+                        self._retry(failed, tasks, delivery, began)
             except Halt as halt:
                 if not delivery.redelivers:
                     for task in tasks:
@@ -82,14 +84,6 @@ class Dispatcher:
                     self._finish(tasks, delivery, began)
                 raise
             return self._finish(tasks, delivery, began)
-
-    def _process(self, tasks: Sequence[Task], delivery: Delivery, began: float) -> None:
-        """Steps 2 to 7: process the tasks, and retry transient failures while there is time."""
-        failed = self._try([task for task in tasks if not task.results], delivery, delivery.prefetch)
-        if failed:
-            self._retry(failed, tasks, delivery, began)
-        if self._stuck.failures:
-            self._stuck.forget(tasks)
 
     def _retry(self, failed: Sequence[Task], tasks: Sequence[Task], delivery: Delivery, began: float) -> None:
         """Step 7: repeat steps 2 to 6 for the failed tasks while there is time. Reject those that are stuck.
@@ -186,6 +180,8 @@ class Dispatcher:
             with until(delivery.deadline.with_reserve()):
                 delivery.fence()
                 self._letters.store(letters)
+        if self._stuck.failures:
+            self._stuck.forget(tasks)
         report = Report(results_of(tasks, len(delivery.records)))
         seconds = self._retry_policy.clock() - began
         self._observer.dispatched(Dispatched(delivery.source, report, tasks, letters, seconds))

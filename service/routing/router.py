@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeAlias
 
 from ..errors import DecodeError
@@ -111,25 +112,17 @@ class Router:
         check_cycles(map(type, routes))
         self.bound: tuple[BoundRoute, ...] = tuple(self._bind(route) for route in routes)
         self.indices = declared_indices(routes, self.names)
-        self._by_table: dict[str, Sequence[Candidate]] = {}
-        self._by_bucket: dict[str, Sequence[Candidate]] = {}
+        self._candidates = cache(self._of)
 
     def candidates(self, record: Change) -> Sequence[Candidate]:
         """Return the routes of the record's table or bucket in registration order, each with its `record_test`."""
         if isinstance(record, TableRecord):
-            found = self._by_table.get(record.table)
-            if found is None:
-                found = self._by_table[record.table] = self._of("table", record.table)
-            return found
-        found = self._by_bucket.get(record.bucket)
-        if found is None:
-            found = self._by_bucket[record.bucket] = self._of("bucket", record.bucket)
-        return found
+            return self._candidates("table", record.table)
+        return self._candidates("bucket", record.bucket)
 
     def key_of(self, table: str) -> tuple[str, ...]:
         """Return the key attributes of a table as its routes declare them; () if it has no route."""
-        candidates = self._by_table.get(table) or self._of("table", table)
-        return next((bound.key for bound, _ in candidates), ())
+        return next((bound.key for bound, _ in self._candidates("table", table)), ())
 
     def declaration(self, index: str) -> IndexDeclaration | None:
         """Return the declaration of an index, or of an index pattern (actual names); None if no route has it."""
