@@ -15,17 +15,20 @@ from .routing import (
     Action,
     BadRow,
     BucketRoute,
+    CollectionRoute,
     Delete,
     DeleteItem,
     Document,
     Index,
     InsertRows,
     PutItem,
+    Reindex,
     Row,
     TableRoute,
     UpdateItem,
     setting,
 )
+from .table_reads import at_least, at_most, begins_with, between
 
 if TYPE_CHECKING:
     from .model.deserializer import Deserializer
@@ -36,6 +39,7 @@ __all__ = [
     "Action",
     "BadRow",
     "BucketRoute",
+    "CollectionRoute",
     "Context",
     "Delete",
     "DeleteItem",
@@ -46,6 +50,7 @@ __all__ = [
     "Item",
     "ObjectRecord",
     "PutItem",
+    "Reindex",
     "Reject",
     "Retry",
     "Row",
@@ -54,6 +59,10 @@ __all__ = [
     "TableRecord",
     "TableRoute",
     "UpdateItem",
+    "at_least",
+    "at_most",
+    "begins_with",
+    "between",
     "setting",
 ]
 

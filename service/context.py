@@ -10,6 +10,7 @@ from .clients.database import make_engine
 from .clients.factories import make_aws_client, make_search_client
 from .deadline import deadline_of
 from .settings import Settings
+from .table_reads import Tables
 
 
 class Context:
@@ -26,6 +27,12 @@ class Context:
         self._clients = dict(clients)
         self._made = ExitStack()
         self._lock = RLock()
+        self._tables: Tables | None = None
+
+    @property
+    def tables(self) -> Tables:
+        """The tables that the route declares in `reads`, by their logical names."""
+        return self._tables or Tables(lambda: self.dynamodb, "the route", {})
 
     @property
     def s3(self) -> Any:
@@ -79,8 +86,15 @@ class Context:
 
     def during(self, parent: Any) -> Context:
         """Return a context with the same clients for the Lambda context `parent`, or this one if it is None."""
-        if parent is None:
-            return self
+        return self if parent is None else self._copy(parent)
+
+    def with_tables(self, tables: Tables) -> Context:
+        """Return a context with the same clients for a route that reads these tables."""
+        within = self._copy(self.parent)
+        within._tables = tables
+        return within
+
+    def _copy(self, parent: Any) -> Context:
         within = Context(self.settings, parent=parent)
         within._clients, within._lock, within._made = self._clients, self._lock, self._made
         return within

@@ -76,7 +76,7 @@ def run(route: Route, change: Change, context: Context | None = None) -> list[Ac
     """
     from .pipeline.route_calls import actions_of, writes_of
 
-    router = Router([route])
+    router = Router([route], targets=())
     record = record_of(route, change)
     for bound, test in router.candidates(record):
         if test is not None and not test(record):

@@ -132,11 +132,14 @@ class App:
         if not route:
             return self.router
         chosen = [bound.route for bound in self.router.bound if bound.name == route]
-        return Router(chosen, self.router.names) if chosen else None
+        return Router(chosen, self.router.names, self.router.targets) if chosen else None
 
     def loader_of(self, routes: Sequence[BoundRoute], reread: bool = False) -> Dispatcher:
-        """Return a dispatcher for some of the routes; with `reread` it re-reads every record."""
-        router = Router([bound.route for bound in routes], self.router.names)
+        """Return a dispatcher for some of the routes; with `reread` it re-reads every record.
+
+        It ignores Reindex, because every document is loaded.
+        """
+        router = Router([bound.route for bound in routes], self.router.names, targets=())
         return self._dispatcher(router, replace(self.rereads, always=reread))
 
     def into(self, index: str, other: str, letters: DeadLetterStore) -> App:

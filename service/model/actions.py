@@ -68,6 +68,18 @@ class InsertRows:
     keep_bad: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Reindex:
+    """Make the documents of these items again, because the record changes what they are made of.
+
+    `route` is a route class that the returning route lists in `reindexes`. `keys` has the keys of items of its
+    table; for a CollectionRoute, the partition key is enough. It may be a generator, which is read bit by bit.
+    """
+
+    route: type[Any]
+    keys: Iterable[Mapping[str, Any]]
+
+
 SearchAction: TypeAlias = Index | Delete
 TableAction: TypeAlias = PutItem | UpdateItem | DeleteItem
-Action: TypeAlias = SearchAction | TableAction | InsertRows
+Action: TypeAlias = SearchAction | TableAction | InsertRows | Reindex

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from ..errors import DecodeError
 from .dynamodb_json import read_item
-from .events import INSERT
+from .events import INSERT, MODIFY
 from .versions import MARGIN, NO_VERSION, is_ranked, stream_version
 
 Item: TypeAlias = dict[str, Any]
@@ -128,6 +128,13 @@ class TableRecord:
         found.ordered, found.version = self.ordered, version
         return found
 
+    def as_collection(self, items: list[Item], version: int) -> TableRecord:
+        """Return a copy whose new image is the list of all current items of the record's collection."""
+        found = self.as_now({} if items else None, version)
+        if items:
+            found._images["NewImage"] = items  # type: ignore[assignment]  # see CollectionRoute
+        return found
+
     def drop_times_after(self, latest: float) -> bool:
         """Clear the time and the version if the time is after `latest` (Unix seconds). Return True if it was."""
         if self.created is None or self.created <= latest:
@@ -181,6 +188,20 @@ def scanned(item: Mapping[str, Any], keys: Iterable[str], stream: str, read_at: 
         "NewImage": item,
     }
     return TableRecord({"eventName": INSERT, "eventSourceARN": stream, "dynamodb": change})
+
+
+def requested(table: str, keys: Mapping[str, Any], created: float | None, sequence: str) -> TableRecord:
+    """Return a record that asks to make the document of a typed key again, on behalf of another record.
+
+    It has the time and the sequence number, and so the version, of that record.
+    """
+    change = {"ApproximateCreationDateTime": created, "Keys": keys, "SequenceNumber": sequence}
+    raw = {
+        "eventName": MODIFY,
+        "eventSourceARN": f"arn:aws:dynamodb:::table/{table}/stream/reindex",
+        "dynamodb": change,
+    }
+    return TableRecord(raw, identifier=f"reindex {sequence} {sorted(keys.items())}")
 
 
 @lru_cache(maxsize=1024)

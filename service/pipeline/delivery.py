@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from ..deadline import NO_DEADLINE, Deadline
 from ..model import Change, Record
 from ..model.outcomes import Result, worst
-from ..routing import Action, BoundRoute, Index
+from ..routing import Action, BoundRoute, Index, Reindex
 from .prefetch import Prefetch
 
 Fence: TypeAlias = Callable[[], None]
@@ -85,6 +85,10 @@ class Task:
     - `overtaken` is True if the item changed again after the write.
     - `newer_only` makes its writes `newer_only` (see Write), because other changes can have the same version.
     - `failed` is the last failure of this task alone in this delivery. `failing` has the writes that failed.
+    - `made` has the actions that a document made of several items was last written with. If they are the same when
+      the document is made again, it is settled.
+    - `reindexes` has the Reindex actions that the route returned; None if it has not been called.
+    - `rejected` has the tasks of documents that it wanted to be made again and that are dead letters instead.
     - `group_size` is the number of tasks in its last failed call of `documents()`, or 0.
     """
 
@@ -99,6 +103,9 @@ class Task:
     failing: Sequence[Write] = ()
     group_size: int = 0
     newer_only: bool = False
+    made: Sequence[Action] = ()
+    reindexes: Sequence[Reindex] | None = None
+    rejected: Sequence[Task] = ()
     seen: Record = field(init=False)
 
     def __post_init__(self) -> None:
@@ -107,6 +114,7 @@ class Task:
     def reset(self) -> None:
         """Forget the writes and results, for another try."""
         self.writes, self.results, self.seen, self.newer_only = (), (), self.record, False
+        self.made, self.reindexes, self.rejected = (), None, ()
 
     def reopen(self, version: int | None) -> None:
         """Reset the task for a re-read, and write the current state at this version."""

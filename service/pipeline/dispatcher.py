@@ -13,6 +13,7 @@ from ..model.outcomes import APPLIED, NOT_SENT, PATIENCE, UNSETTLED, Outcome, Re
 from ..retry_policy import RetryPolicy
 from ..routing import InsertRows, Router
 from .batch_parts import parts_of
+from .composite import OverflowQueue, Reindexing, one_per_document, settle_made, settle_others
 from .delivery import Delivery, Task, Write
 from .matching import drop_future_times, match
 from .newest_writes import write_newest
@@ -40,6 +41,7 @@ class Dispatcher:
         context: Context,
         rereads: Rereads,
         retry_policy: RetryPolicy | None = None,
+        overflow: OverflowQueue | None = None,
     ):
         self._router = router
         self._sinks = sinks
@@ -48,6 +50,12 @@ class Dispatcher:
         self._context = context
         self._rereads = rereads
         self._stuck = StuckRecords(rereads.age, context.settings.retry_for)
+        settings = context.settings
+        self._composite = any(bound.composite for bound in router.targets)
+        self._reindexing: Reindexing | None = None
+        if any(bound.reindexes for bound in router.bound):
+            endless = not settings.lambda_function
+            self._reindexing = Reindexing(router, settings.reindex_inline, overflow, endless)
         self._clock_skew = context.settings.clock_skew
         self._retry_policy = retry_policy or RetryPolicy(context.settings.retry_time)
 
@@ -104,13 +112,17 @@ class Dispatcher:
             self._stuck.give_up(failed, tasks, self._sinks.documents, delivery.fence)
             conclude(tasks, tries)
 
-    def _try(self, tasks: Sequence[Task], delivery: Delivery, prefetch: Prefetch | None = None) -> list[Task]:
+    def _try(
+        self, tasks: Sequence[Task], delivery: Delivery, prefetch: Prefetch | None = None, follow: bool = True
+    ) -> list[Task]:
         """Steps 2 to 6: re-read, call the routes and write. Return the tasks that failed. Raises Halt.
 
-        The steps are repeated for tasks that are not settled. A large batch is divided into parts.
+        The steps are repeated for tasks that are not settled. A large batch is divided into parts. With `follow`,
+        the documents that routes named in Reindex are made again in the same way.
         """
         context = self._context.during(delivery.invocation)
-        unsettled = tasks
+        groups = one_per_document(tasks) if self._composite else {}
+        unsettled: Sequence[Task] = list(groups) or tasks
         for _ in range(ROUNDS):
             self._rereads.reread_before_write(unsettled)
             if len(unsettled) <= context.settings.bulk_actions // 2:
@@ -126,6 +138,10 @@ class Dispatcher:
             # A shard still delivers the newer change. A queue may have delivered it already.
             done = task.overtaken and isinstance(task.record, TableRecord) and task.record.ordered
             task.results = [APPLIED if done else UNSETTLED]
+        if groups:
+            settle_others(groups)
+        if self._reindexing and follow:
+            self._reindexing.follow(tasks, context, lambda wanted: self._try(wanted, delivery, follow=False))
         failed = [task for task in tasks if not task.result.outcome.done]
         if failed:
             note_failures(failed)
@@ -154,6 +170,8 @@ class Dispatcher:
 
     def _write(self, tasks: Sequence[Task], delivery: Delivery, prefetch: Prefetch | None) -> None:
         """Steps 4 and 5: pass the writes to their sinks, and set the results of the tasks."""
+        if self._composite:
+            settle_made(tasks)
         documents, items, rows = by_sink(tasks)
         results: dict[Write, Result] = {}
         if items:
@@ -176,6 +194,8 @@ class Dispatcher:
             for task in tasks
             if task.result.outcome is Outcome.REJECTED
         ]
+        if self._reindexing:
+            letters += [DeadLetter(one.record, one.route, one.result) for task in tasks for one in task.rejected]
         if letters:
             with until(delivery.deadline.with_reserve()):
                 delivery.fence()

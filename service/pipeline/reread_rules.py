@@ -29,6 +29,7 @@ class Decision(Enum):
     STALE = "nothing is written: the target is newer"
     SETTLED = "nothing is left to do"
     CHECK = "the current state is read, and written if it differs from what was written"
+    MAKE_AGAIN = "the document is made again from the current state, and written if it differs"
     CHECK_DELETED = "the current state is read, and the document deleted if the item does not exist"
 
 
@@ -53,6 +54,8 @@ class Facts(NamedTuple):
 
     The route:
     - `fetch` is True if it declares `fetch` or `versions = None`.
+    - `composite` is True if its documents are made of several items. The version of one item's record does not
+      order them.
     - `versioned` is True if its index keeps versions.
     - `indexed`, `items` and `rows` are True if it writes documents, DynamoDB items and SQL rows. DeleteItem leaves
       no version behind that could stop an older write.
@@ -79,6 +82,7 @@ class Facts(NamedTuple):
     by_hand: bool = False
     trusting: bool = False
     fetch: bool = False
+    composite: bool = False
     versioned: bool = True
     indexed: bool = True
     items: bool = False
@@ -100,15 +104,17 @@ class Rule(NamedTuple):
 
 TRUST, READ, STALE = Decision.TRUST, Decision.READ, Decision.STALE
 SETTLED, CHECK, CHECK_DELETED = Decision.SETTLED, Decision.CHECK, Decision.CHECK_DELETED
+MAKE_AGAIN: Final = Decision.MAKE_AGAIN
 
 RULES: Final = {
     Moment.BEFORE: (
         Rule(READ, lambda f: f.by_hand, "an operator redelivers it"),
+        Rule(READ, lambda f: f.composite, "the document is made of several items"),
         Rule(READ, lambda f: f.fetch, "the route declares fetch or versions = None"),
         Rule(READ, lambda f: f.rows and not f.identified, "it names no version or ETag of the object"),
         Rule(READ, lambda f: not f.complete, "it has no new image"),
         Rule(READ, lambda f: f.reopened, "its version does not determine its order"),
-        Rule(TRUST, lambda f: f.trusting or (f.rows and not f.indexed)),
+        Rule(TRUST, lambda f: f.trusting or not (f.indexed or f.items)),
         Rule(READ, lambda f: not f.dated, "it has no usable time or sequencer"),
         Rule(TRUST, lambda f: f.ordered),
         Rule(READ, lambda f: f.items, "it is unordered, and the route writes items"),
@@ -122,6 +128,7 @@ RULES: Final = {
         Rule(TRUST, lambda f: True),
     ),
     Moment.CONFLICT: (
+        Rule(READ, lambda f: f.composite),
         Rule(STALE, lambda f: f.trusting),
         Rule(READ, lambda f: not f.dated),
         Rule(READ, lambda f: not f.item and f.equal),
@@ -135,9 +142,10 @@ RULES: Final = {
         Rule(STALE, lambda f: True),
     ),
     Moment.WRITTEN: (
-        Rule(SETTLED, lambda f: f.trusting),
         # Versions do not order these writes. Of two processes that read and write at the same time, the later one
         # sees what the earlier one missed.
+        Rule(MAKE_AGAIN, lambda f: f.composite),
+        Rule(SETTLED, lambda f: f.trusting),
         Rule(CHECK, lambda f: f.reopened or not f.versioned or (f.indexed and not f.dated)),
         Rule(CHECK, lambda f: f.items and not (f.item and f.ordered)),
         # The index may have forgotten that the document was deleted.

@@ -11,12 +11,24 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from ..errors import DecodeError
-from ..model import CREATED, DELETED, REMOVE, Change, ObjectRecord, Record, Revision, TableRecord, Undecodable
+from ..model import (
+    CREATED,
+    DELETED,
+    REMOVE,
+    Change,
+    Item,
+    ObjectRecord,
+    Record,
+    Revision,
+    TableRecord,
+    Undecodable,
+)
 from ..model.outcomes import STALE, Outcome, Result
 from ..model.versions import NO_VERSION, second_of
 from ..routing import BoundRoute
 from .delivery import Task
 from .error_outcomes import result_of
+from .matching import key_of
 from .reread_rules import Decision, Facts, Moment, decide, rule_of
 
 PROMPT: Final = 30.0
@@ -35,6 +47,10 @@ class CurrentState(Protocol):
 
     def items(self, records: Sequence[TableRecord]) -> list[Mapping[str, Any] | None]:
         """Return the typed item of each record, from a consistent read, or None if it does not exist."""
+        ...
+
+    def collection(self, record: TableRecord, bound: BoundRoute) -> list[Item]:
+        """Return the items of the record's collection, in the order of their sort keys, from a consistent read."""
         ...
 
     def revision(self, upload: ObjectRecord) -> Revision | None:
@@ -66,9 +82,14 @@ class Rereads:
             if isinstance(record, Undecodable):
                 continue
             if isinstance(record, TableRecord):
-                if not (record.ordered or record.ranked or self.trusting) and task.reread_version is None:
+                unranked = not (record.ordered or record.ranked or self.trusting)
+                if (unranked or task.bound.composite) and task.reread_version is None:
                     task.reread_version = record.version
-                if self._before(task, task.bound, record) is Decision.READ:
+                if self._before(task, task.bound, record) is not Decision.READ:
+                    continue
+                if task.bound.collection:
+                    self._reread_collection(task, task.bound, record)
+                else:
                     items.append(task)
             elif self._before(task, task.bound, record) is Decision.READ:
                 self._reread_object(task, record)
@@ -86,6 +107,11 @@ class Rereads:
                 continue
             decision = self._after(task, task.bound, task.record)
             if decision is Decision.READ:
+                reopened.append(task)
+            elif decision is Decision.MAKE_AGAIN and task.writes:
+                made = [write.action for write in task.writes]
+                task.reopen(_version_of(task, task.record))
+                task.made = made
                 reopened.append(task)
             elif decision in (Decision.CHECK, Decision.CHECK_DELETED):
                 if isinstance(task.seen, TableRecord):
@@ -117,6 +143,7 @@ class Rereads:
             by_hand=self.always,
             trusting=self.trusting,
             fetch=bound.fetch,
+            composite=bound.composite,
             versioned=bound.versioned,
             indexed=bool(bound.index),
             items=bool(bound.item_table),
@@ -160,6 +187,15 @@ class Rereads:
                 task.results = [STALE]
             else:
                 _set_current(task, now)
+
+    def _reread_collection(self, task: Task, bound: BoundRoute, record: TableRecord) -> None:
+        try:
+            items = self.lookups.collection(record, bound)
+        except Exception as error:
+            where, about = f"reading a collection of table {record.table}", f", key {key_of(record)}"
+            task.results = [result_of(error, where, about)]
+            return
+        _set_current(task, record.as_collection(items, _version_of(task, record)))
 
     def _overtaken(self, checks: Sequence[tuple[Task, Decision]]) -> list[Task]:
         """Reopen the tasks whose item differs from the written state, and return them.

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 from ..context import Context
 from ..deadline import out_of_time
 from ..errors import Reject
-from ..model import Change, Item, TableRecord, Undecodable
+from ..model import Change, Item, Record, TableRecord, Undecodable
 from ..model.actions import TableAction
 from ..model.outcomes import BLOCKED, OUT_OF_TIME, Outcome, Result
 from ..routing import (
@@ -20,16 +20,18 @@ from ..routing import (
     Document,
     Index,
     InsertRows,
+    Reindex,
     TableRoute,
 )
 from ..routing.routes import METHODS
+from ..table_reads import Tables
 from .delivery import Task, Write
 from .document_json import indexing
 from .error_outcomes import result_of
 from .group_testing import parts_of_suspects
 from .matching import key_of, source_of
 
-ACTIONS: Final = "Index, Delete, PutItem, UpdateItem, DeleteItem or InsertRows"
+ACTIONS: Final = "Index, Delete, PutItem, UpdateItem, DeleteItem, InsertRows or Reindex"
 
 SEARCHES: Final = (Index, Delete)
 """The actions of a search index."""
@@ -61,6 +63,10 @@ def actions_of(bound: BoundRoute, record: Change, context: Context) -> list[Acti
     return list(answer)
 
 
+def reindexes_in(actions: Iterable[Action]) -> list[Reindex]:
+    return [action for action in actions if isinstance(action, Reindex)]
+
+
 def search_write(bound: BoundRoute, record: Change, action: Index | Delete, newer_only: bool = False) -> Write:
     """Return the write of an action to the document of a record, with its location and version."""
     version = record.version if bound.versioned else None
@@ -90,12 +96,18 @@ def writes_of(
             if not bound.item_table:
                 raise Reject(f"{name} has no target: {bound.name} declares no table in writes")
             writes.append(Write(record, action, bound.item_table, "", record.version))
+        elif isinstance(action, Reindex):
+            if action.route not in bound.reindexes:
+                route = getattr(action.route, "__name__", action.route)
+                raise Reject(f"{bound.name} returned Reindex({route}, …), which it does not list in reindexes")
         else:
             raise Reject(f"{name} is not an action: return {ACTIONS}")
     return writes
 
 
 def _call_route(bound: BoundRoute, tasks: Sequence[Task], context: Context) -> None:
+    if bound.readable:
+        context = context.with_tables(tables_of(bound, [task.record for task in tasks], context))
     gathered: list[Gathered] = []
     for task in tasks:
         record = task.seen
@@ -113,12 +125,23 @@ def _call_route(bound: BoundRoute, tasks: Sequence[Task], context: Context) -> N
                 _call_documents(bound, group, context)
 
 
+def tables_of(bound: BoundRoute, records: Sequence[Record], context: Context) -> Tables:
+    """Return the tables that a route reads for these records. What it reads is kept until all are processed."""
+    newest = max((record.created or 0.0 for record in records), default=0.0)
+    # The time of a record has whole seconds, so the change may be nearly a second younger.
+    visible_at = newest + 1.0 + context.settings.index_lag if context.settings.index_lag else 0.0
+    return Tables(lambda: context.dynamodb, bound.name, bound.readable, visible_at)
+
+
 def _call(task: Task, bound: BoundRoute, record: Change, context: Context) -> None:
     if out_of_time():
         task.results = [OUT_OF_TIME]
         return
     try:
-        task.writes = writes_of(bound, record, actions_of(bound, record, context), task.newer_only)
+        actions = actions_of(bound, record, context)
+        task.writes = writes_of(bound, record, actions, task.newer_only)
+        if bound.reindexes:
+            task.reindexes = reindexes_in(actions)
     except Exception as error:
         task.results = [_failed(error, bound, record)]
 

@@ -11,6 +11,7 @@ from ..model.actions import (
     Index,
     InsertRows,
     PutItem,
+    Reindex,
     Row,
     UpdateItem,
 )
@@ -19,13 +20,14 @@ from .index_declarations import IndexDeclaration
 from .logical_names import Names
 from .pipeline_declarations import PipelineDeclaration
 from .router import BoundRoute, Router
-from .routes import BucketRoute, Route, TableRoute
+from .routes import BucketRoute, CollectionRoute, Route, TableRoute
 
 __all__ = [
     "Action",
     "BadRow",
     "BoundRoute",
     "BucketRoute",
+    "CollectionRoute",
     "Delete",
     "DeleteItem",
     "Document",
@@ -35,6 +37,7 @@ __all__ = [
     "Names",
     "PipelineDeclaration",
     "PutItem",
+    "Reindex",
     "Route",
     "Router",
     "Row",

@@ -13,10 +13,12 @@ from .index_names import FORBIDDEN, is_index_name, is_index_pattern
 from .patterns import is_plain, overlap
 from .routes import (
     BucketRoute,
+    CollectionRoute,
     Route,
     TableRoute,
     does_something,
     has_document,
+    is_composite,
     places_by_index,
     places_by_routing,
     written_events,
@@ -38,8 +40,10 @@ def check_declaration(route: Any) -> None:
         )
     if isinstance(route, TableRoute):
         _check_table(name, route)
+        _check_composite(name, route)
     elif not isinstance(route.bucket, str) or not route.bucket:
         raise DeclarationError(f'Route {name} does not declare a bucket. Add `bucket: ClassVar = "the-bucket"`.')
+    _check_reads(name, route)
     _check_targets(name, route)
     if not does_something(type(route)):
         wanted = "document()" if isinstance(route, TableRoute) else "created() or deleted()"
@@ -74,10 +78,10 @@ def _check_targets(name: str, route: Any) -> None:
     _check_index(name, route)
     if route.writes and not is_target(route.writes):
         raise DeclarationError(f"{name}.writes must be {{'table': 'the-table'}} or {{'database': 'sql'}}")
-    if not route.index and not route.writes:
+    if not (route.index or route.writes or route.reindexes):
         raise DeclarationError(
-            f"Route {name} has no target. Declare index, or"
-            " writes = {'table': 'the-table'} or {'database': 'sql'}."
+            f"Route {name} has no target. Declare index, or writes = {{'table': 'the-table'}} or"
+            " {'database': 'sql'}, or reindexes."
         )
 
 
@@ -140,6 +144,60 @@ def _check_table(name: str, route: Any) -> None:
         raise DeclarationError(
             f"{name}.where tests {', '.join(sorted(strangers))}, which is not a key attribute. The record of a"
             " deleted item may contain only the key. Use wants(record) for other attributes."
+        )
+
+
+def _check_reads(name: str, route: Any) -> None:
+    """Check `reads` and `reindexes`."""
+    for attribute in ("reads", "reindexes"):
+        if isinstance(getattr(route, attribute), str | type):
+            raise DeclarationError(f"{name}.{attribute} must be a tuple: add a comma after a single member")
+    for one in route.reads:
+        table, slash, index = one.partition("/") if isinstance(one, str) else ("", "", "")
+        if not table or not is_plain(table) or bool(slash) != bool(index):
+            raise DeclarationError(f'{name}.reads has {one!r}, which is neither a "table" nor a "table/index"')
+    for kind in route.reindexes:
+        if not isinstance(kind, type) or not issubclass(kind, TableRoute) or not is_composite(kind):
+            raise DeclarationError(
+                f"{name}.reindexes has {getattr(kind, '__name__', kind)}, which is neither a CollectionRoute nor a"
+                " TableRoute with an index and `reads`: only their documents are made of several items"
+            )
+        if not is_plain(kind.table):
+            raise DeclarationError(
+                f"{name}.reindexes has {kind.__name__}, whose table contains *. Name one table."
+            )
+
+
+def _check_composite(name: str, route: TableRoute) -> None:
+    """Check a route if its documents are made of several items."""
+    if not is_composite(type(route)):
+        return
+    if route.writes:
+        raise DeclarationError(
+            f"Route {name} makes documents of several items, and declares writes. Move them to another route."
+        )
+    if type(route).wants is not TableRoute.wants:
+        raise DeclarationError(
+            f"Route {name} makes documents of several items, and has wants(). Return None from document() for an"
+            " item that has no document."
+        )
+    if not isinstance(route, CollectionRoute):
+        return
+    if len(route.key) != 2:
+        raise DeclarationError(f"{name} is a CollectionRoute: declare a key of partition key and sort key")
+    _, sort = route.key
+    if sort in route.where:
+        raise DeclarationError(
+            f"{name}.where tests the sort key, but a CollectionRoute gets all items of a partition. Override"
+            " sort_prefix() to select a part of it."
+        )
+    if type(route).sort_prefix is not CollectionRoute.sort_prefix and route.key[sort] != "S":
+        raise DeclarationError(f"{name}.sort_prefix() needs a sort key of type S")
+    events = sorted(written_events(type(route)))
+    if events:
+        raise DeclarationError(
+            f"{name} is a CollectionRoute and has its own method for {', '.join(events)}. Implement document()."
+            " Return other actions from another route."
         )
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote
-
-import orjson
 
 from ..errors import DeclarationError
 from .declarations import full_name
@@ -96,7 +95,7 @@ def _check_body(where: str, kind: str, body: Any) -> None:
 
 def _as_json(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return a pipeline as the server returns it. Raises TypeError if JSON cannot represent a value."""
-    made: dict[str, Any] = orjson.loads(orjson.dumps(body, dict))
+    made: dict[str, Any] = json.loads(json.dumps(body, default=dict))
     return made
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeAlias
 
-from ..errors import DecodeError
+from ..errors import DeclarationError, DecodeError
 from ..model import Change, ObjectRecord, TableRecord
-from .declarations import check_clashes, check_declaration
+from ..table_reads import Readable
+from .declarations import check_clashes, check_declaration, class_name
 from .document_ids import document_id, parts_of, plain_id
 from .index_declarations import IndexDeclaration, declared_indices
 from .index_names import is_index_of, name_in
@@ -20,12 +21,15 @@ from .placement import Location, Placement
 from .routes import (
     METHODS,
     BucketRoute,
+    CollectionRoute,
     Route,
     TableRoute,
     implemented_events,
+    is_composite,
     places_by_index,
     places_by_routing,
     uses_documents,
+    written_events,
 )
 from .write_cycles import check_cycles
 
@@ -34,11 +38,16 @@ from .write_cycles import check_cycles
 class BoundRoute:
     """A route and all values derived from its declaration. It is created once, at startup.
 
-    `index` is the actual name of the index, or of the index pattern. `pipeline` is the actual name of the ingest
-    pipeline that the documents pass through, "" if there is none. `computed` are the fields that a pipeline makes.
-    `placement` is None if all documents are in one index and have no routing value. `alone` is True if
-    `document()` makes a document from its item alone. `plain_key` is the only key attribute if it alone forms the
-    document id, else "".
+    - `index` is the actual name of the index, or of the index pattern.
+    - `pipeline` is the actual name of the ingest pipeline that the documents pass through, "" if there is none.
+    - `computed` are the fields that a pipeline makes.
+    - `placement` is None if all documents are in one index and have no routing value.
+    - `alone` is True if `document()` makes a document from its item alone.
+    - `plain_key` is the only key attribute if it alone forms the document id, else "".
+    - `composite` is True if its documents are made of several items, so that no version of a record orders them.
+    - `collection` is True if these are the items of a partition.
+    - `once` is True if several records of a document need only one call of the route.
+    - `readable` has the tables that the route reads, by their logical names.
     """
 
     route: Route
@@ -57,6 +66,11 @@ class BoundRoute:
     scoped: bool
     key: tuple[str, ...]
     plain_key: str
+    composite: bool
+    collection: bool
+    once: bool
+    readable: Mapping[str, Readable]
+    reindexes: frozenset[type[Route]]
     placement: Placement | None = None
 
     def location(self, record: Change) -> Location:
@@ -76,15 +90,26 @@ class BoundRoute:
             return name
         keys = record.keys
         try:
-            parts = [keys[attribute] for attribute in self.key]
+            parts = self.collection_key(keys) if self.collection else [keys[attribute] for attribute in self.key]
         except KeyError:
             parts = []
-        if len(parts) != len(keys):
+        if not parts or not (len(parts) == len(keys) or self.collection):
             raise DecodeError(
                 f"{self.name} declares the key {', '.join(self.key)} of table {record.table},"
                 f" but the record has the key {', '.join(map(str, keys))}"
             )
         return document_id(parts, record.table if self.scoped else "")
+
+    def collection_key(self, keys: Mapping[str, Any]) -> list[Any]:
+        """Return the partition key of an item's collection, and its sort prefix if it has one.
+
+        Return [] if the item belongs to no collection. Raises what the route's `sort_prefix` raises.
+        """
+        assert isinstance(self.route, CollectionRoute)
+        partition, sort = self.key
+        parted = type(self.route).sort_prefix is not CollectionRoute.sort_prefix
+        prefix = self.route.sort_prefix(keys[sort]) if parted else ""
+        return [] if prefix is None else [keys[partition], *([prefix] if prefix else [])]
 
     def typed_key(self, text: str) -> tuple[str, dict[str, Any]] | None:
         """Return the table name ("" if the id contains none) and the key of a document id, in DynamoDB JSON.
@@ -103,7 +128,13 @@ Candidate: TypeAlias = tuple[BoundRoute, RecordTest | None]
 class Router:
     """The registered routes. Raises DeclarationError for invalid or conflicting routes and undeclared cycles."""
 
-    def __init__(self, routes: Sequence[Route], names: Names | None = None):
+    def __init__(
+        self,
+        routes: Sequence[Route],
+        names: Names | None = None,
+        targets: Sequence[BoundRoute] | None = None,
+    ):
+        """`targets` are the routes that Reindex may name: by default the same ones. Without any, it is ignored."""
         self.names = names or Names()
         for route in routes:
             check_declaration(route)
@@ -111,6 +142,10 @@ class Router:
         check_clashes(routes)
         check_cycles(map(type, routes))
         self.bound: tuple[BoundRoute, ...] = tuple(self._bind(route) for route in routes)
+        self.targets = self.bound if targets is None else tuple(targets)
+        if self.targets:
+            for bound in self.bound:
+                _check_targets(bound, self.targets)
         self.indices = declared_indices(routes, self.names)
         self._candidates = cache(self._of)
 
@@ -171,12 +206,17 @@ class Router:
             implemented=implemented_events(kind),
             ignored=frozenset(route.ignore),
             batched=frozenset(event for event in METHODS if uses_documents(kind, event)),
-            alone=getattr(kind, "documents", None) is TableRoute.documents,
-            fetch=route.fetch or route.versions is None,
+            alone=getattr(kind, "documents", None) in (TableRoute.documents, CollectionRoute.documents),
+            fetch=route.fetch or route.versions is None or is_composite(kind),
             versioned=route.versions is not None,
             scoped=scoped,
             key=key,
             plain_key=key[0] if len(key) == 1 and not scoped else "",
+            composite=is_composite(kind),
+            collection=issubclass(kind, CollectionRoute),
+            once=is_composite(kind) and not written_events(kind),
+            readable=self._readable(route.reads),
+            reindexes=frozenset(route.reindexes),
             placement=placement,
         )
 
@@ -193,6 +233,17 @@ class Router:
             return placement.only[1]
         return self.names.index(route.index) if route.index else ""
 
+    def _readable(self, reads: Iterable[str]) -> Mapping[str, Readable]:
+        """Return what a route reads by logical table names. Each of `reads` is "table" or "table/index"."""
+        by_table: dict[str, list[str]] = {}
+        for one in reads:
+            table, _, index = one.partition("/")
+            by_table.setdefault(table, []).append(index)
+        return {
+            table: Readable(self.names.actual("table", table), "" in indexes, frozenset(indexes) - {""})
+            for table, indexes in by_table.items()
+        }
+
     def listening_to(self, kind: str, actual: str) -> list[BoundRoute]:
         """Return the routes of a table or bucket by its actual name, in registration order.
 
@@ -205,6 +256,15 @@ class Router:
 
     def _of(self, kind: str, actual: str) -> Sequence[Candidate]:
         return [(bound, record_test(bound.route)) for bound in self.listening_to(kind, actual)]
+
+
+def _check_targets(bound: BoundRoute, targets: Sequence[BoundRoute]) -> None:
+    """Raise DeclarationError unless all routes in `reindexes` are registered."""
+    for kind in bound.reindexes - {type(target.route) for target in targets}:
+        raise DeclarationError(
+            f"{bound.name} reindexes {class_name(kind)}, which is not registered. Add it to ROUTES, and select it"
+            " in FUNC."
+        )
 
 
 def route_name(kind: type[Route]) -> str:
@@ -221,6 +281,8 @@ def record_test(route: Route) -> RecordTest | None:
         tests: list[RecordTest] = [where_test(name, pattern) for name, pattern in route.where.items()]
         if type(route).wants is not TableRoute.wants:
             tests.append(route.wants)
+        if isinstance(route, CollectionRoute) and type(route).sort_prefix is not CollectionRoute.sort_prefix:
+            tests.append(_collection_test(route))
     else:
         assert isinstance(route, BucketRoute)
         tests = [affix_test(route.prefix, route.suffix)] if route.prefix or route.suffix else []
@@ -243,6 +305,12 @@ def where_test(attribute: str, pattern: str) -> Callable[[TableRecord], bool]:
         return isinstance(value, str) and expression.fullmatch(value) is not None
 
     return fits
+
+
+def _collection_test(route: CollectionRoute) -> RecordTest:
+    """Return the test that an item belongs to a collection of the route."""
+    _, sort = route.key
+    return lambda record: route.sort_prefix(record.keys[sort]) is not None
 
 
 def has_place(route: Route, record: TableRecord) -> bool:

@@ -57,6 +57,16 @@ class Route:
     ignore: ClassVar[Collection[str]] = ()
     """Events that the route skips on purpose."""
 
+    reads: ClassVar[Collection[str]] = ()
+    """Tables ("customers") and secondary indexes ("shop/by-customer") that the route reads with `context.tables`.
+
+    The document of a table route that has `reads` is made of several items. So the current state is read for every
+    record, and again after every write.
+    """
+
+    reindexes: ClassVar[Collection[type[TableRoute]]] = ()
+    """The routes for whose documents this route returns Reindex. Each has `reads` or is a CollectionRoute."""
+
     def index_of(self, keys: Mapping[str, Any]) -> str:
         """Return the index of a document (logical name). It must match the pattern in `index`.
 
@@ -113,6 +123,34 @@ class TableRoute(Route):
     def _searchable(self, record: TableRecord, context: Context) -> Action:
         (document,) = self.documents([record.new or {}], context)
         return Delete() if document is None else Index(document)
+
+
+class CollectionRoute(TableRoute):
+    """A route that makes one document of an item collection: all items of a partition, or of a part of it.
+
+    Declare `table`, `key` and `index`, and implement `document`, which gets the items in the order of their sort
+    keys. Any change of one of them makes the document again. `where` selects partitions.
+
+    The document's id is that of the partition key or, with `sort_prefix`, of the partition key and the prefix.
+    """
+
+    def sort_prefix(self, sort: str) -> str | None:
+        """Return the beginning that the sort keys of one collection share; "" if the partition is one collection.
+
+        For "ORDER#7#LINE#1" return "ORDER#7". Return None for an item that belongs to no collection. The result
+        must depend on the sort key alone.
+        """
+        return ""
+
+    def document(self, items: Sequence[Item]) -> Document | None:  # type: ignore[override]
+        """Return the document of a collection; None if it must not be in the index. `items` is never empty."""
+        raise NotImplementedError(f"{type(self).__name__} has no document()")
+
+    def documents(  # type: ignore[override]
+        self, collections: Sequence[Sequence[Item]], context: Context
+    ) -> Sequence[Document | None]:
+        """Return the documents of several collections. Override it to look up data for all of them at once."""
+        return [self.document(items) for items in collections]
 
 
 class BucketRoute(Route):
@@ -181,6 +219,13 @@ def uses_documents(route: type[Route], event: str) -> bool:
     return event in implemented_events(route) and not _overrides(route, METHODS[event])
 
 
+def is_composite(route: type[Route]) -> bool:
+    """True if the route's documents are made of several items: it reads other tables, or is a CollectionRoute."""
+    return issubclass(route, CollectionRoute) or (
+        issubclass(route, TableRoute) and bool(route.reads and route.index)
+    )
+
+
 def _works(route: type[Route], method: str) -> bool:
     if not hasattr(route, method):
         return False
@@ -207,5 +252,5 @@ def has_document(route: type[Route]) -> bool:
 
 
 def _overrides(route: type[Route], method: str) -> bool:
-    base = TableRoute if issubclass(route, TableRoute) else BucketRoute
+    base = next(kind for kind in (CollectionRoute, TableRoute, BucketRoute) if issubclass(route, kind))
     return getattr(route, method) is not getattr(base, method, None)

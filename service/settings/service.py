@@ -157,6 +157,19 @@ class Settings:
     hint_after: float = own(
         1800.0, "age in seconds above which an unordered record is re-read; keep it below gc_deletes", least=0
     )
+    collection_items: int = own(
+        1000,
+        "maximum items of the collection of one document; the records of a larger one are moved to dead letters",
+        least=1,
+    )
+    reindex_inline: int = own(
+        1000, "maximum documents that one record makes again by itself; the rest goes to task_queue", least=1
+    )
+    index_lag: float = own(
+        2.0,
+        "seconds after which a change is visible in a secondary index; a route's query of one waits so long",
+        least=0,
+    )
     clock_skew: float = own(
         120.0,
         "seconds that the time of a record may be in the future; with a later time, its item or object is re-read",

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
-from typing import Any, Final, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..context import Context
-from ..deadline import out_of_time
-from ..errors import OutOfTime, Retry
-from ..model import ObjectRecord, Revision, TableRecord
+from ..errors import Reject
+from ..model import Item, ObjectRecord, Revision, TableRecord
 from ..model.dynamodb_json import read_item
-from ..model.outcomes import OUT_OF_TIME
 from ..model.serializer import typed
-
-MOST: Final = 100
-"""Maximum items of one request ("BatchGetItem", DynamoDB API Reference)."""
-
-_Key: TypeAlias = tuple[Any, ...]
+from ..routing import BoundRoute
+from ..table_reads import begins_with, key_of, query_of, query_pages, read_items, take_time
 
 
 class Lookups:
@@ -31,16 +25,37 @@ class Lookups:
 
         Raises Retry if a table is too busy to answer for all of them or no time is left, and what boto3 raises.
         """
-        wanted: dict[str, dict[_Key, dict[str, Any]]] = {}
-        for record in records:
-            wanted.setdefault(record.table, {})[_key_of(record.keys)] = record.keys
-        found: dict[tuple[str, _Key], Mapping[str, Any]] = {}
-        for table, keys in wanted.items():
-            names = list(next(iter(keys.values())))
-            for item in self._read(table, [typed(key) for key in keys.values()]):
-                key = read_item({name: item[name] for name in names})
-                found[table, _key_of(key)] = item
-        return [found.get((record.table, _key_of(record.keys))) for record in records]
+        wanted: dict[str, dict[Any, Mapping[str, Any]]] = {}
+        keys = [key_of(record.typed_keys) for record in records]
+        for record, key in zip(records, keys, strict=True):
+            wanted.setdefault(record.table, {})[key] = record.keys
+        found: dict[tuple[str, Any], Mapping[str, Any]] = {}
+        for table, of_table in wanted.items():
+            names = list(next(iter(of_table.values())))
+            for item in read_items(self._context.dynamodb, table, [typed(one) for one in of_table.values()]):
+                found[table, key_of({name: item[name] for name in names})] = item
+        return [found.get((record.table, key)) for record, key in zip(records, keys, strict=True)]
+
+    def collection(self, record: TableRecord, bound: BoundRoute) -> list[Item]:
+        """Return the items of the record's collection in the order of their sort keys.
+
+        Raises Reject if they are more than the setting `collection_items`, OutOfTime, and what boto3 raises.
+        """
+        most, collection = self._context.settings.collection_items, bound.collection_key(record.keys)
+        place = dict(zip(bound.key, collection, strict=False))
+        if len(place) == 2:
+            place[bound.key[1]] = begins_with(place[bound.key[1]])
+        items: list[Item] = []
+        for page in query_pages(self._context.dynamodb, query_of(record.table, place)):
+            found = [read_item(item) for item in page]
+            # "ORDER#71" begins with "ORDER#7", but is of another collection.
+            items += [item for item in found if bound.collection_key(item) == collection]
+            if len(items) > most:
+                raise Reject(
+                    f"the collection has more than {most} items: raise the setting collection_items, or divide the"
+                    " collection with sort_prefix()"
+                )
+        return items
 
     def revision(self, upload: ObjectRecord) -> Revision | None:
         """Return the current revision of the object; None if it does not exist or is a delete marker.
@@ -49,7 +64,7 @@ class Lookups:
         """
         from botocore.exceptions import ClientError
 
-        self._take_time()
+        take_time()
         try:
             answer = self._context.s3.head_object(Bucket=upload.bucket, Key=upload.key)
         except ClientError as error:
@@ -62,25 +77,3 @@ class Lookups:
             size=answer["ContentLength"],
             modified=answer["LastModified"].timestamp(),
         )
-
-    def _read(self, table: str, keys: Sequence[dict[str, Any]]) -> Iterator[Mapping[str, Any]]:
-        rest = iter(keys)
-        while page := list(islice(rest, MOST)):
-            request: dict[str, Any] = {table: {"Keys": page, "ConsistentRead": True}}
-            while request:
-                self._take_time()
-                answer = self._context.dynamodb.batch_get_item(RequestItems=request)
-                read = answer.get("Responses", {}).get(table, [])
-                yield from read
-                request = answer.get("UnprocessedKeys") or {}
-                if request and not read:
-                    raise Retry(f"DynamoDB throttled the reads of table {table}")
-
-    def _take_time(self) -> None:
-        """Raise OutOfTime if the rest of a Lambda invocation is reserved for its answer."""
-        if out_of_time():
-            raise OutOfTime(OUT_OF_TIME.reason)
-
-
-def _key_of(keys: Mapping[str, Any]) -> _Key:
-    return tuple(sorted(keys.items(), key=lambda pair: pair[0]))

@@ -18,7 +18,7 @@ from ...pipeline.document_json import dump
 from ...pipeline.matching import match
 from ...pipeline.rereads import Rereads
 from ...pipeline.route_calls import call_routes
-from ...routing import BoundRoute, Delete, DeleteItem, Index, InsertRows, PutItem, Router, TableRoute, UpdateItem
+from ...routing import BoundRoute, DeleteItem, Index, InsertRows, PutItem, Router, TableRoute, UpdateItem
 from ...routing.patterns import matches
 from ...routing.router import affix_test, where_test
 
@@ -120,7 +120,7 @@ def _action(write: Write, router: Router) -> dict[str, Any]:
         described["key"] = _plain(action.key)
     elif isinstance(action, InsertRows):
         described["statement"] = action.statement
-    elif not isinstance(action, Delete):
+    elif isinstance(action, PutItem | UpdateItem):
         described["item"] = _plain(action.item)
         if isinstance(action, UpdateItem):
             described["create"] = action.create

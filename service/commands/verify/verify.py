@@ -86,7 +86,7 @@ class Verification:
                 if not known:
                     continue
                 table = describe(self.service.context, name)
-                router = Router([bound.route for bound in known], self.service.router.names)
+                router = Router([bound.route for bound in known], self.service.router.names, targets=())
                 mismatches = self._mismatches_of(router)
                 for bound in router.bound:
                     if bound.index not in seen:

@@ -23,7 +23,7 @@ from service.sources.envelopes import unwrap
 
 BEFORE, CONFLICT, WRITTEN = Moment.BEFORE, Moment.CONFLICT, Moment.WRITTEN
 TRUST, READ, STALE_, SETTLED = Decision.TRUST, Decision.READ, Decision.STALE, Decision.SETTLED
-CHECK, CHECK_DELETED = Decision.CHECK, Decision.CHECK_DELETED
+CHECK, CHECK_DELETED, MAKE_AGAIN = Decision.CHECK, Decision.CHECK_DELETED, Decision.MAKE_AGAIN
 
 QUEUED: dict[str, Any] = {"ordered": False}
 OBJECT: dict[str, Any] = {"ordered": False, "item": False}
@@ -34,6 +34,8 @@ TABLE = [
     (BEFORE, OBJECT, TRUST),
     (BEFORE, {"by_hand": True}, READ),
     (BEFORE, {"by_hand": True, "trusting": True}, READ),
+    (BEFORE, {"composite": True, "trusting": True}, READ),
+    (BEFORE, {"indexed": False, "old": True} | QUEUED, TRUST),
     (BEFORE, {"fetch": True}, READ),
     (BEFORE, {"fetch": True, "trusting": True}, READ),
     (BEFORE, OBJECT | {"rows": True, "indexed": False, "identified": False}, READ),
@@ -52,6 +54,8 @@ TABLE = [
     (BEFORE, QUEUED | {"ranked": False}, READ),
     (BEFORE, QUEUED | {"old": True}, READ),
     (BEFORE, OBJECT | {"old": True}, READ),
+    (CONFLICT, {"composite": True, "ahead": 1000}, READ),
+    (CONFLICT, {"composite": True, "trusting": True}, READ),
     (CONFLICT, {"ahead": RUNS_BACK}, READ),
     (CONFLICT, {"ahead": RUNS_BACK + 1}, STALE_),
     (CONFLICT, {"trusting": True}, STALE_),
@@ -65,6 +69,8 @@ TABLE = [
     (CONFLICT, OBJECT, STALE_),
     (CONFLICT, OBJECT | {"equal": True}, READ),
     (CONFLICT, OBJECT | {"items": True}, STALE_),
+    (WRITTEN, {"composite": True}, MAKE_AGAIN),
+    (WRITTEN, {"composite": True, "trusting": True}, MAKE_AGAIN),
     (WRITTEN, {}, SETTLED),
     (WRITTEN, QUEUED, SETTLED),
     (WRITTEN, OBJECT, SETTLED),
