@@ -11,7 +11,7 @@ list.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .context import Context
@@ -25,15 +25,15 @@ from .routing.computed_fields import check_document
 ACCOUNT = "000000000000"
 
 
+@dataclass(frozen=True)
 class Change:
     """A change of an item or object. The route supplies the table or bucket."""
 
-    def __init__(self, event: str, *, new: Any = None, old: Any = None, key: str = "", **details: Any):
-        self.event = event
-        self.new = new
-        self.old = old
-        self.key = key
-        self.details = details
+    event: str
+    new: Any = None
+    old: Any = None
+    key: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 def insert(new: Mapping[str, Any]) -> Change:
@@ -63,7 +63,7 @@ def upload(key: str, event: str = CREATED, **details: Any) -> Change:
         raise ValueError(
             f"upload() does not support {', '.join(sorted(unknown))}. Use size, eTag, versionId or sequencer."
         )
-    return Change(event, key=key, **details)
+    return Change(event, key=key, details=details)
 
 
 def run(route: Route, change: Change, context: Context | None = None) -> list[Action]:

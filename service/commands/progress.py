@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, Final
 
@@ -34,42 +35,39 @@ def progress(
         lines.end()
 
 
+@dataclass
 class Lines:
     """Progress as lines of text: one every ten seconds, and one at the end."""
 
-    def __init__(
-        self,
-        what: str,
-        unit: str,
-        total: int | None,
-        write: Callable[[str], None],
-        clock: Callable[[], float] = time.monotonic,
-    ):
-        self._what, self._unit, self._total = what, unit, total
-        self._write = write
-        self._clock = clock
-        self._lock = Lock()
-        self._done = 0
-        self._began = self._reported_at = clock()
+    what: str
+    unit: str
+    total: int | None
+    write: Callable[[str], None]
+    clock: Callable[[], float] = time.monotonic
+    _lock: Lock = field(default_factory=Lock)
+    _done: int = 0
+
+    def __post_init__(self) -> None:
+        self._began = self._reported_at = self.clock()
 
     def advance(self, more: int) -> None:
         with self._lock:
             self._done += more
-            now = self._clock()
+            now = self.clock()
             if now - self._reported_at >= EVERY:
                 self._reported_at = now
-                self._write(self._line(now))
+                self.write(self._line(now))
 
     def end(self) -> None:
-        self._write(self._line(self._clock()))
+        self.write(self._line(self.clock()))
 
     def _line(self, now: float) -> str:
         seconds = now - self._began
         rate = self._done / seconds if seconds > 0 else 0.0
-        parts = [f"{self._done:,} {self._unit}", f"{rate:,.0f}/s"]
-        if self._total and rate and self._done < self._total:
-            parts.append(f"{(self._total - self._done) / rate:.0f} s left")
-        return f"{self._what}: {', '.join(parts)}"
+        parts = [f"{self._done:,} {self.unit}", f"{rate:,.0f}/s"]
+        if self.total and rate and self._done < self.total:
+            parts.append(f"{(self.total - self._done) / rate:.0f} s left")
+        return f"{self.what}: {', '.join(parts)}"
 
 
 def _bar() -> Any:

@@ -46,43 +46,37 @@ class Shown:
     help: str
 
 
+@dataclass(frozen=True, repr=False)  # a repr would show secrets
 class Configuration:
     """The values that were read. `build` returns an instance of any of the declaring classes."""
 
-    def __init__(
-        self,
-        values: Mapping[str, Any],
-        origins: Mapping[str, str],
-        options: Mapping[str, Option],
-        operands: Sequence[str] = (),
-    ):
-        self.operands = operands
-        self._values = values
-        self._origins = origins
-        self._options = options
+    values: Mapping[str, Any]
+    origins: Mapping[str, str]
+    options: Mapping[str, Option]
+    operands: Sequence[str] = ()
 
     def build(self, declaring: type[T]) -> T:
         """Return an instance of a dataclass whose settings were read."""
         names = [option.name for option in options_of(declaring)]
-        return declaring(**{name: self._values[name] for name in names})
+        return declaring(**{name: self.values[name] for name in names})
 
     def replaced(self, **values: Any) -> Configuration:
         """Return a copy with other values for some settings."""
-        return Configuration({**self._values, **values}, self._origins, self._options, self.operands)
+        return Configuration({**self.values, **values}, self.origins, self.options, self.operands)
 
     def environment(self, secrets: bool = True) -> dict[str, str]:
         """Return the settings that differ from their defaults as environment variables, for other programs."""
         return {
-            option.env: shown_value(self._values[name])
-            for name, option in self._options.items()
-            if option.env and self._values[name] != option.default and (secrets or not option.declared.secret)
+            option.env: shown_value(self.values[name])
+            for name, option in self.options.items()
+            if option.env and self.values[name] != option.default and (secrets or not option.declared.secret)
         }
 
     def shown(self) -> list[Shown]:
         """Return every setting with its value and the value's origin, in the order of declaration."""
         return [
-            Shown(name, masked(option, self._values[name]), self._origins[name], option.env, option.declared.help)
-            for name, option in self._options.items()
+            Shown(name, masked(option, self.values[name]), self.origins[name], option.env, option.declared.help)
+            for name, option in self.options.items()
             if option.env
         ]
 

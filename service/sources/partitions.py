@@ -48,29 +48,29 @@ class Part(Protocol):
         ...
 
 
+@dataclass(frozen=True, eq=False)
 class PartBatch:
     """A page of a partition. Its unfinished records are retried before the next page."""
 
-    def __init__(self, source: PartSource, state: State, token: int, records: Sequence[Record]):
-        self.records = records
-        self._from = source
-        self._state = state
-        self._token = token
+    source: PartSource
+    state: State
+    token: int
+    records: Sequence[Record]
 
     @property
     def delivery(self) -> Delivery:
         """The records. The next page of the partition is prefetched."""
-        fence = partial(check, self._from.checkpoints.lease, self._token)
-        return Delivery(self.records, self._from.name, fence=fence, prefetch=self._state.read_ahead)
+        fence = partial(check, self.source.checkpoints.lease, self.token)
+        return Delivery(self.records, self.source.name, fence=fence, prefetch=self.state.read_ahead)
 
     def settle(self, report: Report) -> None:
         """Keep the unfinished records for a retry; if there are none, advance the position.
 
         Raises Halt if the position cannot be stored, and LeaseLost if another process holds the lease.
         """
-        self._state.rest = [self.records[position] for position in report.undone]
-        if not self._state.rest:
-            self._from.move_on(self._state)
+        self.state.rest = [self.records[position] for position in report.undone]
+        if not self.state.rest:
+            self.source.move_on(self.state)
 
 
 class State:

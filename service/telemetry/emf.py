@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from .metrics import METRICS, Histogram, Labels, Metric, Metrics, Values
@@ -27,23 +28,16 @@ NO_VALUE: Final = "none"
 Document: TypeAlias = dict[str, Any]
 
 
+@dataclass
 class EmbeddedMetrics:
     """Write the metrics of one Lambda invocation."""
 
-    def __init__(
-        self,
-        metrics: Metrics,
-        namespace: str,
-        function: str,
-        write: Callable[[str], object] | None = None,
-        now: Callable[[], float] = time.time,
-    ):
-        """`function` is the name of the Lambda function. `now` returns Unix seconds."""
-        self._metrics = metrics
-        self._namespace = namespace
-        self._function = function
-        self._write = write or sys.stdout.write
-        self._now = now
+    metrics: Metrics
+    namespace: str
+    function: str
+    write: Callable[[str], object] | None = None
+    """None for standard output."""
+    now: Callable[[], float] = time.time
 
     @contextmanager
     def reporting(self) -> Iterator[None]:
@@ -51,9 +45,9 @@ class EmbeddedMetrics:
         try:
             yield
         finally:
-            found = self._metrics.take()
-            for document in documents(found, self._namespace, self._function, self._now()):
-                self._write(json.dumps(document, separators=(",", ":")) + "\n")
+            found, write = self.metrics.take(), self.write or sys.stdout.write
+            for document in documents(found, self.namespace, self.function, self.now()):
+                write(json.dumps(document, separators=(",", ":")) + "\n")
 
 
 def documents(values: Values, namespace: str, function: str, now: float) -> Iterator[Document]:

@@ -62,25 +62,8 @@ CHECKPOINT: Final = Metric(
     "checkpoint_age_seconds", "Seconds since the oldest checkpoint was last renewed.", ("source",), gauge=True
 )
 
-METRICS: Final = (
-    RECORDS,
-    INDEXED,
-    BATCHES,
-    RETRIES,
-    REQUESTS,
-    SENT,
-    LATENCY,
-    LETTERS,
-    IN_A_ROW,
-    GAPS,
-    GAP_TIME,
-    REDELIVERED,
-    POISON,
-    UNREAD,
-    LEFT,
-    CHECKPOINT,
-)
-
+METRICS: Final = tuple(value for value in vars().values() if isinstance(value, Metric))
+"""All metrics, in the order of their declaration."""
 
 BY_SOURCE: Final = (GAPS, GAP_TIME, REDELIVERED, POISON)
 """Counters that start at zero for each source. Otherwise Prometheus misses their first increase."""

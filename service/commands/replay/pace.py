@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from ...errors import SettingsError
 from ...model import Record, Undecodable
 
 
+@dataclass
 class ReplayRate:
     """Delays between records, from their times divided by `speed`. Without `speed` there are no delays.
 
@@ -17,16 +19,10 @@ class ReplayRate:
     once.
     """
 
-    def __init__(
-        self,
-        speed: float | None = None,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ):
-        self._speed = speed
-        self._clock = clock
-        self._sleep = sleep
-        self._offset: float | None = None
+    speed: float | None = None
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    _offset: float | None = None
 
     def parts(self, records: Sequence[Record]) -> Iterator[list[Record]]:
         """Yield the records in order, in groups. Each group is yielded when it is due."""
@@ -38,18 +34,18 @@ class ReplayRate:
                 part = []
                 wait = self._wait(record)
             if wait > 0:
-                self._sleep(wait)
+                self.sleep(wait)
             part.append(record)
         if part:
             yield part
 
     def _wait(self, record: Record) -> float:
         created = None if isinstance(record, Undecodable) else record.created
-        if self._speed is None or created is None:
+        if self.speed is None or created is None:
             return 0.0
         if self._offset is None:
-            self._offset = self._clock() - created / self._speed
-        return created / self._speed + self._offset - self._clock()
+            self._offset = self.clock() - created / self.speed
+        return created / self.speed + self._offset - self.clock()
 
 
 def speed_of(text: str) -> float | None:

@@ -44,6 +44,7 @@ class ReplayOptions:
     speed: str = setting("max", "max, or a multiple of the recorded speed: 1x, 10x")
 
 
+@dataclass
 class DatedNow:
     """A function that raises the versions of table records to the version that a backfill would use now.
 
@@ -51,15 +52,14 @@ class DatedNow:
     version that the index remembers of a deleted document, would win over the current item.
     """
 
-    def __init__(self, context: Context, router: Router):
-        self._context = context
-        self._router = router
-        self._versions: dict[str, int] = {}
+    context: Context
+    router: Router
+    _versions: dict[str, int] = field(default_factory=dict)
 
     def __call__(self, records: Sequence[Record]) -> None:
         """Set the versions. Raises Halt if a table is missing, and Unreachable."""
         for record in records:
-            if isinstance(record, TableRecord) and self._router.key_of(record.table):
+            if isinstance(record, TableRecord) and self.router.key_of(record.table):
                 record.version = max(record.version, self._version(record.table))
 
     def _version(self, table: str) -> int:
@@ -68,7 +68,7 @@ class DatedNow:
         Every item of the table is read after that time.
         """
         if table not in self._versions:
-            self._versions[table] = stream_version(describe(self._context, table).now - MARGIN, None)
+            self._versions[table] = stream_version(describe(self.context, table).now - MARGIN, None)
         return self._versions[table]
 
 

@@ -45,24 +45,24 @@ class Shards(Protocol):
     def back(self, job: Job, size: int, failure: str = "") -> None: ...
 
 
+@dataclass(frozen=True, eq=False)
 class StreamBatch:
     """Records of one shard, in order. No other thread reads the shard until the batch is settled."""
 
-    def __init__(self, source: Shards, job: Job, reader: ShardReader, records: Sequence[Record]):
-        self.records = records
-        self._from = source
-        self._job = job
-        self._reader = reader
+    source: Shards
+    job: Job
+    reader: ShardReader
+    records: Sequence[Record]
 
     @property
     def delivery(self) -> Delivery:
         """The records. The shard's next page is prefetched, unless it is not read at once after this one."""
-        read_on = self._from.reads_on(self._job, len(self.records))
+        read_on = self.source.reads_on(self.job, len(self.records))
         return Delivery(
             self.records,
-            self._from.name,
-            fence=partial(check, self._from.lease, self._job.token),
-            prefetch=self._reader.read_ahead if read_on else None,
+            self.source.name,
+            fence=partial(check, self.source.lease, self.job.token),
+            prefetch=self.reader.read_ahead if read_on else None,
         )
 
     def settle(self, report: Report) -> None:
@@ -70,5 +70,5 @@ class StreamBatch:
 
         Raises LeaseLost, and Halt if the checkpoint cannot be stored; the batch can then be settled again.
         """
-        done = self._reader.settle(self.records, report)
-        self._from.back(self._job, len(self.records), "" if done else report.results[report.undone[0]].summary)
+        done = self.reader.settle(self.records, report)
+        self.source.back(self.job, len(self.records), "" if done else report.results[report.undone[0]].summary)

@@ -31,28 +31,24 @@ class RecordedBatch:
         """Do nothing: a recording does not change."""
 
 
+@dataclass
 class Recording:
     """Batches of at most `size` records, read on demand: memory does not grow with the file.
 
-    An unknown line becomes an Undecodable named by file and line. Raises SettingsError if the file cannot be read,
-    or if it has lines of an export whose table is unknown.
+    `export` is the export of the file, if any; `on_progress` gets the number of raw bytes of each read. An unknown
+    line becomes an Undecodable named by file and line. Raises SettingsError if the file cannot be read, or if it
+    has lines of an export whose table is unknown.
     """
 
-    def __init__(
-        self,
-        place: FileLocation,
-        export: Export | None = None,
-        keys_of: KeysOf = lambda table: (),
-        on_progress: Callable[[int], None] = lambda more: None,
-        size: int = 1000,
-    ):
-        """`export` is the export of the file, if any; `on_progress` gets the number of raw bytes of each read."""
-        self._place = place
-        self._export = export
-        self._keys_of = keys_of
-        self._on_progress = on_progress
-        self._size = size
-        self.name = f"recording {place.name}"
+    place: FileLocation
+    export: Export | None = None
+    keys_of: KeysOf = lambda table: ()
+    on_progress: Callable[[int], None] = lambda more: None
+    size: int = 1000
+
+    @property
+    def name(self) -> str:
+        return f"recording {self.place.name}"
 
     def __iter__(self) -> Iterator[RecordedBatch]:
         batch: list[Record] = []
@@ -60,7 +56,7 @@ class Recording:
         for record, size in self._weighed():
             batch.append(record)
             weight += size
-            if len(batch) >= self._size or weight >= _BATCH_BYTES:
+            if len(batch) >= self.size or weight >= _BATCH_BYTES:
                 yield RecordedBatch(Delivery(batch, self.name))
                 batch, weight = [], 0
         if batch:
@@ -72,18 +68,18 @@ class Recording:
 
     def _weighed(self) -> Iterator[tuple[Record, int]]:
         """Yield each record with the bytes read for it."""
-        with self._place.open(self._on_progress) as file:
+        with self.place.open(self.on_progress) as file:
             for document in documents(file):
                 size = len(document.text)
                 for record in self._read(document):
                     yield record, size
                     size = 0
             if file.error:
-                reason = f"{self._place.name}: the rest cannot be decompressed: {file.error}"
-                yield Undecodable("", reason, self.name, self._place.name), 0
+                reason = f"{self.place.name}: the rest cannot be decompressed: {file.error}"
+                yield Undecodable("", reason, self.name, self.place.name), 0
 
     def _read(self, document: Document) -> Iterator[Record]:
-        where, text = f"{self._place.name}:{document.line}", document.text
+        where, text = f"{self.place.name}:{document.line}", document.text
         if document.error:
             yield self._undecodable(text, where, document.error)
             return
@@ -100,12 +96,11 @@ class Recording:
         return Undecodable(text.decode(errors="replace"), f"{where}: {reason}", self.name, where)
 
     def _exported(self, line: Any) -> Iterator[Record]:
-        if self._export is None:
+        if self.export is None:
             raise SettingsError(
-                f"{self._place.where} contains items of an export but does not name their table."
-                " Pass --table=NAME."
+                f"{self.place.where} contains items of an export but does not name their table. Pass --table=NAME."
             )
-        yield record_of(line, self._export, self._keys_of)
+        yield record_of(line, self.export, self.keys_of)
 
     def _named(self, record: Record, where: str) -> Record:
         """Return the record. An Undecodable without an identifier is named by its line."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from threading import Event, Lock, Thread
 from typing import Any
 
@@ -13,16 +14,16 @@ from ...pipeline.error_outcomes import describe
 logger = logging.getLogger(__name__)
 
 
+@dataclass(eq=False)
 class Hold:
     """The receipt handles of a batch, and the time when its messages become visible unless it is extended."""
 
-    def __init__(self, handles: Sequence[str], until: float, clock: Callable[[], float]):
-        self.handles = handles
-        self.until = until
-        self._clock = clock
+    handles: Sequence[str]
+    until: float
+    clock: Callable[[], float]
 
     def time_left(self) -> float:
-        return self.until - self._clock()
+        return self.until - self.clock()
 
 
 class Visibility(Thread):

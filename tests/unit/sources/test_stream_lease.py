@@ -86,7 +86,7 @@ def test_what_was_in_hand_when_the_lease_was_lost_is_neither_written_nor_read_on
     steered.now = 2
     with pytest.raises(LeaseLost):
         batch.delivery.fence()
-    poller.source.back(batch._job, len(batch.records))
+    poller.source.back(batch.job, len(batch.records))
     poller.run(poller.has_seen(numbers))
     assert poller.seen == numbers
 
