@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 
 import pytest
 from builders import s3_record, sqs_message, stream_record
-from convergence import check, live_cases, queue_cases, shard_cases
+from convergence import check
 from deployments import ask, documents_of, drop
 from fakes import Bench, Items, Truth
+from histories import live_cases, queue_cases, shard_cases
 from hypothesis import HealthCheck, given, settings
 
 from service import BucketRoute, Delete, Index

@@ -26,7 +26,18 @@ from service.pipeline.delivery import Fence, no_fence
 from service.pipeline.prefetch import Prefetch
 from service.pipeline.rereads import Rereads
 from service.retry_policy import RetryPolicy
-from service.routing import Action, BucketRoute, DeleteItem, Document, Index, PutItem, Route, Router, TableRoute
+from service.routing import (
+    Action,
+    BucketRoute,
+    Delete,
+    DeleteItem,
+    Document,
+    Index,
+    PutItem,
+    Route,
+    Router,
+    TableRoute,
+)
 from service.sources.envelopes import unwrap
 
 
@@ -39,6 +50,19 @@ class Items(TableRoute):
 
     def document(self, item: Item) -> Document:
         return {"n": item.get("n")}
+
+
+class Files(BucketRoute):
+    """A route for objects that writes a document for each object."""
+
+    bucket: ClassVar = "images-in"
+    index: ClassVar = "files"
+
+    def created(self, upload: ObjectRecord, context: Context) -> list[Action]:
+        return [Index({"key": upload.key})]
+
+    def deleted(self, upload: ObjectRecord, context: Context) -> list[Action]:
+        return [Delete()]
 
 
 class Uploads(BucketRoute):

@@ -13,8 +13,9 @@ from typing import Any, ClassVar
 
 import boto3
 import pytest
+from fakes import Files
 
-from service import BucketRoute, Delete, Index, TableRoute
+from service import TableRoute
 from service.bootstrap.application import App
 from service.bootstrap.selection import choose
 from service.entrypoints.container import run
@@ -43,15 +44,8 @@ class Others(TableRoute):
         return {}
 
 
-class Uploads(BucketRoute):
-    bucket: ClassVar = "images-in"
+class Uploads(Files):
     index: ClassVar = "uploads"
-
-    def created(self, upload, context):
-        return [Index({"key": upload.key})]
-
-    def deleted(self, upload, context):
-        return [Delete()]
 
 
 ROUTES = (Items, Others, Uploads)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
@@ -170,3 +170,11 @@ class Clinic:
 
     def findings(self) -> list[Finding]:
         return list(diagnose(self.patient()))
+
+    def assert_found(self, plant: Callable[[Clinic], object], expected: tuple[str, str, str], words: str) -> None:
+        """Change the deployment, and assert that the doctor reports this fault alone, with a remedy."""
+        plant(self)
+        (found,) = self.findings()
+        assert (found.topic, found.subject, found.severity) == expected
+        assert words in found.problem
+        assert found.remedy

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from builders import s3_record, sqs_message, stream_record
-from fakes import NOW, Bench, Items, Truth, records
+from fakes import NOW, Bench, Files, Items, Truth, records
 
-from service import BucketRoute, Delete, Index
 from service.context import Context
 from service.model.serializer import typed
 from service.model.versions import NO_VERSION, stream_version
@@ -19,17 +18,6 @@ from service.settings import Settings
 SEQUENCE = "100000000000000000001"
 SKEW = 120.0
 YEAR_2079 = 3_450_000_000
-
-
-class Files(BucketRoute):
-    bucket: ClassVar = "images-in"
-    index: ClassVar = "files"
-
-    def created(self, upload, context):
-        return [Index({"key": upload.key})]
-
-    def deleted(self, upload, context):
-        return [Delete()]
 
 
 def bench(*routes: Any, there: int | None = 9, objects: Any = ("k",), **settings: Any) -> Bench:

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from consumers import Scene
-from convergence import START, Change, decide_otherwise, histories
+from convergence import START, Change, decide_otherwise
+from histories import histories
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from lengths import examples

@@ -21,14 +21,9 @@ from convergence import (
     WatchedIndex,
     check,
     decide_otherwise,
-    histories,
-    live_cases,
-    queue_cases,
-    restarted_cases,
     run,
-    shard_cases,
-    undisturbed_cases,
 )
+from histories import histories, live_cases, queue_cases, restarted_cases, shard_cases, undisturbed_cases
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from lengths import examples

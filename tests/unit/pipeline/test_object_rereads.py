@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import pytest
 from builders import s3_record
-from fakes import NOW, Bench, Truth, Uploads
+from fakes import NOW, Bench, Files, Truth, Uploads
 from item_records import items
 
 from service import BucketRoute, Delete, DeleteItem, Index, InsertRows, PutItem
@@ -14,17 +14,6 @@ from service.model import Revision
 from service.pipeline.rereads import PROMPT
 
 AT_ONCE = lambda: 1_795_305_600.0  # noqa: E731  # the time of the events of s3_record
-
-
-class Files(BucketRoute):
-    bucket: ClassVar = "images-in"
-    index: ClassVar = "files"
-
-    def created(self, upload, context):
-        return [Index({"key": upload.key})]
-
-    def deleted(self, upload, context):
-        return [Delete()]
 
 
 @pytest.mark.parametrize(("objects", "left"), [([], {}), (["k"], {"k": {"key": "k"}})])

@@ -14,6 +14,14 @@ def times_of(log_text: Any) -> list[float]:
     return [datetime.fromisoformat(time).timestamp() for time in (log_text.since, log_text.until)]
 
 
+def started(checkpoints: Any) -> tuple[StreamModel, Poller]:
+    """Return a table's stream, and a process that has read its first record."""
+    model = StreamModel()
+    poller = Poller(model, checkpoints)
+    poller.run(poller.has_seen(model.write(root(model), 1)))
+    return model, poller
+
+
 @pytest.mark.parametrize("closes", [True, False])
 def test_a_stream_that_was_off_is_noticed_within_a_minute_and_is_a_gap(checkpoints, caplog, closes):
     model = StreamModel(page=10)
@@ -58,9 +66,7 @@ def test_a_stream_that_is_off_and_on_at_once_is_noticed_within_a_minute(checkpoi
 
 
 def test_a_table_that_was_made_anew_is_noticed_within_a_minute_and_is_a_gap(checkpoints, caplog):
-    model = StreamModel()
-    poller = Poller(model, checkpoints)
-    poller.run(poller.has_seen(model.write(root(model), 1)))
+    model, poller = started(checkpoints)
     poller.run_for(100)
     old, gone = model.streams[0].arn, model.now
     model.streams.clear()
@@ -99,9 +105,7 @@ def test_a_stream_that_was_enabled_anew_while_nobody_read_is_a_gap(checkpoints, 
 
 
 def test_positions_of_an_earlier_version_tell_which_stream_was_read(checkpoints, caplog):
-    model = StreamModel()
-    poller = Poller(model, checkpoints)
-    poller.run(poller.has_seen(model.write(root(model), 1)))
+    model, _ = started(checkpoints)
     checkpoints.remove("streams of table images", "begun", 1)
     model.disable()
     model.enable()
@@ -111,9 +115,7 @@ def test_positions_of_an_earlier_version_tell_which_stream_was_read(checkpoints,
 
 
 def test_the_first_start_at_a_table_is_no_gap(checkpoints, caplog):
-    model = StreamModel()
-    poller = Poller(model, checkpoints)
-    poller.run(poller.has_seen(model.write(root(model), 1)))
+    _, poller = started(checkpoints)
     poller.run_for(200)
     assert lost(caplog) == []
 
@@ -138,9 +140,7 @@ def test_a_position_that_was_trimmed_goes_on_with_the_oldest_and_says_what_may_b
 
 
 def test_a_shard_that_expired_unread_is_told_and_its_children_are_read(checkpoints, caplog):
-    model = StreamModel()
-    poller = Poller(model, checkpoints)
-    poller.run(poller.has_seen(model.write(root(model), 1)))
+    model, _ = started(checkpoints)
     model.write(root(model), 1)
     (child,) = model.split(root(model), 1)
     model.now += DAY + 10

@@ -196,11 +196,7 @@ PLANTED: list[tuple[str, Callable[[Clinic], Any], tuple[str, str, str], str]] = 
 @pytest.mark.long(after=12)
 @pytest.mark.parametrize(("plant", "expected", "words"), [p[1:] for p in PLANTED], ids=[p[0] for p in PLANTED])
 def test_each_fault_is_named_alone(clinic: Clinic, plant, expected, words):
-    plant(clinic)
-    (found,) = clinic.findings()
-    assert (found.topic, found.subject, found.severity) == expected
-    assert words in found.problem
-    assert found.remedy
+    clinic.assert_found(plant, expected, words)
 
 
 @pytest.mark.parametrize(
