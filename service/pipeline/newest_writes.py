@@ -29,10 +29,10 @@ def write_newest(
 
     `prefetch` is work that may overlap with the request.
     """
-    undated = [write for write in writes if write.version == NO_VERSION]
-    dated = [write for write in writes if write.version != NO_VERSION] if undated else writes
+    dated = [write for write in writes if write.version != NO_VERSION]
     results = _write_stacks(dated, sink, fence, prefetch)
-    if undated:
+    if len(dated) < len(writes):
+        undated = [write for write in writes if write.version == NO_VERSION]
         waiting = {_place(write): result for write, result in results.items() if not result.outcome.done}
         results |= {write: waiting[_place(write)] for write in undated if _place(write) in waiting}
         results |= _write_stacks([write for write in undated if write not in results], sink, fence)

@@ -171,8 +171,8 @@ def iso(seconds: float) -> str:
 
 def range_of(tasks: Sequence[Task]) -> dict[str, str]:
     """Return the shard (if known) and the first and last sequence number of a batch; {} for a queue."""
-    ends = [task.record for task in (*tasks[:1], *tasks[-1:])]
-    known = [record for record in ends if isinstance(record, TableRecord) and record.ordered]
+    ends = (*tasks[:1], *tasks[-1:])
+    known = [task.record for task in ends if isinstance(task.record, TableRecord) and task.record.ordered]
     if not known:
         return {}
     return {**_shard_of(known[0]), "first": known[0].sequence_number, "last": known[-1].sequence_number}
