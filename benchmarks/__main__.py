@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from . import backfill, cold_start, container, memory, routes, throughput
+from . import backfill, cold_start, container, memory, routes, throughput, unchanged
 from .contest import TEMPORARY
 from .figures import Figure, table
 from .machine import machine
@@ -28,6 +28,7 @@ MEASURES: Final[dict[str, Callable[[Servers, Sizes, Path], list[Figure]]]] = {
     "cpu": throughput.cpu,
     "cold start": cold_start.measure,
     "routes": routes.measure,
+    "unchanged": unchanged.measure,
     "memory": memory.measure,
     "backlog": container.backlog,
     "latency": container.latency,

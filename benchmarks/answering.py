@@ -1,12 +1,14 @@
 """`python -m benchmarks.answering`: a search server that accepts every bulk request at once.
 
-It serves measures of the client's CPU and memory, which do not depend on the server. It prints its address.
+It serves measures of the client's CPU and memory, which do not depend on the server. It prints its address. GET
+/_actions returns the number of bulk actions that it has accepted.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
+from collections import Counter
 from typing import Final
 
 ACTION: Final = re.compile(rb'(?:^|\n)\{"(index|delete)":\{"_')
@@ -16,6 +18,7 @@ ITEM: Final = (
 )
 LENGTH: Final = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 LARGEST: Final = 2**30
+ACCEPTED: Final = Counter({"actions": 0})
 
 
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -36,8 +39,11 @@ def answer_to(head: bytes, body: bytes) -> bytes:
     if b"/_alias" in head:
         name = head.split(b" ", 2)[1].removeprefix(b"/").partition(b"*")[0].split(b"%2A")[0]
         return b'{"%b":{"aliases":{}}}' % name
-    items = b",".join(ITEM % action[1] for action in ACTION.finditer(body))
-    return b'{"took":12,"errors":false,"items":[%b]}' % items
+    if head.startswith(b"GET /_actions "):
+        return b'{"actions":%d}' % ACCEPTED["actions"]
+    items = [ITEM % action[1] for action in ACTION.finditer(body)]
+    ACCEPTED["actions"] += len(items)
+    return b'{"took":12,"errors":false,"items":[%b]}' % b",".join(items)
 
 
 async def main() -> None:

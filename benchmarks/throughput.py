@@ -90,9 +90,9 @@ def rates(times: dict[str, Times], batch: int, where: str) -> list[Figure]:
     ]
 
 
-def of(times: dict[str, Times], name: str) -> Spread:
-    """Return the speed of streamdex relative to another contestant."""
-    return ratio(times[name].wall, times["ours"].wall)
+def of(times: dict[str, Times], name: str, who: str = "ours") -> Spread:
+    """Return the speed of streamdex, or of `who`, relative to another contestant."""
+    return ratio(times[name].wall, times[who].wall)
 
 
 def shares(times: dict[str, Times], name: str) -> Spread:

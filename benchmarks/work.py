@@ -56,6 +56,21 @@ def event(records: int, size: str, seed: int = 1) -> dict[str, Any]:
     return {"Records": made}
 
 
+def touching(records: int, size: str, seed: int = 1) -> dict[str, Any]:
+    """Create an event of changes of as many items. Nine in ten change only the attribute `seen`."""
+    chance = random.Random(f"{seed} touching {size}")
+    made = []
+    for number in range(records):
+        changed = record(number, "MODIFY", f"item-{number:06d}", size, chance)
+        change = changed["dynamodb"]
+        if number % 10:
+            change["NewImage"] = dict(change["OldImage"])
+        for second, image in enumerate(("OldImage", "NewImage")):
+            change[image]["seen"] = {"N": str(BEGAN + second)}
+        made.append(changed)
+    return {"Records": made}
+
+
 def record(number: int, kind: str, key: str, size: str, chance: random.Random) -> dict[str, Any]:
     """Create the record of one change in the format of Lambda."""
     change: dict[str, Any] = {

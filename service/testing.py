@@ -67,7 +67,7 @@ def upload(key: str, event: str = CREATED, **details: Any) -> Change:
 
 
 def run(route: Route, change: Change, context: Context | None = None) -> list[Action]:
-    """Return the actions of the route, checked as in production; [] if the route does not match the change.
+    """Return the actions of the route, checked as in production; [] if it does not match or skips the change.
 
     The rows of InsertRows are read into a list. `context` is passed to the route: `Context(s3=…)` with your own
     client, moto's or a fake. Raises Reject if the record would become a dead letter, DeclarationError for an
@@ -75,6 +75,7 @@ def run(route: Route, change: Change, context: Context | None = None) -> list[Ac
     that the route cannot get, and every error of the route.
     """
     from .pipeline.route_calls import actions_of, writes_of
+    from .pipeline.unchanged import is_unchanged
 
     router = Router([route], targets=())
     record = record_of(route, change)
@@ -86,6 +87,8 @@ def run(route: Route, change: Change, context: Context | None = None) -> list[Ac
             for write in writes_of(bound, record, actions):
                 if isinstance(write.action, Index):
                     check_document(bound, write.action.document)
+            if actions and is_unchanged(bound, record, actions[0]):
+                return []
             return [_read(action) for action in actions]
         if record.event not in bound.ignored:
             raise Reject(f"Unimplemented: eventName={record.event} (no method for it in {bound.name})")

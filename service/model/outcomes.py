@@ -90,6 +90,7 @@ DOCUMENT_CREATED: Final = Result(Outcome.APPLIED, created=True)
 STALE: Final = Result(Outcome.STALE, "the target has a newer version")
 SUPERSEDED: Final = Result(Outcome.STALE, "superseded by a newer write of the batch")
 NOTHING_TO_WRITE: Final = Result(Outcome.SKIPPED, "nothing to write")
+UNCHANGED: Final = Result(Outcome.SKIPPED, "unchanged: the old and the new image have the same document")
 UNSETTLED: Final = Result(Outcome.RETRY, "the item or object changes faster than it can be re-read")
 PATIENCE: Final = 3
 """Consecutive requests without a success after which the rest of a batch waits for the next try."""

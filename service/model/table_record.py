@@ -135,6 +135,12 @@ class TableRecord:
             found._images["NewImage"] = items  # type: ignore[assignment]  # see CollectionRoute
         return found
 
+    def as_before(self, event: str) -> TableRecord:
+        """Return a record with this event whose new image is the old one of this record."""
+        change = {"Keys": self.typed_keys, "NewImage": self.raw["dynamodb"].get("OldImage")}
+        raw = {**self.raw, "eventName": event, "dynamodb": change}
+        return TableRecord(raw, source=self.source, identifier=self.identifier, shard=self.shard)
+
     def drop_times_after(self, latest: float) -> bool:
         """Clear the time and the version if the time is after `latest` (Unix seconds). Return True if it was."""
         if self.created is None or self.created <= latest:
@@ -158,6 +164,10 @@ class TableRecord:
     def read_new(self) -> Item | None:
         """Return `new` without caching it: the decoded item is a hundred times the size of its text."""
         return self._images["NewImage"] if "NewImage" in self._images else self._read("NewImage")
+
+    def read_old(self) -> Item | None:
+        """Return `old` without caching it."""
+        return self._images["OldImage"] if "OldImage" in self._images else self._read("OldImage")
 
     def _image(self, name: str) -> Item | None:
         if name not in self._images:

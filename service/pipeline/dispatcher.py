@@ -166,7 +166,9 @@ class Dispatcher:
                     task.writes, task.results = (), task.results or [NOT_SENT]
                 continue
             self._write(part, delivery, made.prepare if more else prefetch)
-            silent = 0 if any(task.result.outcome.done for task in part) else silent + 1
+            sent = [task for task in part if task.writes]
+            if sent:
+                silent = 0 if any(task.result.outcome.done for task in sent) else silent + 1
 
     def _write(self, tasks: Sequence[Task], delivery: Delivery, prefetch: Prefetch | None) -> None:
         """Steps 4 and 5: pass the writes to their sinks, and set the results of the tasks."""

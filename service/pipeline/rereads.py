@@ -30,6 +30,7 @@ from .delivery import Task
 from .error_outcomes import result_of
 from .matching import key_of
 from .reread_rules import Decision, Facts, Moment, decide, rule_of
+from .unchanged import same_document
 
 PROMPT: Final = 30.0
 """Age in seconds up to which an unordered record is trusted not to restore a document with a forgotten deletion.
@@ -289,7 +290,7 @@ def _is_outdated(task: Task, now: TableRecord) -> bool:
     """True if an ordered record met a newer version and differs from the current state.
 
     The record with the current state follows in the shard, so nothing is written: a document never changes early
-    and then back.
+    and then back. With `skip_unchanged` that record is written only if its document differs, too.
     """
     record, bound = task.record, task.bound
     if task.reread_version is None or bound is None or bound.fetch or not isinstance(record, TableRecord):
@@ -297,7 +298,11 @@ def _is_outdated(task: Task, now: TableRecord) -> bool:
     if not record.ordered or record.version == NO_VERSION or (record.event != REMOVE and not record.has_new):
         return False
     try:
-        return record.new != now.new
+        if record.new == now.new:
+            return False
+        if not bound.skips or record.new is None or now.new is None:
+            return True
+        return not same_document(bound, record.new, now.new)
     except DecodeError:  # the route call reports the error
         return False
 

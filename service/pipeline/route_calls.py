@@ -30,6 +30,7 @@ from .document_json import indexing
 from .error_outcomes import result_of
 from .group_testing import parts_of_suspects
 from .matching import key_of, source_of
+from .unchanged import drop_unchanged
 
 ACTIONS: Final = "Index, Delete, PutItem, UpdateItem, DeleteItem, InsertRows or Reindex"
 
@@ -117,6 +118,8 @@ def _call_route(bound: BoundRoute, tasks: Sequence[Task], context: Context) -> N
             _call(task, bound, record, context)
     if gathered and bound.alone:
         _call_document(bound, gathered, context)
+        if bound.skips:
+            drop_unchanged(bound, gathered)
     elif gathered:
         fresh = [one for one in gathered if not one[0].group_size]
         suspects = [one for one in gathered if one[0].group_size]

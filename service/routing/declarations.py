@@ -8,10 +8,11 @@ from itertools import combinations
 from typing import Any
 
 from ..errors import DeclarationError
-from ..model.events import OBJECT_FAMILIES, TABLE_EVENTS
+from ..model.events import INSERT, MODIFY, OBJECT_FAMILIES, REMOVE, TABLE_EVENTS
 from .index_names import FORBIDDEN, is_index_name, is_index_pattern
 from .patterns import is_plain, overlap
 from .routes import (
+    METHODS,
     BucketRoute,
     CollectionRoute,
     Route,
@@ -32,12 +33,7 @@ def check_declaration(route: Any) -> None:
     name = full_name(route)
     if not isinstance(route, TableRoute | BucketRoute):
         raise DeclarationError(f"{name} is not a route. Derive it from TableRoute or BucketRoute.")
-    fields = [n for n, value in vars(type(route)).items() if isinstance(value, dataclasses.Field)]
-    if fields:
-        raise DeclarationError(
-            f"{name}.{fields[0]} is a setting, but the class is not a dataclass."
-            " Add @dataclass(frozen=True) to it."
-        )
+    _check_fields(name, route)
     if isinstance(route, TableRoute):
         _check_table(name, route)
         _check_composite(name, route)
@@ -64,6 +60,17 @@ def check_declaration(route: Any) -> None:
         raise DeclarationError(
             f"Route {name} ignores {', '.join(sorted(handled))} but has a method for it. Remove one of the two."
         )
+    if getattr(route, "skip_unchanged", False):
+        _check_skipping(name, route)
+
+
+def _check_fields(name: str, route: Any) -> None:
+    fields = [n for n, value in vars(type(route)).items() if isinstance(value, dataclasses.Field)]
+    if fields:
+        raise DeclarationError(
+            f"{name}.{fields[0]} is a setting, but the class is not a dataclass."
+            " Add @dataclass(frozen=True) to it."
+        )
 
 
 def _check_targets(name: str, route: Any) -> None:
@@ -83,6 +90,27 @@ def _check_targets(name: str, route: Any) -> None:
             f"Route {name} has no target. Declare index, or writes = {{'table': 'the-table'}} or"
             " {'database': 'sql'}, or reindexes."
         )
+
+
+def _check_skipping(name: str, route: Any) -> None:
+    """Check that equal documents of two images mean that there is nothing to write."""
+    kind = type(route)
+    if not isinstance(route, TableRoute):
+        why = "an object has no images to compare. Declare it in a TableRoute"
+    elif is_composite(kind):
+        why = "its documents are made of several items, and a record has images of one. Declare no reads"
+    elif kind.documents is not TableRoute.documents:
+        why = "its documents() may look up other data. Implement document() instead"
+    elif own := [METHODS[event] for event in written_events(kind) if event != REMOVE]:
+        why = f"it has its own {' and '.join(sorted(own))}(). Implement document() instead"
+    elif route.fetch or route.versions is None:
+        why = "every record is re-read, so no images are compared. Use neither fetch nor versions = None"
+    elif ignored := {INSERT, MODIFY}.intersection(route.ignore):
+        names = " and ".join(sorted(ignored))
+        why = f"it ignores {names}, so the index may not have the old document. Remove {names} from ignore"
+    else:
+        return
+    raise DeclarationError(f"Route {name} declares skip_unchanged, but {why}, or remove skip_unchanged.")
 
 
 def is_target(writes: Any) -> bool:

@@ -43,6 +43,7 @@ class BoundRoute:
     - `computed` are the fields that a pipeline makes.
     - `placement` is None if all documents are in one index and have no routing value.
     - `alone` is True if `document()` makes a document from its item alone.
+    - `skips` is True if the route declares `skip_unchanged`.
     - `plain_key` is the only key attribute if it alone forms the document id, else "".
     - `composite` is True if its documents are made of several items, so that no version of a record orders them.
     - `collection` is True if these are the items of a partition.
@@ -61,6 +62,7 @@ class BoundRoute:
     ignored: frozenset[str]
     batched: frozenset[str]
     alone: bool
+    skips: bool
     fetch: bool
     versioned: bool
     scoped: bool
@@ -207,6 +209,7 @@ class Router:
             ignored=frozenset(route.ignore),
             batched=frozenset(event for event in METHODS if uses_documents(kind, event)),
             alone=getattr(kind, "documents", None) in (TableRoute.documents, CollectionRoute.documents),
+            skips=isinstance(route, TableRoute) and route.skip_unchanged,
             fetch=route.fetch or route.versions is None or is_composite(kind),
             versioned=route.versions is not None,
             scoped=scoped,

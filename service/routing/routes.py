@@ -93,6 +93,12 @@ class TableRoute(Route):
     key: ClassVar[Mapping[str, str]] = {}
     """The table's key attributes and their types, partition key first: {"PK": "S", "SK": "N"}."""
 
+    skip_unchanged: ClassVar[bool] = False
+    """True if a change is not written whose old and new image have the same document.
+
+    The document, and the answer of `wants`, must depend on the item alone.
+    """
+
     where: ClassVar[Mapping[str, str]] = {}
     """Patterns of key attributes that select this kind of item: {"PK": "USER#*"}. The only wildcard is `*`."""
 

@@ -17,7 +17,7 @@ from service.pipeline import Delivery, Result, Write, rereads
 from service.pipeline.delivery import Fence, no_fence
 from service.pipeline.prefetch import Prefetch
 from service.pipeline.reread_rules import Decision, Facts, Moment, decide
-from service.routing import Delete, Index
+from service.routing import Delete, Index, Route
 
 START = 1_700_000_000
 GC_DELETES = 3600.0
@@ -28,9 +28,10 @@ BAD = Result(Outcome.REJECTED, "the mapping has another type", 400)
 class Change:
     """A write to the table. `number` is its position in the history, `time` is in whole seconds.
 
-    `low` has the low digits of the sequence number. Without it, the number has the format of AWS. With it, the
-    digits do not determine the order within a second. The index refuses a `bad` item. `back` is the number of
-    seconds by which the clock of the record is behind the clock of the table.
+    `value` is what the document of the item shows, by default the number. Items also have a `note`, which is in no
+    document. `low` has the low digits of the sequence number. Without it, the number has the format of AWS. With
+    it, the digits do not determine the order within a second. The index refuses a `bad` item. `back` is the number
+    of seconds by which the clock of the record is behind the clock of the table.
     """
 
     number: int
@@ -40,17 +41,26 @@ class Change:
     low: int | None = None
     bad: bool = False
     back: int = 0
+    value: int | None = None
+
+    @property
+    def n(self) -> int | str:
+        value = self.number if self.value is None else self.value
+        return f"no number {value}" if self.bad else value
 
     @property
     def item(self) -> dict[str, Any]:
-        return {"id": self.key, "n": f"no number {self.number}" if self.bad else self.number}
+        return {"id": self.key, "n": self.n, "note": self.number}
 
-    def record(self, existed: bool) -> dict[str, Any]:
-        event = "REMOVE" if self.removes else "MODIFY" if existed else "INSERT"
+    def record(self, before: Change | None) -> dict[str, Any]:
+        """Return the stream record. `before` is the change that made the item that exists before, if any."""
+        event = "REMOVE" if self.removes else "MODIFY" if before else "INSERT"
         sequence = f"{self.number + 1}{0:020d}" if self.low is None else f"{10**12 + self.number}{self.low:020d}"
-        image = {"old" if self.removes else "new": self.item}
+        images = {"old": before.item} if before else {"old": self.item} if self.removes else {}
+        if not self.removes:
+            images["new"] = self.item
         created = self.time - self.back
-        return stream_record(event, sequence=sequence, created=created, keys={"id": self.key}, **image)
+        return stream_record(event, sequence=sequence, created=created, keys={"id": self.key}, **images)
 
 
 @dataclass(frozen=True)
@@ -132,7 +142,7 @@ class WatchedIndex(IndexModel):
     def assert_in_order(self, history: Sequence[Change]) -> None:
         """Assert that no document returned to an earlier state."""
         for key, seen in self.seen.items():
-            states = [None, *[None if c.removes else c.number for c in history if c.key == key]]
+            states = [None, *[None if c.removes else c.n for c in history if c.key == key]]
             assert follows(seen, states), f"{key} went back: {seen} of {states}"
 
 
@@ -152,28 +162,30 @@ def follows(seen: Iterable[Any], states: Iterable[Any]) -> bool:
 class World:
     """A table with its history, an index, and the dispatcher between them."""
 
-    def __init__(self, history: Sequence[Change], **options: Any):
+    def __init__(self, history: Sequence[Change], route: Route | None = None, **options: Any):
         self.history = history
         self.truth = Truth()
         self.now = 0.0
         options.setdefault("index", ForgetfulIndex())
         options |= {"truth": self.truth, "clock": lambda: self.now}
-        self.bench = Bench(Items(), **options)
-        self.redriving = Bench(Items(), always=True, **options)
-        seen: dict[str, bool] = {}
+        route = route or Items()
+        self.bench = Bench(route, **options)
+        self.redriving = Bench(route, always=True, **options)
+        seen: dict[str, Change] = {}
         self.records = []
         for change in history:
-            self.records.append(change.record(seen.get(change.key, False)))
-            seen[change.key] = not change.removes
+            self.records.append(change.record(seen.pop(change.key, None)))
+            if not change.removes:
+                seen[change.key] = change
 
-    def items(self, now: float, good: bool = False) -> dict[str, Any]:
-        """Return the `n` of each item in the table at `now`. With `good`, skip changes that the index refuses."""
-        found: dict[str, Any] = {}
+    def items(self, now: float, good: bool = False) -> dict[str, dict[str, Any]]:
+        """Return each item in the table at `now`. With `good`, skip changes that the index refuses."""
+        found: dict[str, dict[str, Any]] = {}
         for change in self.history:
             if change.time <= now and not (good and change.bad and not change.removes):
                 found.pop(change.key, None)
                 if not change.removes:
-                    found[change.key] = change.item["n"]
+                    found[change.key] = change.item
         return found
 
     def deliver(self, step: Step) -> None:
@@ -196,7 +208,7 @@ class World:
         assert not report.undone
 
     def _typed(self, now: float) -> dict[str, Any]:
-        return {key: typed({"id": key, "n": n}) for key, n in self.items(now).items()}
+        return {key: typed(item) for key, item in self.items(now).items()}
 
 
 def run(case: Case, **options: Any) -> World:
@@ -223,4 +235,7 @@ def check(case: Case, documents: Callable[[], Mapping[str, Any]] | None = None, 
     """
     world = run(case, **options)
     found = documents() if documents else world.bench.documents
-    assert {name: document["n"] for name, document in found.items()} == world.items(float("inf"), good=True)
+    items = world.items(float("inf"), good=True)
+    assert {name: document["n"] for name, document in found.items()} == {
+        key: item["n"] for key, item in items.items()
+    }

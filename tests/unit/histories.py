@@ -22,9 +22,11 @@ def histories(
     most: int = 8,
     ranked: bool | None = None,
     back: int = 0,
+    values: Sequence[int] = (),
 ) -> list[Change]:
     """Draw up to `most` changes. `gaps` are the possible seconds between two changes.
 
+    Each change has one of `values`, if there are any; so it may leave the document of its item as it was.
     The clock of each record is behind by up to `back` seconds, by a different amount for each record.
 
     If `ranked` is True, all sequence numbers have the format of AWS; if False, none has. By default it is drawn.
@@ -43,6 +45,7 @@ def histories(
             draw(st.booleans()),
             bad=bad and draw(st.booleans()),
             back=draw(st.integers(0, back)),
+            value=draw(st.sampled_from(values)) if values else None,
         )
         changes.append(change)
     if ranked:

@@ -13,8 +13,11 @@ from benchmarks import capture, work
 from benchmarks.answering import answer_to
 from benchmarks.application.items import Items
 from benchmarks.contest import Spread, ratio
+from benchmarks.contestants.ours import as_lambda
+from benchmarks.contestants.skipping import Quiet
 from benchmarks.figures import Figure, table
 from benchmarks.plots import draw
+from service.entrypoints.lambda_handler import handler_for
 from service.model.dynamodb_json import read_item
 
 
@@ -61,6 +64,24 @@ def test_the_server_that_answers_at_once_answers_for_each_action():
     answer = json.loads(answer_to(b"POST /_bulk HTTP/1.1", body))
     assert [list(item) for item in answer["items"]] == [["index"], ["delete"]]
     assert json.loads(answer_to(b"GET /bench*/_alias HTTP/1.1", b"")) == {"bench": {"aliases": {}}}
+
+
+def test_nine_in_ten_changes_touch_nothing_that_is_indexed_and_are_no_actions():
+    records = work.touching(200, "small")["Records"]
+    images = [(one["dynamodb"]["OldImage"], one["dynamodb"]["NewImage"]) for one in records]
+    assert all(old["seen"] != new["seen"] for old, new in images)
+    assert sum({**old, "seen": 0} == {**new, "seen": 0} for old, new in images) == 180
+    with patch.dict(os.environ), capture.taking("bench-quiet") as (url, bodies):
+        as_lambda(url, "bench-quiet")
+        assert handler_for(Quiet)({"Records": records}, None) == {"batchItemFailures": []}
+    before = answered_actions()
+    for body in bodies:
+        answer_to(b"POST /_bulk HTTP/1.1", body)
+    assert answered_actions() - before == 20
+
+
+def answered_actions() -> int:
+    return json.loads(answer_to(b"GET /_actions HTTP/1.1", b""))["actions"]
 
 
 def test_a_ratio_is_of_each_repetition_and_its_spread_holds_the_middle_half():

@@ -86,6 +86,9 @@ def _view(table: str, view: str, bound: BoundRoute) -> Iterator[Finding]:
     if view not in NEW and bound.batched and not bound.fetch:
         problem = f"its stream holds {view or 'no images'}: the service reads each item of {bound.name}"
         yield Finding("view", f"table {table}", problem, RENEW, WARNING)
+    if bound.skips and view not in NEW & OLD:
+        problem = f"its stream holds {view or 'no images'}: skip_unchanged of {bound.name} needs both images"
+        yield Finding("view", f"table {table}", problem, RENEW, WARNING)
     for image, views in (("new", NEW), ("old", OLD)):
         methods = [] if view in views else [name for name in _methods(bound, image) if _reads(bound, name, image)]
         if methods:

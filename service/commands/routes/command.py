@@ -76,6 +76,7 @@ def cells_of(one: Listed) -> tuple[str, ...]:
     remarks += [f"ingest pipeline {one.pipeline}"] if one.pipeline else []
     remarks += [f"computed: {', '.join(one.computed)}"] if one.computed else []
     remarks += ["fetch"] if one.fetch else []
+    remarks += ["skips unchanged"] if one.skip_unchanged else []
     remarks += ["no versions"] if one.versions is None else []
     return (
         one.route,

@@ -91,6 +91,9 @@ def _taken(
     version = record.version if bound.versioned else None
     if isinstance(record, TableRecord) and record.event in bound.batched and not record.has_new:
         return Step(bound.name, True, "its document is built from the re-read item", hint, name, version)
+    if hint and bound.skips and isinstance(record, TableRecord) and record.event in bound.batched:
+        # A re-read item has no old image, so it is not skipped.
+        task.seen = record.as_now(record.raw["dynamodb"]["NewImage"], record.version)
     try:
         call_routes([task], context, SILENT.step)
     except Halt as halt:

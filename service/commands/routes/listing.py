@@ -35,6 +35,7 @@ class Listed:
     table: str
     database: str
     fetch: bool
+    skip_unchanged: bool
     versions: str | None
 
 
@@ -65,5 +66,6 @@ def _listed(bound: BoundRoute, router: Router) -> Listed:
         table=bound.item_table,
         database=bound.database,
         fetch=route.fetch,
+        skip_unchanged=bound.skips,
         versions=route.versions,
     )

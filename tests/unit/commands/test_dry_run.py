@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 from builders import s3_record, stream_record
 from rehearsals import Copies, ReadOnly, Rehearsed, Texts, change, version
@@ -26,6 +28,22 @@ def test_of_several_changes_of_an_item_the_newest_would_be_sent_and_the_others_a
     assert first.endswith("(superseded in its batch)")
     assert not last.endswith("(superseded in its batch)")
     assert dict(rehearsed.rehearsal.counts) == {"superseded": 1, "Index": 1}
+
+
+@pytest.mark.parametrize("search", [None, ReadOnly()])
+def test_what_would_be_skipped_as_unchanged_is_no_write(search):
+    class Titles(Texts):
+        skip_unchanged: ClassVar = True
+
+        def document(self, item: Item) -> Document:
+            return {"title": item["title"]}
+
+    images = {"old": {"id": "a", "title": "x", "n": 1}, "new": {"id": "a", "title": "x", "n": 2}}
+    rehearsed = Rehearsed(Titles(), search=search)
+    report = rehearsed.dispatch(stream_record("MODIFY", **images))
+    assert [result.outcome for result in report.results] == [Outcome.SKIPPED]
+    assert rehearsed.found == []
+    assert not rehearsed.rehearsal.counts
 
 
 def test_what_would_be_rejected_is_shown_with_the_reason_and_not_kept():

@@ -165,6 +165,21 @@ def test_a_hint_of_a_route_that_always_looks():
     assert step(stream_record(new={"id": "a"}), Unversioned()).version is None
 
 
+def test_a_change_that_would_be_skipped_is_said_to_be_unchanged_unless_its_item_is_re_read():
+    class Quiet(Items):
+        skip_unchanged: ClassVar = True
+
+    images = {"old": {"id": "a", "n": 1}, "new": {"id": "a", "n": 1, "note": 2}}
+    raw = stream_record("MODIFY", **images)
+    found = step(raw, Quiet())
+    assert (found.takes, found.hint, found.actions) == (True, "", ())
+    assert found.reason.startswith("SKIPPED: unchanged: ")
+    assert explained(raw, Quiet()).arrives
+    late = step(sqs_message(stream_record("MODIFY", created=NOW - 3600, sequence=f"7{1:020}", **images)), Quiet())
+    assert late.hint
+    assert [action["document"] for action in late.actions] == [{"n": 1}]
+
+
 def test_without_an_image_the_document_is_said_to_come_from_what_is_read():
     found = step(stream_record("MODIFY", keys={"id": "a"}), Items())
     assert found.takes

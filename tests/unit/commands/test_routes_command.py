@@ -92,6 +92,16 @@ def test_the_list_is_json_for_scripts(capsys):
     assert (users["source"], users["index"], users["where"]) == ("single-lab", "users-lab", {"PK": "USER#*"})
     assert (files["kind"], files["source"], files["versions"]) == ("bucket", "files-*", None)
     assert files["dead_letters"] == ["ObjectDeleted"]
+    assert (users["skip_unchanged"], files["skip_unchanged"]) == (False, False)
+
+
+def test_the_list_says_which_route_skips_unchanged_documents(capsys, tmp_path, monkeypatch):
+    (module,) = tmp_path.glob("*/mine.py")
+    module.write_text(ROUTES.replace("fetch: ClassVar", "skip_unchanged: ClassVar"))
+    monkeypatch.delitem(sys.modules, f"{module.parent.name}.mine", raising=False)
+    assert main(["routes", "list"]) == 0
+    users, _ = capsys.readouterr().out.splitlines()
+    assert users.endswith("; skips unchanged")
 
 
 def test_explain_shows_what_becomes_of_a_record_and_needs_no_server(capsys, tmp_path):

@@ -8,7 +8,7 @@ failure.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from convergence import (
@@ -23,6 +23,7 @@ from convergence import (
     decide_otherwise,
     run,
 )
+from fakes import Items
 from histories import histories, live_cases, queue_cases, restarted_cases, shard_cases, undisturbed_cases
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -31,7 +32,7 @@ from lengths import examples
 from service.model import table_record
 from service.model.outcomes import APPLIED, SUPERSEDED
 from service.model.versions import RUNS_BACK
-from service.pipeline import Result, Write, newest_writes, reread_rules, rereads
+from service.pipeline import Result, Write, newest_writes, reread_rules, rereads, unchanged
 from service.pipeline.reread_rules import Decision, Moment
 from service.routing import Delete
 
@@ -52,6 +53,48 @@ def test_what_a_queue_brings_late_stays_right_although_the_index_forgets_its_del
 @given(shard_cases(back=RUNS_BACK) | live_cases(back=RUNS_BACK))
 def test_however_a_shard_is_read_the_index_ends_equal_to_the_table(case):
     check(case)
+
+
+class Quiet(Items):
+    skip_unchanged: ClassVar = True
+
+
+QUIET = {"values": (0, 1), "most": 6}
+"""Options of histories in which every other change leaves the document as it was."""
+
+
+@settings(max_examples=examples(50))
+@given(queue_cases(**QUIET) | restarted_cases(histories(**QUIET)))
+def test_with_skip_unchanged_a_queue_leads_to_the_same_index(case):
+    check(case, route=Quiet())
+
+
+@settings(max_examples=examples(50))
+@given(shard_cases(back=RUNS_BACK, **QUIET) | live_cases(back=RUNS_BACK, **QUIET))
+def test_with_skip_unchanged_a_shard_leads_to_the_same_index(case):
+    check(case, route=Quiet())
+
+
+@settings(max_examples=examples(50))
+@given(shard_cases(bad=True, **QUIET))
+def test_with_skip_unchanged_what_the_index_refuses_does_no_more_harm(case):
+    check(case, route=Quiet())
+
+
+@settings(max_examples=examples(50))
+@given(histories(ranked=True, **QUIET))
+def test_skip_unchanged_saves_one_action_for_each_change_that_leaves_the_document_as_it_was(history):
+    steps = [Arrival(float(change.time), (change.number,), "shard") for change in history]
+    every = run((history, steps)).bench
+    fewer = run((history, steps), route=Quiet()).bench
+    states = [(change.key, None if change.removes else change.n) for change in history]
+    kept = sum(state[1] is not None and state == last_of(states[:n], state[0]) for n, state in enumerate(states))
+    assert len(fewer.index.sent) == len(every.index.sent) - kept
+    assert fewer.documents == every.documents
+
+
+def last_of(states: list[tuple[str, Any]], key: str) -> tuple[str, Any] | None:
+    return next((state for state in reversed(states) if state[0] == key), None)
 
 
 def goes_never_back(case: Case) -> None:
@@ -173,6 +216,24 @@ def test_without_reading_what_comes_unordered_and_unranked_it_does_not_hold(monk
 def test_without_reading_what_is_redriven_it_does_not_hold(monkeypatch):
     decide_otherwise(monkeypatch, Moment.BEFORE, lambda facts: Decision.TRUST)
     fails(shard_cases())
+
+
+def test_skip_unchanged_must_not_trust_that_a_later_record_of_the_shard_writes_the_same_document(monkeypatch):
+    monkeypatch.setattr(rereads, "same_document", lambda bound, one, other: False)
+    # A random search takes long to find this case: the time of the second change runs back, and the third change
+    # leaves the document as it was.
+    history = [
+        Change(0, START, "a", removes=False),
+        Change(1, START, "a", removes=False, back=2, value=7),
+        Change(2, START, "a", removes=False, value=7),
+    ]
+    readings = [Arrival(START + 1.0, (number,), "shard") for number in range(3)]
+    fails(st.just((history, readings)), route=Quiet())
+
+
+def test_skip_unchanged_must_compare_the_documents(monkeypatch):
+    monkeypatch.setattr(unchanged, "is_unchanged", lambda bound, record, action: record.event == "MODIFY")
+    fails(shard_cases(**QUIET), route=Quiet())
 
 
 @pytest.mark.long

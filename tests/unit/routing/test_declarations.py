@@ -29,6 +29,7 @@ def route(base, members):
 
 def test_routes_that_are_right_are_taken():
     Router([table_route(), bucket_route(index=None, writes={"table": "images"})])
+    Router([table_route(skip_unchanged=True, remove=lambda *_: [], ignore=[])])
     Router([table_route(key={"PK": "S", "SK": "N"}, where={"PK": "USER#*"}, mapping={"properties": {}})])
 
 
@@ -65,6 +66,23 @@ def test_routes_that_are_right_are_taken():
         (table_route(index="a b"), r"without spaces"),
         (table_route(index="_all"), r"not beginning with"),
         (table_route(most=setting(5, "how many")), r"most .*Add @dataclass\(frozen=True\) to it"),
+        (
+            table_route(skip_unchanged=True, document=None, documents=lambda *_: []),
+            r"skip_unchanged, but its documents\(\)",
+        ),
+        (
+            table_route(skip_unchanged=True, insert=lambda *_: []),
+            r"has its own insert\(\)\. Implement document\(\)",
+        ),
+        (
+            table_route(skip_unchanged=True, modify=lambda *_: []),
+            r"has its own modify\(\)\. Implement document\(\)",
+        ),
+        (table_route(skip_unchanged=True, reads=("users",)), r"its documents are made of several items"),
+        (table_route(skip_unchanged=True, fetch=True), r"every record is re-read, .*Use neither fetch nor"),
+        (table_route(skip_unchanged=True, ignore=["INSERT"]), r"ignores INSERT, .*or remove skip_unchanged"),
+        (table_route(skip_unchanged=True, ignore=["MODIFY"]), r"ignores MODIFY, .*or remove skip_unchanged"),
+        (bucket_route(skip_unchanged=True), r"an object has no images to compare\. Declare it in a TableRoute"),
         (bucket_route(bucket=None), r'does not declare a bucket\. Add `bucket: ClassVar = "the-bucket"`'),
         (bucket_route(bucket=5), r"does not declare a bucket"),
         (bucket_route(index=None), r"has no target"),
@@ -76,6 +94,15 @@ def test_a_route_that_cannot_work_is_an_error_that_names_it(mine, message):
     with pytest.raises(DeclarationError, match=rf"Mine.*{message}") as caught:
         Router([mine])
     assert caught.value.exit_code == 2
+
+
+def test_an_index_without_versions_leaves_no_images_to_compare():
+    class Mine(type(table_route())):
+        skip_unchanged = True
+        versions = None
+
+    with pytest.raises(DeclarationError, match=r"every record is re-read, .* nor versions = None"):
+        Router([Mine()])
 
 
 def test_an_event_without_a_method_may_be_ignored():

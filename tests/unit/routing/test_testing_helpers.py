@@ -49,6 +49,18 @@ def test_an_item_that_should_not_be_searchable_is_deleted():
     assert run(Images(), modify(old=ITEM, new={**ITEM, "hidden": True})) == [Delete()]
 
 
+def test_a_change_that_is_skipped_as_unchanged_asks_for_nothing():
+    class Quiet(Images):
+        skip_unchanged: ClassVar = True
+
+        def document(self, item):
+            return {"title": item["title"]}
+
+    assert run(Quiet(), modify(old=ITEM, new={**ITEM, "seen": 1})) == []
+    assert run(Quiet(), modify(old=ITEM, new={**ITEM, "title": "Dusk"})) == [Index({"title": "Dusk"})]
+    assert run(Quiet(), insert(ITEM)) == [Index({"title": "Sunset"})]
+
+
 def test_a_remove_asks_for_a_deletion():
     assert run(Images(), remove(ITEM)) == [Delete()]
 

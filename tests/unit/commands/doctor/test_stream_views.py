@@ -41,9 +41,27 @@ class Blind(Reading):
         return [Delete()]
 
 
+class Skipping(TableRoute):
+    """A route that compares both images."""
+
+    table: ClassVar = "images"
+    key: ClassVar = {"id": "S"}
+    index: ClassVar = "images"
+    skip_unchanged: ClassVar = True
+
+    def document(self, item: Item) -> Document:
+        return {}
+
+
+UNSKIPPED = "warning: skip_unchanged of test_stream_views:Skipping needs both images"
+
+
 @pytest.mark.parametrize(
     ("route", "view", "said"),
     [
+        (Skipping(), "NEW_AND_OLD_IMAGES", []),
+        (Skipping(), "NEW_IMAGE", [UNSKIPPED]),
+        (Skipping(), "KEYS_ONLY", ["warning: reads each item", UNSKIPPED]),
         (Reading(), "NEW_IMAGE", ["warning: record.old is None in modify() and remove()"]),
         (Reading(), "OLD_IMAGE", ["warning: reads each item", "error: record.new is None in modify()"]),
         (Blind(), "NEW_IMAGE", []),
