@@ -186,8 +186,7 @@ def make_opensearch(settings: Settings) -> Any:
     """Return an opensearch-py client that does not retry."""
     from opensearchpy import OpenSearch
 
-    from .search.bounded_connections import BoundedConnection, BoundedSignedConnection
-    from .search.json_serializer import AnswerReader
+    from .search.bounded_connections import AnswerReader, BoundedConnection, BoundedSignedConnection
 
     options: dict[str, Any] = {
         "hosts": [settings.search_url],

@@ -45,5 +45,12 @@ def quietly(chosen: Chosen) -> Settings:
     return chosen.settings if shown["log_level"] != "default" else replace(chosen.settings, log_level="WARNING")
 
 
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows of cells as lines, with the columns aligned."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return [line.rstrip() for line in lines]
+
+
 def counted(number: int, what: str = "record") -> str:
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"

@@ -10,7 +10,7 @@ from ..commands.command import Command
 
 MODULES: Final[Mapping[str, str]] = {
     "run": ".run_command",
-    "record": "..commands.record.command",
+    "record": "..commands.record",
     "replay": "..commands.replay.command",
     "backfill": "..commands.backfill.command",
     "verify": "..commands.verify.command",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import gc
 import logging
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from ..bootstrap.application import App
 from ..bootstrap.selection import choose
@@ -17,11 +18,13 @@ from ..pipeline import Dispatches
 from ..routing import Route, TableRoute
 from ..sources.lambda_event import LambdaBatch
 from ..telemetry.logs import request
-from .request_ids import Repeats
 
 logger = logging.getLogger(__name__)
 
 Handler: TypeAlias = Callable[[Any, Any], Any]
+
+MOST: Final = 1000
+"""Remembered ids, at most. Retries follow within minutes ("Asynchronous invocation", Lambda Developer Guide)."""
 
 
 def handler_for(*routes: type[Route], events: Collection[str] = ()) -> Handler:
@@ -68,6 +71,23 @@ def handler_for(*routes: type[Route], events: Collection[str] = ()) -> Handler:
         return batch.answer
 
     return handle
+
+
+class Repeats:
+    """The latest `most` request ids that this Lambda sandbox has seen, for the setting `drop_repeats`."""
+
+    def __init__(self, most: int = MOST):
+        self._seen: OrderedDict[str, None] = OrderedDict()
+        self._most = most
+
+    def has_seen(self, request_id: str) -> bool:
+        """True if this method was called with the id before. An empty id is never a repeat."""
+        if not request_id or request_id in self._seen:
+            return bool(request_id)
+        self._seen[request_id] = None
+        if len(self._seen) > self._most:
+            self._seen.popitem(last=False)
+        return False
 
 
 @contextmanager

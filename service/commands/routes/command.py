@@ -15,7 +15,7 @@ from ...errors import SettingsError
 from ...model import Record
 from ...routing import Names, Router
 from ...settings import setting
-from ..command import Command, Output, print_result, quietly
+from ..command import Command, Output, aligned, print_result, quietly
 from .explanation import Explanation, Step, explain, version_in_words
 from .listing import Listed, listed
 from .scaffold import add, draft, key_of, parsed_key
@@ -55,11 +55,8 @@ USAGE = "use list, explain --record=FILE, or new NAME --table=TABLE"
 
 def show_routes(chosen: Chosen) -> int:
     found = listed(Router(chosen.routes, Names(chosen.settings.names)))
-    rows = [cells_of(one) for one in found]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for one, row in zip(found, rows, strict=True):
-        words = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        print_result(chosen, asdict(one), words.rstrip())
+    for one, line in zip(found, aligned([cells_of(one) for one in found]), strict=True):
+        print_result(chosen, asdict(one), line)
     return 0
 
 

@@ -11,7 +11,7 @@ import pytest
 from stream_model import StreamModel
 
 from service.checkpoints.stores import Checkpoint, NoCheckpoints, SqliteCheckpoints
-from service.commands.record.recording import record
+from service.commands.record import record
 from service.context import Context
 from service.errors import Halt
 from service.settings import Settings

@@ -12,8 +12,7 @@ from builders import CHANGES, eventbridge, lambda_event, s3_record, sqs_message,
 
 from service import BucketRoute, Index, Retry, TableRoute, setting
 from service.entrypoints import lambda_handler
-from service.entrypoints.lambda_handler import handler_for
-from service.entrypoints.request_ids import Repeats
+from service.entrypoints.lambda_handler import Repeats, handler_for
 from service.errors import Halt, SettingsError, UnknownEvent
 
 PARENT = SimpleNamespace(get_remaining_time_in_millis=lambda: 30_000, aws_request_id="r-1")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from service.clients.search.json_serializer import AnswerReader
+from service.clients.search.response_reader import read_answer
 from service.pipeline.document_json import dump, path_of_no_number, surely_finite
 from service.sinks.opensearch.bulk_body import BulkSize, chunks
 
@@ -35,7 +35,7 @@ def answer(errors: bool, *statuses: int, **more: Any) -> str:
 @pytest.mark.parametrize("more", [{}, {"ingest_took": 4}])
 def test_an_answer_without_errors_tells_how_many_actions_there_were_and_is_read_when_looked_at(more):
     text = answer(False, 200, 201, 404, **more)
-    found = AnswerReader().loads(text)
+    found = read_answer(text)
     assert found["errors"] is False
     assert len(found["items"]) == 3
     assert "_items" not in vars(found["items"])
@@ -47,7 +47,7 @@ def test_an_answer_without_errors_tells_how_many_actions_there_were_and_is_read_
     [answer(True, 200, 409), answer(False), '{"items":[]}', '{"took":1,"errors":false}', "[1]", '{"a":NaN}'],
 )
 def test_any_other_answer_is_read_whole(text):
-    found, expected = AnswerReader().loads(text), json.loads(text)
+    found, expected = read_answer(text), json.loads(text)
     if isinstance(expected, dict) and "items" in expected:
         found = {**found, "items": list(found["items"])}
         expected.pop("took", None), found.pop("took", None)

@@ -1,1 +1,0 @@
-"""Record the changes of a table to a file."""
