@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,6 +10,7 @@ from ..clients.search.response_reader import part
 from ..context import Context
 from ..errors import Halt, UnexpectedAnswer
 from ..pipeline.error_outcomes import reaching
+from ..routing import Location
 from ..sinks.opensearch.bulk_responses import reason_of, type_of
 from .inspection import words_of_search
 
@@ -25,17 +26,23 @@ class Stored:
     source: Mapping[str, Any] | None = None
 
 
-def stored(context: Context, places: Sequence[tuple[str, str]], missing: bool = False) -> list[Stored]:
-    """Return the stored document of each (index, id) in `places`, in the same order.
+def stored(context: Context, locations: Sequence[Location], missing: Collection[str] = ()) -> list[Stored]:
+    """Return the stored document at each location, in the same order.
 
-    With `missing`, a missing index counts as empty. Raises Halt if an index cannot be read or, without `missing`,
-    does not exist. Raises Unreachable if the search server does not answer.
+    The indices in `missing` count as empty if they do not exist. Raises Halt if an index cannot be read, or
+    another one does not exist. Raises Unreachable if the search server does not answer.
     """
     found: list[Stored] = []
-    for begin in range(0, len(places), AT_ONCE):
-        page = [{"_index": index, "_id": name} for index, name in places[begin : begin + AT_ONCE]]
-        found += [_stored(part(one, dict), missing) for one in _read(context, page)]
+    for begin in range(0, len(locations), AT_ONCE):
+        page = locations[begin : begin + AT_ONCE]
+        answers = _read(context, [_wanted(one) for one in page])
+        found += [_stored(part(one, dict), at, missing) for at, one in zip(page, answers, strict=True)]
     return found
+
+
+def _wanted(location: Location) -> dict[str, str]:
+    routing = {} if location.routing is None else {"routing": location.routing}
+    return {"_index": location.index, "_id": location.id, **routing}
 
 
 def _read(context: Context, page: Sequence[Mapping[str, str]]) -> Sequence[Any]:
@@ -52,12 +59,15 @@ def _read(context: Context, page: Sequence[Mapping[str, str]]) -> Sequence[Any]:
     return answers
 
 
-def _stored(answer: Mapping[str, Any], missing: bool) -> Stored:
+def _stored(answer: Mapping[str, Any], location: Location, missing: Collection[str]) -> Stored:
     error = answer.get("error")
-    if error and not (missing and type_of(error) == "index_not_found_exception"):
+    if error and not (location.index in missing and type_of(error) == "index_not_found_exception"):
         raise Halt(f"cannot read index {answer.get('_index')}: {reason_of(error)}")
     if not answer.get("found"):
         return Stored()
+    if answer.get("_routing") != location.routing:
+        # A shard identifies a document by its id alone, so the answer may have another routing value.
+        return Stored(answer.get("_version"))
     if "_source" not in answer:
         raise Halt(f"index {answer.get('_index')} does not store _source, so its documents cannot be compared")
     return Stored(answer.get("_version"), part(answer, dict, "_source"))

@@ -16,7 +16,7 @@ from ..pipeline import Write
 from ..pipeline.document_json import text_of
 from ..pipeline.error_outcomes import result_of
 from ..pipeline.route_calls import actions_of, writes_of
-from ..routing import BoundRoute, Index
+from ..routing import BoundRoute, Index, Location
 from ..sinks.opensearch.bulk_responses import reason_of
 
 ABSENT: Final = object()
@@ -64,16 +64,18 @@ def ask(bound: BoundRoute, record: Change, context: Context) -> Asked:
         return Asked(problem=words_of(error, bound.name))
 
 
-def look_up(context: Context, index: str, id: str) -> Held:
+def look_up(context: Context, location: Location) -> Held:
     """Read a document in real time (before a refresh makes it searchable). An exception becomes `problem`."""
+    index, name = location.index, location.id
+    routing = {} if location.routing is None else {"routing": location.routing}
     try:
-        found = part(context.search.get(index=index, id=id, realtime=True, ignore=[404]), dict)
+        found = part(context.search.get(index=index, id=name, realtime=True, ignore=[404], **routing), dict)
         if "error" in found:  # the 404 is for the index, not for the document
-            return Held(index, id, problem=f"index {index} does not exist")
+            return Held(index, name, problem=f"index {index} does not exist")
         source = part(found, dict, "_source") if "_source" in found else None
     except Exception as error:
-        return Held(index, id, problem=words_of_search(error))
-    return Held(index, id, source, found.get("_version"))
+        return Held(index, name, problem=words_of_search(error))
+    return Held(index, name, source, found.get("_version"))
 
 
 def document_of(write: Write) -> Any:

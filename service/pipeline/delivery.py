@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from ..deadline import NO_DEADLINE, Deadline
 from ..model import Change, Record
 from ..model.outcomes import Result, worst
-from ..routing import Action, BoundRoute, Index, Reindex
+from ..routing import Action, BoundRoute, Index, Location, Reindex
 from .prefetch import Prefetch
 
 Fence: TypeAlias = Callable[[], None]
@@ -68,6 +68,11 @@ class Write:
     newer_only: bool = False
     pipeline: str = ""
     routing: str | None = None
+
+    @property
+    def location(self) -> Location:
+        """The location of the document that this write changes."""
+        return Location(self.target, self.id, self.routing)
 
     @property
     def kind(self) -> str:

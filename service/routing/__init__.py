@@ -19,6 +19,7 @@ from ..settings.declaration import setting
 from .index_declarations import IndexDeclaration
 from .logical_names import Names
 from .pipeline_declarations import PipelineDeclaration
+from .placement import Location
 from .router import BoundRoute, Router
 from .routes import BucketRoute, CollectionRoute, Route, TableRoute
 
@@ -34,6 +35,7 @@ __all__ = [
     "Index",
     "IndexDeclaration",
     "InsertRows",
+    "Location",
     "Names",
     "PipelineDeclaration",
     "PutItem",

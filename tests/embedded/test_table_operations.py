@@ -170,7 +170,7 @@ def test_verify_finds_every_planted_fault_and_nothing_else_and_repair_leaves_non
     assert (found.items, found.documents) == (200, 200)
     (one,) = [finding for finding, _ in told if finding.id == min(planted["stale"])]
     assert one.fields["title"][1] == "as it was once"
-    assert one.key == {"id": one.id}
+    assert one.key == {"id": one.location.id}
     again, repaired = compared(deployment.app, repair=True)
     assert kinds(repaired) == planted
     assert {became for _, became in repaired} == {"repaired"}
@@ -186,7 +186,7 @@ def test_faults_are_found_and_repaired_while_the_table_changes(running: Deployme
     planted["stale"] |= planted.pop("ahead")  # their version is recent: verify may report them as stale
     with changing(running, "w", 40):
         found, told = compared(running.app, patience=3.0, repair=True)
-    everything = {finding.id for finding, _ in told}
+    everything = {finding.location.id for finding, _ in told}
     assert everything == set().union(*planted.values())
     assert not found.left
     truth = {item["id"]: item["title"] for item in running.items.scan()["Items"]}

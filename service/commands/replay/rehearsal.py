@@ -187,9 +187,9 @@ class Differences:
     ) -> list[Result]:
         results: dict[int, Result] = {}
         meant = sendable(writes, results, self._most_bytes)
-        places = [(writes[position].target, writes[position].id) for position in meant]
+        places = [writes[position].location for position in meant]
         try:
-            held = stored(self._context, places, missing=True)
+            held = stored(self._context, places, missing={place.index for place in places})
         except Unreachable as error:
             # No status: a record must not become a dead letter because the comparison could not read.
             return [results.get(position, Result(Outcome.RETRY, str(error))) for position in range(len(writes))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from ...bootstrap.application import App
@@ -55,8 +56,9 @@ def as_value(found: Finding, became: str) -> dict[str, Any]:
     key = {name: value.hex() if isinstance(value, bytes) else value for name, value in found.key.items()}
     return {
         "kind": found.kind.value,
-        "index": found.index,
-        "id": found.id,
+        "index": found.location.index,
+        "id": found.location.id,
+        "routing": found.location.routing,
         "route": found.route,
         "key": {
             name: value if isinstance(value, int | float | str) else str(value) for name, value in key.items()
@@ -64,12 +66,18 @@ def as_value(found: Finding, became: str) -> dict[str, Any]:
         "fields": fields,
         "version": found.version,
         "became": became,
+        "belongs": None if found.belongs is None else asdict(found.belongs),
     }
 
 
 def as_words(found: Finding, became: str) -> str:
     fields = f"  {', '.join(found.fields)}" if found.fields else ""
-    return f"{found.kind.value:9} {found.index}/{found.id}{fields}" + (f"  ({became})" if became else "")
+    at, home = found.location, found.belongs
+    routing = "" if at.routing is None else f" (routing value {at.routing})"
+    if home is not None:
+        place = home.index if home.index != at.index else f"the routing value {home.routing}"
+        routing += f", belongs to {place}"
+    return f"{found.kind.value:9} {at.index}/{at.id}{routing}{fields}" + (f"  ({became})" if became else "")
 
 
 COMMAND = Command(

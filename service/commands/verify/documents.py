@@ -15,7 +15,7 @@ from ...pipeline import SILENT, Task
 from ...pipeline.error_outcomes import reaching
 from ...pipeline.matching import match
 from ...pipeline.route_calls import call_routes
-from ...routing import BoundRoute, Router
+from ...routing import BoundRoute, Location, Router
 from ...routing.computed_fields import check_document
 from ..inspection import document_of
 
@@ -29,13 +29,12 @@ SCROLL: Final = "5m"
 class Wanted:
     """The document that an item should have. `source` is None if it should have none.
 
-    `record` is the item as it was read, `index` the existing name of the index.
+    `record` is the item as it was read.
     """
 
     bound: BoundRoute
     record: TableRecord
-    index: str
-    id: str
+    location: Location
     source: Mapping[str, Any] | None
 
 
@@ -59,7 +58,7 @@ def wanted(records: Sequence[Record], router: Router, context: Context) -> tuple
             failed.append(task)
             continue
         check_document(task.bound, source)
-        found.append(Wanted(task.bound, task.seen, write.target, write.id, source))
+        found.append(Wanted(task.bound, task.seen, write.location, source))
     busy = next((task for task in failed if task.result.outcome is Outcome.RETRY), None)
     if busy is not None:
         raise Busy(busy.result.reason)
@@ -70,8 +69,8 @@ class Busy(StreamdexError):
     """A route failed on an item and may succeed later."""
 
 
-def ids(context: Context, index: str) -> Iterator[list[str]]:
-    """Yield the ids of all documents that the index has at the start, in pages. Raises Halt and Unreachable."""
+def locations_in(context: Context, index: str) -> Iterator[list[Location]]:
+    """Yield the locations of all documents in the index at the start, in pages. Raises Halt and Unreachable."""
     search = context.search
     with reaching("the search server"):
         search.indices.refresh(index=index)
@@ -83,7 +82,7 @@ def ids(context: Context, index: str) -> Iterator[list[str]]:
     scroll = part(answer, str, "_scroll_id")
     try:
         while hits := part(answer, list, "hits", "hits"):
-            yield [part(hit, str, "_id") for hit in hits]
+            yield [Location(index, part(hit, str, "_id"), part(hit, dict).get("_routing")) for hit in hits]
             with reaching("the search server"):
                 answer = search.scroll(body={"scroll_id": scroll, "scroll": SCROLL})
             scroll = part(answer, str, "_scroll_id")

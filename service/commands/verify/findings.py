@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 
 from ...model.versions import MARGIN, time_of
+from ...routing import Location
 from ...routing.computed_fields import without
 from .. import inspection
 from ..index_documents import Stored
@@ -32,15 +33,18 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """A document that differs from its item. `fields` maps each path to the expected and the stored value."""
+    """A document that differs from its item. `fields` maps each path to the expected and the stored value.
+
+    `belongs` is the location where the document of an orphan's item belongs, None if it has no item.
+    """
 
     kind: Kind
-    index: str
-    id: str
+    location: Location
     route: str
     key: Mapping[str, Any]
     fields: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
     version: int | None = None
+    belongs: Location | None = None
 
 
 Verdict: TypeAlias = tuple[Kind, Mapping[str, tuple[Any, Any]]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from ...context import Context
 from ...model import TableRecord
@@ -12,12 +12,12 @@ from ...model.serializer import typed
 from ...model.versions import MARGIN, stream_version
 from ...pipeline import Delivery, Outcome, Result
 from ...pipeline.error_outcomes import reaching
-from ...routing import BoundRoute, Router
+from ...routing import BoundRoute, Location, Router
 from ...sources.scan import describe
 from ..index_documents import stored
 from ..tables import Service
 from .findings import Kind, Verdict
-from .mismatches import Mismatch, Mismatches, keyed
+from .mismatches import Mismatch, Mismatches, keyed, passing
 
 REPAIRED: Final = "repaired"
 TRIES: Final = 3
@@ -28,11 +28,15 @@ def repair(service: Service, faults: Sequence[Mismatch], mismatches: Mismatches)
 
     The version of the document is read first, then the item. The write has that version, or the version of a
     backfill if it is higher, so any change after the read wins. If the index has a higher version, for example of
-    a deletion, the item is read again and written at that version, up to TRIES times. Raises Halt and Unreachable.
+    a deletion, the item is read again and written at that version, up to TRIES times. A document whose place is
+    elsewhere is deleted. Raises Halt and Unreachable.
     """
     ends = dict.fromkeys(range(len(faults)), "")
     at = [0] * len(faults)
-    for _ in range(TRIES):
+    for place, fault in enumerate(faults):
+        if fault.is_misplaced:
+            ends[place] = delete_orphan(service.context, service.router, fault.location)
+    for _ in range(TRIES if "" in ends.values() else 0):
         rest = [place for place, end in ends.items() if not end]
         results = _write(service, [faults[place] for place in rest], [at[place] for place in rest])
         verdicts = mismatches.verdicts([faults[place] for place in rest])
@@ -54,7 +58,7 @@ def _end(result: Result, verdict: Verdict | None) -> str:
 
 def _write(service: Service, faults: Sequence[Mismatch], at: Sequence[int]) -> list[Result]:
     """Write the documents from their current items. `at` holds the minimum version of each."""
-    there = stored(service.context, [(fault.bound.index, fault.id) for fault in faults])
+    there = stored(service.context, [fault.location for fault in faults], passing(faults))
     results: dict[int, Result] = {}
     by_route: dict[BoundRoute, list[int]] = {}
     for place, fault in enumerate(faults):
@@ -72,14 +76,16 @@ def _write(service: Service, faults: Sequence[Mismatch], at: Sequence[int]) -> l
     return [results[place] for place in range(len(faults))]
 
 
-def delete_orphan(context: Context, router: Router, index: str, name: str) -> str:
-    """Delete a document whose id cannot belong to an item, and return REPAIRED. Raises Halt and Unreachable."""
-    versioned = all(bound.versioned for bound in router.bound if bound.index == index)
-    (there,) = stored(context, [(index, name)])
+def delete_orphan(context: Context, router: Router, location: Location) -> str:
+    """Delete a document that no item can have there, and return REPAIRED. Raises Halt and Unreachable."""
+    versioned = all(bound.versioned for bound in router.owners(location.index))
+    (there,) = stored(context, [location])
     if there.source is None:
         return REPAIRED
     version = max(there.version or 0, stream_version(time.time() - MARGIN, None))
-    parameters = {"version": version, "version_type": "external_gte"} if versioned else {}
+    parameters: dict[str, Any] = {"version": version, "version_type": "external_gte"} if versioned else {}
+    if location.routing is not None:
+        parameters["routing"] = location.routing
     with reaching("the search server"):
-        context.search.delete(index=index, id=name, params=parameters)
+        context.search.delete(index=location.index, id=location.id, params=parameters)
     return REPAIRED

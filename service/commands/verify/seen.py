@@ -12,6 +12,9 @@ from typing import Self
 
 PARTS = 256
 DIGEST = 16
+LENGTH = 4
+"""Bytes of the length of an id in a file. With a routing value, an id can be longer than 64 KiB."""
+
 HELD = 64 * 1024
 """Bytes of a part that are buffered in memory before they are written."""
 
@@ -41,7 +44,7 @@ class Seen:
         with self._lock:
             for text in ids:
                 encoded = text.encode()
-                line = len(encoded).to_bytes(2, "big") + encoded
+                line = len(encoded).to_bytes(LENGTH, "big") + encoded
                 self._put(self._others, digest(encoded)[0], line, "documents")
 
     def only_others(self) -> Iterator[str]:
@@ -52,8 +55,9 @@ class Seen:
             documents = self._content(self._others, number, "documents")
             place = 0
             while place < len(documents):
-                end = place + 2 + int.from_bytes(documents[place : place + 2], "big")
-                encoded = documents[place + 2 : end]
+                begin = place + LENGTH
+                end = begin + int.from_bytes(documents[place:begin], "big")
+                encoded = documents[begin:end]
                 if digest(encoded) not in known:
                     yield encoded.decode()
                 place = end

@@ -11,15 +11,18 @@ from dataclasses import dataclass, field
 from threading import Event, Lock
 from typing import Final
 
+import orjson
+
 from ...checkpoints.stores import NoCheckpoints
 from ...errors import DecodeError, Halt
 from ...model import INSERT, MODIFY, REMOVE, Record
 from ...model.versions import MARGIN, stream_version
 from ...pipeline import Delivery, Outcome, Report, Result
 from ...pipeline.error_outcomes import reaching
-from ...routing import BoundRoute, Router, TableRoute
+from ...routing import BoundRoute, Location, Router, TableRoute
+from ...routing.patterns import is_plain
 from ...routing.router import has_place
-from ...sinks.opensearch.alias_targets import look
+from ...sinks.opensearch.alias_targets import look_for
 from ...sources.partitions import PartSource
 from ...sources.scan import ReadPace, Table, describe, segments_of
 from ..backfill.loading import Scan
@@ -27,9 +30,9 @@ from ..index_documents import stored
 from ..rebuild.rollover import problem_of, remedy_of
 from ..tables import Service
 from ..work import work_off
-from .documents import ids, wanted
+from .documents import locations_in, wanted
 from .findings import Finding, Kind, compare
-from .mismatches import Mismatch, Mismatches, keyed, mismatch_of
+from .mismatches import Mismatch, Mismatches, keyed, mismatch_of, passing
 from .options import VerifyOptions
 from .repair import REPAIRED, delete_orphan, repair
 from .seen import Seen
@@ -73,7 +76,8 @@ class Verification:
     _lock: Lock = field(default_factory=Lock)
 
     def __post_init__(self) -> None:
-        self._share = self.options.share  # raises for an invalid share before any request is sent
+        self._placed = {bound.index for bound in self.service.router.bound if bound.placement is not None}
+        self.share = self.options.share  # raises for an invalid share before any request is sent
 
     def run(self, tables: Mapping[str, Sequence[BoundRoute]]) -> Verified:
         """Compare tables with the indices of their routes. Raises SettingsError, Halt and Unreachable."""
@@ -109,7 +113,7 @@ class Verification:
     def _read_table(self, table: Table, router: Router, mismatches: Mismatches, seen: Mapping[str, Seen]) -> None:
         stopping = Event()
         pace = ReadPace(self.scan.read_units, sleep=stopping.wait)
-        parts = segments_of(self.service.context, table, self.scan.segments, pace, self._share)
+        parts = segments_of(self.service.context, table, self.scan.segments, pace, self.share)
         source = PartSource(f"scan of table {table.name}", parts, len(parts), NoCheckpoints(), "verify", stopping)
 
         def work(delivery: Delivery) -> Report:
@@ -131,11 +135,11 @@ class Verification:
         by_index: dict[str, list[str]] = {}
         for one in makes:
             if one.source is not None:
-                by_index.setdefault(one.index, []).append(one.id)
+                by_index.setdefault(one.bound.index, []).append(self._entry(one.bound.index, one.location))
         for index, names in by_index.items():
             seen[index].add(names)
         now = time.time()
-        there = stored(self.service.context, [(one.index, one.id) for one in makes])
+        there = stored(self.service.context, [one.location for one in makes], passing(makes))
         mismatches.add(
             mismatch_of(one, time.monotonic())
             for one, found in zip(makes, there, strict=True)
@@ -146,21 +150,40 @@ class Verification:
         self, index: str, seen: Seen, verified_tables: Sequence[tuple[Table, Router, Mismatches]]
     ) -> None:
         """Find documents without an item, among all documents or a sample."""
-        share, reason = self._share, self._unknown_owners(index, [router for _, router, _ in verified_tables])
+        share, reason = self.share, self._unknown_owners(index, [router for _, router, _ in verified_tables])
         if reason:
             self.found.unverifiable[f"index {index}"] = reason
             return
-        for names in ids(self.service.context, index):
-            self.found.documents += len(names)
-            self.advance(len(names))
-            seen.add_others(name for name in names if share == 1 or random.random() < share)  # noqa: S311
-        for name in seen.only_others():
-            self._add_orphan(index, name, verified_tables)
+        for name in self._indices_of(index):
+            for page in locations_in(self.service.context, name):
+                self.found.documents += len(page)
+                self.advance(len(page))
+                chance = (one for one in page if share == 1 or random.random() < share)  # noqa: S311
+                seen.add_others(self._entry(index, one) for one in chance)
+        for entry in seen.only_others():
+            self._add_orphan(index, self._location(index, entry), verified_tables)
+
+    def _indices_of(self, index: str) -> list[str]:
+        """Return the index, or the existing indices of a pattern."""
+        if is_plain(index):
+            return [index]
+        with reaching("the search server"):
+            return [target.name for target in look_for(self.service.context, index)]
+
+    def _entry(self, index: str, location: Location) -> str:
+        """Return the text for a document of an index or pattern, which `Seen` compares: by default its id."""
+        if index not in self._placed:
+            return location.id
+        return orjson.dumps([location.index, location.id, location.routing]).decode()
+
+    def _location(self, index: str, entry: str) -> Location:
+        """Return the location for an entry."""
+        return Location(*orjson.loads(entry)) if index in self._placed else Location(index, entry)
 
     def _unknown_owners(self, index: str, routers: Sequence[Router]) -> str:
         """Return why documents of the index without an item cannot be found; "" if they can."""
         verified = {bound.name for router in routers for bound in router.bound if bound.index == index}
-        owners = [bound for bound in self.service.router.bound if bound.index == index]
+        owners = self.service.router.owners(index)
         strangers = [bound.name for bound in owners if bound.name not in verified]
         if strangers:
             return f"{', '.join(strangers)} also fills it and was not verified: its documents look like orphans"
@@ -172,7 +195,7 @@ class Verification:
         return ""
 
     def _add_orphan(
-        self, index: str, name: str, verified_tables: Sequence[tuple[Table, Router, Mismatches]]
+        self, index: str, location: Location, verified_tables: Sequence[tuple[Table, Router, Mismatches]]
     ) -> None:
         """Add a document without an item to the mismatches. Report it at once if no item can have its id."""
         for table, router, mismatches in verified_tables:
@@ -180,20 +203,18 @@ class Verification:
                 if bound.index != index:
                     continue
                 try:
-                    key = bound.typed_key(name)
+                    key = bound.typed_key(location.id)
                 except DecodeError as error:
-                    self._report(Finding(Kind.ORPHAN, index, name, bound.name, {}), f"not repaired: {error}")
+                    self._report(Finding(Kind.ORPHAN, location, bound.name, {}), f"not repaired: {error}")
                     return
                 if key is None or key[0] not in ("", table.name):
                     continue
                 record = keyed(table.stream, key[1], stream_version(table.now - MARGIN, None))
                 if has_place(bound.route, record):
-                    mismatches.add([Mismatch(bound, record, name, None, time.monotonic())])
+                    mismatches.add([Mismatch(bound, record, location, None, time.monotonic())])
                     return
-        became = (
-            delete_orphan(self.service.context, self.service.router, index, name) if self.options.repair else ""
-        )
-        self._report(Finding(Kind.ORPHAN, index, name, "", {}), became)
+        became = delete_orphan(self.service.context, self.service.router, location) if self.options.repair else ""
+        self._report(Finding(Kind.ORPHAN, location, "", {}), became)
 
     def _mismatches_of(self, router: Router) -> Mismatches:
         """Return an empty set of mismatches. Confirmed ones are repaired with `--repair`, and reported."""
@@ -216,7 +237,7 @@ class Verification:
 def check_aliases(service: Service, indices: Iterable[str]) -> None:
     """Check the aliases. Raises Halt if one is on several indices, where a document may exist twice."""
     with reaching("the search server"):
-        targets = look(service.context, indices)
-    for target in targets.values():
+        targets = [target for index in sorted(indices) for target in look_for(service.context, index)]
+    for target in targets:
         if target.others:
             raise Halt(f"alias {target.name}: {problem_of(target)}. To repair it, {remedy_of(target)}")

@@ -78,7 +78,7 @@ def comparison_of(state: State, write: Write, computed: Collection[str]) -> Comp
     if not isinstance(action, Index | Delete):
         wanted = pretty(content_of(write))
         return Comparison(write.kind, write.target, "", None, wanted, None, "", "", False, [])
-    held = look_up(state.app.context, write.target, write.id)
+    held = look_up(state.app.context, write.location)
     try:
         wanted = document_of(write)
     except ValueError as error:

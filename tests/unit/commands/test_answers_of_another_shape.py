@@ -10,9 +10,10 @@ import pytest
 
 from service.commands.index_documents import Stored, stored
 from service.commands.inspection import look_up
-from service.commands.verify.documents import ids
+from service.commands.verify.documents import locations_in
 from service.context import Context
 from service.errors import UnexpectedAnswer
+from service.routing import Location
 from service.settings import Settings
 from service.web.page.search_page import find
 
@@ -32,34 +33,36 @@ def context_of(answer: Any) -> Context:
 @pytest.mark.parametrize("answer", OTHERS, ids=json.dumps)
 def test_documents_that_are_asked_for_by_their_ids(answer):
     with pytest.raises(UnexpectedAnswer, match="search server's answer"):
-        stored(context_of(answer), [("images", "a")])
+        stored(context_of(answer), [Location("images", "a")])
 
 
 @pytest.mark.parametrize("entry", [{"_source": []}, {"_source": "x"}, {"_source": None}], ids=json.dumps)
 def test_a_document_that_is_no_object(entry):
     with pytest.raises(UnexpectedAnswer):
-        stored(context_of({"docs": [{"found": True, **entry}]}), [("images", "a")])
+        stored(context_of({"docs": [{"found": True, **entry}]}), [Location("images", "a")])
 
 
 def test_a_document_of_a_search_server():
-    found = stored(context_of({"docs": [{"found": True, "_version": 3, "_source": {"n": 1}}]}), [("images", "a")])
+    found = stored(
+        context_of({"docs": [{"found": True, "_version": 3, "_source": {"n": 1}}]}), [Location("images", "a")]
+    )
     assert found == [Stored(3, {"n": 1})]
 
 
 @pytest.mark.parametrize("answer", OTHERS, ids=json.dumps)
 def test_the_ids_of_an_index(answer):
     with pytest.raises(UnexpectedAnswer, match="search server's answer"):
-        list(ids(context_of(answer), "images"))
+        list(locations_in(context_of(answer), "images"))
 
 
 @pytest.mark.parametrize("answer", [other for other in OTHERS if not isinstance(other, dict)], ids=json.dumps)
 def test_a_document_that_is_looked_up(answer):
-    assert "search server's answer" in look_up(context_of(answer), "images", "a").problem
+    assert "search server's answer" in look_up(context_of(answer), Location("images", "a")).problem
 
 
 @pytest.mark.parametrize("source", [[], "x", 7])
 def test_a_document_that_is_looked_up_and_is_no_object(source):
-    assert "search server's answer" in look_up(context_of({"_source": source}), "images", "a").problem
+    assert "search server's answer" in look_up(context_of({"_source": source}), Location("images", "a")).problem
 
 
 @pytest.mark.parametrize("answer", [*OTHERS[:12], {"hits": {"hits": [], "total": "x"}}], ids=json.dumps)
