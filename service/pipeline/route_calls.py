@@ -23,6 +23,7 @@ from ..routing import (
     Reindex,
     TableRoute,
 )
+from ..routing.placement import Placement
 from ..routing.routes import METHODS
 from ..table_reads import Tables
 from .delivery import Task, Write
@@ -51,7 +52,8 @@ def call_routes(tasks: Sequence[Task], context: Context, step: Step) -> None:
             by_route.setdefault(task.bound, []).append(task)
     for bound, group in by_route.items():
         with step("route", bound.name, group):
-            _call_route(bound, group, context)
+            fit = group if bound.placement is None else _of_filled_index(bound.placement, bound, group)
+            _call_route(bound, fit, context)
     _hold_back(tasks)
 
 
@@ -134,6 +136,26 @@ def tables_of(bound: BoundRoute, records: Sequence[Record], context: Context) ->
     # The time of a record has whole seconds, so the change may be nearly a second younger.
     visible_at = newest + 1.0 + context.settings.index_lag if context.settings.index_lag else 0.0
     return Tables(lambda: context.dynamodb, bound.name, bound.readable, visible_at)
+
+
+def _of_filled_index(placement: Placement, bound: BoundRoute, tasks: Sequence[Task]) -> Sequence[Task]:
+    """Return the tasks whose documents belong to the only index that is filled. The others get results.
+
+    Documents of other indices are not even made: the route may make requests for them, or refuse them.
+    """
+    if placement.only is None:
+        return tasks
+    found = []
+    for task in tasks:
+        if isinstance(task.seen, Undecodable):
+            continue
+        try:
+            bound.location(task.seen)
+        except Exception as error:
+            task.results = [_failed(error, bound, task.seen)]
+        else:
+            found.append(task)
+    return found
 
 
 def _call(task: Task, bound: BoundRoute, record: Change, context: Context) -> None:

@@ -25,7 +25,7 @@ class IndexDeclaration:
 
     `name` and `aliases` are actual names; a `name` with a `*` is a pattern of indices. In `mapping` dotted field
     names are expanded to objects. The keys of `settings` are dotted names without the prefix `index.`. `pipelines`
-    exist before the index is written.
+    exist before the index is written. `pattern` is the pattern that the index belongs to, "" for none.
     """
 
     name: str
@@ -33,6 +33,7 @@ class IndexDeclaration:
     settings: Mapping[str, Any] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
     pipelines: tuple[PipelineDeclaration, ...] = ()
+    pattern: str = ""
 
     @property
     def is_pattern(self) -> bool:
@@ -44,7 +45,7 @@ class IndexDeclaration:
 
     def of(self, index: str) -> IndexDeclaration:
         """Return the declaration of one index of this pattern."""
-        return replace(self, name=index)
+        return replace(self, name=index, pattern=self.name if self.is_pattern else "")
 
 
 def declared_indices(routes: Iterable[Route], names: Names) -> dict[str, IndexDeclaration]:

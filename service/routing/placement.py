@@ -54,6 +54,8 @@ class Placement:
         if not isinstance(name, str):
             raise Reject(f"{self.name}.index_of() returned {type(name).__name__}: return the name of an index")
         actual, problem = name_in(self.route.index, self.pattern, name)
+        if problem and self.only is not None:
+            raise Skip(f"the document belongs to no index: {problem}")
         if problem:
             raise Reject(f"{self.name}.index_of() returned {name[:LONGEST_SHOWN]!r}: {problem}")
         if self.only is None:

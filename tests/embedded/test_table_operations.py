@@ -44,7 +44,7 @@ def compared(app: App, which: TableFilter = ALL, **options: Any) -> tuple[Verifi
 def kinds(told: list[tuple[Finding, str]]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for finding, _ in told:
-        found.setdefault(finding.kind.value, set()).add(finding.id)
+        found.setdefault(finding.kind.value, set()).add(finding.location.id)
     return found
 
 
@@ -168,7 +168,7 @@ def test_verify_finds_every_planted_fault_and_nothing_else_and_repair_leaves_non
     found, told = compared(deployment.app)
     assert kinds(told) == planted
     assert (found.items, found.documents) == (200, 200)
-    (one,) = [finding for finding, _ in told if finding.id == min(planted["stale"])]
+    (one,) = [finding for finding, _ in told if finding.location.id == min(planted["stale"])]
     assert one.fields["title"][1] == "as it was once"
     assert one.key == {"id": one.location.id}
     again, repaired = compared(deployment.app, repair=True)
@@ -270,7 +270,7 @@ def test_a_version_of_a_time_to_come_is_told_and_cannot_be_repaired_in_place(dep
     write(deployment, action(deployment, "index", "i0001", version), {"title": "title 1"})
     _, told = compared(deployment.app, repair=True)
     (finding, became) = told[-1]
-    assert (finding.kind.value, finding.id) == ("ahead", "i0001")
+    assert (finding.kind.value, finding.location.id) == ("ahead", "i0001")
     assert "rebuild the index" in became
 
 

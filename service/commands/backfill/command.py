@@ -24,6 +24,8 @@ def backfill_tables(chosen: Chosen) -> int:
         raise SettingsError("--loaded continues a rebuild: use --rebuild --loaded")
     if what.accept_stale and not what.rollback:
         raise SettingsError("--accept-stale applies to a rollback: use --rollback --accept-stale")
+    if what.index and not wanted:
+        raise SettingsError("--index selects the index of --rebuild, --rollback, --drop-old or --abandon")
     if wanted:
         return change_indices(chosen)
     with (

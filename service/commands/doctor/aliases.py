@@ -12,6 +12,7 @@ from urllib.parse import quote
 from ...program import PROGRAM
 from ...routing import BoundRoute
 from ...sinks.opensearch.alias_targets import Target
+from ..indices.remedies import selection
 from ..tables import fills_index
 from .findings import WARNING, Finding
 from .patient import DoctorContext
@@ -23,8 +24,9 @@ BACKFILL: Final = f"{PROGRAM} backfill"
 
 
 def listed(patient: DoctorContext, name: str) -> Aliases:
-    """Return the indices whose names begin with `name`, with their aliases. Raises Trouble."""
-    found: Aliases | None = patient.search.get(f"/{quote(name, safe='')}*/_alias", needed=True)
+    """Return the indices whose names begin with `name`, or match it, with their aliases. Raises Trouble."""
+    wildcard = f"{name.removesuffix('*')}*"
+    found: Aliases | None = patient.search.get(f"/{quote(wildcard, safe='*')}/_alias", needed=True)
     return found or {}
 
 
@@ -63,7 +65,8 @@ def strays(target: Target, indices: Aliases) -> Sequence[str]:
 
 def check_rebuilds(target: Target, stray: Sequence[str], routes: Sequence[BoundRoute]) -> Iterator[Finding]:
     """Report an index without an alias, copies that get every write, and leftovers of failed rebuilds."""
-    name, command = target.name, f"{BACKFILL} --route={_loader(routes).name}"
+    name, loader = target.name, _loader(routes)
+    command = f"{BACKFILL} --route={loader.name}{selection(loader, target)}"
     rebuild = f"{command} --rebuild{'' if target.is_alias else ' --replace-index'}"
     if not target.is_alias and not target.also:
         yield _plain(name, rebuild, routes)

@@ -8,10 +8,11 @@ from urllib.parse import quote
 
 from ...errors import SettingsError
 from ...routing import BoundRoute
-from ...sinks.opensearch.alias_targets import Target, target_of
+from ...routing.patterns import is_plain
+from ...sinks.opensearch.alias_targets import Target, grouped, names_in, target_of
 from ..rebuild import rollover
-from .aliases import check_alias, check_missing, check_rebuilds, listed, strays
-from .cluster import switched_on
+from .aliases import Aliases, check_alias, check_missing, check_rebuilds, listed, strays
+from .cluster import FULL, switched_on
 from .findings import WARNING, Finding
 from .mappings import check_fields, check_mapping
 from .patient import DoctorContext
@@ -24,7 +25,31 @@ FORGETFUL: Final = "60s"
 
 
 def check(patient: DoctorContext, name: str) -> Iterator[Finding]:
+    """Check an index, or all existing indices of a pattern."""
     routes, indices = patient.indices[name], listed(patient, name)
+    if is_plain(name):
+        yield from _index(patient, name, indices, routes)
+        return
+    groups = grouped(name, indices)
+    names = names_in(groups)
+    yield from _number(patient, name, len(names))
+    for one in names:
+        yield from _index(patient, one, groups[one], routes)
+
+
+def _number(patient: DoctorContext, pattern: str, count: int) -> Iterator[Finding]:
+    """Check the number of indices of a pattern against `max_indices`. With 0, an operator creates all of them."""
+    most = patient.settings.max_indices
+    if most and patient.settings.create_indices and count >= FULL * most:
+        problem = (
+            f"it has {count} indices, and the service creates missing ones up to {most} (STREAMDEX_MAX_INDICES):"
+            " records for further ones become dead letters"
+        )
+        remedy = "delete the indices that are not needed, or raise STREAMDEX_MAX_INDICES"
+        yield Finding("limits", f"index pattern {pattern}", problem, remedy, WARNING)
+
+
+def _index(patient: DoctorContext, name: str, indices: Aliases, routes: Sequence[BoundRoute]) -> Iterator[Finding]:
     unwritable = list(check_alias(name, indices))
     if unwritable:
         yield from unwritable

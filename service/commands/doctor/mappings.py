@@ -16,7 +16,9 @@ from .patient import DoctorContext
 
 def check_mapping(patient: DoctorContext, target: Target, mapping: Mapping[str, Any]) -> Iterator[Finding]:
     """Report declared fields and parameters that the index lacks or has with other values."""
-    declared = index_body(patient.router.indices[target.name], patient.settings)["mappings"]
+    index = patient.router.declaration(target.name)
+    assert index is not None
+    declared = index_body(index, patient.settings)["mappings"]
     found = list(compare_mappings(declared, mapping))
     subject = f"index {target.live}"
     other = [one.words for one in found if one.cure is Cure.REBUILD]

@@ -43,11 +43,11 @@ def apply(context: Context, planned: Plan) -> Applied:
     applied = Applied(planned)
     try:
         _put_template(context, planned, applied)
-        if planned.there is None:
+        if planned.there is None and not planned.declared.is_pattern:
             _create(context, planned, applied)
         elif planned.to_rebuild:
             applied.refused = "the index needs a rebuild, and was not changed"
-        elif planned.to_put:
+        elif planned.there is not None and planned.to_put:
             _put(context, planned, planned.there, applied)
     except Refused as refused:
         applied.refused = str(refused)

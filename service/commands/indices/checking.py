@@ -84,8 +84,8 @@ def check(
 def _feeds(router: Router, table: str, index: str) -> bool:
     logical = router.names.logical("table", table)
     return logical is not None and any(
-        bound.index == index and isinstance(bound.route, TableRoute) and matches(bound.route.table, logical)
-        for bound in router.bound
+        isinstance(bound.route, TableRoute) and matches(bound.route.table, logical)
+        for bound in router.owners(index)
     )
 
 
@@ -104,7 +104,8 @@ def _pages(context: Context, name: str, sample: int) -> Iterator[list[TableRecor
 
 
 def _tasks(page: Sequence[TableRecord], router: Router, index: str) -> list[Task]:
-    return [task for task in match(page, router) if task.bound is not None and task.bound.index == index]
+    owners = router.owners(index)
+    return [task for task in match(page, router) if task.bound in owners]
 
 
 def _write(tasks: Sequence[Task], sink: SearchSink, scratch: str, checked: Checked) -> None:

@@ -9,9 +9,11 @@ from typing import Any
 
 from ...bootstrap.application import App
 from ...bootstrap.selection import Chosen
+from ...context import Context
 from ...errors import SettingsError
 from ...routing import IndexDeclaration
 from ...settings import setting
+from ...sinks.opensearch.alias_targets import look_for
 from ..command import Command, Output, counted, print_result, quietly
 from ..confirmation import Consent
 from ..progress import progress
@@ -19,6 +21,7 @@ from .applying import Applied, apply, documents_in, recreate
 from .checking import Checked, check
 from .planning import Plan, plan
 from .remedies import renewal
+from .server import asking
 
 _SOME = 5
 """Names that the text output lists; --json lists all."""
@@ -45,26 +48,37 @@ def indices(chosen: Chosen) -> int:
         raise SettingsError("--recreate deletes documents: name the indices with --index=NAME")
     with App(quietly(chosen), chosen.routes) as app:
         declared = selected(app, options.index)
+        if action == "check":
+            return check_all(chosen, app, declared, options.sample)
+        declared = [one for each in declared for one in with_indices(app.context, each)]
         if action == "plan":
             return show_plans(chosen, app, declared)
-        if action == "apply":
-            return apply_all(chosen, app, declared, options)
-        return check_all(chosen, app, declared, options.sample)
+        return apply_all(chosen, app, declared, options)
 
 
 def selected(app: App, names: Sequence[str]) -> list[IndexDeclaration]:
-    """Return the indices with these logical or actual names, all if there are none.
+    """Return the indices and patterns with these logical or actual names, all declared ones if there are none.
 
-    Raises SettingsError for a name that no route has.
+    A name may be that of one index of a pattern, which need not exist yet. Raises SettingsError for a name that no
+    route has.
     """
     known = app.router.indices
     found = []
     for name in names or known:
-        actual = name if name in known else app.router.names.actual("index", name)
-        if actual not in known:
+        actual = app.router.index_named(name)
+        declared = None if actual is None else app.router.declaration(actual)
+        if declared is None:
             raise SettingsError(f"no route has an index {name!r}; declared indices: {', '.join(known) or 'none'}")
-        found.append(known[actual])
+        found.append(declared)
     return found
+
+
+def with_indices(context: Context, declared: IndexDeclaration) -> list[IndexDeclaration]:
+    """Return the declaration; for a pattern, those of its existing indices, too."""
+    if not declared.is_pattern:
+        return [declared]
+    with asking():
+        return [declared, *(declared.of(target.name) for target in look_for(context, declared.name))]
 
 
 def show_plans(chosen: Chosen, app: App, declared: Sequence[IndexDeclaration]) -> int:
@@ -141,7 +155,9 @@ def in_words(planned: Plan, remedy: str) -> str:
     there = planned.there
     name = planned.index if there is None or there.index == planned.index else f"{planned.index} ({there.index})"
     differences = [*planned.to_rebuild, *planned.to_put]
-    if there is None:
+    if planned.declared.is_pattern:
+        lines = [f"{name}: a pattern; each of its indices is created at its first write"]
+    elif there is None:
         lines = [f"{name}: to be created"]
     elif differences:
         lines = [f"{name}: {counted(len(differences), 'difference')}"]

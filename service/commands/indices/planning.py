@@ -22,9 +22,9 @@ _PRIORITY: Final = 200
 class Plan:
     """The declared index, the existing one, and their differences.
 
-    `there` is None if the index does not exist. `template` is the difference of the index template, None if there
-    is none. `narrow` are the fields whose type the first number decided, with that type; new indices map them as
-    double.
+    `there` is None if the index does not exist, and for a pattern. `template` is the difference of the index
+    template, None if there is none. `narrow` are the fields whose type the first number decided, with that type;
+    new indices map them as double.
     """
 
     declared: IndexDeclaration
@@ -39,6 +39,8 @@ class Plan:
 
     @property
     def state(self) -> str:
+        if self.declared.is_pattern:
+            return "pattern"
         if self.there is None:
             return "missing"
         return "differs" if self.to_put or self.to_rebuild else "equal"
@@ -59,12 +61,12 @@ class Plan:
     @property
     def done(self) -> bool:
         """True if nothing has to be changed."""
-        return self.state == "equal" and self.template is None
+        return self.state in ("equal", "pattern") and self.template is None
 
 
 def plan(context: Context, declared: IndexDeclaration) -> Plan:
     """Compare an index with its declaration; changes nothing. Raises Halt, Unreachable and Refused."""
-    there = existing(context, declared.name)
+    there = None if declared.is_pattern else existing(context, declared.name)
     differences: list[Difference] = []
     if there is not None:
         differences += _compare(context, declared, there)
@@ -74,7 +76,9 @@ def plan(context: Context, declared: IndexDeclaration) -> Plan:
         declared,
         there,
         tuple(differences),
-        template=_compare_template(context, declared) if settings.index_templates else None,
+        template=_compare_template(context, declared)
+        if settings.index_templates and not declared.pattern
+        else None,
         narrow=tuple(narrow_numbers(differences)) if settings.undeclared_numbers == "double" else (),
     )
 
@@ -89,16 +93,17 @@ def changed_since(context: Context, declared: IndexDeclaration, index: str) -> l
 
 
 def template_name(declared: IndexDeclaration) -> str:
-    return f"streamdex-{declared.name}"
+    """Return the name of the template. It cannot have a `*`, and the name of no other index matches a pattern."""
+    return f"streamdex-{declared.name.replace('*', 'all')}"
 
 
 def template_body(declared: IndexDeclaration, settings: Settings) -> dict[str, Any]:
-    """Return the composable index template of an index and of the indices that a rebuild creates behind its name.
+    """Return the composable index template of an index, or a pattern, and of the indices behind its name.
 
     The template has no aliases: they must not lead searches to an index that is still being filled.
     """
     return {
-        "index_patterns": [declared.name, f"{declared.name}-*"],
+        "index_patterns": [declared.name] + [f"{declared.name}-*"] * (not declared.name.endswith("*")),
         "priority": _PRIORITY + len(declared.name),
         "template": index_body(declared, settings),
         "_meta": {"made by": "streamdex"},

@@ -63,8 +63,9 @@ class Filling:
 
 def tables_into(service: Service, index: str) -> dict[str, list[BoundRoute]]:
     """Return the tables that fill an index, each with the routes that do so."""
+    owners = service.router.owners(index)
     found = {
-        table: [bound for bound in routes if bound.index == index]
+        table: [bound for bound in routes if bound in owners]
         for table, routes in chosen(service, TableFilter()).items()
     }
     return {table: routes for table, routes in found.items() if routes}

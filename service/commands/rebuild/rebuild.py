@@ -18,8 +18,9 @@ from typing import Final
 from ...errors import SettingsError
 from ...pipeline.error_outcomes import reaching
 from ...routing.index_names import ALSO
+from ...routing.patterns import is_plain
 from ...settings import Settings, setting
-from ...sinks.opensearch.alias_targets import Target, look
+from ...sinks.opensearch.alias_targets import Target, look, look_for
 from ...sinks.opensearch.search_sink import SEEN_FOR
 from ..backfill.loading import BackfillOptions, Scan
 from ..indices.planning import changed_since
@@ -43,6 +44,7 @@ class RebuildOptions:
     """The options of `backfill` that rebuild an index, roll back or clean up."""
 
     rebuild: bool = setting(False, "build a new index, which then replaces the old one")
+    index: str = setting("", "only this index of the routes, such as one of an index pattern")
     rollback: bool = setting(False, "put the replaced index back in place of the new one")
     accept_stale: bool = setting(False, "allow --rollback to an index that has missed writes")
     drop_old: bool = setting(False, "delete the replaced index (asks first)")
@@ -86,16 +88,57 @@ def change(
     advance: Callable[[int], None],
     consents: Consents = lambda deletes: True,
 ) -> Iterator[Rebuilt]:
-    """Carry out the selected operation on each index of the selected routes.
+    """Carry out the selected operation on each index of the selected routes, one after the other.
 
     An operation that was killed at any moment continues when it is run again. Raises SettingsError, Halt and
     Unreachable.
     """
-    found = chosen(service, which)
-    for index in dict.fromkeys(bound.index for routes in found.values() for bound in routes):
+    for index in selected(service, which, what):
         with reaching("the search server"):
             done = Rebuild(service, index, what, scan, options, patience, advance, consents).run()
         yield done
+
+
+def selected(service: Service, which: TableFilter, what: RebuildOptions) -> list[str]:
+    """Return the actual names of the indices that the options select. Those of a pattern are its existing indices.
+
+    A pattern has indices in every state: only those are returned on which the operation can be carried out. So a
+    rebuild of a pattern continues with the indices that it has not replaced yet.
+
+    Raises SettingsError if there is none, and Halt and Unreachable.
+    """
+    routes = {bound for routes in chosen(service, which).values() for bound in routes}
+    if what.index:
+        actual = service.router.index_named(what.index)
+        if actual is None or not routes & set(service.router.owners(actual)):
+            raise SettingsError(f"no selected route fills an index {what.index!r} from a table")
+        names = [actual]
+    else:
+        names = list(dict.fromkeys(bound.index for bound in service.router.bound if bound in routes))
+    found = []
+    for name in names:
+        if is_plain(name):
+            found.append(name)
+            continue
+        with reaching("the search server"):
+            targets = look_for(service.context, name)
+        fit = [target.name for target in targets if is_open(target, what)]
+        if not fit:
+            raise SettingsError(
+                f"nothing to do: {name} has {len(targets)} indices, and none is in a state for this operation; to"
+                " see the state of one, name it with --index"
+            )
+        found += fit
+    return found
+
+
+def is_open(target: Target, what: RebuildOptions) -> bool:
+    """True if an index of a pattern is in a state for the operation."""
+    if what.rollback or what.drop_old:
+        return bool(target.old)
+    if what.abandon:
+        return bool(target.building or set(target.stale) - set(target.old))
+    return bool(target.building) if what.loaded else not target.old
 
 
 @dataclass
@@ -115,7 +158,9 @@ class Rebuild:
 
     def __post_init__(self) -> None:
         self._context = self._service.context
-        self._declared = self._service.router.indices[self._index]
+        declared = self._service.router.declaration(self._index)
+        assert declared is not None
+        self._declared = declared
         self._began = self._looked = self._clock()
 
     def run(self) -> Rebuilt:
@@ -244,7 +289,7 @@ class Rebuild:
 
     def _check_owners(self) -> None:
         """Check the routes of the index. Raises SettingsError if a scan cannot recreate all its documents."""
-        owners = [bound for bound in self._service.router.bound if bound.index == self._index]
+        owners = self._service.router.owners(self._index)
         strangers = [bound.name for bound in owners if not fills_index(bound)]
         if strangers:
             raise SettingsError(

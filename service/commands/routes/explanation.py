@@ -28,7 +28,7 @@ class Step:
     """The handling of a record by one route: the `reason` why it does not handle it, or its `actions`.
 
     `hint` is the reason for a re-read, "" if the record is trusted. An action has its name, its target and the
-    document, item or key.
+    document, item or key, and the routing value of a document.
     """
 
     route: str
@@ -115,6 +115,8 @@ def _action(write: Write, router: Router) -> dict[str, Any]:
     """Return an action for the output. `read_by` are the routes that get this write to a table as a record."""
     action = write.action
     described: dict[str, Any] = {"action": write.kind, "target": write.target}
+    if write.routing is not None:
+        described["routing"] = write.routing
     if isinstance(action, Index):
         described["document"] = _plain(action.document)
         if write.pipeline:

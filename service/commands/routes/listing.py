@@ -16,7 +16,7 @@ class Listed:
     """A registered route with actual names; a pattern stays as it is declared.
 
     `kind` is table or bucket. `dead_letters` are the events that become dead letters: the route has no method for
-    them and does not ignore them.
+    them and does not ignore them. `routing` is True if documents have routing values.
     """
 
     route: str
@@ -30,6 +30,7 @@ class Listed:
     ignored: Sequence[str]
     dead_letters: Sequence[str]
     index: str
+    routing: bool
     pipeline: str
     computed: Sequence[str]
     table: str
@@ -61,6 +62,7 @@ def _listed(bound: BoundRoute, router: Router) -> Listed:
         ignored=sorted(bound.ignored),
         dead_letters=sorted(expected - bound.implemented - bound.ignored),
         index=bound.index,
+        routing=bound.placement is not None and bound.placement.by_routing,
         pipeline=bound.pipeline,
         computed=bound.computed,
         table=bound.item_table,

@@ -143,6 +143,16 @@ def look_for(context: Context, name: str) -> list[Target]:
     return [target for target in found if target.live]
 
 
+def unsearched(context: Context, pattern: str) -> list[str]:
+    """Return the indices that a search in a pattern must leave out: copies, and indices that are not its own.
+
+    Raises Halt, UnexpectedAnswer, and what opensearch-py raises.
+    """
+    groups = indices_of(context, pattern)
+    live = {target_of(name, groups[name]).live for name in names_in(groups)}
+    return sorted({index for group in groups.values() for index in group} - live)
+
+
 def target_of(name: str, indices: Aliases) -> Target:
     """Return a target from the answer to GET NAME*/_alias. Raises Halt for an alias that cannot be written."""
     aliases = {index: of["aliases"] for index, of in indices.items()}

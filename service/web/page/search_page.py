@@ -10,6 +10,8 @@ from flask import Blueprint, abort, render_template, request
 
 from ...clients.search.response_reader import part
 from ...commands.inspection import words_of_search
+from ...routing.patterns import is_plain
+from ...sinks.opensearch.alias_targets import unsearched
 from .page_state import State
 
 SIZE: Final = 20
@@ -54,9 +56,14 @@ def find(state: State, query: str, indices: Sequence[str]) -> Found:
     """Search for a query; an empty query finds all documents. Errors are returned as `problem`."""
     if not indices:
         return Found(problem="No route writes to an index.")
-    body = {"size": SIZE, "version": True, "query": clause(query), "timeout": f"{TIMEOUT}s"}
+    context = state.app.context
     try:
-        answer = state.app.context.search.search(
+        copies = [index for name in indices if not is_plain(name) for index in unsearched(context, name)]
+        wanted = clause(query)
+        if copies:
+            wanted = {"bool": {"must": wanted, "must_not": {"terms": {"_index": copies}}}}
+        body = {"size": SIZE, "version": True, "query": wanted, "timeout": f"{TIMEOUT}s"}
+        answer = context.search.search(
             index=",".join(indices), body=body, ignore_unavailable=True, request_timeout=TIMEOUT
         )
         hits = [part(hit, dict) for hit in part(answer, list, "hits", "hits")]
