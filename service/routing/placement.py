@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import Reject, Skip
-from ..model import Change, ObjectRecord
 from .index_names import name_in
 from .routes import Route
 
@@ -39,13 +38,12 @@ class Placement:
     by_routing: bool
     only: tuple[str, str] | None = None
 
-    def of(self, record: Change) -> tuple[str, str | None]:
-        """Return the actual name of the index of the record's document, and its routing value.
+    def of(self, keys: Mapping[str, Any]) -> tuple[str, str | None]:
+        """Return the actual name of the index of the document with this key, and its routing value.
 
         Raises Reject for an answer of the route that cannot be used, Skip if another index is being filled, and
         the errors of the route.
         """
-        keys = keys_of(record)
         index = self._index(keys) if self.by_index else self.pattern
         return index, self._routing(keys) if self.by_routing else None
 
@@ -70,10 +68,3 @@ class Placement:
             kind = "an empty text" if value == "" else type(value).__name__
             raise Reject(f"{self.name}.routing_of() returned {kind}: return a text")
         return value
-
-
-def keys_of(record: Change) -> Mapping[str, Any]:
-    """Return the key values of a record, as `index_of` and `routing_of` get them."""
-    if isinstance(record, ObjectRecord):
-        return {"bucket": record.bucket, "key": record.key}
-    return record.keys

@@ -80,8 +80,16 @@ class BoundRoute:
         name = self.document_id(record)
         if self.placement is None:
             return Location(self.index, name)
-        index, routing = self.placement.of(record)
+        index, routing = self.placement.of(self._keys_of(record))
         return Location(index, name, routing)
+
+    def _keys_of(self, record: Change) -> Mapping[str, Any]:
+        """Return the key of the record's document, as `index_of` and `routing_of` get it."""
+        if isinstance(record, ObjectRecord):
+            return {"bucket": record.bucket, "key": record.key}
+        if self.collection:  # all items of a collection have one document
+            return dict(zip(self.key, self.collection_key(record.keys), strict=False))
+        return record.keys
 
     def document_id(self, record: Change) -> str:
         """Return the id of the record's document. Raises DecodeError if its key is not the declared key."""

@@ -70,8 +70,9 @@ class Route:
     def index_of(self, keys: Mapping[str, Any]) -> str:
         """Return the index of a document (logical name). It must match the pattern in `index`.
 
-        `keys` is the key of the item, or the bucket and the key of the object. The answer must depend on nothing
-        else, so that a deletion finds the document.
+        `keys` is the key of the item, or the bucket and the key of the object. For a collection it is the
+        partition key and, with `sort_prefix`, the prefix instead of the sort key. The answer must depend on
+        nothing else, so that a deletion finds the document.
         """
         raise NotImplementedError(f"{type(self).__name__} has no index_of()")
 

@@ -143,6 +143,24 @@ def look_for(context: Context, name: str) -> list[Target]:
     return [target for target in found if target.live]
 
 
+def target_in(groups: Mapping[str, Aliases], name: str) -> Target:
+    """Return the target of an index of a pattern.
+
+    It is refused if an alias of this name leads to an index with another name: the names come from records, and an
+    operator may have made the alias for searches in the index of another tenant.
+    """
+    group = groups.get(name, {})
+    others = sorted(index for index, of in group.items() if name in of["aliases"] and base_of(index) != name)
+    if others:
+        return Target(
+            name, "", refused=f"the alias {name} leads to an index with another name: {', '.join(others)}"
+        )
+    try:
+        return target_of(name, group)
+    except Halt as halt:
+        return Target(name, "", refused=str(halt))
+
+
 def unsearched(context: Context, pattern: str) -> list[str]:
     """Return the indices that a search in a pattern must leave out: copies, and indices that are not its own.
 

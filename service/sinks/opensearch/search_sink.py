@@ -18,7 +18,7 @@ from ...pipeline.delivery import Fence, no_fence
 from ...pipeline.prefetch import Prefetch
 from ...program import PROGRAM
 from ...routing import IndexDeclaration
-from .alias_targets import Target, indices_of, look, names_in, target_of
+from .alias_targets import Target, indices_of, look, names_in, target_in
 from .bulk_body import BulkSize
 from .bulk_requests import REFUSED, BulkServer, Sending
 from .bulk_responses import result_of_error
@@ -167,10 +167,10 @@ class SearchSink:
         groups = indices_of(self._context, pattern)
         there = names_in(groups)
         self._absences.note_pattern(pattern, there)
-        found = {name: target_of(name, groups.get(name, {})) for name in names}
+        found = {name: target_in(groups, name) for name in names}
         count = len(there)
         for name in names:
-            if found[name].live or name == pattern:
+            if found[name].live or found[name].refused or name == pattern:
                 continue
             refused = self._refusal(pattern, name, count)
             found[name] = replace(found[name], refused=refused) if refused else self._create(found[name], fence)

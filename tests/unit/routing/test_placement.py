@@ -10,7 +10,7 @@ from fakes import records
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service import BucketRoute, Delete, Index, TableRoute
+from service import BucketRoute, CollectionRoute, Delete, Index, TableRoute
 from service.errors import DeclarationError, DecodeError, Reject, SettingsError, Skip
 from service.pipeline.route_calls import search_write
 from service.routing import Names, Router
@@ -82,6 +82,37 @@ def test_documents_of_objects_are_placed_by_bucket_and_key():
     )
     (bound,) = Router([uploads]).bound
     assert bound.location(record_in(uploads, upload("acme/a.pdf"))) == Location("files-acme", "acme/a.pdf", "in")
+
+
+@pytest.mark.parametrize(
+    ("prefix", "routing"),
+    [("", "acme"), ("2026-01", "acme/2026-01")],
+)
+def test_a_collection_has_one_place_whichever_of_its_items_changes(prefix, routing):
+    class Months(CollectionRoute):
+        table: ClassVar = "reviews"
+        key: ClassVar = {"tenant": "S", "at": "S"}
+        index: ClassVar = "months-*"
+
+        def index_of(self, keys):
+            return f"months-{keys['tenant']}"
+
+        def routing_of(self, keys):
+            return "/".join(keys.values())
+
+        def document(self, items):
+            return {"count": len(items)}
+
+    if prefix:
+        Months.sort_prefix = lambda self, sort: sort[: len(prefix)]
+    (bound,) = Router([Months()]).bound
+    places = {
+        bound.location(r)
+        for at in ("2026-01-01", "2026-01-02")
+        for r in records(stream_record(new=item("acme", at), keys={"tenant": "acme", "at": at}))
+    }
+    assert {(place.index, place.routing) for place in places} == {("months-acme", routing)}
+    assert len(places) == 1
 
 
 def test_names_map_the_pattern_and_keep_the_text_in_place_of_the_star():

@@ -198,6 +198,25 @@ def test_a_pattern_with_indices_does_not_count_as_missing():
     assert writer.absences({"reviews-*"}) == {"reviews-*": 0}
 
 
+def test_a_name_in_a_record_never_leads_through_an_alias_to_the_index_of_another_tenant():
+    client = Server("reviews-a", "reviews-c")
+    client.there["reviews-a-000001"] |= {"reviews-best": {}, "reviews-all": {}}
+    client.there["reviews-c-000001"] |= {"reviews-all": {}}
+    client.there["mine"] = {"reviews-b": {}}
+    results = sink(client).write([to("reviews-a"), to("reviews-best"), to("reviews-all"), to("reviews-b")])
+    assert [one.outcome for one in results] == [Outcome.APPLIED, *[Outcome.REJECTED] * 3]
+    assert "the alias reviews-best leads to an index with another name: reviews-a-000001" in results[1].reason
+    assert client.created == []
+
+
+def test_an_index_of_a_pattern_without_a_single_write_index_stops_nobody_else():
+    client = Server("reviews-a", "reviews-c")
+    client.there["reviews-c-000002"] = {"reviews-c": {}}
+    results = sink(client).write([to("reviews-a"), to("reviews-c")])
+    assert [one.outcome for one in results] == [Outcome.APPLIED, Outcome.REJECTED]
+    assert "no single write index" in results[1].reason
+
+
 def test_other_aliases_of_an_index_are_no_indices_of_the_pattern():
     indices = {
         "reviews-a-1-000001": {"aliases": {"reviews-a-1": {}, "reviews-a": {}, "reviews-all": {}}},
@@ -208,5 +227,4 @@ def test_other_aliases_of_an_index_are_no_indices_of_the_pattern():
     }
     groups = targets.grouped("reviews-*", indices)
     assert targets.names_in(groups) == ["reviews-a-1", "reviews-a-2", "reviews-plain"]
-    assert targets.target_of("reviews-b", groups["reviews-b"]).live == "mine"
     assert targets.target_of("reviews-a-2", groups["reviews-a-2"]).stale == ("reviews-a-2-000002",)
