@@ -33,6 +33,8 @@ def used_by(routes: Iterable[Route]) -> Iterator[tuple[str, str]]:
             yield "bucket", route.bucket
         if "table" in route.writes:
             yield "table", route.writes["table"]
+        for table in route.reads:
+            yield "table", table.partition("/")[0]
 
 
 def names_for(routes: Iterable[Route], names: Mapping[str, str]) -> dict[str, str]:

@@ -255,6 +255,17 @@ class Router:
             for table, indexes in by_table.items()
         }
 
+    @property
+    def readable(self) -> dict[str, Readable]:
+        """What the routes read with `context.tables`, by the actual names of the tables."""
+        found: dict[str, Readable] = {}
+        for bound in self.bound:
+            for one in bound.readable.values():
+                other = found.get(one.actual, one)
+                indexes = one.indexes | other.indexes
+                found[one.actual] = Readable(one.actual, one.itself or other.itself, indexes)
+        return found
+
     def listening_to(self, kind: str, actual: str) -> list[BoundRoute]:
         """Return the routes of a table or bucket by its actual name, in registration order.
 

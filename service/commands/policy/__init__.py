@@ -22,7 +22,7 @@ from .search import place_of, search
 __all__ = ["POSITIONS", "Owner", "place_of", "policy_of"]
 
 STREAM: Final = ("DescribeStream", "GetRecords", "GetShardIterator")
-LOOK: Final = ("BatchGetItem", "DescribeTable")
+READ: Final = ("BatchGetItem", "Query")
 WRITE: Final = ("DeleteItem", "DescribeTable", "PutItem", "UpdateItem")
 QUEUE: Final = ("ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "GetQueueUrl", "ReceiveMessage")
 QUEUE_OF_FUNCTION: Final = ("DeleteMessage", "GetQueueAttributes", "ReceiveMessage")
@@ -41,10 +41,11 @@ def policy_of(
 
     With `operator`, the policy is for the user of the commands `backfill`, `verify`, `replay` and `dead-letters`.
     With `function`, it is for a Lambda function; its role also lets event source mappings read streams and queues.
-    The policy omits KMS, and requests in the routes' own code except reading the objects they are called for.
+    The policy omits KMS, and requests in the routes' own code except reading the objects they are called for and
+    the tables in `reads`.
     """
     work = Work(router, settings, owner, operator, function)
-    parts = (_streams, _tables, _writes, _buckets, _queues, _exports, _positions, _letters, search)
+    parts = (_streams, _tables, _reads, _writes, _buckets, _queues, _exports, _positions, _letters, search)
     return {"Version": "2012-10-17", "Statement": list(statements([g for part in parts for g in part(work)]))}
 
 
@@ -61,7 +62,8 @@ def _streams(work: Work) -> Iterator[Grant]:
 def _tables(work: Work) -> Iterator[Grant]:
     """Grant reading the tables. ListTables cannot be restricted to tables.
 
-    Scan is granted only where it is needed: to operators, workers of backfill tasks, and with `on_gap` = verify.
+    Items are re-read with BatchGetItem, and the collections of a CollectionRoute with Query. Scan is granted only
+    where it is needed: to operators, workers of backfill tasks, and with `on_gap` = verify.
     """
     filling = {b.route.table for b in work.router.bound if isinstance(b.route, TableRoute) and fills_index(b)}
     patterns = listened(work)
@@ -69,9 +71,22 @@ def _tables(work: Work) -> Iterator[Grant]:
         yield Grant("ListTables", "", "dynamodb", ["ListTables"], ["*"])
     for pattern in patterns:
         names, tables = tables_of(work, pattern)
-        yield Grant("ReadTable", names[0], "dynamodb", LOOK, tables)
+        kinds = {bound.collection for bound in work.router.bound if getattr(bound.route, "table", "") == pattern}
+        rereads = [action for action, collection in zip(READ, (False, True), strict=True) if collection in kinds]
+        yield Grant("ReadTable", names[0], "dynamodb", sorted([*rereads, "DescribeTable"]), tables)
         if (work.scans or work.settings.task_queue) and pattern in filling:
             yield Grant("Scan", names[0], "dynamodb", ["Scan"], tables)
+
+
+def _reads(work: Work) -> Iterator[Grant]:
+    """Grant what routes read with `context.tables`: tables, and the secondary indexes that they declare."""
+    for table, readable in sorted(work.router.readable.items()):
+        arn = work.owner.arn("dynamodb", f"table/{table}")
+        if readable.itself:
+            yield Grant("ReadItemsOf", table, "dynamodb", READ, [arn])
+        if readable.indexes:
+            indexes = [f"{arn}/index/{index}" for index in sorted(readable.indexes)]
+            yield Grant("QueryIndexesOf", table, "dynamodb", ["Query"], indexes)
 
 
 def _writes(work: Work) -> Iterator[Grant]:

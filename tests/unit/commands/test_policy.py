@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import pytest
 from policies import BARE, Tenants, Twins, named, policy
+from shop_scene import Customers, Orders
 
 from routes.images import Images, ImageUploads
 from service.commands.policy import POSITIONS, policy_of
@@ -78,6 +79,42 @@ def test_a_pattern_stands_for_what_it_matches_and_for_what_names_call_so():
         f"{prefix}/tenant-*/stream/*",
         f"{prefix}/acme-a/stream/*",
     ]
+
+
+def test_what_routes_read_is_granted_and_nothing_more():
+    names = {"table/customers": "customers-lab", "table/orders": "orders-lab"}
+    statements = named(policy(Orders(), Customers(), names=names, function=True))
+    prefix = "arn:aws:dynamodb:eu-west-1:111122223333:table"
+    granted = {
+        sid: (statement["Action"], statement["Resource"])
+        for sid, statement in statements.items()
+        if "Stream" not in sid
+    }
+    assert granted == {
+        "ReadTableOrdersLab": (["dynamodb:DescribeTable", "dynamodb:Query"], f"{prefix}/orders-lab"),
+        "ReadTableCustomersLab": (["dynamodb:BatchGetItem", "dynamodb:DescribeTable"], f"{prefix}/customers-lab"),
+        "ReadItemsOfCustomersLab": (["dynamodb:BatchGetItem", "dynamodb:Query"], f"{prefix}/customers-lab"),
+        "QueryIndexesOfOrdersLab": (["dynamodb:Query"], f"{prefix}/orders-lab/index/by-customer"),
+    }
+
+
+def test_routes_that_read_one_table_share_its_statements():
+    reads = {"a": ("shop/x",), "b": ("shop", "shop/y"), "c": ("shop/x",)}
+    routes = [type(name, (Images,), {"table": name, "index": name, "reads": of}) for name, of in reads.items()]
+    statements = named(policy(*(route() for route in routes)))
+    shop = "arn:aws:dynamodb:eu-west-1:111122223333:table/shop"
+    assert statements["ReadItemsOfShop"]["Resource"] == shop
+    assert statements["QueryIndexesOfShop"]["Resource"] == [f"{shop}/index/x", f"{shop}/index/y"]
+    assert statements["ReadTableA"]["Action"] == ["dynamodb:BatchGetItem", "dynamodb:DescribeTable"]
+
+
+def test_a_table_of_items_and_collections_may_be_read_in_both_ways():
+    class Heads(Images):
+        table: ClassVar = Orders.table
+        key: ClassVar = Orders.key
+
+    statement = named(policy(Orders(), Heads()))["ReadTableOrders"]
+    assert statement["Action"] == ["dynamodb:BatchGetItem", "dynamodb:DescribeTable", "dynamodb:Query"]
 
 
 def test_statements_whose_subjects_look_alike_have_names_of_their_own():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import pytest
+from shop_scene import Customers, Orders
 
 from infra.deploy import wiring
 from routes.images import Images, ImageUploads
@@ -105,3 +106,11 @@ def test_a_function_knows_the_names_that_its_routes_use():
     names = {"table/images": "a", "bucket/images-in": "b", "table/people-x": "c", "queue/pending-images": "d"}
     assert wiring.names_for([Images()], names) == {"table/images": "a", "queue/pending-images": "d"}
     assert wiring.names_for([People()], names) == {"table/people-x": "c", "queue/pending-images": "d"}
+
+
+def test_a_function_knows_the_tables_that_its_routes_read():
+    names = {"table/customers": "a", "table/orders": "b", "table/others": "c"}
+    assert wiring.names_for([Customers()], names) == {"table/customers": "a", "table/orders": "b"}
+    made = {"orders": TABLES["images"]}
+    with pytest.raises(SettingsError, match="no table 'customers' is deployed"):
+        wiring.check_made(Router([Orders()]), made, {})
