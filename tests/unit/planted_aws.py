@@ -9,16 +9,36 @@ from typing import Any
 from planted import Clinic
 
 
-def make_table(clinic: Clinic, name: str, key: Mapping[str, str], view: str = "NEW_AND_OLD_IMAGES") -> None:
-    """Create a table; without a stream if `view` is ""."""
+def make_table(
+    clinic: Clinic,
+    name: str,
+    key: Mapping[str, str],
+    view: str = "NEW_AND_OLD_IMAGES",
+    **indexes: Mapping[str, str],
+) -> None:
+    """Create a table; without a stream if `view` is "". `indexes` are the keys of its secondary indexes."""
     stream = {"StreamEnabled": True, "StreamViewType": view} if view else {"StreamEnabled": False}
+    types = dict(item for one in (key, *indexes.values()) for item in one.items())
+    made = [
+        {
+            "IndexName": index.replace("_", "-"),
+            "KeySchema": schema_of(of_index),
+            "Projection": {"ProjectionType": "KEYS_ONLY"},
+        }
+        for index, of_index in indexes.items()
+    ]
     clinic.context.dynamodb.create_table(
         TableName=name,
-        AttributeDefinitions=[{"AttributeName": n, "AttributeType": kind} for n, kind in key.items()],
-        KeySchema=[{"AttributeName": n, "KeyType": k} for n, k in zip(key, ("HASH", "RANGE"), strict=False)],
+        AttributeDefinitions=[{"AttributeName": n, "AttributeType": kind} for n, kind in types.items()],
+        KeySchema=schema_of(key),
         BillingMode="PAY_PER_REQUEST",
         StreamSpecification=stream,
+        **({"GlobalSecondaryIndexes": made} if made else {}),
     )
+
+
+def schema_of(key: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"AttributeName": n, "KeyType": k} for n, k in zip(key, ("HASH", "RANGE"), strict=False)]
 
 
 def spoil_table(view: str = "NEW_AND_OLD_IMAGES", kind: str = "S") -> Callable[[Clinic], None]:

@@ -83,8 +83,12 @@ class DoctorContext:
         return self.settings.search_auth == "sigv4" and self.settings.search_service == "aoss"
 
     def described(self, table: str) -> Mapping[str, Any] | None:
-        """Return the answer of DescribeTable; None if the table does not exist. Raises Trouble."""
-        answer = self.aws.ask("dynamodb", "describe_table", f"table {table}", TableName=table)
+        """Return the answer of DescribeTable; None if the table does not exist. Raises Trouble.
+
+        The service itself does not describe a table that its routes only read.
+        """
+        extra = table in self.router.readable and table not in self.tables and table not in self.written_tables
+        answer = self.aws.ask("dynamodb", "describe_table", f"table {table}", extra=extra, TableName=table)
         return None if answer is None else answer["Table"]
 
     def attributes_of(self, queue: str, extra: bool = False) -> Mapping[str, str] | None:

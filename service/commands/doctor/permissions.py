@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from ...model.dynamodb_json import read_item
 from ...routing import BucketRoute
+from ...table_reads import query_of
 from .findings import Finding
 from .patient import DoctorContext
 from .stores import POSITIONS, PROBE
-from .tables import key_of
+from .tables import ACTIVE, READY, indexes_of, key_of
 
 VALUES: Final[Mapping[str, Any]] = {"S": PROBE, "N": "0", "B": PROBE.encode()}
 
@@ -31,13 +33,41 @@ def check_listened(patient: DoctorContext, table: str) -> Iterator[Finding]:
     if description is None:
         return
     trying, subject = patient.aws.trying, f"table {table}"
-    wanted = {table: {"Keys": [probe_key(key_of(description))], "ConsistentRead": True}}
-    yield from trying("dynamodb", subject, batch_get_item={"RequestItems": wanted})
+    kinds = {bound.collection for bound in patient.tables[table]}
+    yield from trying("dynamodb", subject, **_reads(table, description, items=False in kinds, query=True in kinds))
     if patient.settings.on_gap == "verify":  # otherwise only operators' commands scan
         yield from trying("dynamodb", subject, scan={"TableName": table, "Limit": 1, "Select": "COUNT"})
     if (description.get("StreamSpecification") or {}).get("StreamEnabled"):
         yield from trying("dynamodb_streams", subject, list_streams={"TableName": table})
         _read_stream(patient, table, description["LatestStreamArn"])
+
+
+def _reads(
+    table: str, description: Mapping[str, Any], items: bool = True, query: bool = True
+) -> dict[str, Mapping[str, Any]]:
+    """Return the requests that read a table: its items by their keys, and those of a partition."""
+    key = probe_key(key_of(description))
+    wanted = {table: {"Keys": [key], "ConsistentRead": True}}
+    return {
+        **({"batch_get_item": {"RequestItems": wanted}} if items else {}),
+        **({"query": query_of(table, read_item(key))} if query else {}),
+    }
+
+
+def check_read(patient: DoctorContext, table: str) -> Iterator[Finding]:
+    """Try to read what routes declare in `reads`."""
+    description, readable = patient.described(table), patient.router.readable[table]
+    if description is None:
+        return
+    trying = patient.aws.trying
+    if readable.itself:
+        yield from trying("dynamodb", f"table {table}", **_reads(table, description))
+    found = indexes_of(description)
+    for index in sorted(readable.indexes & found.keys()):
+        if found[index].get("IndexStatus", ACTIVE) in READY:
+            of_index = {**description, "KeySchema": found[index]["KeySchema"]}
+            request = query_of(table, read_item(probe_key(key_of(of_index))), index)
+            yield from trying("dynamodb", f"secondary index {index} of table {table}", query=request)
 
 
 def _read_stream(patient: DoctorContext, table: str, arn: str) -> None:

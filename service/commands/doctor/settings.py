@@ -108,3 +108,16 @@ def check_sources(patient: DoctorContext) -> Iterator[Finding]:
             if is_plain(name) and not patient.router.listening_to(kind, name):
                 problem = f"queue {queue} is declared to carry {content}, but no route listens to that {kind}"
                 yield Finding("settings", "read_queue", problem, "correct READ_QUEUE, names or FUNC", WARNING)
+
+
+def check_reindexes(patient: DoctorContext) -> Iterator[Finding]:
+    """Report that a Lambda without a task queue cannot make any number of documents again."""
+    settings = patient.settings
+    names = [bound.name for bound in patient.router.bound if bound.reindexes]
+    if names and not settings.task_queue:
+        problem = (
+            f"it is not set: in a Lambda, a record for which {', '.join(names)} names more than"
+            f" {settings.reindex_inline} documents (reindex_inline) becomes a dead letter"
+        )
+        remedy = "set STREAMDEX_TASK_QUEUE for a Lambda; a container makes all of them without it"
+        yield Finding("settings", "task_queue", problem, remedy, NOTE)

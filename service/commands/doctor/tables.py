@@ -1,4 +1,4 @@
-"""Check the tables that routes listen to and write to: keys, streams and stream views."""
+"""Check the tables of routes: keys, streams and stream views, and the secondary indexes that routes read."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ from .patient import DoctorContext
 NEW: Final = frozenset({"NEW_IMAGE", "NEW_AND_OLD_IMAGES"})
 OLD: Final = frozenset({"OLD_IMAGE", "NEW_AND_OLD_IMAGES"})
 """The stream views that hold the new image, and those that hold the old image."""
+
+ACTIVE: Final = "ACTIVE"
+READY: Final = (ACTIVE, "UPDATING")
+"""The states of a secondary index that can be read. UPDATING changes only its capacity."""
 
 ENABLE: Final = (
     "aws dynamodb update-table --table-name {table}"
@@ -57,6 +61,40 @@ def check_written(patient: DoctorContext, table: str) -> Iterator[Finding]:
         yield missing("table", f"table {table}", "the region")
 
 
+def check_read(patient: DoctorContext, table: str) -> Iterator[Finding]:
+    """Check that a table and its secondary indexes can be read. Any projection has the keys of the items."""
+    description = patient.described(table)
+    if description is None:
+        yield missing("table", f"table {table}", "the region")
+        return
+    found = indexes_of(description)
+    for index in sorted(patient.router.readable[table].indexes):
+        routes = " and ".join(readers_of(patient, table, index))
+        if index not in found:
+            problem = f"it has no secondary index {index}, which {routes} reads"
+            remedy = f"create the index (aws dynamodb update-table --table-name {table} …), or correct `reads`"
+            yield Finding("index", f"table {table}", problem, remedy)
+        elif found[index].get("IndexStatus", ACTIVE) not in READY:
+            problem = f"its secondary index {index}, which {routes} reads, is {found[index]['IndexStatus']}"
+            remedy = "wait until it is ACTIVE"
+            yield Finding("index", f"table {table}", problem, remedy)
+
+
+def readers_of(patient: DoctorContext, table: str, index: str) -> list[str]:
+    """Return the names of the routes that read an index of a table."""
+    return [
+        bound.name
+        for bound in patient.router.bound
+        if any(one.actual == table and index in one.indexes for one in bound.readable.values())
+    ]
+
+
+def indexes_of(description: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return the secondary indexes of a table by their names. Local ones have no IndexStatus."""
+    kinds = ("GlobalSecondaryIndexes", "LocalSecondaryIndexes")
+    return {index["IndexName"]: index for kind in kinds for index in description.get(kind) or ()}
+
+
 def key_of(description: Mapping[str, Any]) -> dict[str, str]:
     """Return the key attributes of a table with their types, the partition key first."""
     types = {part["AttributeName"]: part["AttributeType"] for part in description["AttributeDefinitions"]}
@@ -83,6 +121,12 @@ def _view(table: str, view: str, bound: BoundRoute) -> Iterator[Finding]:
 
     For documents, a missing new image is read from the table. The route's own methods get None.
     """
+    if bound.reindexes and view not in OLD:
+        problem = (
+            f"its stream holds {view or 'no images'}: {bound.name} cannot name the documents that an item belonged"
+            " to before a change, and they are not made again"
+        )
+        yield Finding("view", f"table {table}", problem, RENEW, WARNING)
     if view not in NEW and bound.batched and not bound.fetch:
         problem = f"its stream holds {view or 'no images'}: the service reads each item of {bound.name}"
         yield Finding("view", f"table {table}", problem, RENEW, WARNING)
@@ -90,7 +134,9 @@ def _view(table: str, view: str, bound: BoundRoute) -> Iterator[Finding]:
         problem = f"its stream holds {view or 'no images'}: skip_unchanged of {bound.name} needs both images"
         yield Finding("view", f"table {table}", problem, RENEW, WARNING)
     for image, views in (("new", NEW), ("old", OLD)):
-        methods = [] if view in views else [name for name in _methods(bound, image) if _reads(bound, name, image)]
+        if view in views or (image == "old" and bound.reindexes):
+            continue
+        methods = [name for name in _methods(bound, image) if _reads(bound, name, image)]
         if methods:
             called = " and ".join(f"{name}()" for name in methods)
             problem = f"its stream holds {view or 'no images'}: record.{image} is None in {called} of {bound.name}"
