@@ -51,7 +51,7 @@ class Dispatcher:
         self._rereads = rereads
         self._stuck = StuckRecords(rereads.age, context.settings.retry_for)
         settings = context.settings
-        self._composite = any(bound.composite for bound in router.targets)
+        self._composite = any(bound.composite for bound in (*router.bound, *router.targets))
         self._reindexing: Reindexing | None = None
         if any(bound.reindexes for bound in router.bound):
             endless = not settings.lambda_function

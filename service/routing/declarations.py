@@ -19,6 +19,7 @@ from .routes import (
     TableRoute,
     does_something,
     has_document,
+    has_sort_prefix,
     is_composite,
     places_by_index,
     places_by_routing,
@@ -219,7 +220,7 @@ def _check_composite(name: str, route: TableRoute) -> None:
             f"{name}.where tests the sort key, but a CollectionRoute gets all items of a partition. Override"
             " sort_prefix() to select a part of it."
         )
-    if type(route).sort_prefix is not CollectionRoute.sort_prefix and route.key[sort] != "S":
+    if has_sort_prefix(type(route)) and route.key[sort] != "S":
         raise DeclarationError(f"{name}.sort_prefix() needs a sort key of type S")
     events = sorted(written_events(type(route)))
     if events:

@@ -24,6 +24,7 @@ from .routes import (
     CollectionRoute,
     Route,
     TableRoute,
+    has_sort_prefix,
     implemented_events,
     is_composite,
     places_by_index,
@@ -117,9 +118,13 @@ class BoundRoute:
         """
         assert isinstance(self.route, CollectionRoute)
         partition, sort = self.key
-        parted = type(self.route).sort_prefix is not CollectionRoute.sort_prefix
-        prefix = self.route.sort_prefix(keys[sort]) if parted else ""
+        prefix = self.route.sort_prefix(keys[sort]) if self.parted else ""
         return [] if prefix is None else [keys[partition], *([prefix] if prefix else [])]
+
+    @property
+    def parted(self) -> bool:
+        """True if a partition has several collections, with a sort prefix each."""
+        return isinstance(self.route, CollectionRoute) and has_sort_prefix(type(self.route))
 
     def typed_key(self, text: str) -> tuple[str, dict[str, Any]] | None:
         """Return the table name ("" if the id contains none) and the key of a document id, in DynamoDB JSON.
@@ -127,8 +132,9 @@ class BoundRoute:
         Return None if the id does not belong to such a key. Raises DecodeError for a digest.
         """
         assert isinstance(self.route, TableRoute)
-        found = parts_of(text, [self.route.key[name] for name in self.key], self.scoped)
-        return None if found is None else (found[0], dict(zip(self.key, found[1], strict=True)))
+        names = self.key[:1] if self.collection and not self.parted else self.key
+        found = parts_of(text, [self.route.key[name] for name in names], self.scoped)
+        return None if found is None else (found[0], dict(zip(names, found[1], strict=True)))
 
 
 RecordTest: TypeAlias = Callable[[Any], bool]
@@ -303,7 +309,7 @@ def record_test(route: Route) -> RecordTest | None:
         tests: list[RecordTest] = [where_test(name, pattern) for name, pattern in route.where.items()]
         if type(route).wants is not TableRoute.wants:
             tests.append(route.wants)
-        if isinstance(route, CollectionRoute) and type(route).sort_prefix is not CollectionRoute.sort_prefix:
+        if isinstance(route, CollectionRoute) and has_sort_prefix(type(route)):
             tests.append(_collection_test(route))
     else:
         assert isinstance(route, BucketRoute)

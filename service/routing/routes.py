@@ -233,6 +233,11 @@ def is_composite(route: type[Route]) -> bool:
     )
 
 
+def has_sort_prefix(route: type[CollectionRoute]) -> bool:
+    """True if the class divides a partition into several collections."""
+    return route.sort_prefix is not CollectionRoute.sort_prefix
+
+
 def _works(route: type[Route], method: str) -> bool:
     if not hasattr(route, method):
         return False

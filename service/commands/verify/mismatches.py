@@ -28,7 +28,10 @@ MOST: Final = 5000
 
 @dataclass
 class Mismatch:
-    """A document that may be wrong. Its item equals `image` since `since`, in seconds of the clock."""
+    """A document that may be wrong. Its item equals `image` since `since`, in seconds of the clock.
+
+    If the document is made of several items, `image` is the document that they make.
+    """
 
     bound: BoundRoute
     record: TableRecord
@@ -142,17 +145,24 @@ class Mismatches:
 
     def _see(self, group: Sequence[Mismatch]) -> list[State]:
         """Read the items, then the documents."""
+        single = [mismatch for mismatch in group if not mismatch.bound.collection]
         with reaching("re-reading items"):
-            images = self._lookups.items([mismatch.record for mismatch in group])
+            items = self._lookups.items([mismatch.record for mismatch in single])
         there = [
-            mismatch.record.as_now(image, mismatch.record.version)
-            for mismatch, image in zip(group, images, strict=True)
-            if image is not None
+            mismatch.record.as_now(item, mismatch.record.version)
+            for mismatch, item in zip(single, items, strict=True)
+            if item is not None
         ]
+        there += [mismatch.record for mismatch in group if mismatch.bound.collection]
         makes, _ = wanted(there, self._router, self._context)
         sources = {one.location: one.source for one in makes if one.source is not None}
         belong = {(one.bound.name, one.location.id): one.location for one in makes if one.source is not None}
         places = [mismatch.location for mismatch in group]
+        read = {id(mismatch): item for mismatch, item in zip(single, items, strict=True)}
+        images = [
+            sources.get(mismatch.location) if mismatch.bound.composite else read[id(mismatch)]
+            for mismatch in group
+        ]
         now = time.time()
         return [
             State(
@@ -180,7 +190,8 @@ def passing(places: Sequence[Wanted | Mismatch]) -> set[str]:
 
 
 def mismatch_of(one: Wanted, now: float) -> Mismatch:
-    return Mismatch(one.bound, one.record, one.location, one.record.raw["dynamodb"].get("NewImage"), now)
+    image = one.source if one.bound.composite else one.record.raw["dynamodb"].get("NewImage")
+    return Mismatch(one.bound, one.record, one.location, image, now)
 
 
 def keyed(stream: str, key: Mapping[str, Any], version: int) -> TableRecord:

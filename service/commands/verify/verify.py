@@ -133,9 +133,8 @@ class Verification:
         with self._lock:
             self.found.refused += sum(1 for task in failed if task.result.outcome is Outcome.REJECTED)
         by_index: dict[str, list[str]] = {}
-        for one in makes:
-            if one.source is not None:
-                by_index.setdefault(one.bound.index, []).append(self._entry(one.bound.index, one.location))
+        for one in makes:  # those that should not exist are compared below
+            by_index.setdefault(one.bound.index, []).append(self._entry(one.bound.index, one.location))
         for index, names in by_index.items():
             seen[index].add(names)
         now = time.time()

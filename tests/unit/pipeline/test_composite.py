@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 from builders import s3_record, stream_record
-from fakes import Bench, IndexModel
+from fakes import Bench
 from shop_scene import Customers, Orders
 from tables_in_memory import TablesInMemory
 
@@ -296,16 +296,15 @@ def test_a_route_whose_documents_are_reindexed_must_be_registered():
         Router([Customers()])
 
 
-def test_a_dispatcher_without_targets_ignores_reindex():
+def test_a_dispatcher_without_targets_makes_documents_and_ignores_reindex():
     found = bench(shop())
     found.dispatcher = type(found.dispatcher)(
-        Router([Customers()], targets=()),
+        Router([Customers(), Orders()], targets=()),
         sinks=found.dispatcher._sinks,
         letters=found.letters,
         observer=found.observer,
         context=Context(dynamodb=shop()),
         rereads=found.dispatcher._rereads,
     )
-    assert found.outcomes(customer()) == ["SKIPPED"]
-    assert isinstance(found.index, IndexModel)
-    assert not found.index.sent
+    assert found.outcomes(customer(), order(2, pk="2")) == ["SKIPPED", "APPLIED"]
+    assert found.documents == {"2": {"customer": "Ada", "lines": []}}
