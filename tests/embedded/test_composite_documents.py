@@ -34,7 +34,7 @@ def verified(shop: Shop, repair: bool = False) -> Any:
     found: list[tuple[str, str, str]] = []
     options = VerifyOptions(repair=repair)
     run = Verification(
-        shop.app, SCAN, options, 0.3, lambda fault, end: found.append((fault.kind.value, fault.id, end))
+        shop.app, SCAN, options, 0.3, lambda fault, end: found.append((fault.kind.value, fault.location.id, end))
     )
     run.run(chosen(shop.app, ALL))
     return sorted(found)
