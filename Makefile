@@ -99,9 +99,9 @@ test-faults: .venv/ready ## run long fault, kill, pause, bad-input and property 
 test-build: .venv/ready ## test the built artifacts: the layer and the code on a bare interpreter, the package
 	@$(PY) -m pytest -n 2 --dist loadfile tests/build $(TEST_ARGS)
 
-test-mutants: .venv/ready build/mutants/ready ## change the core line by line and report the changes that no test notices (MINUTES=30, SINCE=REV: only changed modules)
+test-mutants: .venv/ready build/mutants/ready ## change the core line by line and report the changes that no test notices (MINUTES=30, SINCE=REV: only changed modules, SAMPLE=600 SEED=1: a random sample)
 	@echo "$(CURDIR)/$$(echo .venv/lib/python*/site-packages)" >"$$(echo build/mutants/lib/python*/site-packages)/project.pth"
-	@build/mutants/bin/python -m tests.mutants --minutes=$(MINUTES) $(if $(SINCE),--since=$(SINCE))
+	@build/mutants/bin/python -m tests.mutants --minutes=$(MINUTES) $(if $(SINCE),--since=$(SINCE)) $(if $(SAMPLE),--sample=$(SAMPLE)) $(if $(SEED),--seed=$(SEED))
 
 endurance: .venv/ready ## send RECORDS (1000000) through the container on real servers; memory, open files and threads must stay flat
 	@$(PY) -m tests.endurance --records=$(RECORDS) --rollover=$(ROLLOVER)

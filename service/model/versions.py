@@ -45,7 +45,7 @@ def stream_version(created: float | None, sequence: int | None) -> int:
     if created is None or not _FIRST <= created <= _LAST:
         return NO_VERSION
     seconds = int(created)
-    low = int((created - seconds) * 1_000_000) if created % 1.0 else 0
+    low = int((created - seconds) * 1_000_000)
     if not low and sequence is not None:
         high = sequence // _TWENTY_DIGITS
         low = high if 0 < high <= _LOW else abs(sequence) % _TWENTY_DIGITS & _LOW
@@ -88,9 +88,8 @@ def normal_sequencer(sequencer: str) -> str:
 
 
 def object_version(sequencer: str) -> int:
-    """Return the version of an object record: the first 15 digits of its sequencer, or NO_VERSION without one."""
-    text = normal_sequencer(sequencer)
-    return int(text[:_OBJECT_DIGITS].ljust(_OBJECT_DIGITS, "0"), 16) if text else NO_VERSION
+    """Return the version of an object record: the first 15 digits of its sequencer; without one 0, which is NO_VERSION."""
+    return int(normal_sequencer(sequencer)[:_OBJECT_DIGITS].ljust(_OBJECT_DIGITS, "0"), 16)
 
 
 def sequencer_time(version: int) -> float:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from service.model.object_record import from_eventbridge, from_notification
 from service.model.table_record import TableRecord
-from service.model.versions import EPOCH, NO_VERSION, normal_sequencer, object_version, stream_version
+from service.model.versions import EPOCH, NO_VERSION, is_ranked, normal_sequencer, object_version, stream_version
 
 LIMIT = 2**63
 COUNTER = 10**20
@@ -28,7 +28,31 @@ def in_order(*versions):
 
 def test_the_layout_is_the_seconds_since_2012_above_32_bits_of_order():
     assert stream_version(EPOCH + 5, 7 * COUNTER + 123) == 5 << 32 | 7
+    assert stream_version(EPOCH + 5, 1 * COUNTER + 123) == 5 << 32 | 1
     assert stream_version(EPOCH + 5, 123) == 5 << 32 | 123
+    assert stream_version(EPOCH + 5.25, 123) == 5 << 32 | 250_000
+
+
+def test_the_first_and_the_last_second_are_usable_times():
+    assert stream_version(EPOCH, 123) == 123
+    assert stream_version(EPOCH + 2**31 - 1, 123) == (2**31 - 1) << 32 | 123
+
+
+@pytest.mark.parametrize(
+    ("created", "sequence", "ranked"),
+    [
+        (EPOCH + 5, 1 * COUNTER, True),  # AWS
+        (EPOCH + 5, (2**32 - 1) * COUNTER, True),
+        (EPOCH + 5.5, 123, True),  # Kinesis and moto
+        (EPOCH + 5, COUNTER - 1, False),
+        (EPOCH + 5, 2**32 * COUNTER, False),
+        (EPOCH + 5, None, False),
+        (None, 123, False),
+        (None, 1 * COUNTER, True),
+    ],
+)
+def test_known_formats_order_the_changes_within_a_second(created, sequence, ranked):
+    assert is_ranked(created, sequence) is ranked
 
 
 @given(seconds, seconds, prefixes, prefixes, counters, counters)

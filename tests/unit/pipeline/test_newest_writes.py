@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from builders import stream_record
 from fakes import Bench, Items, Truth, records
 from hypothesis import given
@@ -43,6 +44,16 @@ def test_equal_versions_keep_the_order_of_the_stream():
     ]
     bench = Bench(Items())
     bench.dispatch(*reversed(same))
+    assert bench.documents == {"a": {"n": 2}}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_sequence_numbers_of_two_streams_are_not_compared(order):
+    early = stream_record(new={"id": "a", "n": 1}, sequence=f"9{0:020d}", created=1_700_000_000.25)
+    late = stream_record(new={"id": "a", "n": 2}, sequence=f"1{0:020d}", created=1_700_000_000.5)
+    late["eventSourceARN"] += "-enabled-again"
+    bench = Bench(Items())
+    bench.dispatch(*[early, late][::order])
     assert bench.documents == {"a": {"n": 2}}
 
 

@@ -197,6 +197,13 @@ def test_suspects_are_bounded_and_the_latest_stay():
     assert not suspects.failed
 
 
+def test_suspects_that_failed_later_come_later():
+    suspects = Suspects()
+    for failed in ("ab", "c", "a"):
+        suspects.add(failed, 10)
+    assert sorted("abcd", key=suspects.turn_of) == ["d", "b", "c", "a"]
+
+
 def test_suspects_go_in_parts_of_a_thirty_second_of_what_failed_the_largest_first():
     sizes = {"a": 1, "b": 64, "c": 64, "d": 64, "e": 5}
     assert list(parts_of_suspects([*sizes], sizes.__getitem__)) == [["b", "c"], ["d"], ["e"], ["a"]]
