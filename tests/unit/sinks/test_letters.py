@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from service.commands.dead_letters.selection import records_of
 from service.context import Context
-from service.errors import Halt
+from service.errors import DecodeError, Halt
 from service.model import Record, TableRecord, Undecodable
 from service.pipeline import DeadLetter, Outcome, Result
 from service.sinks.dead_letters import DeadLetterBucket, DeadLetterFolder, DeadLetterQueue, StoredDeadLetter
-from service.sinks.dead_letters.dead_letter import letter_id, portable
+from service.sinks.dead_letters.dead_letter import letter_id, portable, unseal
 from service.sinks.dead_letters.queue_store import allowed
 
 WHY = Result(Outcome.REJECTED, "no image", 400)
@@ -42,6 +42,38 @@ def test_a_letter_keeps_the_record_the_route_the_reason_and_the_time(tmp_path):
     assert (letter["reason"], letter["status"]) == ("no image", 400)
     assert letter["time"] == "2026-11-23T12:00:00+00:00"
     assert letter["format"] == 1
+
+
+def test_a_letter_is_read_as_it_was_stored(tmp_path):
+    (record,) = records(stream_record(new={"id": "a"}, sequence="7"))
+    folder = DeadLetterFolder(tmp_path, lambda: NOW)
+    folder.store([DeadLetter(record, "images:Images", WHY)])
+    assert list(folder.read()) == [
+        StoredDeadLetter(
+            id=letter_id(record, "images:Images"),
+            time="2026-11-23T12:00:00+00:00",
+            route="images:Images",
+            reason="no image",
+            status=400,
+            source=record.source,
+            identifier="7",
+            record=record.raw,
+        )
+    ]
+
+
+@pytest.mark.parametrize("missing", ["format", "id", "route", "record"])
+def test_a_letter_without_a_part_that_every_letter_has_is_refused(missing):
+    letter = {"format": 1, "id": "a" * 32, "route": "images:Images", "record": {}}
+    assert unseal(json.dumps(letter)).record == {}
+    with pytest.raises(DecodeError, match="missing"):
+        unseal(json.dumps({name: value for name, value in letter.items() if name != missing}))
+
+
+def test_a_letter_of_another_format_is_refused():
+    letter = {"format": 2, "id": "a" * 32, "route": "images:Images", "record": {}}
+    with pytest.raises(DecodeError, match="format 2"):
+        unseal(json.dumps(letter))
 
 
 def test_a_record_delivered_again_is_kept_once_for_each_route(tmp_path):

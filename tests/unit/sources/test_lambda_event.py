@@ -6,9 +6,14 @@ import json
 
 import pytest
 from builders import eventbridge, lambda_event, s3_record, sns_record, sqs_message, stream_record
+from fakes import Uploads
 
 from service.errors import StreamdexError, UnknownEvent
+from service.model import Undecodable
 from service.pipeline import Outcome, Report, Result
+from service.routing import Router
+from service.routing.queue_declarations import Queues
+from service.settings import Settings
 from service.sources.lambda_event import LambdaBatch
 
 DONE, RETRY, BLOCKED = (Result(outcome) for outcome in (Outcome.APPLIED, Outcome.RETRY, Outcome.BLOCKED))
@@ -95,6 +100,14 @@ def test_records_of_other_events_are_left_alone_and_count_as_done():
     event = lambda_event(s3_record("a"), s3_record("b", "ObjectRemoved:Delete"))
     batch = LambdaBatch(event, events={"ObjectDeleted"})
     assert [record.key for record in batch.records] == ["b"]
+
+
+def test_of_an_event_with_messages_and_notifications_only_the_messages_are_judged_by_their_queue():
+    queues = Queues(Settings(read_queue=["images-queue=bucket/images-in"]), Router([Uploads()]))
+    event = lambda_event(sqs_message(stream_record()), s3_record("a"))
+    forged, upload = LambdaBatch(event, queues=queues).records
+    assert isinstance(forged, Undecodable)
+    assert upload.key == "a"
 
 
 @pytest.mark.parametrize("event", [{}, {"hello": 1}, "text", None, 7])
