@@ -116,6 +116,14 @@ def test_a_race_for_a_mapping_is_tried_again_and_rejected_only_if_it_lasts():
     assert letter.result.reason == f"failed after {len(bench.pauses) + 1} tries: {RACE.reason}"
 
 
+@pytest.mark.parametrize(("seconds", "tries"), [(0.05, 1), (0.15, 2), (0.35, 3), (0.75, 4)])
+def test_a_race_for_a_mapping_is_rejected_after_three_tries(seconds, tries):
+    bench = Bench(Items(), forced={"a": [RACE] * 99})
+    bench.dispatcher._retry_policy = RetryPolicy(seconds, clock=bench.clock, sleep=bench.sleep, chance=lambda: 1.0)
+    assert bench.outcomes(record("a")) == ["REJECTED" if tries >= 3 else "RETRY"]
+    assert len(bench.index.sent) == tries
+
+
 def test_a_race_for_a_mapping_without_time_for_more_tries_is_left_to_the_source():
     assert Bench(Items(), forced={"a": [RACE]}).outcomes(record("a")) == ["RETRY"]
 

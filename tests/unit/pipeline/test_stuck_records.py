@@ -9,11 +9,11 @@ from botocore.exceptions import ClientError
 from builders import s3_record, stream_record
 from fakes import NOW, Bench, Items, Uploads, records
 
-from service import Index, Retry
+from service import Delete, Index, Retry
 from service.model import Record
-from service.pipeline import Delivery, Outcome, Result, stuck_records
+from service.pipeline import Delivery, Outcome, Result, Write, stuck_records
 from service.pipeline.group_testing import FAN, Suspects, parts_of_suspects
-from service.pipeline.stuck_records import StuckRecords
+from service.pipeline.stuck_records import PROBE, StuckRecords
 from service.retry_policy import RetryPolicy
 
 SEVEN_HOURS = 7 * 3600
@@ -178,6 +178,13 @@ def test_a_failure_that_another_try_ends_is_not_remembered():
     bench = Bench(Items(), forced=forced, clock=lambda: NOW + SEVEN_HOURS, tries=True)
     deliver(bench, batch(), 1)
     assert len(bench.dispatcher._stuck.failures) == 1
+
+
+@pytest.mark.parametrize(("version", "lowest"), [(7, 1), (None, None)])
+def test_a_probe_deletes_nothing_and_has_a_version_where_the_index_has_versions(version, lowest):
+    (record,) = batch(1)
+    probe = stuck_records.probe_of(Write(record, Index({}), "items", "k0", version))
+    assert (probe.action, probe.target, probe.id, probe.version) == (Delete(), "items", PROBE, lowest)
 
 
 def test_the_memory_of_failures_is_bounded(monkeypatch):

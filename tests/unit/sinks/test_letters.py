@@ -65,7 +65,7 @@ def test_a_letter_is_read_as_it_was_stored(tmp_path):
 @pytest.mark.parametrize("missing", ["format", "id", "route", "record"])
 def test_a_letter_without_a_part_that_every_letter_has_is_refused(missing):
     letter = {"format": 1, "id": "a" * 32, "route": "images:Images", "record": {}}
-    assert unseal(json.dumps(letter)).record == {}
+    assert unseal(json.dumps(letter)) == StoredDeadLetter("a" * 32, "", "images:Images", "", None, "", "", {})
     with pytest.raises(DecodeError, match="missing"):
         unseal(json.dumps({name: value for name, value in letter.items() if name != missing}))
 

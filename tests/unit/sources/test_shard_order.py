@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +37,25 @@ def test_a_child_whose_parent_was_never_seen_is_read(checkpoints):
     numbers = model.write(child, 2)
     poller = Poller(model, checkpoints)
     poller.run(poller.has_seen(numbers))
+
+
+def test_a_child_that_is_not_listed_for_a_while_still_waits_for_its_parent(checkpoints):
+    class Always(set):
+        def discard(self, number):
+            """Keep the number, so that its record fails for ever."""
+
+    model = StreamModel()
+    numbers = model.write(root(model), 1)
+    (child,) = model.split(root(model), 1)
+    later = model.write(child, 1)
+    poller = Poller(model, checkpoints)
+    poller.failing = Always(numbers)
+    poller.run(poller.has_seen(numbers))
+    child.visible_at = math.inf
+    poller.run_for(300)
+    assert set(poller.seen) == set(numbers)
+    child.visible_at, poller.failing = 0, set()
+    poller.run(poller.has_seen(later))
 
 
 def test_the_last_shards_of_a_stream_that_is_disabled_end_without_children(checkpoints):
