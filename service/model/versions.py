@@ -88,7 +88,7 @@ def normal_sequencer(sequencer: str) -> str:
 
 
 def object_version(sequencer: str) -> int:
-    """Return the version of an object record: the first 15 digits of its sequencer; without one 0, which is NO_VERSION."""
+    """Return the version of an object record: the first 15 digits of its sequencer; NO_VERSION without one."""
     return int(normal_sequencer(sequencer)[:_OBJECT_DIGITS].ljust(_OBJECT_DIGITS, "0"), 16)
 
 

@@ -1,8 +1,8 @@
 """`make test-mutants`: mutate the core, and count the mutants that its tests or mypy catch.
 
-Mutmut keeps its results in `mutants/`. Without a sample, it tries mutants for MINUTES minutes, quick ones first, and
-the next run continues there. `--since REV` tries only mutants of modules that differ from that revision. `--sample N`
-tries a random sample of all mutants to its end, so that its score estimates the score of the whole core.
+Mutmut keeps its results in `mutants/`. Without a sample, it tries mutants for MINUTES minutes, quick ones first,
+and the next run continues there. `--since REV` tries only mutants of modules that differ from that revision.
+`--sample N` tries N mutants, selected at random, to the end. Their score estimates the score of the core.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def statuses() -> dict[str, str]:
 
 
 def sample(size: int, seed: int) -> list[str]:
-    """Return the names of a random sample of all mutants. A change of one module keeps the sample of the others."""
+    """Return the names of mutants selected at random. A change of one function keeps those of all others."""
     with contextlib.redirect_stdout(None):
         create_mutants(os.cpu_count() or 1)
     return sorted(statuses(), key=lambda name: hashlib.sha256(f"{seed} {name}".encode()).digest())[:size]
