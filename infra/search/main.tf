@@ -168,11 +168,19 @@ resource "aws_opensearchserverless_access_policy" "this" {
   policy = jsonencode([{
     Principal = local.principals
 
-    Rules = [{
-      ResourceType = "index"
-      Resource     = ["index/${each.value}/*"]
-      Permission   = ["aoss:CreateIndex", "aoss:DescribeIndex", "aoss:ReadDocument", "aoss:UpdateIndex", "aoss:WriteDocument"]
-    }]
+    Rules = [
+      {
+        ResourceType = "index"
+        Resource     = ["index/${each.value}/*"]
+        Permission   = ["aoss:CreateIndex", "aoss:DescribeIndex", "aoss:ReadDocument", "aoss:UpdateIndex", "aoss:WriteDocument"]
+      },
+      {
+        # Aliases, templates and pipelines.
+        ResourceType = "collection"
+        Resource     = ["collection/${each.value}"]
+        Permission   = ["aoss:CreateCollectionItems", "aoss:DescribeCollectionItems", "aoss:UpdateCollectionItems"]
+      },
+    ]
   }])
 }
 

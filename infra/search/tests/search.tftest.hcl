@@ -101,7 +101,7 @@ run "a_collection_is_for_search_and_not_public" {
   assert {
     condition = (
       jsondecode(aws_opensearchserverless_access_policy.this["this"].policy)[0].Principal == ["arn:aws:iam::111122223333:role/streamdex-test"] &&
-      [for rule in jsondecode(aws_opensearchserverless_access_policy.this["this"].policy)[0].Rules : rule.Resource] == [["index/streamdex-test/*"]]
+      [for rule in jsondecode(aws_opensearchserverless_access_policy.this["this"].policy)[0].Rules : rule.Resource] == [["index/streamdex-test/*"], ["collection/streamdex-test"]]
     )
     error_message = "Other roles can use the collection, or the function can use other collections."
   }
