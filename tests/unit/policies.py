@@ -37,3 +37,5 @@ class Twins(Images):
     table: ClassVar = "tenant_x"
     index: ClassVar = "twins"
     aliases: ClassVar = ("pictures",)
+    pipelines: ClassVar = {"embed": {"processors": []}}
+    search_pipelines: ClassVar = {"hybrid": {"request_processors": []}}

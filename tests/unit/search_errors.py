@@ -104,6 +104,27 @@ ITEMS: Final = {
     ),
     "processor: value": Sample(400, ARGUMENT, "unable to convert [abc] to integer", REJECTED),
     "processor: missing field": Sample(400, ARGUMENT, "field [zz] not present as part of path [zz]", REJECTED),
+    "processor: no field": Sample(400, ARGUMENT, "field [zz] doesn't exist", REJECTED),
+    "processor: field exists": Sample(400, ARGUMENT, "field [zz] already exists", REJECTED),
+    "processor: null": Sample(400, ARGUMENT, "field [zz] is null, cannot process it.", REJECTED),
+    "processor: type": Sample(
+        400,
+        ARGUMENT,
+        "field [n] of type [java.lang.Integer] cannot be cast to [java.lang.String]",
+        REJECTED,
+    ),
+    "processor: type in a list": Sample(
+        400,
+        ARGUMENT,
+        "value [2] of type [java.lang.Integer] in list field [l] cannot be cast to [java.lang.String]",
+        REJECTED,
+    ),
+    "processor: no object": Sample(
+        400,
+        ARGUMENT,
+        "cannot set [b] with parent object of type [java.lang.Integer] as part of path [n.b]",
+        REJECTED,
+    ),
     "processor: fail": Sample(500, "fail_processor_exception", "no way", REJECTED),
     "processor: script": Sample(400, "script_exception", "runtime error", RETRY),
     "remote model throttled": Sample(

@@ -31,7 +31,7 @@ def check_mapping(patient: DoctorContext, target: Target, mapping: Mapping[str, 
         problem = (
             f"it lacks declarations of the routes: {'; '.join(missing)}; the first document decides the types"
         )
-        yield Finding("mapping", subject, problem, f"`{change(target)}`", WARNING)
+        yield Finding("mapping", subject, problem, f"`{change(target.name)}`", WARNING)
     narrow = narrow_numbers(found) if patient.settings.undeclared_numbers == "double" else []
     if narrow:
         problem = f"the first number decided the type of {', '.join(narrow)}: searches and sums lose fractions"

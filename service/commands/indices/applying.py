@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ...context import Context
 from ...sinks.opensearch.alias_targets import add, change_aliases, look, remove
 from ...sinks.opensearch.index_creation import create_missing, index_body
+from ...sinks.opensearch.pipelines import put_pipeline
 from ..rebuild.replacing import prepare, put_in_place
 from .differences import Difference, put_back
 from .planning import Plan, plan, template_body, template_name
@@ -37,11 +38,13 @@ class Applied:
 def apply(context: Context, planned: Plan) -> Applied:
     """Apply a plan in place; an index that needs a rebuild is not changed. Idempotent.
 
-    The template is always put, and put first: an outdated one would change the index that a rebuild creates.
+    Pipelines and the template are always put, and put first. An index may name a pipeline, and a rebuild fills the
+    new index through it. An outdated template would change the index that a rebuild creates.
     Raises Halt and Unreachable; a refusal of the server is in the result.
     """
     applied = Applied(planned)
     try:
+        _put_pipelines(context, planned, applied)
         _put_template(context, planned, applied)
         if planned.there is None and not planned.declared.is_pattern:
             _create(context, planned, applied)
@@ -69,6 +72,7 @@ def recreate(context: Context, planned: Plan) -> Applied:
         return apply(context, planned)
     applied = Applied(planned)
     try:
+        _put_pipelines(context, planned, applied)
         _put_template(context, planned, applied)
         with asking():
             if look(context, [planned.index])[planned.index] != there.target:
@@ -95,6 +99,15 @@ def documents_in(context: Context, there: Existing) -> int:
     """Return the number of documents in an index. Raises Halt, Unreachable and Refused."""
     with asking():
         return int(context.search.count(index=there.index)["count"])
+
+
+def _put_pipelines(context: Context, planned: Plan, applied: Applied) -> None:
+    different = {f"{one.kind} {one.path}": one for one in planned.pipelines}
+    for declared in planned.declared.pipelines:
+        if str(declared) in different:
+            with asking():
+                put_pipeline(context, declared)
+            applied.made.append(different[str(declared)])
 
 
 def _put_template(context: Context, planned: Plan, applied: Applied) -> None:

@@ -22,6 +22,7 @@ from ...routing.patterns import matches
 from ...sinks.opensearch import SearchSink
 from ...sinks.opensearch.index_creation import create
 from ...sources.scan import describe
+from .planning import compare_pipelines
 from .server import asking
 
 SCRATCH: Final = "streamdex-check-"
@@ -43,12 +44,16 @@ class Conflict:
 
 @dataclass
 class Checked:
-    """The result for one index: numbers of items read and of documents made from them, and the conflicts."""
+    """The result for one index: numbers of items read and of documents made from them, and the conflicts.
+
+    `pipelines` are the differences of the declared pipelines. If there are any, no item was read.
+    """
 
     index: str
     items: int = 0
     documents: int = 0
     conflicts: list[Conflict] = field(default_factory=list)
+    pipelines: list[str] = field(default_factory=list)
 
 
 def check(
@@ -62,10 +67,14 @@ def check(
     """Write the documents of a sample of each table to a scratch index, which is deleted afterwards.
 
     `tables` are actual names. Up to `sample` items of each table that feeds the index are read, eventually
-    consistent. `advance` is called with the number of items of each page. The real index is not changed. Raises
-    Halt, Unreachable and Refused.
+    consistent. `advance` is called with the number of items of each page. The documents pass through the pipelines
+    of their routes, which must therefore be as declared. The real index is not changed. Raises Halt, Unreachable
+    and Refused.
     """
     checked = Checked(declared.name)
+    checked.pipelines = [one.words for one in compare_pipelines(context, declared)]
+    if checked.pipelines:
+        return checked
     feeding = [table for table in tables if _feeds(router, table, declared.name)]
     if not feeding:
         return checked

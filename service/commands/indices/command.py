@@ -118,7 +118,7 @@ def check_all(chosen: Chosen, app: App, declared: Sequence[IndexDeclaration], sa
         found = [check(app.context, app.router, one, tables, sample, advance) for one in declared]
     for checked in found:
         print_result(chosen, asdict(checked), what_was_seen(checked))
-    return 1 if any(checked.conflicts for checked in found) else 0
+    return 1 if any(checked.conflicts or checked.pipelines for checked in found) else 0
 
 
 def confirmed(chosen: Chosen, app: App, planned: Plan) -> bool:
@@ -146,6 +146,7 @@ def as_json(planned: Plan, remedy: str) -> dict[str, Any]:
         "differences": [asdict(one) for one in differences],
         "undeclared": planned.undeclared,
         "narrow": planned.narrow,
+        "pipelines": [asdict(one) for one in planned.pipelines],
         "template": asdict(planned.template) if planned.template else None,
         "remedy": remedy,
     }
@@ -164,8 +165,7 @@ def in_words(planned: Plan, remedy: str) -> str:
     else:
         lines = [f"{name}: as declared"]
     lines += [f"  {one.cure.value:8}{one.words}" for one in differences]
-    if planned.template:
-        lines.append(f"  put     {planned.template.words}")
+    lines += [f"  put     {one.words}" for one in (*planned.pipelines, planned.template) if one]
     if there and there.target.also:
         lines.append(f"  copies that get the same writes: {', '.join(there.target.also)}")
     if there and there.target.stale:
@@ -202,7 +202,8 @@ def what_was_done(applied: Applied, remedy: str) -> str:
     lines += [f"  {one.words}" for one in applied.made]
     if applied.refused:
         lines.append(f"  refused: {applied.refused}")
-        lines += [f"  {one.cure.value:8}{one.words}" for one in [*applied.plan.to_rebuild, *applied.plan.to_put]]
+        left = [*applied.plan.to_rebuild, *applied.plan.pipelines, *applied.plan.to_put]
+        lines += [f"  {one.cure.value:8}{one.words}" for one in left]
     lines += [f"  copy {copy} refused the change: {reason}" for copy, reason in applied.left.items()]
     if remedy:
         lines += [f"  to rebuild it: {remedy}", *without_way_back(applied.plan)]
@@ -210,6 +211,12 @@ def what_was_done(applied: Applied, remedy: str) -> str:
 
 
 def what_was_seen(checked: Checked) -> str:
+    from .remedies import change
+
+    if checked.pipelines:
+        lines = [f"{checked.index}: not checked, because pipelines differ from their declarations"]
+        lines += [f"  {words}" for words in checked.pipelines]
+        return "\n".join([*lines, f"  to create or change them: {change(checked.index)}"])
     if not checked.items:
         return f"{checked.index}: no items to check"
     by_reason: dict[str, list[str]] = defaultdict(list)

@@ -9,9 +9,14 @@ from enum import StrEnum
 from typing import Any, Final
 
 from ...routing.index_declarations import plain
+from ...routing.pipeline_declarations import INGEST, SEARCH, PipelineDeclaration
+from ..inspection import differences
 from .parameters import ROOT_DEFAULTS, ROOT_UPDATABLE, STICKY, UNKNOWN, UPDATABLE, is_static, value_of
 
 Definition = Mapping[str, Any]
+
+PIPELINES: Final = frozenset({f"{INGEST} pipeline", f"{SEARCH} pipeline"})
+"""The kinds of differences of pipelines."""
 
 _NESTING: Final = frozenset({"type", "properties", "fields"})
 _OBJECTS: Final = frozenset({"object", "nested"})
@@ -37,8 +42,9 @@ class Cure(StrEnum):
 class Difference:
     """One difference between an index and its declaration.
 
-    `kind` is field, mapping, setting, alias or template; `path` is the dotted name. `parameter` is the parameter
-    of a field, "" for the whole field. `there` is the existing value, `declared` the wanted one; None if missing.
+    `kind` is field, mapping, setting, alias, template or one of PIPELINES; `path` is the dotted name.
+    `parameter` is the parameter of a field, "" for the whole field. `there` is the existing value, `declared` the
+    wanted one; None if missing.
     """
 
     kind: str
@@ -53,6 +59,12 @@ class Difference:
         """The difference in one line: the name, the existing and the declared value."""
         if self.kind == "template":
             return f"template {self.path}: {'missing' if self.there is None else 'differs'}"
+        if self.kind in PIPELINES:
+            members = sorted(
+                {found.path.partition(".")[0] for found in differences(self.declared, self.there or {})}
+            )
+            state = "missing" if self.there is None else f"differs in {', '.join(members)}"
+            return f"{self.kind} {self.path}: {state}"
         if self.kind == "alias":
             return f"alias {self.path}: {self.there or 'missing'} -> {self.declared}"
         if self.kind == "field" and not self.parameter:
@@ -71,6 +83,13 @@ def compare_mappings(declared: Definition, there: Definition) -> Iterator[Differ
             cure = Cure.PUT if name in ROOT_UPDATABLE else Cure.REBUILD
             yield Difference("mapping", name, there.get(name), declared[name], cure)
     yield from _compare_fields(declared.get("properties", {}), there.get("properties", {}), "")
+
+
+def compare_pipeline(declared: PipelineDeclaration, there: Mapping[str, Any] | None) -> Difference | None:
+    """Return the difference of a pipeline and the existing one (None if it is missing); None if they are equal."""
+    if there is not None and next(differences(declared.body, there), None) is None:
+        return None
+    return Difference(f"{declared.kind} pipeline", declared.name, there, declared.body, Cure.PUT)
 
 
 def narrow_numbers(differences: Iterable[Difference]) -> list[str]:

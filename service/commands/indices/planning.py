@@ -11,8 +11,17 @@ from ...routing import IndexDeclaration
 from ...routing.index_declarations import expanded, flat
 from ...settings import Settings
 from ...sinks.opensearch.index_creation import index_body
-from .differences import Cure, Difference, compare_mappings, compare_settings, narrow_numbers, same
-from .server import Existing, existing, holders, template
+from ...sinks.opensearch.pipelines import existing_pipeline
+from .differences import (
+    Cure,
+    Difference,
+    compare_mappings,
+    compare_pipeline,
+    compare_settings,
+    narrow_numbers,
+    same,
+)
+from .server import Existing, asking, existing, holders, template
 
 _PRIORITY: Final = 200
 """Higher than the servers' own templates. The length of the name is added: a longer name wins over its prefix."""
@@ -22,9 +31,10 @@ _PRIORITY: Final = 200
 class Plan:
     """The declared index, the existing one, and their differences.
 
-    `there` is None if the index does not exist, and for a pattern. `template` is the difference of the index
-    template, None if there is none. `narrow` are the fields whose type the first number decided, with that type;
-    new indices map them as double.
+    `there` is None if the index does not exist, and for a pattern. `pipelines` are the declared pipelines that are
+    missing or differ. `template` is the difference of the index template, None if there is none. `narrow` are the
+    fields whose type the first number decided, with that type; new indices map them as double. Pipelines and the
+    template are those of the pattern, and not of its indices.
     """
 
     declared: IndexDeclaration
@@ -32,6 +42,7 @@ class Plan:
     differences: tuple[Difference, ...]
     template: Difference | None
     narrow: tuple[str, ...] = ()
+    pipelines: tuple[Difference, ...] = ()
 
     @property
     def index(self) -> str:
@@ -61,7 +72,7 @@ class Plan:
     @property
     def done(self) -> bool:
         """True if nothing has to be changed."""
-        return self.state in ("equal", "pattern") and self.template is None
+        return self.state in ("equal", "pattern") and self.template is None and not self.pipelines
 
 
 def plan(context: Context, declared: IndexDeclaration) -> Plan:
@@ -80,7 +91,15 @@ def plan(context: Context, declared: IndexDeclaration) -> Plan:
         if settings.index_templates and not declared.pattern
         else None,
         narrow=tuple(narrow_numbers(differences)) if settings.undeclared_numbers == "double" else (),
+        pipelines=compare_pipelines(context, declared) if not declared.pattern else (),
     )
+
+
+def compare_pipelines(context: Context, declared: IndexDeclaration) -> tuple[Difference, ...]:
+    """Return the differences of the declared pipelines. Raises Halt, Unreachable and Refused."""
+    with asking():
+        found = [(one, existing_pipeline(context, one)) for one in declared.pipelines]
+    return tuple(difference for one, there in found if (difference := compare_pipeline(one, there)) is not None)
 
 
 def changed_since(context: Context, declared: IndexDeclaration, index: str) -> list[str]:

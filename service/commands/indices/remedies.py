@@ -22,6 +22,6 @@ def selection(bound: BoundRoute, target: Target) -> str:
     return "" if bound.index == target.name else f" --index={target.name}"
 
 
-def change(target: Target) -> str:
-    """Return the command that changes an index in place."""
-    return f"{PROGRAM} indices apply --index={target.name}"
+def change(index: str) -> str:
+    """Return the command that changes an index and its pipelines in place."""
+    return f"{PROGRAM} indices apply --index={index}"

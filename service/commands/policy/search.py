@@ -50,6 +50,10 @@ def _requests(work: Work, indices: Sequence[str]) -> Iterator[tuple[str, str, Se
     yield "WriteDocumentsOf", "Post", ["_bulk", "_aliases"]
     if work.settings.create_indices or work.operator:
         yield "CreateIndicesOf", "Put", made
+        pipelines = sorted({one.path[1:] for of in work.router.indices.values() for one in of.pipelines})
+        if pipelines:
+            yield "ReadPipelinesOf", "Get", pipelines
+            yield "CreatePipelinesOf", "Put", pipelines
     if work.page:
         together = [",".join(indices)] if len(indices) > 1 else []
         yield "SearchDocumentsOf", "Post", below([*indices, *together], "/_search")

@@ -21,9 +21,12 @@ from ...routing.index_names import ALSO
 from ...routing.patterns import is_plain
 from ...settings import Settings, setting
 from ...sinks.opensearch.alias_targets import Target, look, look_for
+from ...sinks.opensearch.pipelines import create_missing_pipelines
 from ...sinks.opensearch.search_sink import SEEN_FOR
 from ..backfill.loading import BackfillOptions, Scan
-from ..indices.planning import changed_since
+from ..indices.planning import changed_since, compare_pipelines
+from ..indices.remedies import change as change_in_place
+from ..indices.server import asking
 from ..tables import Service, TableFilter, chosen, fills_index
 from ..verify import Verified
 from .filling import Filling
@@ -181,6 +184,7 @@ class Rebuild:
 
     def _rebuild(self, target: Target) -> Rebuilt:
         self._check_owners()
+        self._check_pipelines()
         if target.old:
             raise SettingsError(
                 f"{', '.join(target.old)} was replaced by {target.live} and still exists: before another rebuild,"
@@ -294,6 +298,17 @@ class Rebuild:
         if strangers:
             raise SettingsError(
                 f"{self._index} cannot be rebuilt: {', '.join(strangers)} fills it, but not from a table scan"
+            )
+
+    def _check_pipelines(self) -> None:
+        """Create missing pipelines. Raises SettingsError if one differs: it would fill the new index."""
+        with asking():
+            create_missing_pipelines(self._context, self._declared.pipelines)
+        different = "; ".join(one.words for one in compare_pipelines(self._context, self._declared))
+        if different:
+            raise SettingsError(
+                f"{self._index} cannot be rebuilt, because a pipeline is not as declared: {different}. Run"
+                f" `{change_in_place(self._index)}` first"
             )
 
     def _drop(self, target: Target, indices: Sequence[str], nothing: str) -> Rebuilt:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from ...program import PROGRAM
+
 
 class Meaning(Enum):
     """The meaning of an error for its document."""
@@ -90,15 +92,22 @@ KNOWN: Final = (
     ),
     KnownError(ARGUMENT, Meaning.DOCUMENT, TRIED, r"^Field name \[.*\] is longer than the limit"),
     KnownError(ARGUMENT, Meaning.DOCUMENT, TRIED, "^if _id is specified it must not be empty"),
-    KnownError(ARGUMENT, Meaning.DOCUMENT, PIPELINES, r"^unable to convert \[|not present as part of path \["),
+    KnownError(
+        ARGUMENT,
+        Meaning.DOCUMENT,
+        PIPELINES,
+        r"^unable to convert \[| as part of path \[|^(field|value) \[.*\] .*cannot be cast to \["
+        r"|^field \[.*\] (doesn't exist|already exists|is null, cannot process it)",
+    ),
     KnownError("fail_processor_exception", Meaning.DOCUMENT, PIPELINES),
     KnownError(
         ARGUMENT,
         Meaning.EVERYBODY,
         TRIED,
         r"pipeline with id \[([^\]]*)\] does not exist",
-        "the ingest pipeline {0} does not exist: create it, or remove it from the settings of the index"
-        " (default_pipeline, final_pipeline)",
+        "the ingest pipeline {0} does not exist: if a route declares it in `pipelines`, run"
+        f" `{PROGRAM} indices apply`; else create it, or remove it from the route's `pipeline` or the settings of"
+        " the index (default_pipeline, final_pipeline)",
     ),
     KnownError(
         ARGUMENT,

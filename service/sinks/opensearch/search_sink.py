@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from threading import Lock
@@ -25,6 +26,7 @@ from .bulk_responses import result_of_error
 from .index_copies import Copies
 from .index_creation import NAME_ERRORS, create_behind
 from .missing_indices import Absences
+from .pipelines import create_missing_pipelines
 
 SEEN_FOR: Final = 5.0
 """Seconds for which a writer caches the aliases."""
@@ -82,6 +84,7 @@ class SearchSink:
         self._server = BulkServer(context, observer, self._targets.forget, size)
         self._copies = Copies(context, observer, self._send_copies)
         self._absences = Absences()
+        self._with_pipelines: set[str] = set()
 
     def absences(self, names: Collection[str]) -> Mapping[str, int]:
         """Return how often each index, or an index of each pattern, was missing.
@@ -134,11 +137,16 @@ class SearchSink:
         ]
 
     def _find_or_create(self, fence: Fence, names: Sequence[str]) -> dict[str, Target]:
-        """Return the current targets. Missing indices are created if the settings allow it.
+        """Return the current targets. Missing indices and pipelines are created if the settings allow it.
 
-        Raises Halt if the server refuses to create one, and what opensearch-py raises.
+        Pipelines are looked for once, and again with each missing index. Raises Halt if the server refuses to
+        create something, and what opensearch-py raises.
         """
         fence()
+        if self._context.settings.create_indices:
+            for declared in map(self._declaration_of, names):
+                if declared.name not in self._with_pipelines:
+                    self._create_pipelines(declared, fence)
         by_pattern: dict[str, list[str]] = {}
         for name in names:
             by_pattern.setdefault(self._pattern_of(name), []).append(name)
@@ -157,6 +165,10 @@ class SearchSink:
         if declared is not None:
             return name if declared.is_pattern else ""
         return next((pattern for pattern, one in self._indices.items() if one.covers(name)), "")
+
+    def _declaration_of(self, name: str) -> IndexDeclaration:
+        """Return the declaration of an index, which is that of its pattern if it belongs to one."""
+        return self._indices.get(self._pattern_of(name) or name) or IndexDeclaration(name)
 
     def _find_in_pattern(self, pattern: str, names: Sequence[str], fence: Fence) -> dict[str, Target]:
         """Return the current targets of indices of a pattern, from one request, and create the missing ones.
@@ -193,19 +205,28 @@ class SearchSink:
         )
 
     def _create(self, target: Target, fence: Fence) -> Target:
-        """Create a missing index. Raises Halt if the server refuses it, and what opensearch-py raises."""
+        """Create a missing index. Raises Halt if the server refuses it, and what opensearch-py raises.
+
+        Its pipelines may be missing as well: a server that was replaced has neither.
+        """
+        name, declared = target.name, self._declaration_of(target.name)
+        self._create_pipelines(declared, fence)
         fence()
-        name, pattern = target.name, self._pattern_of(target.name)
-        declared = self._indices.get(pattern or name) or IndexDeclaration(name)
-        try:
-            return create_behind(self._context, declared.of(name), target)
-        except Exception as error:
-            if pattern and getattr(error, "error", "") in NAME_ERRORS:
+        with _creating(f"the index {name}"):
+            try:
+                return create_behind(self._context, declared.of(name), target)
+            except Exception as error:
+                if not declared.is_pattern or getattr(error, "error", "") not in NAME_ERRORS:
+                    raise
                 return replace(target, refused=f"the search server does not accept the index name {name}: {error}")
-            refused = result_of_error(error)
-            if refused.outcome is Outcome.REJECTED or refused.status == REFUSED:
-                raise Halt(f"the index {name} cannot be created: {refused.reason}") from error
-            raise
+
+    def _create_pipelines(self, declared: IndexDeclaration, fence: Fence) -> None:
+        """Create the missing pipelines of an index or a pattern. Raises Halt, and what opensearch-py raises."""
+        if declared.pipelines:
+            fence()
+            with _creating(f"a pipeline of index {declared.name}"):
+                create_missing_pipelines(self._context, declared.pipelines)
+        self._with_pipelines.add(declared.name)
 
     def _copy(
         self, writes: Sequence[Write], targets: Mapping[str, Target], results: dict[int, Result], fence: Fence
@@ -224,3 +245,15 @@ class SearchSink:
     ) -> dict[int, Result]:
         """Send writes to a copy; `metas` has its index fields. Return the results by position."""
         return Sending(self._server, writes, fence).send(metas)
+
+
+@contextmanager
+def _creating(what: str) -> Iterator[None]:
+    """Convert the server's refusal to create something in the block to Halt."""
+    try:
+        yield
+    except Exception as error:
+        refused = result_of_error(error)
+        if refused.outcome is Outcome.REJECTED or refused.status == REFUSED:
+            raise Halt(f"{what} cannot be created: {refused.reason}") from error
+        raise

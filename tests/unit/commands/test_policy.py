@@ -330,3 +330,24 @@ def test_a_function_keeps_no_positions_serves_no_page_and_scans_nothing():
         "sqs:GetQueueAttributes",
         "sqs:ReceiveMessage",
     ]
+
+
+class Piped(Images):
+    pipelines: ClassVar = {"embed": {"processors": []}}
+    search_pipelines: ClassVar = {"hybrid": {"request_processors": []}}
+
+
+def test_a_service_that_creates_indices_may_create_the_pipelines_of_its_routes_and_no_others():
+    domain: Any = {"search_auth": "sigv4", "search_url": "https://search.example.com"}
+    pipelines = [
+        f"arn:aws:es:eu-west-1:111122223333:domain/*/{path}"
+        for path in ("_ingest/pipeline/embed-lab", "_search/pipeline/hybrid")
+    ]
+    names = {"pipeline/embed": "embed-lab"}
+    found = named(policy(Piped(), names=names, **domain))
+    assert found["ReadPipelinesOf"]["Resource"] == found["CreatePipelinesOf"]["Resource"] == pipelines
+    assert found["CreatePipelinesOf"]["Action"] == ["es:ESHttpPut"]
+    assert "CreatePipelinesOf" not in named(policy(Piped(), create_indices=False, **domain))
+    operator = policy(Piped(), create_indices=False, operator=True, names=names, **domain)
+    assert named(operator)["CreatePipelinesOf"]["Resource"] == pipelines
+    assert "ReadPipelinesOf" not in named(policy(Images(), **domain))

@@ -11,6 +11,8 @@ from typing import Any
 import boto3
 from opensearchpy import OpenSearch
 from opensearchpy.client.indices import IndicesClient
+from opensearchpy.client.ingest import IngestClient
+from opensearchpy.client.search_pipeline import SearchPipelineClient
 from policies import Tenants, Twins, policy
 
 from routes.images import ImageUploads
@@ -55,7 +57,7 @@ SEARCHED: Mapping[str, Sequence[str]] = {
         "Delete images/_doc/a",
         "Delete images-000002/_doc/a",
     ],
-    "get": ["Get images/_doc/a", "Get images-000001"],
+    "get": ["Get images/_doc/a", "Get images-000001", "Get _search/pipeline/hybrid"],
     "get_alias": [
         "Get images*,twins*/_alias",
         "Get images-000002*/_alias",
@@ -64,9 +66,12 @@ SEARCHED: Mapping[str, Sequence[str]] = {
         "Get streamdex-check-*/_alias",
     ],
     "get_index_template": ["Get _index_template/streamdex-images"],
+    "get_pipeline": ["Get _ingest/pipeline/embed"],
     "get_settings": ["Get images-000002/_settings"],
     "mget": ["Post _mget"],
     "put_index_template": ["Put _index_template/streamdex-images"],
+    "put_pipeline": ["Put _ingest/pipeline/embed"],
+    "put": ["Put _search/pipeline/hybrid"],
     "put_mapping": ["Put images-000002/_mapping"],
     "put_settings": ["Put images-000002/_settings"],
     "refresh": ["Post images/_refresh", "Post images-000002/_refresh"],
@@ -100,13 +105,14 @@ def calls_of_boto3() -> set[str]:
 
 
 def calls_of_opensearch() -> set[str]:
-    """Return the methods of opensearch-py's client, and of its `indices`, that the service calls."""
+    """Return the methods of opensearch-py's client, and of the parts in CLIENTS, that the service calls."""
     calls = [node.func for node in code_of_the_service() if isinstance(node, ast.Call)]
     found = {call.attr for call in calls if isinstance(call, ast.Attribute) and owner_of(call) in CLIENTS}
-    return {name for name in found if hasattr(OpenSearch, name) or hasattr(IndicesClient, name)}
+    kinds = (OpenSearch, IndicesClient, IngestClient, SearchPipelineClient)
+    return {name for name in found if any(hasattr(kind, name) for kind in kinds)}
 
 
-CLIENTS = ("search", "indices")
+CLIENTS = ("search", "indices", "ingest", "search_pipeline")
 
 
 def owner_of(call: ast.Attribute) -> str:

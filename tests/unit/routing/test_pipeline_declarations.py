@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -9,7 +10,7 @@ from typing import Any, ClassVar
 import pytest
 
 from service.errors import DeclarationError, SettingsError
-from service.routing import Names, PipelineDeclaration, Router, TableRoute
+from service.routing import Names, PipelineDeclaration, Router, TableRoute, setting
 from service.routing.computed_fields import check_document, without
 
 EMBED = {"processors": [{"set": {"field": "embedding", "value": [1.0]}}]}
@@ -75,6 +76,20 @@ def test_a_pipeline_that_others_manage_need_not_be_declared():
 def test_an_actual_name_of_another_pipeline_is_refused():
     with pytest.raises(SettingsError, match="pipeline/embed is mapped to 'theirs'"):
         Router([route(pipeline="theirs")], Names({"pipeline/embed": "theirs"}))
+
+
+@dataclass(frozen=True)
+class WithSetting(Things):
+    model_id: str = setting("small", "the id of the embedding model")
+
+    @property
+    def pipelines(self) -> Any:  # type: ignore[override]
+        return {"embed": {"processors": [{"text_embedding": {"model_id": self.model_id}}]}}
+
+
+def test_a_pipeline_can_depend_on_a_setting_of_the_route():
+    (declared,) = Router([WithSetting(model_id="large")]).indices.values()
+    assert declared.pipelines[0].body == {"processors": [{"text_embedding": {"model_id": "large"}}]}
 
 
 def test_a_body_is_what_the_server_returns():
