@@ -38,7 +38,7 @@ INVOKE_MILLISECONDS = 900_000  # the maximum timeout of a Lambda
 def run_service(chosen: Chosen) -> int:
     """Find or start the servers, create the resources that the routes need, and run the container."""
     with (
-        find_or_start(chosen.settings, searches=searches(chosen)) as world,
+        find_or_start(chosen.settings, **needs(chosen)) as world,
         App(at_a_desk(wired(chosen, world)), chosen.routes, recording=True) as app,
     ):
         notes = provision_if_emulated(app, world)
@@ -47,7 +47,7 @@ def run_service(chosen: Chosen) -> int:
 
 def only_surroundings(chosen: Chosen) -> int:
     """Start embedded servers, create the resources that the routes need, and wait for Ctrl-C."""
-    with find_or_start(chosen.settings, fresh=True, searches=searches(chosen)) as world:
+    with find_or_start(chosen.settings, fresh=True, **needs(chosen)) as world:
         with App(wired(chosen, world), chosen.routes) as app:
             for note in provision_if_emulated(app, world):
                 print(f"note: {note}")
@@ -65,7 +65,7 @@ def invoke(chosen: Chosen) -> int:
     (file,) = chosen.configuration.operands
     event = read_event(file)
     settings = replace(chosen.settings, aws_port=free_port(), search_port=free_port())
-    with find_or_start(settings, searches=searches(chosen)) as world:
+    with find_or_start(settings, **needs(chosen)) as world:
         with App(wired(chosen, world), chosen.routes) as app:
             provision_if_emulated(app, world)
         # A Lambda reads its settings only from the environment.
@@ -99,9 +99,10 @@ def wired(chosen: Chosen, world: World) -> Any:
     return replace(world.settings, read_queue=world.settings.read_queue or tuple(queues))
 
 
-def searches(chosen: Chosen) -> bool:
-    """True if any route writes to an index."""
-    return any(route.index for route in chosen.routes)
+def needs(chosen: Chosen) -> dict[str, bool]:
+    """Return if any route writes to an index, and if any uses pipelines: the arguments of `find_or_start`."""
+    piped = any(route.pipeline or route.pipelines or route.search_pipelines for route in chosen.routes)
+    return {"searches": any(route.index for route in chosen.routes), "pipelines": piped}
 
 
 def at_a_desk(settings: Settings) -> Settings:

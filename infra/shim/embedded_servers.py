@@ -6,13 +6,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from threading import Event, Thread
 from typing import IO
 
 from service.errors import SettingsError, Unreachable
 
-from .probes import HOST, put
+from .probes import HOST, free_port, put
 
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 0.5
@@ -27,10 +27,11 @@ def embedded_aws(port: int) -> Iterator[str]:
 
 
 @contextmanager
-def embedded_search(port: int) -> Iterator[str]:
+def embedded_search(port: int, pipelines: bool = False) -> Iterator[str]:
     """Run osmem on a port of this machine until the block ends; yield its address.
 
-    Raises SettingsError on a platform without an osmem wheel.
+    With `pipelines`, a server that runs them stands in front of it. Raises SettingsError on a platform without an
+    osmem wheel.
     """
     try:
         from osmem_server import resolve_binary
@@ -38,7 +39,13 @@ def embedded_search(port: int) -> Iterator[str]:
         raise SettingsError(
             "there is no embedded search server for this platform. Start a search server and set SEARCH_URL=http://…"
         ) from error
-    with child([resolve_binary(), "--addr", f"{HOST}:{port}", "--no-ja"], "the embedded search server"):
+    with ExitStack() as stack:
+        own = free_port() if pipelines else port
+        osmem = [resolve_binary(), "--addr", f"{HOST}:{own}", "--no-ja"]
+        stack.enter_context(child(osmem, "the embedded search server"))
+        if pipelines:
+            front = [sys.executable, "-m", "infra.shim.pipelines", str(port), f"http://{HOST}:{own}"]
+            stack.enter_context(child(front, "the server of pipelines"))
         url = f"http://{HOST}:{port}"
         # The recommended setting of a server. osmem reports the value but does not apply it yet.
         put(f"{url}/_cluster/settings", {"persistent": {"action.auto_create_index": "false"}})

@@ -31,11 +31,13 @@ class World:
 
 
 @contextmanager
-def find_or_start(settings: Settings, *, fresh: bool = False, searches: bool = True) -> Iterator[World]:
+def find_or_start(
+    settings: Settings, *, fresh: bool = False, searches: bool = True, pipelines: bool = False
+) -> Iterator[World]:
     """Find or start the servers of a run until the block ends.
 
     `fresh` always starts embedded servers where the settings name none. Without `searches` there is no search
-    server.
+    server. With `pipelines` the embedded search server runs them.
     A server that the settings do not name is never written to, unless it identifies itself as an AWS emulator.
     Raises SettingsError if a port is in use, and Unreachable if a named server does not answer.
     """
@@ -45,7 +47,9 @@ def find_or_start(settings: Settings, *, fresh: bool = False, searches: bool = T
                 stack.enter_context(containers(settings))
             settings = _in_containers(settings, fresh)
         aws_url, aws = _aws(stack, settings, fresh)
-        search_url, search = _search(stack, settings) if searches else (settings.search_url, "not needed")
+        search_url, search = (
+            _search(stack, settings, pipelines) if searches else (settings.search_url, "not needed")
+        )
         found = replace(settings, aws_endpoint_url=aws_url, search_url=search_url)
         if aws.endswith(EMBEDDED_AWS) and found.checkpoints == Settings().checkpoints:
             # The streams end with this run, so checkpoints that outlive it would be reported as a gap in the next.
@@ -95,7 +99,7 @@ def _all_emulators(settings: Settings) -> bool:
     return all(emulator_at(endpoint) for endpoint in endpoints)
 
 
-def _search(stack: ExitStack, settings: Settings) -> tuple[str, str]:
+def _search(stack: ExitStack, settings: Settings, pipelines: bool) -> tuple[str, str]:
     if settings.search_url:
         url = settings.search_url.rstrip("/")
         if not is_address(url):
@@ -114,5 +118,5 @@ def _search(stack: ExitStack, settings: Settings) -> tuple[str, str]:
             f" To use it, set SEARCH_URL={url}; to start embedded servers on other ports, set"
             f" AWS_PORT={settings.aws_port + 1} SEARCH_PORT={settings.search_port + 1}"
         )
-    stack.enter_context(embedded_search(settings.search_port))
-    return url, f"{url}  embedded (osmem)"
+    stack.enter_context(embedded_search(settings.search_port, pipelines))
+    return url, f"{url}  embedded (osmem{', with pipelines' if pipelines else ''})"

@@ -36,6 +36,12 @@ def search_url() -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def pipelines_url() -> Iterator[str]:
+    with embedded_search(free_port(), pipelines=True) as url:
+        yield url
+
+
 @pytest.fixture
 def deployment(aws_url: str, search_url: str, tmp_path: Path) -> Iterator[Deployment]:
     made = Deployment(aws_url, search_url, tmp_path)

@@ -49,9 +49,11 @@ class Server:
         self.name = f"code-{next(_numbers)}"
         self.context = Context(Settings(search_url=url, **settings))
 
-    def declared(self, properties: Any = None, settings: Any = None, aliases: Any = (), **root: Any) -> Any:
+    def declared(
+        self, properties: Any = None, settings: Any = None, aliases: Any = (), pipelines: Any = (), **root: Any
+    ) -> Any:
         mapping = root if properties is None else {**root, "properties": properties}
-        return IndexDeclaration(self.name, mapping, settings or {}, tuple(aliases))
+        return IndexDeclaration(self.name, mapping, settings or {}, tuple(aliases), tuple(pipelines))
 
     def plan(self, *declared: Any, **more: Any) -> Plan:
         return plan(self.context, self.declared(*declared, **more))

@@ -8,10 +8,12 @@ import json
 import socket
 import sys
 import threading
+import urllib.error
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
@@ -272,3 +274,22 @@ def test_a_run_with_an_embedded_aws_keeps_positions_for_as_long_as_that_lasts(tm
     named = str(tmp_path / "named.sqlite")
     with find_or_start(Settings(**ports, checkpoints=named), searches=False) as world:
         assert world.settings.checkpoints == named
+
+
+class Piped(Images):
+    pipelines: ClassVar = {"embed": {"processors": [{"set": {"field": "v", "value": 1}}]}}
+
+
+@pytest.mark.parametrize("route", [Images, Piped])
+def test_the_embedded_search_server_has_pipelines_where_routes_use_them(route: type[Images]):
+    chosen: Any = SimpleNamespace(routes=[route()])
+    ports = {"aws_port": free_port(), "search_port": free_port()}
+    with find_or_start(Settings(**ports), **commands.needs(chosen)) as world:
+        url = f"{world.settings.search_url}/_ingest/pipeline"
+        if route is Images:
+            with pytest.raises(urllib.error.HTTPError, match="400"):
+                ask("GET", url)
+        else:
+            assert world.search.endswith("embedded (osmem, with pipelines)")
+            ask("PUT", f"{url}/embed", Piped.pipelines["embed"])
+            assert ask("GET", url) == Piped.pipelines

@@ -66,6 +66,11 @@ def search_url(opensearch_url: str) -> str:
 
 
 @pytest.fixture
+def pipelines_url(opensearch_url: str) -> str:
+    return opensearch_url
+
+
+@pytest.fixture
 def deployment(aws_url: str, dynamodb_url: str, search_url: str, tmp_path: Path) -> Iterator[Deployment]:
     made = Deployment(
         aws_url,
