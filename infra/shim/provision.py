@@ -6,6 +6,7 @@ This runs only against an emulator. In an AWS account, Terraform creates them.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +43,7 @@ def _provision(app: App) -> list[str]:
     keys = {r.table: r.key for r in routes if isinstance(r, TableRoute) and is_plain(r.table)}
     for table, key in keys.items():
         _table(app.context.dynamodb, app.router.names.actual("table", table), dict(key))
-    for route in routes:
-        written = route.writes.get("table")
-        if written and written not in keys:
-            notes.append(
-                f"table {written} is not created, because no TableRoute declares its key. Create it yourself"
-            )
+    notes += _without_keys(app, routes, set(keys))
     for queue in app.queues.read:
         _queue(app.context.sqs, queue)
     for route in routes:
@@ -61,6 +57,20 @@ def _provision(app: App) -> list[str]:
         except Retry as error:
             raise Unreachable(str(error)) from error
     return [*notes, *_patterns(routes)]
+
+
+def _without_keys(app: App, routes: list[Route], created: set[str]) -> Iterator[str]:
+    """Yield notes on the tables and secondary indexes that routes use without declaring their keys."""
+    read = {one.partition("/")[::2] for route in routes for one in route.reads}
+    used = {table for table, _ in read} | {route.writes.get("table", "") for route in routes}
+    for table in sorted(used - created - {""}):
+        yield f"table {table} is not created, because no TableRoute declares its key. Create it yourself"
+    for table, index in sorted(one for one in read if one[1] and one[0] in created):
+        found = app.context.dynamodb.describe_table(TableName=app.router.names.actual("table", table))["Table"]
+        indexes = [*found.get("GlobalSecondaryIndexes", ()), *found.get("LocalSecondaryIndexes", ())]
+        if index not in {one["IndexName"] for one in indexes}:
+            what = f"index {index} of table {table}"
+            yield f"{what} is not created, because routes do not declare the keys of indexes. Create it yourself"
 
 
 def _notified(app: App, route: BucketRoute) -> None:

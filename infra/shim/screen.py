@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterable
 
 from service.bootstrap.application import App
@@ -38,7 +39,6 @@ def first_screen(app: App, world: World, notes: Iterable[str]) -> str:
         *(f"  note: {note}" for note in notes),
         "",
         *_try(app, world),
-        "",
         "Ctrl-C stops everything.",
         "",
     ]
@@ -51,6 +51,7 @@ def _route(bound: BoundRoute, settings: Settings) -> str:
     targets = [f"index {bound.index}"] if bound.index else []
     targets += [f"table {bound.item_table}"] if bound.item_table else []
     targets += [f"database {_database(settings)}"] if bound.database else []
+    targets += [f"documents of {kind.__name__}" for kind in route.reindexes]
     return f"{bound.name:24} {source} -> {', '.join(targets)}"
 
 
@@ -66,10 +67,14 @@ def _try(app: App, world: World) -> list[str]:
     """Return commands for a second terminal, made from the registered routes; none for a real AWS account."""
     if not world.emulated:
         return []
-    lines = ["Try it in a second terminal:"]
-    for bound in app.router.bound:
-        if isinstance(bound.route, TableRoute) and bound.index and is_plain(bound.route.table):
-            lines += ["", *_try_table(app, bound, bound.route)]
+    tables = [
+        (b, b.route) for b in app.router.bound if isinstance(b.route, TableRoute) and is_plain(b.route.table)
+    ]
+    kinds = Counter(items.table for _, items in tables)
+    lines: list[str] = []
+    for bound, items in tables:
+        if bound.index and kinds[items.table] == 1:  # one sample cannot match several kinds of items
+            lines += ["", *_try_table(app, bound, items)]
             break
     buckets = [
         (b, b.route) for b in app.router.bound if isinstance(b.route, BucketRoute) and is_plain(b.route.bucket)
@@ -82,7 +87,7 @@ def _try(app: App, world: World) -> list[str]:
         if bound.database:
             lines += ["", *_try_rows(app, route)]
             break
-    return [f"  {line}" if line and position else line for position, line in enumerate(lines)]
+    return ["Try it in a second terminal:", *(line and f"  {line}" for line in lines), ""] if lines else []
 
 
 def _try_table(app: App, bound: BoundRoute, route: TableRoute) -> list[str]:

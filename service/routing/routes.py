@@ -107,11 +107,12 @@ class TableRoute(Route):
         """True if the route takes the record. It is called after table and `where` have matched."""
         return True
 
-    def document(self, item: Item) -> Document | None:
+    # `Any`, because a CollectionRoute takes all items of a collection where other routes take one item.
+    def document(self, item: Any) -> Document | None:
         """Return the document of an item; None if the item must not be in the index."""
         raise NotImplementedError(f"{type(self).__name__} has no document()")
 
-    def documents(self, items: Sequence[Item], context: Context) -> Sequence[Document | None]:
+    def documents(self, items: Sequence[Any], context: Context) -> Sequence[Document | None]:
         """Return the documents of several items in their order. Override it to look up data for all at once."""
         return [self.document(item) for item in items]
 
@@ -149,13 +150,11 @@ class CollectionRoute(TableRoute):
         """
         return ""
 
-    def document(self, items: Sequence[Item]) -> Document | None:  # type: ignore[override]
+    def document(self, items: Sequence[Item]) -> Document | None:
         """Return the document of a collection; None if it must not be in the index. `items` is never empty."""
         raise NotImplementedError(f"{type(self).__name__} has no document()")
 
-    def documents(  # type: ignore[override]
-        self, collections: Sequence[Sequence[Item]], context: Context
-    ) -> Sequence[Document | None]:
+    def documents(self, collections: Sequence[Sequence[Item]], context: Context) -> Sequence[Document | None]:
         """Return the documents of several collections. Override it to look up data for all of them at once."""
         return [self.document(items) for items in collections]
 
