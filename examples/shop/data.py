@@ -73,15 +73,14 @@ def change(table: Any, chance: random.Random) -> None:
     customer, product = chance.choice(("ada", "bob", "cem")), chance.choice((LAMP, MUG))
     order, day = f"ORDER#{chance.randint(1001, 1004)}", f"2026-0{chance.randint(1, 3)}-01"
     number, word = chance.randint(1, 5), chance.choice(("Blue", "Green", "Red"))
-    item = chance.choice(
-        [
-            {**customer_key(customer), "name": f"{word} {customer}", "email": f"{customer}@example.com"},
-            {"PK": order, "SK": "ORDER", "customer": customer, "placed": day},
-            {"PK": order, "SK": f"LINE#{number}", "product": product, "quantity": number},
-            {"PK": product, "SK": "PRODUCT", "name": f"{word} thing", "price": number},
-            {"PK": product, "SK": f"REVIEW#{day}#{customer}", "stars": number, "text": word, "votes": number},
-        ]
-    )
+    items: list[dict[str, Any]] = [
+        {**customer_key(customer), "name": f"{word} {customer}", "email": f"{customer}@example.com"},
+        {"PK": order, "SK": "ORDER", "customer": customer, "placed": day},
+        {"PK": order, "SK": f"LINE#{number}", "product": product, "quantity": number},
+        {"PK": product, "SK": "PRODUCT", "name": f"{word} thing", "price": number},
+        {"PK": product, "SK": f"REVIEW#{day}#{customer}", "stars": number, "text": word, "votes": number},
+    ]
+    item = chance.choice(items)
     if chance.random() < 0.2:
         table.delete_item(Key={"PK": item["PK"], "SK": item["SK"]})
     else:

@@ -108,6 +108,7 @@ class Reviews(TableRoute):
     where: ClassVar = {"PK": "PRODUCT#*", "SK": "REVIEW#*"}
     index: ClassVar = "reviews-*"
     aliases: ClassVar = ("all-reviews",)
+    skip_unchanged: ClassVar = True  # a vote changes the item and not its document
 
     def index_of(self, keys: Mapping[str, Any]) -> str:
         _, seller, _ = keys["PK"].split("#")

@@ -15,6 +15,11 @@ from service.settings import Settings
 from service.settings.reading import read_configuration
 
 ROOT = Path(__file__).parents[2]
+HANDLED = """
+from service.routing import Router
+for bound in Router([Orders(), CustomerOrders()]).bound:
+    assert bound.implemented == {"INSERT", "MODIFY", "REMOVE"}, bound.name
+"""
 
 
 def blocks(page: str) -> list[str]:
@@ -59,7 +64,7 @@ def test_the_routes_of_the_documentation_can_be_declared():
         "from __future__ import annotations\nfrom collections.abc import Iterable\n"
         "from dataclasses import dataclass\nfrom typing import ClassVar\nfrom service import *\n"
     )
-    code = "\n".join([preamble, *blocks("docs/routes.md")[:2]])
+    code = "\n".join([preamble, *blocks("docs/routes.md")[:2], HANDLED])
     run_python(code, {"PYTHONPATH": str(ROOT)})
 
 

@@ -83,3 +83,11 @@ def test_a_review_is_in_the_index_of_its_seller_and_month():
     assert run(route, insert({**REVIEW, "stars": 5, "text": "Warm light.", "votes": 3})) == [
         Index({"product": "nordic#lamp", "stars": 5, "text": "Warm light."})
     ]
+
+
+def test_a_vote_writes_nothing():
+    review = {**REVIEW, "stars": 5, "text": "Warm light."}
+    bench = Bench(Reviews())
+    images = {"old": {**review, "votes": 3}, "new": {**review, "votes": 4}}
+    assert bench.outcomes(stream_record("MODIFY", table="shop", keys=REVIEW, **images)) == ["SKIPPED"]
+    assert bench.index.sent == []
