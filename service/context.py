@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from threading import RLock
 from typing import Any, Self
@@ -62,11 +63,7 @@ class Context:
     @property
     def search(self) -> Any:
         """The opensearch-py client."""
-        with self._lock:
-            if "search" not in self._clients:
-                self._clients["search"] = make_search_client(self.settings)
-                self._made.callback(self._clients["search"].close)
-            return self._clients["search"]
+        return self._client("search", lambda: make_search_client(self.settings))
 
     @property
     def sql(self) -> Any:
@@ -74,11 +71,7 @@ class Context:
 
         Raises SettingsError if DB_URL is invalid, and Halt if the extra `sql` is not installed.
         """
-        with self._lock:
-            if "sql" not in self._clients:
-                self._clients["sql"] = make_engine(self.settings)
-                self._made.callback(self._clients["sql"].dispose)
-            return self._clients["sql"]
+        return self._client("sql", lambda: make_engine(self.settings), "dispose")
 
     def remaining_time(self) -> float:
         """Return the seconds until the Lambda timeout; infinite outside of a Lambda."""
@@ -109,8 +102,12 @@ class Context:
         self.close()
 
     def _aws(self, service: str) -> Any:
+        return self._client(service, lambda: make_aws_client(self.settings, service))
+
+    def _client(self, name: str, make: Callable[[], Any], close: str = "close") -> Any:
+        """Return a client, created on first use. `close` is the name of its method that closes it."""
         with self._lock:
-            if service not in self._clients:
-                self._clients[service] = make_aws_client(self.settings, service)
-                self._made.callback(self._clients[service].close)
-            return self._clients[service]
+            if name not in self._clients:
+                self._clients[name] = made = make()
+                self._made.callback(getattr(made, close))
+            return self._clients[name]

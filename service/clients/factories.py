@@ -63,21 +63,15 @@ def make_session(settings: Settings, local: bool) -> Any:
     import boto3
     from botocore.session import Session
 
-    if not local:
-        return boto3.Session(
-            profile_name=settings.aws_profile or None,
-            region_name=settings.region or None,
-            aws_access_key_id=settings.aws_access_key_id or None,
-            aws_secret_access_key=settings.aws_secret_access_key or None,
-            aws_session_token=settings.aws_session_token or None,
-        )
     # An emulator accepts any credentials. The AWS profile is ignored, because it may not exist on this machine.
-    unprofiled = Session(session_vars={"profile": (None, None, None, None)})
+    unprofiled = Session(session_vars={"profile": (None, None, None, None)}) if local else None
+    region, key = (STAND_IN_REGION, STAND_IN_KEY) if local else (None, None)
     return boto3.Session(
         botocore_session=unprofiled,
-        region_name=settings.region or STAND_IN_REGION,
-        aws_access_key_id=settings.aws_access_key_id or STAND_IN_KEY,
-        aws_secret_access_key=settings.aws_secret_access_key or STAND_IN_KEY,
+        profile_name=None if local else settings.aws_profile or None,
+        region_name=settings.region or region,
+        aws_access_key_id=settings.aws_access_key_id or key,
+        aws_secret_access_key=settings.aws_secret_access_key or key,
         aws_session_token=settings.aws_session_token or None,
     )
 

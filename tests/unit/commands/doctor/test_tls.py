@@ -11,7 +11,7 @@ from planted import NOW, Clinic
 from secure import Secure
 
 from service.commands.doctor import DoctorContext, Finding, diagnose
-from service.commands.doctor.tls import is_plain, speaks_tls
+from service.commands.doctor.server import is_plain, speaks_tls
 from service.context import Context
 
 
