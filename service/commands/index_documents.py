@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from ..clients.search.response_reader import part
@@ -12,18 +11,11 @@ from ..errors import Halt, UnexpectedAnswer
 from ..pipeline.error_outcomes import reaching
 from ..routing import Location
 from ..sinks.opensearch.bulk_responses import reason_of, type_of
+from .comparison import Stored
 from .inspection import words_of_search
 
 AT_ONCE: Final = 500
 """Documents in one request."""
-
-
-@dataclass(frozen=True)
-class Stored:
-    """A document in an index. `source` is None if the document does not exist, `version` if it has no version."""
-
-    version: int | None = None
-    source: Mapping[str, Any] | None = None
 
 
 def stored(context: Context, locations: Sequence[Location], missing: Collection[str] = ()) -> list[Stored]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from ...routing.index_declarations import plain
 from ...routing.pipeline_declarations import INGEST, SEARCH, PipelineDeclaration
-from ..inspection import differences
+from ..comparison import differences
 from .parameters import ROOT_DEFAULTS, ROOT_UPDATABLE, STICKY, UNKNOWN, UPDATABLE, is_static, value_of
 
 Definition = Mapping[str, Any]

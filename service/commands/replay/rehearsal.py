@@ -18,24 +18,24 @@ from ...pipeline.delivery import Fence, no_fence
 from ...pipeline.error_outcomes import result_of
 from ...pipeline.prefetch import Prefetch
 from ...routing import BoundRoute, Delete, Index, InsertRows
-from ...routing.computed_fields import without
 from ...sinks.opensearch.alias_targets import Target
 from ...sinks.opensearch.bulk_body import serialise
 from ...sinks.sql.row_loading import problem_of
 from ...sinks.sql.statement import translated
-from ..index_documents import Stored, stored
-from ..inspection import Difference, differences, document_of
+from ..comparison import Comparison, Difference, Match, Stored, document_of
+from ..index_documents import stored
 
-MISSING: Final = "missing"
-CHANGED: Final = "changed"
-DELETED: Final = "would be deleted"
-OLDER: Final = "older than what is there"
 UNCHANGED: Final = "unchanged"
+WORDS: Final = {
+    Match.MISSING: "missing",
+    Match.CHANGED: "changed",
+    Match.EXTRA: "would be deleted",
+    Match.SAME: UNCHANGED,
+}
+OLDER: Final = "older than what is there"
 REJECTED: Final = "rejected"
 NOT_COMPARED: Final = "not compared"
 SUPERSEDED: Final = "superseded"
-
-DIFFERENT: Final = frozenset({MISSING, CHANGED, DELETED})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Rehearsal(Observer):
     @property
     def differs(self) -> bool:
         """True if a compared document would change."""
-        return any(self.counts[what] for what in DIFFERENT)
+        return any(self.counts[what] for what in WORDS.values() if what != UNCHANGED)
 
     def store(self, letters: Sequence[DeadLetter]) -> None:
         """Store nothing: rejected records are shown as findings."""
@@ -195,7 +195,8 @@ class Differences:
             return [results.get(position, Result(Outcome.RETRY, str(error))) for position in range(len(writes))]
         for position, there in zip(meant, held, strict=True):
             self._found[writes[position]] = there
-            results[position] = STALE if is_older(writes[position], there) else APPLIED
+            older = Comparison(None, there, writes[position].version).is_older
+            results[position] = STALE if older else APPLIED
         return [results[position] for position in range(len(writes))]
 
     def findings(self, write: Write, result: Result, bound: BoundRoute) -> Iterator[Finding]:
@@ -212,22 +213,10 @@ def sendable(writes: Sequence[Write], results: dict[int, Result], most_bytes: in
     return [position for position, _ in serialise(writes, metas, results, most_bytes)]
 
 
-def is_older(write: Write, there: Stored) -> bool:
-    """True if the stored document is newer than the write."""
-    return there.version is not None and write.version is not None and write.version < there.version
-
-
 def difference(write: Write, there: Stored, bound: BoundRoute) -> Finding:
     """Compare a route's write with the stored document, except for the computed fields."""
-    fields: Sequence[Difference] = ()
-    if is_older(write, there):
-        what = OLDER
-    elif isinstance(write.action, Index):
-        wanted, held = (without(one, bound.computed) for one in (document_of(write), there.source or {}))
-        fields = tuple(differences(wanted, held))
-        what = MISSING if there.source is None else CHANGED if fields else UNCHANGED
-    else:
-        what = UNCHANGED if there.source is None else DELETED
+    found = Comparison(document_of(write), there, write.version, bound.computed)
+    what, fields = (OLDER, ()) if found.is_older else (WORDS[found.match], found.fields)
     return Finding(what, bound.name, write.target, write.id, write.version, there.version, fields=fields)
 
 

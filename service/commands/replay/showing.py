@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Final
 
 from ...pipeline.document_json import dump
 from ...sinks.dead_letters.dead_letter import portable
 from ...telemetry.logs import one_line
-from ..inspection import ABSENT, Difference
+from ..comparison import ABSENT, by_path
 from .rehearsal import Finding
 
 LONGEST: Final = 160
@@ -42,13 +42,8 @@ def value_of(finding: Finding) -> dict[str, Any]:
     if finding.content is not None:
         found["content"] = json.loads(_text(finding.content))
     if finding.fields:
-        found["fields"] = _pairs(finding.fields)
+        found["fields"] = by_path(finding.fields, held="old", wanted="new")
     return found
-
-
-def _pairs(fields: Sequence[Difference]) -> dict[str, dict[str, Any]]:
-    pairs = {field.path: (("old", field.held), ("new", field.wanted)) for field in fields}
-    return {path: {name: value for name, value in pair if value is not ABSENT} for path, pair in pairs.items()}
 
 
 def shown(value: Any) -> str:

@@ -9,6 +9,7 @@ from ...bootstrap.application import App
 from ...bootstrap.selection import Chosen
 from ..backfill.loading import Scan
 from ..command import Command, Output, counted, print_result, quietly
+from ..comparison import by_path
 from ..progress import progress
 from ..tables import TableFilter
 from ..tables import chosen as selected
@@ -31,14 +32,7 @@ def verify_tables(chosen: Chosen) -> int:
         ended = verification.run(selected(app, build(TableFilter)))
     print_result(
         chosen,
-        {
-            "items": ended.items,
-            "documents": ended.documents,
-            "refused": ended.refused,
-            "left": ended.left,
-            "repaired": ended.repaired,
-            "unverifiable": ended.unverifiable,
-        },
+        vars(ended),
         f"{counted(ended.items, 'item')} and {counted(ended.documents, 'document')}: {differing(ended.left)}"
         + (f"; repaired: {differing(ended.repaired)}" if ended.repaired else "")
         + (f"; {counted(ended.refused, 'item')} rejected: no document can be built" if ended.refused else "")
@@ -52,7 +46,6 @@ def differing(kinds: Any) -> str:
 
 
 def as_value(found: Finding, became: str) -> dict[str, Any]:
-    fields = {name: {"wanted": wanted, "found": there} for name, (wanted, there) in found.fields.items()}
     key = {name: value.hex() if isinstance(value, bytes) else value for name, value in found.key.items()}
     return {
         "kind": found.kind.value,
@@ -63,7 +56,7 @@ def as_value(found: Finding, became: str) -> dict[str, Any]:
         "key": {
             name: value if isinstance(value, int | float | str) else str(value) for name, value in key.items()
         },
-        "fields": fields,
+        "fields": by_path(found.fields, wanted="wanted", held="found"),
         "version": found.version,
         "became": became,
         "belongs": None if found.belongs is None else asdict(found.belongs),
@@ -71,7 +64,7 @@ def as_value(found: Finding, became: str) -> dict[str, Any]:
 
 
 def as_words(found: Finding, became: str) -> str:
-    fields = f"  {', '.join(found.fields)}" if found.fields else ""
+    fields = f"  {', '.join(one.path for one in found.fields)}" if found.fields else ""
     at, home = found.location, found.belongs
     routing = "" if at.routing is None else f" (routing value {at.routing})"
     if home is not None:

@@ -21,7 +21,7 @@ from ...pipeline.route_calls import call_routes
 from ...routing import BoundRoute, Location, Router
 from ...routing.computed_fields import check_document
 from ...sources.current_state import Lookups
-from ..inspection import document_of
+from ..comparison import document_of
 
 PAGE: Final = 1000
 """Ids per page."""

@@ -1,18 +1,15 @@
-"""The comparison of a stored document with the document that its item should have."""
+"""The kinds of difference between stored documents and the documents that items should have."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeAlias
 
 from ...model.versions import MARGIN, time_of
 from ...routing import Location
-from ...routing.computed_fields import without
-from .. import inspection
-from ..index_documents import Stored
-from ..inspection import ABSENT
+from ..comparison import ABSENT, Comparison, Difference
 
 
 class Kind(StrEnum):
@@ -33,7 +30,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """A document that differs from its item. `fields` maps each path to the expected and the stored value.
+    """A document that differs from its item, and the fields that differ.
 
     `belongs` is the location where the document of an orphan's item belongs, None if it has no item.
     """
@@ -42,48 +39,39 @@ class Finding:
     location: Location
     route: str
     key: Mapping[str, Any]
-    fields: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    fields: Sequence[Difference] = ()
     version: int | None = None
     belongs: Location | None = None
 
 
-Verdict: TypeAlias = tuple[Kind, Mapping[str, tuple[Any, Any]]]
-"""The kind of difference, and the expected and the stored value of each field that differs."""
+Verdict: TypeAlias = tuple[Kind, Sequence[Difference]]
+"""The kind of difference, and the fields that differ."""
 
 
-def compare(
-    wanted: Mapping[str, Any] | None,
-    stored: Stored,
-    read: int,
-    now: float,
-    versioned: bool,
-    computed: Collection[str] = (),
-) -> Verdict | None:
-    """Compare a stored document with the expected one (None: no document). Return None if they agree.
+def verdict_of(found: Comparison, now: float, versioned: bool) -> Verdict | None:
+    """Return how a stored document differs from the expected one; None if they agree.
 
-    `read` is the lowest version that the item can have had when it was read. `now` is in Unix seconds. `computed`
-    are the fields to leave out.
+    The version of the comparison is the lowest that the item can have had when it was read. `now` is in Unix
+    seconds.
     """
-    if wanted is None:
-        return None if stored.source is None else (Kind.ORPHAN, {})
-    if stored.source is None:
-        return Kind.MISSING, {}
-    fields = dict(differences(without(wanted, computed), without(stored.source, computed)))
-    if not versioned or stored.version is None:
+    there = found.stored
+    if found.expected is None:
+        return None if there.source is None else (Kind.ORPHAN, ())
+    if there.source is None:
+        return Kind.MISSING, ()
+    fields = list(visible(found.fields))
+    if not versioned or there.version is None:
         return (Kind.DIFFERENT, fields) if fields else None
-    if time_of(stored.version) > now + MARGIN:
+    if time_of(there.version) > now + MARGIN:
         return Kind.AHEAD, fields
     if not fields:
         return None
-    return (Kind.AHEAD if stored.version > read else Kind.STALE), fields
+    return (Kind.AHEAD if found.is_older else Kind.STALE), fields
 
 
-def differences(wanted: Any, stored: Any) -> Iterator[tuple[str, tuple[Any, Any]]]:
-    """Yield the dotted path of each field that differs, with the expected and the stored value.
-
-    A missing field counts as None, because a search treats a null like a missing field.
-    """
-    for found in inspection.differences(wanted, stored):
-        there, held = (None if value is ABSENT else value for value in (found.wanted, found.held))
-        if there is not None or held is not None:
-            yield found.path, (there, held)
+def visible(fields: Iterable[Difference]) -> Iterator[Difference]:
+    """Yield the differences that a search sees. To it, a null is like a missing field: both count as None."""
+    for one in fields:
+        wanted, held = (None if value is ABSENT else value for value in (one.wanted, one.held))
+        if wanted is not None or held is not None:
+            yield Difference(one.path, wanted, held)

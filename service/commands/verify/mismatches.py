@@ -14,9 +14,10 @@ from ...model import MODIFY, TableRecord
 from ...pipeline.error_outcomes import reaching
 from ...routing import BoundRoute, Location, Router
 from ...sources.current_state import Lookups
+from ..comparison import Comparison
 from ..index_documents import stored
 from .documents import Busy, Wanted, wanted
-from .findings import Finding, Verdict, compare
+from .findings import Finding, Verdict, verdict_of
 
 CHANGES: Final = 10
 """Number of changes of an item, during its re-reads, after which it is no longer checked."""
@@ -168,13 +169,10 @@ class Mismatches:
             State(
                 image,
                 found.version,
-                compare(
-                    sources.get(place),
-                    found,
-                    mismatch.record.version,
+                verdict_of(
+                    Comparison(sources.get(place), found, mismatch.record.version, mismatch.bound.computed),
                     now,
                     mismatch.bound.versioned,
-                    mismatch.bound.computed,
                 ),
                 belong.get((mismatch.bound.name, place.id)),
             )

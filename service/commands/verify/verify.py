@@ -26,12 +26,13 @@ from ...sinks.opensearch.alias_targets import look_for
 from ...sources.partitions import PartSource
 from ...sources.scan import ReadPace, Table, describe, segments_of
 from ..backfill.loading import Scan
+from ..comparison import Comparison
 from ..index_documents import stored
 from ..rebuild.rollover import problem_of, remedy_of
 from ..tables import Service
 from ..work import work_off
 from .documents import locations_in, wanted
-from .findings import Finding, Kind, compare
+from .findings import Finding, Kind, verdict_of
 from .mismatches import Mismatch, Mismatches, keyed, mismatch_of, passing
 from .options import VerifyOptions
 from .repair import REPAIRED, delete_orphan, repair
@@ -142,7 +143,9 @@ class Verification:
         mismatches.add(
             mismatch_of(one, time.monotonic())
             for one, found in zip(makes, there, strict=True)
-            if compare(one.source, found, one.record.version, now, one.bound.versioned, one.bound.computed)
+            if verdict_of(
+                Comparison(one.source, found, one.record.version, one.bound.computed), now, one.bound.versioned
+            )
         )
 
     def _read_index(

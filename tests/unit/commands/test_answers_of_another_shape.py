@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from service.commands.index_documents import Stored, stored
+from service.commands.comparison import Stored
+from service.commands.index_documents import stored
 from service.commands.inspection import look_up
 from service.commands.verify.documents import locations_in
 from service.context import Context
@@ -57,12 +58,12 @@ def test_the_ids_of_an_index(answer):
 
 @pytest.mark.parametrize("answer", [other for other in OTHERS if not isinstance(other, dict)], ids=json.dumps)
 def test_a_document_that_is_looked_up(answer):
-    assert "search server's answer" in look_up(context_of(answer), Location("images", "a")).problem
+    assert "search server's answer" in look_up(context_of(answer), Location("images", "a"))[1]
 
 
 @pytest.mark.parametrize("source", [[], "x", 7])
 def test_a_document_that_is_looked_up_and_is_no_object(source):
-    assert "search server's answer" in look_up(context_of({"_source": source}), Location("images", "a")).problem
+    assert "search server's answer" in look_up(context_of({"_source": source}), Location("images", "a"))[1]
 
 
 @pytest.mark.parametrize("answer", [*OTHERS[:12], {"hits": {"hits": [], "total": "x"}}], ids=json.dumps)

@@ -11,7 +11,7 @@ from opensearchpy.exceptions import ConnectionError as Unreached
 from opensearchpy.exceptions import TransportError
 from rehearsals import Copies, ReadOnly, Rehearsed, Texts, change, version
 
-from service.commands.inspection import Difference
+from service.commands.comparison import Difference
 from service.commands.replay.rehearsal import Rehearsal
 from service.commands.replay.showing import value_of
 from service.errors import Halt

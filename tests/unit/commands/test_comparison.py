@@ -1,4 +1,4 @@
-"""The inspection of one record: differences between two documents, and problems as text."""
+"""The comparison of an expected document with the stored one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.commands.inspection import ABSENT, Difference, differences
+from service.commands.comparison import ABSENT, Comparison, Difference, Match, Stored, differences
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
@@ -56,3 +56,25 @@ def text(document):
 )
 def test_values_are_the_same_if_a_document_may_hold_either(one, other, same):
     assert (list(differences({"a": one}, {"a": other})) == []) is same
+
+
+@pytest.mark.parametrize(
+    ("expected", "stored", "match"),
+    [
+        (None, None, Match.SAME),
+        ({"n": 1}, None, Match.MISSING),
+        (None, {"n": 1}, Match.EXTRA),
+        ({"n": 1}, {"n": 2}, Match.CHANGED),
+        ({"n": 1}, {"n": 1, "made": 2}, Match.SAME),
+    ],
+)
+def test_a_stored_document_matches_the_expected_one_or_how_it_does_not(expected, stored, match):
+    assert Comparison(expected, Stored(5, stored), 5, ["made"]).match is match
+
+
+@pytest.mark.parametrize(
+    ("version", "stored", "older"),
+    [(5, 6, True), (5, 5, False), (6, 5, False), (None, 5, False), (5, None, False)],
+)
+def test_an_expected_document_is_older_if_both_versions_say_so(version, stored, older):
+    assert Comparison(None, Stored(stored), version).is_older is older
