@@ -10,15 +10,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
 from deployments import Deployment, Running, ask, aws_client, documents_of, eventually
+from load import make_queue
+from test_enqueue import is_drained
 
 from infra.shim.provision import provision
 from service import Document, Item, TableRoute
 from service.bootstrap.application import App
 from service.commands.backfill.loading import BackfillOptions, Scan, backfill
+from service.commands.backfill.tasks import TaskWorker
 from service.commands.doctor import DoctorContext, indices
 from service.commands.indices.applying import apply
 from service.commands.indices.checking import check
@@ -142,10 +146,9 @@ def compared(app: App, **options: Any) -> tuple[Verified, list[tuple[str, Locati
     return found, told
 
 
-def do(app: App, **what: Any) -> list[Rebuilt]:
-    return list(
-        change(app, TableFilter(), RebuildOptions(**what), SCAN, BackfillOptions(), 1.0, lambda more: None)
-    )
+def do(app: App, enqueue: str = "", **what: Any) -> list[Rebuilt]:
+    options = BackfillOptions(enqueue=enqueue)
+    return list(change(app, TableFilter(), RebuildOptions(**what), SCAN, options, 1.0, lambda more: None))
 
 
 def plant(shop: Shop, index: str, name: str, routing: str, version: int) -> None:
@@ -270,6 +273,30 @@ def test_one_index_of_a_pattern_is_rebuilt_and_the_others_stay(shop: Shop) -> No
         assert (found.documents, told) == (25, [])
     finally:
         app.close()
+
+
+@pytest.mark.usefixtures("impatient_rebuilds")
+def test_one_index_of_a_pattern_is_rebuilt_by_queued_tasks(deployment: Deployment) -> None:
+    queue = make_queue(deployment)
+    shop = Shop(deployment, task_queue=queue, read_streams=False)
+    shop.fill()
+    backfill(shop.app, TableFilter(), SCAN, BackfillOptions(), lambda more: None)
+    app = shop.release(Described)
+    try:
+        what = {"rebuild": True, "index": "reviews-globex-2026-01"}
+        (one,) = do(app, enqueue=queue, **what)
+        assert one.waits
+        workers = Running(SimpleNamespace(sources=app.sources, dispatcher=TaskWorker(app, app.dispatcher)))
+        eventually(is_drained(deployment, queue), True)
+        workers.stop()
+        (one,) = do(app, loaded=True, **what)
+        name = shop.name("globex", "2026-01")
+        assert one.words == f"{name}-000002 has replaced {name}-000001"
+        assert all("length" in document for document in shop.documents("globex", "2026-01").values())
+        assert shop.sizes() == FULL
+    finally:
+        app.close()
+        shop.app.close()
 
 
 def test_an_index_that_no_selected_route_fills_is_not_rebuilt(shop: Shop) -> None:
