@@ -10,17 +10,43 @@ list.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from typing import Any
 
 from .context import Context
-from .errors import Reject
+from .errors import DeclarationError, Reject
 from .model import CREATED, INSERT, MODIFY, REMOVE, ObjectRecord, TableRecord
 from .model.events import OBJECT_FAMILIES, object_event
 from .model.serializer import typed
-from .routing import Action, BucketRoute, Index, InsertRows, Route, Router, TableRoute
+from .pipeline import Result, Write
+from .pipeline.composite import requests_of
+from .pipeline.document_json import dump
+from .pipeline.route_calls import actions_of, reindexes_in, writes_of
+from .pipeline.unchanged import is_unchanged
+from .routing import (
+    Action,
+    BoundRoute,
+    BucketRoute,
+    Delete,
+    DeleteItem,
+    Index,
+    InsertRows,
+    PutItem,
+    Reindex,
+    Route,
+    Router,
+    TableRoute,
+    UpdateItem,
+)
 from .routing.computed_fields import check_document
+from .settings import Settings
+from .sinks.dynamodb import typed_item
+from .sinks.opensearch.bulk_body import serialise
+from .sources.current_state import Lookups
+from .table_reads import Tables
+from .tables_in_memory import TablesInMemory
 
 ACCOUNT = "000000000000"
 
@@ -66,37 +92,146 @@ def upload(key: str, event: str = CREATED, **details: Any) -> Change:
     return Change(event, key=key, details=details)
 
 
-def run(route: Route, change: Change, context: Context | None = None) -> list[Action]:
+def run(
+    route: Route,
+    change: Change,
+    context: Context | None = None,
+    *,
+    tables: Mapping[str, Iterable[Mapping[str, Any]]] | None = None,
+) -> list[Action]:
     """Return the actions of the route, checked as in production; [] if it does not match or skips the change.
 
-    The rows of InsertRows are read into a list. `context` is passed to the route: `Context(s3=…)` with your own
-    client, moto's or a fake. Raises Reject if the record would become a dead letter, DeclarationError for an
-    invalid route or for a document with a field that the route declares as `computed`, ValueError for a change
-    that the route cannot get, and every error of the route.
-    """
-    from .pipeline.route_calls import actions_of, writes_of
-    from .pipeline.unchanged import is_unchanged
+    `tables` has the items of the tables that the route reads, by the names in `reads`, and for a CollectionRoute
+    the other items of its own table. The change is added to them. Without `tables`, they are empty, or read with
+    the DynamoDB client of the context if you pass one. Secondary indexes have all attributes of the items.
 
+    `context` is passed to the route: `Context(s3=…)` with your own client, moto's or a fake. The rows of
+    InsertRows and the keys of Reindex are read into lists.
+
+    Raises Reject if the record would become a dead letter, Halt if the route reads what it does not declare,
+    ValueError for a change that the route cannot get, and every error of the route. Raises DeclarationError for an
+    invalid route, for a document with a field that the route declares as `computed`, and for a document of
+    several items that is not the same if it is made twice.
+    """
     router = Router([route], targets=())
     record = record_of(route, change)
     for bound, test in router.candidates(record):
         if test is not None and not test(record):
             continue
         if record.event in bound.implemented:
-            actions = actions_of(bound, record, context or Context())
-            for write in writes_of(bound, record, actions):
-                if isinstance(write.action, Index):
-                    check_document(bound, write.action.document)
-            if actions and is_unchanged(bound, record, actions[0]):
-                return []
-            return [_read(action) for action in actions]
+            store = None if context and tables is None else _tables_with(route, record, tables or {})
+            return _Run(bound, record, context or Context(), store).actions()
         if record.event not in bound.ignored:
             raise Reject(f"Unimplemented: eventName={record.event} (no method for it in {bound.name})")
     return []
 
 
+def _tables_with(
+    route: Route, record: TableRecord | ObjectRecord, tables: Mapping[str, Iterable[Mapping[str, Any]]]
+) -> TablesInMemory:
+    """Return the tables after the change of a record."""
+    items = {name: list(of_table) for name, of_table in tables.items()}
+    sort_keys: dict[str, str] = {}
+    if isinstance(route, TableRoute) and isinstance(record, TableRecord):
+        others = [item for item in items.get(record.table, []) if not record.keys.items() <= item.items()]
+        items[record.table] = others if record.new is None else [*others, record.new]
+        sort_keys[record.table] = "".join(list(route.key)[1:])
+    return TablesInMemory(items, sort_keys)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One record on its way through a route. Without `store`, tables are read with the client of the context."""
+
+    bound: BoundRoute
+    record: TableRecord | ObjectRecord
+    context: Context
+    store: TablesInMemory | None
+
+    def actions(self) -> list[Action]:
+        bound, current = self.bound, self._current()
+        if current.event not in bound.implemented:
+            return []
+        actions = self._call(current)
+        writes = self._checked(current, actions)
+        if actions and is_unchanged(bound, current, actions[0]):
+            return []
+        if bound.composite:
+            self._check_same(writes, self._checked(current, self._call(current)))
+        if current is not self.record and self.record.event not in bound.batched:
+            more = reindexes_in(self._call(self.record))
+            self._checked(self.record, more)
+            actions += [action for action in more if action not in actions]
+        return actions
+
+    def _current(self) -> TableRecord | ObjectRecord:
+        """Return the record as the route gets it: documents of several items are made of the current state."""
+        record = self.record
+        if not self.bound.composite or not isinstance(record, TableRecord):
+            return record
+        if self.bound.collection:
+            reading = Context(self.context.settings, dynamodb=self._client())
+            return record.as_collection(Lookups(reading).collection(record, self.bound), record.version)
+        return record.as_now(record.raw["dynamodb"].get("NewImage"), record.version)
+
+    def _call(self, record: TableRecord | ObjectRecord) -> list[Action]:
+        bound = self.bound
+        context = self.context.with_tables(Tables(self._client, bound.name, bound.readable))
+        return [_read(action) for action in actions_of(bound, record, context)]
+
+    def _client(self) -> Any:
+        return self.store or self.context.dynamodb
+
+    def _checked(self, record: TableRecord | ObjectRecord, actions: Sequence[Action]) -> Sequence[Write]:
+        """Return the writes of actions. Raises the errors for which the record would become a dead letter."""
+        writes = writes_of(self.bound, record, actions)
+        for write in writes:
+            _check_write(write, self.context.settings)
+            if isinstance(write.action, Index):
+                check_document(self.bound, write.action.document)
+        targets = Router([kind() for kind in self.bound.reindexes])
+        for action in actions:
+            if isinstance(action, Reindex):
+                list(requests_of(action, record, targets))
+        return writes
+
+    def _check_same(self, writes: Sequence[Write], again: Sequence[Write]) -> None:
+        """Raise DeclarationError unless two calls of the route returned the same documents."""
+        for one, other in zip_longest(map(_fields, writes), map(_fields, again)):
+            if one != other:
+                names = sorted({name for name, _ in (one or {}).items() ^ (other or {}).items()})
+                raise DeclarationError(
+                    f"{self.bound.name} made two documents of the same items that differ in {', '.join(names)}. A"
+                    " document of several items is made more than once. Let it depend on nothing but what the"
+                    " route reads, not on a clock or a random number."
+                )
+
+
+def _fields(write: Write) -> dict[str, bytes] | None:
+    """Return the fields of the document of a write as JSON; None if it has no document."""
+    action = write.action
+    return {name: dump(value) for name, value in action.document.items()} if isinstance(action, Index) else None
+
+
+def _check_write(write: Write, settings: Settings) -> None:
+    """Raise Reject for a document or an item that cannot be sent."""
+    action = write.action
+    results: dict[int, Result] = {}
+    if isinstance(action, Index | Delete):
+        list(serialise([write], {write.target: {"_index": write.target}}, results, settings.document_bytes))
+        for result in results.values():
+            raise Reject(result.reason)
+    elif isinstance(action, DeleteItem):
+        typed_item(action.key)
+    elif isinstance(action, PutItem | UpdateItem):
+        typed_item(action.item)
+
+
 def _read(action: Action) -> Action:
-    return replace(action, rows=list(action.rows)) if isinstance(action, InsertRows) else action
+    """Return the action with its generators read."""
+    if isinstance(action, InsertRows):
+        return replace(action, rows=list(action.rows))
+    return replace(action, keys=list(action.keys)) if isinstance(action, Reindex) else action
 
 
 def record_of(route: Route, change: Change) -> TableRecord | ObjectRecord:

@@ -37,7 +37,7 @@ class Difference:
 
 
 class Match(Enum):
-    """How a stored document corresponds to the expected one."""
+    """The relation of a stored document to the expected one."""
 
     SAME = auto()
     MISSING = auto()

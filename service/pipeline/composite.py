@@ -148,10 +148,7 @@ class Reindexing:
     """
 
     def __init__(self, router: Router, inline: int, queue: OverflowQueue | None = None, endless: bool = True):
-        self._names = router.names
-        self._targets: dict[type[Any], list[BoundRoute]] = {}
-        for bound in router.targets:
-            self._targets.setdefault(type(bound.route), []).append(bound)
+        self._router = router
         self._inline = inline
         self._queue = queue
         self._endless = endless
@@ -179,7 +176,7 @@ class Reindexing:
         assert not isinstance(record, Undecodable)
         try:
             for reindex in self._reindexes(parent, bound, record, context):
-                yield from self._within_limit(self._records(reindex, record))
+                yield from self._within_limit(requests_of(reindex, record, self._router))
         except Exception as error:
             doing = f"{bound.name} Reindex for {source_of(record)}"
             parent.results = [result_of(error, doing, f", key {key_of(record)}")]
@@ -210,16 +207,22 @@ class Reindexing:
             context = context.with_tables(tables_of(bound, [record], context))
         return [*found, *reindexes_in(actions_of(bound, record, context))]
 
-    def _records(self, reindex: Reindex, record: Change) -> Iterator[Request]:
-        sequence = record.sequence_number if isinstance(record, TableRecord) else ""
-        for key in reindex.keys:
-            for bound in self._targets.get(reindex.route, ()):
-                route = bound.route
-                assert isinstance(route, TableRoute)
-                named = typed({name: value for name, value in key.items() if name in bound.key})
-                asked = requested(self._names.actual("table", route.table), named, record.created, sequence)
-                if has_place(route, asked):
-                    yield bound, bound.document_id(asked), asked
+
+def requests_of(reindex: Reindex, record: Change, router: Router) -> Iterator[Request]:
+    """Yield the documents that an action names, each with a record that asks to make it again.
+
+    Raises DecodeError and TypeError for a key that is not one of the route's table, and what the keys raise.
+    """
+    sequence = record.sequence_number if isinstance(record, TableRecord) else ""
+    targets = [bound for bound in router.targets if type(bound.route) is reindex.route]
+    for key in reindex.keys:
+        for bound in targets:
+            route = bound.route
+            assert isinstance(route, TableRoute)
+            named = typed({name: value for name, value in key.items() if name in bound.key})
+            asked = requested(router.names.actual("table", route.table), named, record.created, sequence)
+            if has_place(route, asked):
+                yield bound, bound.document_id(asked), asked
 
 
 def _is_unfinished(task: Task) -> bool:

@@ -263,7 +263,7 @@ class Router:
 
     @property
     def readable(self) -> dict[str, Readable]:
-        """What the routes read with `context.tables`, by the actual names of the tables."""
+        """The tables that the routes read with `context.tables`, by their actual names."""
         found: dict[str, Readable] = {}
         for bound in self.bound:
             for one in bound.readable.values():

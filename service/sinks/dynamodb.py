@@ -78,18 +78,18 @@ class ItemSink:
         mark = {MARK: version} if version else {}
         arguments: dict[str, Any] = {"TableName": write.target}
         if isinstance(action, DeleteItem):
-            arguments["Key"] = _typed(action.key)
+            arguments["Key"] = typed_item(action.key)
             return "delete_item", arguments | _conditional(version)
         if isinstance(action, PutItem):
-            arguments["Item"] = _typed(action.item) | mark
+            arguments["Item"] = typed_item(action.item) | mark
             return "put_item", arguments | _conditional(version)
         assert isinstance(action, UpdateItem)
         names = self._key_of(write.target)
         missing = [name for name in names if name not in action.item]
         if missing:
             raise Reject(f"UpdateItem lacks key attributes of table {write.target}: {', '.join(missing)}")
-        arguments["Key"] = _typed({name: action.item[name] for name in names})
-        changes = _typed({name: value for name, value in action.item.items() if name not in names}) | mark
+        arguments["Key"] = typed_item({name: action.item[name] for name in names})
+        changes = typed_item({name: value for name, value in action.item.items() if name not in names}) | mark
         return "update_item", arguments | _conditional(version, changes, "" if action.create else names[0])
 
     def _failed(self, error: Exception, write: Write) -> Result:
@@ -121,7 +121,8 @@ def _status_of(error: Exception) -> int | None:
     return status
 
 
-def _typed(item: Mapping[str, Any]) -> dict[str, Any]:
+def typed_item(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an item in DynamoDB JSON. Raises Reject if DynamoDB has no type for a value."""
     try:
         return typed(item)
     except TypeError as error:

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 
 from builders import sqs_message, stream_record
 from fakes import Bench, IndexModel
-from tables_in_memory import TablesInMemory
 from turns import Turns
 
 from service import Action, CollectionRoute, Context, Document, Item, Reindex, TableRecord, TableRoute
@@ -18,6 +17,7 @@ from service.pipeline.delivery import Fence, no_fence
 from service.pipeline.prefetch import Prefetch
 from service.settings import Settings
 from service.sources.current_state import Lookups
+from service.tables_in_memory import TablesInMemory
 
 START = 1_700_000_000.0
 SKEW = 3.0
@@ -67,7 +67,7 @@ class Shop(TablesInMemory):
     """The tables, their streams and their secondary index, which shows changes after `lag` seconds."""
 
     def __init__(self, turns: Turns, lag: float):
-        super().__init__()
+        super().__init__(sort_keys={"orders": "SK"}, page=2)
         self.now = START
         self.streams: dict[str, list[Any]] = {"customers": [], "orders": []}
         self._turns = turns

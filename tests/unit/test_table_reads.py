@@ -7,13 +7,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from tables_in_memory import TablesInMemory
 
 from service import Context, Retry, at_least, at_most, begins_with, between
 from service import table_reads as module
 from service.deadline import after, until
 from service.errors import Halt
 from service.table_reads import Readable, Tables, query_of
+from service.tables_in_memory import TablesInMemory
 
 SHOP = [{"PK": "ORDER#7", "SK": f"LINE#{n}", "n": n} for n in range(5)] + [
     {"PK": "ORDER#8", "SK": "LINE#0", "n": 9}
@@ -30,7 +30,7 @@ def tables(client: TablesInMemory, **more: Any) -> Tables:
 
 @pytest.fixture
 def client():
-    return TablesInMemory({"prod-shop": SHOP})
+    return TablesInMemory({"prod-shop": SHOP}, page=2)
 
 
 def test_items_come_in_the_order_of_their_keys_and_none_for_a_missing_one(client):

@@ -9,7 +9,6 @@ import pytest
 from builders import s3_record, stream_record
 from fakes import Bench
 from shop_scene import Customers, Orders
-from tables_in_memory import TablesInMemory
 
 from service import BucketRoute, CollectionRoute, Context, Document, Index, Item, Reindex, TableRoute
 from service.errors import DeclarationError
@@ -18,6 +17,7 @@ from service.model.versions import stream_version
 from service.routing import Router
 from service.settings import Settings
 from service.sources.current_state import Lookups
+from service.tables_in_memory import TablesInMemory
 
 SHOP = {
     "customers": [{"id": "a", "name": "Ada"}, {"id": "b", "name": "Bob"}],
