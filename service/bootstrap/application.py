@@ -22,6 +22,7 @@ from ..settings import Settings
 from ..sinks.dead_letters import make_dead_letter_store
 from ..sinks.dynamodb import ItemSink
 from ..sinks.opensearch import SearchSink
+from ..sinks.reindex_queue import ReindexQueue
 from ..sinks.sql import RowSink
 from ..sources.current_state import Lookups
 from ..sources.route_tables import tables_of
@@ -171,7 +172,7 @@ class App:
         actual = self.router.names.existing("queue", queue)
         if actual == self.queues.tasks:
             raise SettingsError(
-                f"{queue} is the task queue. Its messages are backfill tasks, not records. Move them back with SQS"
+                f"{queue} is the task queue. Its messages are tasks, not records. Move them back with SQS"
                 " (aws sqs start-message-move-task), or run the backfill again"
             )
         return QueueSource(self.context, dead_letter_queue(self.context, actual), Event(), drains=True)
@@ -186,6 +187,7 @@ class App:
         return EmbeddedMetrics(self.metrics, settings.metrics_namespace, function).reporting
 
     def _dispatcher(self, router: Router, rereads: Rereads, outputs: Outputs | None = None) -> Dispatcher:
+        overflow = ReindexQueue(self.context, self.queues.tasks) if self.queues.tasks and not outputs else None
         outputs = outputs or self._outputs()
         return Dispatcher(
             router,
@@ -194,6 +196,7 @@ class App:
             observer=outputs.observer,
             rereads=rereads,
             context=self.context,
+            overflow=overflow,
         )
 
     def _outputs(self) -> Outputs:

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Final, Self
 
 from ..errors import DecodeError
+from . import reindex_task
+from .reindex_task import ReindexTask
 from .undecodable import Refused
 
 FORMAT: Final = 1
@@ -26,7 +28,7 @@ NOT_HERE: Final = f"not accepted: {ONLY_ITS_QUEUE}"
 
 
 def is_task(payload: Mapping[str, Any]) -> bool:
-    return MARK in payload or OLD_MARK in payload
+    return MARK in payload or OLD_MARK in payload or reindex_task.MARK in payload
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class BackfillTask:
 
 @dataclass(frozen=True, slots=True)
 class TaskRecord(Refused):
-    """A backfill task in a batch of records.
+    """A task in a batch of records.
 
     `queue` is the task queue that delivered it. A task from any other source ("") becomes a dead letter.
     """
@@ -83,6 +85,6 @@ class TaskRecord(Refused):
     queue: str = ""
 
     @property
-    def task(self) -> BackfillTask:
+    def task(self) -> BackfillTask | ReindexTask:
         """The decoded task. Raises DecodeError."""
-        return BackfillTask.read(self.raw)
+        return (ReindexTask if reindex_task.MARK in self.raw else BackfillTask).read(self.raw)

@@ -116,7 +116,7 @@ class Settings:
         " several",
     )
     task_queue: str = own(
-        "", "the SQS queue of backfill tasks; it is read too, and tasks from other queues are refused"
+        "", "the SQS queue of backfill and reindex tasks; it is read too, and tasks from other queues are refused"
     )
     export_prefix: str = own(
         "", "the S3 prefix from which backfill tasks may read export files: s3://BUCKET/PREFIX/; empty for none"

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Sequence
-from typing import Final
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
 
 from ...checkpoints.stores import ENDED
 from ...context import Context
 from ...errors import DecodeError, Reject
 from ...model.backfill_task import BackfillTask
+from ...model.reindex_task import ReindexTask
 from ...model.table_record import table_of
-from ...routing import BoundRoute, Router
+from ...routing import BoundRoute, Router, TableRoute
 from ...sinks.opensearch.alias_targets import look
 from ..tables import fills_index
 
@@ -32,6 +33,12 @@ POSITION: Final = 20_000
 
 KEY: Final = 1100
 """Maximum characters of the URI of an object. Its key has at most 1,024 bytes."""
+
+MOST_KEYS: Final = 1000
+"""Maximum keys of one reindex task."""
+
+SEQUENCE: Final = 40
+"""Maximum characters of a sequence number."""
 
 LINES: Final = 12
 """Maximum digits of a line number."""
@@ -52,6 +59,40 @@ def check_task(task: BackfillTask, router: Router, prefix: str) -> Sequence[Boun
     if task.into and not set(routes) <= set(router.owners(task.index)):
         raise Reject("a backfill task fills a copy of an index that its routes do not fill")
     return routes
+
+
+def check_reindex(task: ReindexTask, router: Router) -> BoundRoute:
+    """Return the route of a reindex task. No I/O.
+
+    Raises Reject if the task is malformed, or its route is not one whose documents are made of several items.
+    """
+    bound = next((one for one in router.bound if one.name == task.route and one.composite), None)
+    if bound is None:
+        raise Reject(
+            f"a reindex task is for {str(task.route)[:NAME]!r}, which this process does not have, or whose"
+            " documents are made of one item: deploy the route, or correct FUNC"
+        )
+    if not 0 < len(task.keys) <= MOST_KEYS or not all(_names_document(key, bound) for key in task.keys):
+        raise Reject(f"a reindex task of {bound.name} has keys that are not keys of its table")
+    if not (task.created is None or _is_number(task.created)):
+        raise Reject("a reindex task has a time that is not a number")
+    if not isinstance(task.sequence, str) or len(task.sequence) > SEQUENCE:
+        raise Reject(f"a reindex task has a sequence number of more than {SEQUENCE} characters")
+    return bound
+
+
+def _names_document(key: Any, bound: BoundRoute) -> bool:
+    """True if this is a key of the route's table in DynamoDB JSON; the partition key may be enough."""
+    assert isinstance(bound.route, TableRoute)
+    kinds = bound.route.key
+    if not isinstance(key, Mapping) or not set(key) <= set(kinds) or bound.key[0] not in key:
+        return False
+    if len(key) < len(kinds) and (not bound.collection or bound.parted):
+        return False
+    return all(
+        isinstance(value, Mapping) and list(value) == [kinds[name]] and isinstance(value[kinds[name]], str)
+        for name, value in key.items()
+    )
 
 
 def check_copy(task: BackfillTask, context: Context) -> None:

@@ -1,8 +1,8 @@
-"""A backfill shared by many workers: its tasks are in a queue, and each worker reads some pages of a task.
+"""The task queue: a backfill shared by many workers, and documents that one record cannot make again by itself.
 
-The worker sends the rest of a task to the queue as a new message before it deletes the current one. If a worker
-is killed, its task is redelivered with the same position. A task that is delivered twice is read twice, which
-versions make safe.
+Each worker reads some pages of a backfill task. It sends the rest to the queue as a new message before it deletes
+the current one. If a worker is killed, its task is redelivered with the same position. A task that is delivered
+twice is carried out twice, which versions make safe.
 """
 
 from __future__ import annotations
@@ -17,17 +17,19 @@ from ...checkpoints.stores import ENDED
 from ...errors import DecodeError, Reject, SettingsError, Unreachable
 from ...model import Record
 from ...model.backfill_task import BackfillTask, TaskRecord
+from ...model.reindex_task import ReindexTask
+from ...model.table_record import requested
 from ...model.undecodable import Refused
 from ...pipeline import Delivery, Dispatcher, Outcome, Report, Result
 from ...pipeline.error_outcomes import reaching, result_of
-from ...routing import BoundRoute
+from ...routing import BoundRoute, TableRoute
 from ...sources.files.export_partitions import ExportFile, export_file
 from ...sources.files.exports import Export
 from ...sources.partitions import Part
 from ...sources.scan import MissingTable, ReadPace, Segment, Table, TableScan, describe
 from ...sources.sqs.queue_source import url_of
 from ..tables import Service
-from .task_checks import check_copy, check_task, prefix_of
+from .task_checks import check_copy, check_reindex, check_task, prefix_of
 
 if TYPE_CHECKING:
     from .loading import Scan
@@ -45,6 +47,7 @@ AT_A_TIME: Final = 20.0
 """Seconds after which the rest of a task goes back to the queue, so that other workers can continue it."""
 
 READ: Final = Result(Outcome.APPLIED, "pages of a backfill task")
+MADE: Final = Result(Outcome.APPLIED, "documents of a reindex task")
 
 
 class TaskQueue:
@@ -111,7 +114,7 @@ class TaskQueue:
 
 
 class TaskWorker:
-    """A dispatcher for a queue with tasks: other records first, then at least one page of each backfill task."""
+    """A dispatcher for a queue with tasks: other records first, then the tasks."""
 
     def __init__(self, service: Service, dispatcher: Dispatcher, clock: Callable[[], float] = time.monotonic):
         self._service = service
@@ -149,9 +152,22 @@ class TaskWorker:
         """Return the result of a task, or the dead-letter record of a task that cannot succeed. Raises Halt."""
         try:
             task = record.task
+            if isinstance(task, ReindexTask):
+                return self._reindex(task, check_reindex(task, self._service.router), delivery)
             routes = check_task(task, self._service.router, self._prefix)
         except (DecodeError, Reject) as error:
             return _refused(record, str(error))
+        return self._backfill(record, task, routes, delivery, until)
+
+    def _backfill(
+        self,
+        record: TaskRecord,
+        task: BackfillTask,
+        routes: Sequence[BoundRoute],
+        delivery: Delivery,
+        until: float,
+    ) -> Result | Refused:
+        """Read at least one page of a backfill task, and return its result. Raises Halt."""
         if delivery.deadline.left() < ENOUGH:
             return Result(Outcome.RETRY, "not enough time left to read a page")
         try:
@@ -167,6 +183,16 @@ class TaskWorker:
             result = result_of(error, f"a backfill task of table {task.table}")
             return _refused(record, result.reason) if result.outcome is Outcome.REJECTED else result
         return READ
+
+    def _reindex(self, task: ReindexTask, bound: BoundRoute, delivery: Delivery) -> Result:
+        """Make the documents of a reindex task again. The task is redelivered until all are finished."""
+        assert isinstance(bound.route, TableRoute)
+        table = self._service.router.names.actual("table", bound.route.table)
+        records = [requested(table, key, task.created, task.sequence) for key in task.keys]
+        report = self._service.loader_of([bound]).run(
+            replace(delivery, records=records, source=f"reindex of {bound.name}", redelivers=True, prefetch=None)
+        )
+        return report.results[report.undone[0]] if report.undone else MADE
 
     def _read(
         self, task: BackfillTask, queue: str, routes: Sequence[BoundRoute], delivery: Delivery, until: float
