@@ -63,7 +63,8 @@ class Context:
     @property
     def search(self) -> Any:
         """The opensearch-py client."""
-        return self._client("search", lambda: make_search_client(self.settings))
+        made = self._clients.get("search")  # without a lock: once made it stays
+        return made or self._client("search", lambda: make_search_client(self.settings))
 
     @property
     def sql(self) -> Any:
