@@ -111,7 +111,7 @@ def test_documents_are_written_verified_repaired_and_rebuilt_through_their_pipel
         found, told = compared(app)
         assert (found.items, found.documents, told) == (5, 5, [])
         damage(deployment, "i0000", {"title": "as it was once", "embedding": {"vector": []}})
-        assert [(one.id, list(one.fields)) for one, _ in compared(app)[1]] == [("i0000", ["title"])]
+        assert [(one.location.id, list(one.fields)) for one, _ in compared(app)[1]] == [("i0000", ["title"])]
         found, told = compared(app, repair=True, patience=0.1)
         assert [became for _, became in told] == ["repaired"]
         assert place.documents() == before

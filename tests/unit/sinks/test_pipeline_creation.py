@@ -75,6 +75,17 @@ def test_pipelines_of_an_existing_index_are_looked_for_once_and_kept_if_they_exi
     assert (server.log, server.asked, len(server.looks)) == (["bulk", "bulk"], ["embed"], 2)
 
 
+def test_a_server_that_was_replaced_gets_the_pipelines_again():
+    server = Server()
+    writer = sink(server, INGEST)
+    writer.write([write("a")])
+    server.there.clear()
+    server._exists = False
+    writer._targets.forget()
+    writer.write([write("b")])
+    assert server.log == ["embed", "bulk", "embed", "items-000001", "bulk"]
+
+
 def test_a_route_without_pipelines_asks_for_none():
     server = Server()
     sink(server).write([write("a")])
