@@ -28,7 +28,7 @@ COMMANDS: Final[Mapping[str, tuple[Sequence[str], Mapping[str, str]]]] = {
         for name, module in (
             ("ours", "ours"),
             ("ours, many routes", "many_routes"),
-            ("ours, skipping", "skipping"),
+            ("skipping", "skipping"),
             ("event alone", "event_alone"),
             ("container", "container"),
             ("bare loop", "bare_loop"),

@@ -13,7 +13,7 @@ from .sizes import Sizes
 from .throughput import of, prepared, rates
 from .work import touching
 
-SKIPPING = "ours, skipping"
+SKIPPING = "skipping"
 
 
 def measure(servers: Servers, sizes: Sizes, folder: Path) -> list[Figure]:

@@ -24,6 +24,7 @@ from .pipeline import Result, Write
 from .pipeline.composite import requests_of
 from .pipeline.document_json import dump
 from .pipeline.route_calls import actions_of, reindexes_in, writes_of
+from .pipeline.sub_documents import documents_of, sub_writes
 from .pipeline.unchanged import is_unchanged
 from .routing import (
     Action,
@@ -31,6 +32,7 @@ from .routing import (
     BucketRoute,
     Delete,
     DeleteItem,
+    Document,
     Index,
     InsertRows,
     PutItem,
@@ -118,12 +120,35 @@ def run(
     for bound, test in router.candidates(record):
         if test is not None and not test(record):
             continue
+        if bound.splits:
+            raise ValueError(f"{type(route).__name__} has documents_of(): use sub_documents()")
         if record.event in bound.implemented:
             store = None if context and tables is None else _tables_with(route, record, tables or {})
             return _Run(bound, record, context or Context(), store).actions()
         if record.event not in bound.ignored:
             raise Reject(f"Unimplemented: eventName={record.event} (no method for it in {bound.name})")
     return []
+
+
+def sub_documents(route: TableRoute, change: Change) -> dict[str, Document | None]:
+    """Return the documents that a route with `documents_of` writes, by their sub-ids; None for a deleted one.
+
+    Raises what `run` raises.
+    """
+    record = record_of(route, change)
+    assert isinstance(record, TableRecord)
+    for bound, test in Router([route], targets=()).candidates(record):
+        if not bound.splits:
+            raise ValueError(f"{type(route).__name__} has no documents_of(): use run()")
+        if test is not None and not test(record):
+            continue
+        for write in sub_writes(bound, record, ()):
+            _check_write(write, Settings())
+        old, new = (documents_of(bound, image) if image else {} for image in (record.old, record.new))
+        for document in new.values():
+            check_document(bound, document)
+        return {**dict.fromkeys(old), **new}
+    return {}
 
 
 def _tables_with(

@@ -9,10 +9,11 @@ from typing import Any
 from ..clients.search.response_reader import part
 from ..context import Context
 from ..errors import StreamdexError
-from ..model import Change
+from ..model import Change, TableRecord
 from ..pipeline import Write
 from ..pipeline.error_outcomes import result_of
 from ..pipeline.route_calls import actions_of, writes_of
+from ..pipeline.sub_documents import names_of, sub_writes
 from ..routing import BoundRoute, Location
 from ..sinks.opensearch.bulk_responses import reason_of
 from .comparison import Stored
@@ -31,6 +32,8 @@ def ask(bound: BoundRoute, record: Change, context: Context) -> Asked:
     if record.event not in bound.implemented:
         return Asked(problem=f"{bound.name} has no method for {record.event}")
     try:
+        if bound.splits and isinstance(record, TableRecord):
+            return Asked(sub_writes(bound, record, names_of(bound, record)[0]))
         return Asked(writes_of(bound, record, actions_of(bound, record, context)))
     except Exception as error:
         return Asked(problem=words_of(error, bound.name))

@@ -114,6 +114,11 @@ class TableRecord:
         """True if the record has a new image."""
         return self.raw["dynamodb"].get("NewImage") is not None
 
+    @property
+    def has_old(self) -> bool:
+        """True if the record has an old image."""
+        return self.raw["dynamodb"].get("OldImage") is not None
+
     def as_now(self, image: Mapping[str, Any] | None, version: int) -> TableRecord:
         """Return a copy with the current item: `image` is its typed attributes, or None if it does not exist."""
         change = {

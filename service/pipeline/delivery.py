@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -92,6 +92,7 @@ class Task:
     - `failed` is the last failure of this task alone in this delivery. `failing` has the writes that failed.
     - `made` has the actions that a document made of several items was last written with. If they are the same when
       the document is made again, it is settled.
+    - `named` has the ids of sub-documents that are deleted unless the item has them; None if not determined.
     - `reindexes` has the Reindex actions that the route returned; None if it has not been called.
     - `rejected` has the tasks of documents that it wanted to be made again and that are dead letters instead.
     - `group_size` is the number of tasks in its last failed call of `documents()`, or 0.
@@ -109,6 +110,7 @@ class Task:
     group_size: int = 0
     newer_only: bool = False
     made: Sequence[Action] = ()
+    named: Collection[str] | None = None
     reindexes: Sequence[Reindex] | None = None
     rejected: Sequence[Task] = ()
     seen: Record = field(init=False)
@@ -118,6 +120,8 @@ class Task:
 
     def reset(self) -> None:
         """Forget the writes and results, for another try."""
+        if self.named is not None:  # what was written may have to be deleted
+            self.named = {*self.named, *(write.id for write in self.writes)}
         self.writes, self.results, self.seen, self.newer_only = (), (), self.record, False
         self.made, self.reindexes, self.rejected = (), None, ()
 

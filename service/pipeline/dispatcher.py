@@ -51,6 +51,7 @@ class Dispatcher:
         self._rereads = rereads
         self._stuck = StuckRecords(rereads.age, context.settings.retry_for)
         settings = context.settings
+        self._splits = any(bound.splits for bound in router.bound)
         self._composite = any(bound.composite for bound in (*router.bound, *router.targets))
         self._reindexing: Reindexing | None = None
         if any(bound.reindexes for bound in router.bound):
@@ -125,6 +126,8 @@ class Dispatcher:
         unsettled: Sequence[Task] = list(groups) or tasks
         for _ in range(ROUNDS):
             self._rereads.reread_before_write(unsettled)
+            if self._splits:
+                self._rereads.name_sub_documents(unsettled)
             if len(unsettled) <= context.settings.bulk_actions // 2:
                 call_routes(unsettled, context, self._observer.step)
                 self._write(unsettled, delivery, prefetch)

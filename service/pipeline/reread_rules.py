@@ -44,7 +44,7 @@ class Facts(NamedTuple):
     - `dated` is True if it has a usable time or sequencer, from which its version is made.
     - `ranked` is True if its sequence number has the format of AWS, which orders the changes within a second. AWS
       does not guarantee the format.
-    - `complete` is False if the route needs the new image and the record has none.
+    - `complete` is False if the record lacks an image that the route needs.
     - `identified` is True if the record names the content of the object (its version or ETag).
     - `one_version` is True if only one version of the object was deleted. Others may exist.
     - `old` is True if the change is older than the setting `hint_after`. OpenSearch may have forgotten the version
@@ -112,7 +112,7 @@ RULES: Final = {
         Rule(READ, lambda f: f.composite, "the document is made of several items"),
         Rule(READ, lambda f: f.fetch, "the route declares fetch or versions = None"),
         Rule(READ, lambda f: f.rows and not f.identified, "it names no version or ETag of the object"),
-        Rule(READ, lambda f: not f.complete, "it has no new image"),
+        Rule(READ, lambda f: not f.complete, "it lacks an image that the route needs"),
         Rule(READ, lambda f: f.reopened, "its version does not determine its order"),
         Rule(TRUST, lambda f: f.trusting or not (f.indexed or f.items)),
         Rule(READ, lambda f: not f.dated, "it has no usable time or sequencer"),

@@ -14,6 +14,7 @@ from ..errors import DecodeError
 from ..model import (
     CREATED,
     DELETED,
+    INSERT,
     REMOVE,
     Change,
     Item,
@@ -30,6 +31,7 @@ from .delivery import Task
 from .error_outcomes import result_of
 from .matching import key_of
 from .reread_rules import Decision, Facts, Moment, decide, rule_of
+from .sub_documents import names_of
 from .unchanged import same_document
 
 PROMPT: Final = 30.0
@@ -52,6 +54,10 @@ class CurrentState(Protocol):
 
     def collection(self, record: TableRecord, bound: BoundRoute) -> list[Item]:
         """Return the items of the record's collection, in the order of their sort keys, from a consistent read."""
+        ...
+
+    def sub_documents(self, places: Sequence[tuple[str, str]]) -> list[set[str]]:
+        """Return the ids of the sub-documents of each item, which is an index and the item's document id."""
         ...
 
     def revision(self, upload: ObjectRecord) -> Revision | None:
@@ -137,7 +143,7 @@ class Rereads:
             ordered=record.ordered,
             dated=record.version != NO_VERSION,
             ranked=not isinstance(record, TableRecord) or record.ranked,
-            complete=not isinstance(record, TableRecord) or record.has_new or record.event not in bound.batched,
+            complete=not isinstance(record, TableRecord) or _is_complete(record, bound),
             identified=not isinstance(record, ObjectRecord) or str(record.revision) != "",
             one_version=isinstance(record, ObjectRecord) and record.event == DELETED and bool(record.version_id),
             old=self.age(record) > self.hint_after,
@@ -158,10 +164,10 @@ class Rereads:
     def _after(self, task: Task, bound: BoundRoute, record: Change) -> Decision:
         """Return the decision after a write. If it is READ, the task is reopened at the version that it met."""
         current = task.seen is not record
-        conflicts = [result.conflict for result in task.results if result.conflict is not None]
-        if conflicts:
-            conflict = max(conflicts)
-            version = record.version if task.reread_version is None else task.reread_version
+        conflicts = {result.conflict for result in task.results if result.conflict is not None}
+        version = record.version if task.reread_version is None else task.reread_version
+        # Of several documents, one may have a version that no re-read settles. The others must not get it.
+        for conflict in sorted(conflicts, reverse=True):
             decision = decide(
                 self._facts(
                     Moment.CONFLICT,
@@ -198,15 +204,47 @@ class Rereads:
             return
         _set_current(task, record.as_collection(items, _version_of(task, record)))
 
+    def name_sub_documents(self, tasks: Sequence[Task]) -> None:
+        """Set the ids of the sub-documents that each task may have to delete, or a result if the search fails."""
+        named: dict[tuple[BoundRoute, tuple[str, str]], set[str]] = {}
+        searched: list[tuple[Task, BoundRoute, TableRecord]] = []
+        for task in tasks:
+            record, bound = task.record, task.bound
+            if task.results or bound is None or not bound.splits or not isinstance(record, TableRecord):
+                continue
+            try:
+                names, complete = names_of(bound, record, current=task.seen is not record)
+                of_item = named.setdefault((bound, record.subject), set())
+                of_item |= names_of(bound, record, current=True)[0]
+                if not complete:
+                    searched.append((task, bound, record))
+            except DecodeError:  # the route call reports the error
+                continue
+            task.named = {*(task.named or ()), *names}
+        if not searched:
+            return
+        try:
+            places = [bound.location(record) for _, bound, record in searched]
+            found = self.lookups.sub_documents([(place.index, place.id) for place in places])
+        except Exception as error:
+            for task, _, _ in searched:
+                task.results = [replace(result_of(error, "searching sub-documents"), shared=len(searched) > 1)]
+            return
+        for (task, bound, record), ids in zip(searched, found, strict=True):
+            # The search does not find what other records of this delivery are going to write.
+            task.named = {*(task.named or ()), *ids, *named[bound, record.subject]}
+
     def _overtaken(self, checks: Sequence[tuple[Task, Decision]]) -> list[Task]:
         """Reopen the tasks whose item differs from the written state, and return them.
 
-        For CHECK_DELETED only a missing item counts: the record of any other change is still to be delivered.
+        For CHECK_DELETED only a missing item counts: the record of any other change is still to be delivered. For
+        sub-documents it may have been delivered, and the index may have forgotten that it deleted one.
         """
         decisions, overtaken = dict(checks), []
         for task, now in self._read([task for task, _ in checks]):
             assert isinstance(task.seen, TableRecord)
-            if now.new != task.seen.new and (now.new is None or decisions[task] is Decision.CHECK):
+            splits = task.bound is not None and task.bound.splits
+            if now.new != task.seen.new and (now.new is None or splits or decisions[task] is Decision.CHECK):
                 task.reopen(now.version)
                 task.overtaken = True
                 overtaken.append(task)
@@ -267,8 +305,15 @@ def _is_trusted(task: Task) -> bool:
         and task.reread_version is None
         and bound is not None
         and not bound.fetch
+        and not bound.splits
         and (record.has_new or record.event not in bound.batched)
     )
+
+
+def _is_complete(record: TableRecord, bound: BoundRoute) -> bool:
+    """True if the record has the images that the route needs."""
+    complete = record.has_new or record.event not in bound.batched
+    return complete and (not bound.splits or record.event == INSERT or record.has_old)
 
 
 def _is_settled(task: Task) -> bool:
@@ -290,19 +335,21 @@ def _is_outdated(task: Task, now: TableRecord) -> bool:
     """True if an ordered record met a newer version and differs from the current state.
 
     The record with the current state follows in the shard, so nothing is written: a document never changes early
-    and then back. With `skip_unchanged` that record is written only if its document differs, too.
+    and then back. With `skip_unchanged` that record is written only if its document differs, too. Sub-documents
+    are always written: the records that follow may not name one that this record deletes.
     """
     record, bound = task.record, task.bound
-    if task.reread_version is None or bound is None or bound.fetch or not isinstance(record, TableRecord):
+    if task.reread_version is None or bound is None or bound.fetch or bound.splits:
         return False
-    if not record.ordered or record.version == NO_VERSION or (record.event != REMOVE and not record.has_new):
+    if not isinstance(record, TableRecord) or not record.ordered or record.version == NO_VERSION:
+        return False
+    if record.event != REMOVE and not record.has_new:
         return False
     try:
         if record.new == now.new:
             return False
-        if not bound.skips or record.new is None or now.new is None:
-            return True
-        return not same_document(bound, record.new, now.new)
+        compared = bound.skips and record.new is not None and now.new is not None
+        return not (compared and same_document(bound, record.new, now.new))  # type: ignore[arg-type]
     except DecodeError:  # the route call reports the error
         return False
 

@@ -31,6 +31,7 @@ from .document_json import indexing
 from .error_outcomes import result_of
 from .group_testing import parts_of_suspects
 from .matching import key_of, source_of
+from .sub_documents import call_documents_of
 from .unchanged import drop_unchanged
 
 ACTIONS: Final = "Index, Delete, PutItem, UpdateItem, DeleteItem, InsertRows or Reindex"
@@ -53,7 +54,10 @@ def call_routes(tasks: Sequence[Task], context: Context, step: Step) -> None:
     for bound, group in by_route.items():
         with step("route", bound.name, group):
             fit = group if bound.placement is None else _of_filled_index(bound.placement, bound, group)
-            _call_route(bound, fit, context)
+            if bound.splits:
+                call_documents_of(bound, fit)
+            else:
+                _call_route(bound, fit, context)
     _hold_back(tasks)
 
 

@@ -18,7 +18,7 @@ from .protocols import DocumentSink
 from .route_calls import SEARCHES
 
 PROBE: Final = "~probe"
-"""An id that no document has: in ids, `~` is always followed by n, b, h, ~ or |."""
+"""An id that no document has: in ids, `~` is always followed by n, b, h, ~, | or /."""
 
 TRIES: Final = 3
 """Consecutive failed tries or deliveries before a record is rejected."""

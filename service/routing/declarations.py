@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import DeclarationError
 from ..model.events import INSERT, MODIFY, OBJECT_FAMILIES, REMOVE, TABLE_EVENTS
+from .document_ids import PARENT
 from .index_names import FORBIDDEN, is_index_name, is_index_pattern
 from .patterns import is_plain, overlap
 from .routes import (
@@ -21,6 +22,7 @@ from .routes import (
     has_document,
     has_sort_prefix,
     is_composite,
+    makes_sub_documents,
     places_by_index,
     places_by_routing,
     written_events,
@@ -63,6 +65,7 @@ def check_declaration(route: Any) -> None:
         )
     if getattr(route, "skip_unchanged", False):
         _check_skipping(name, route)
+    _check_splitting(name, route)
 
 
 def _check_fields(name: str, route: Any) -> None:
@@ -112,6 +115,32 @@ def _check_skipping(name: str, route: Any) -> None:
     else:
         return
     raise DeclarationError(f"Route {name} declares skip_unchanged, but {why}, or remove skip_unchanged.")
+
+
+def _check_splitting(name: str, route: TableRoute | BucketRoute) -> None:
+    """Check that records can find the sub-documents that an item no longer has."""
+    if not isinstance(route, TableRoute) or not makes_sub_documents(type(route)):
+        return
+    kind = type(route)
+    if is_composite(kind):
+        why = "its documents are made of several items. Use neither reads nor CollectionRoute"
+    elif kind.document is not TableRoute.document or kind.documents is not TableRoute.documents:
+        why = "it has document() or documents(), too. Keep one of them"
+    elif own := [METHODS[event] for event in written_events(kind)]:
+        why = f"it has its own {' and '.join(sorted(own))}(). Remove it"
+    elif kind.wants is not TableRoute.wants:
+        why = "it has wants(), so that changes would be missed. Return {} for an item without documents"
+    elif route.ignore:
+        why = f"it ignores {' and '.join(sorted(route.ignore))}, so that documents would be left. Remove ignore"
+    elif route.versions is None:
+        why = "its index has no versions. Use versions = 'external'"
+    elif route.skip_unchanged:
+        why = "it skips unchanged documents, which is not supported for several. Remove skip_unchanged"
+    elif PARENT in (route.mapping.get("properties") or {}):
+        why = f"its mapping declares the field {PARENT}, which the service declares. Remove it"
+    else:
+        return
+    raise DeclarationError(f"Route {name} has documents_of(), but {why}.")
 
 
 def is_target(writes: Any) -> bool:
@@ -243,6 +272,7 @@ def check_clashes(routes: Sequence[Route]) -> None:
         if route.index:
             by_index.setdefault(route.index, []).append(route)
     for index, neighbours in by_index.items():
+        _check_split_index(index, neighbours)
         for one, other in combinations(neighbours, 2):
             if could_meet(one, other):
                 raise DeclarationError(
@@ -250,6 +280,16 @@ def check_clashes(routes: Sequence[Route]) -> None:
                     " Give one of them another index, or separate their items by `where` (tables) or by `prefix`"
                     " and `suffix` (buckets)."
                 )
+
+
+def _check_split_index(index: str, routes: Sequence[Route]) -> None:
+    """Raise DeclarationError if only some routes of an index have sub-documents: their ids could be equal."""
+    by_kind = {makes_sub_documents(type(route)): route for route in routes}
+    if len(by_kind) == 2:
+        raise DeclarationError(
+            f"{full_name(by_kind[True])} has documents_of() and {full_name(by_kind[False])} has not, and both"
+            f" write index {index!r}. Give one of them another index."
+        )
 
 
 def could_meet(one: Route, other: Route) -> bool:

@@ -11,6 +11,9 @@ a long key and its digest.
 | "USER#1", "ORDER#2"         | USER#1|ORDER#2 (`|` and `~` in a part are `~|`, `~~`)  |
 | "~draft"                    | ~~draft                                                |
 | longer than 512 bytes       | ~h and the SHA-256 of the id                           |
+
+A sub-document has the key, in which `|` and `~` are always escaped, then `~/` and the sub-id, escaped in the same
+way: `USER#1|ORDER#2~/de`.
 """
 
 from __future__ import annotations
@@ -28,7 +31,11 @@ from ..model.dynamodb_json import read_value
 LONGEST: Final = 512
 """The maximum bytes of an id. OpenSearch 3.6.0 rejects the whole bulk request of a longer id with status 400."""
 
+PARENT: Final = "streamdex_parent"
+"""The field of a sub-document with the document id of its item."""
+
 _PIECES: Final = re.compile(r"((?:~.|[^~|])*)\|", re.DOTALL)
+_SUB_DOCUMENT: Final = re.compile(r"((?:~[^/]|[^~])*)~/(.+)", re.DOTALL)
 
 
 def document_id(parts: Sequence[object], scope: str = "") -> str:
@@ -41,8 +48,18 @@ def document_id(parts: Sequence[object], scope: str = "") -> str:
         if isinstance(part, str):
             return _bounded("~" + part if part.startswith("~") else part)
         return _bounded(_text(part))
+    return _bounded(key_text(parts, scope))
+
+
+def key_text(parts: Sequence[object], scope: str = "") -> str:
+    """Return the beginning of the ids of an item's sub-documents. Raises DecodeError for an invalid key value."""
     texts = [_text(part) for part in parts]
-    return _bounded("|".join([_escaped(scope), *texts] if scope else texts))
+    return "|".join([_escaped(scope), *texts] if scope else texts)
+
+
+def sub_document_id(key: str, name: str) -> str:
+    """Return the id of the sub-document with this sub-id. `key` is the `key_text` of its item."""
+    return _bounded(f"{key}~/{_escaped(name)}")
 
 
 def plain_id(typed_keys: Mapping[str, Any], attribute: str) -> str:
@@ -65,21 +82,50 @@ def parts_of(text: str, kinds: Sequence[str], scoped: bool = False) -> tuple[str
     `kinds` are the types of the key attributes ("S", "N", "B"). Return None if the id does not match them. Raises
     DecodeError for a digest, which does not contain the key.
     """
-    if text.startswith("~h"):
-        raise DecodeError("the id is a digest, which does not contain the key, because the key is too long")
+    _check_digest(text)
     if len(kinds) == 1 and not scoped and kinds[0] == "S":
         scope, values = "", [{"S": text.removeprefix("~")}]
     else:
-        pieces = _PIECES.findall(text + "|")
-        if len(pieces) != len(kinds) + scoped:
+        found = _values(text, kinds, scoped)
+        if found is None:
             return None
-        scope = _unescaped(pieces[0]) if scoped else ""
-        values = [{kind: _value(piece, kind)} for piece, kind in zip(pieces[scoped:], kinds, strict=True)]
+        scope, values = found
     try:
         made = document_id([read_value(value) for value in values], scope)
     except DecodeError:
         return None
     return (scope, values) if made == text and bool(scope) == scoped else None
+
+
+def sub_parts_of(
+    text: str, kinds: Sequence[str], scoped: bool = False
+) -> tuple[str, list[dict[str, str]], str] | None:
+    """Return what `parts_of` does, and the sub-id, for the id of a sub-document. Raises what `parts_of` raises."""
+    _check_digest(text)
+    separated = _SUB_DOCUMENT.fullmatch(text)
+    found = separated and _values(separated[1], kinds, scoped)
+    if separated is None or not found:
+        return None
+    (scope, values), name = found, _unescaped(separated[2])
+    try:
+        made = sub_document_id(key_text([read_value(value) for value in values], scope), name)
+    except DecodeError:
+        return None
+    return (scope, values, name) if made == text and bool(scope) == scoped else None
+
+
+def _check_digest(text: str) -> None:
+    if text.startswith("~h"):
+        raise DecodeError("the id is a digest, which does not contain the key, because the key is too long")
+
+
+def _values(key: str, kinds: Sequence[str], scoped: bool) -> tuple[str, list[dict[str, str]]] | None:
+    """Return the scope and the key values of a text of escaped parts; None if they are not as many as `kinds`."""
+    pieces = _PIECES.findall(key + "|")
+    if len(pieces) != len(kinds) + scoped:
+        return None
+    values = [{kind: _value(piece, kind)} for piece, kind in zip(pieces[scoped:], kinds, strict=True)]
+    return _unescaped(pieces[0]) if scoped else "", values
 
 
 def _value(piece: str, kind: str) -> str:

@@ -10,11 +10,12 @@ from typing import Any, TypeAlias
 
 from ..errors import DeclarationError
 from .declarations import full_name
+from .document_ids import PARENT
 from .index_names import is_index_of
 from .logical_names import Names
 from .patterns import is_plain, overlap
 from .pipeline_declarations import PipelineDeclaration, named_pipelines, pipelines_of
-from .routes import Route
+from .routes import Route, makes_sub_documents
 
 Mappings: TypeAlias = Mapping[str, Any]
 
@@ -74,10 +75,19 @@ def _declaration(name: str, routes: Sequence[Route], names: Names) -> IndexDecla
     settings = reduce(lambda one, other: {**one, **other}, (flat(route.index_settings) for route in routes))
     return IndexDeclaration(
         name=name,
-        mapping=plain(reduce(merged, (expanded(route.mapping) for route in routes))),
+        mapping=plain(reduce(merged, map(_mapping, routes))),
         settings=plain(named_pipelines(settings, names)),
         aliases=tuple(sorted(aliases)),
         pipelines=pipelines_of(routes, names),
+    )
+
+
+def _mapping(route: Route) -> dict[str, Any]:
+    mapping = expanded(route.mapping)
+    return (
+        merged(mapping, {"properties": {PARENT: {"type": "keyword"}}})
+        if makes_sub_documents(type(route))
+        else mapping
     )
 
 

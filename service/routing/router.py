@@ -11,7 +11,7 @@ from ..errors import DeclarationError, DecodeError
 from ..model import Change, ObjectRecord, TableRecord
 from ..table_reads import Readable
 from .declarations import check_clashes, check_declaration, class_name
-from .document_ids import document_id, parts_of, plain_id
+from .document_ids import document_id, key_text, parts_of, plain_id, sub_parts_of
 from .index_declarations import IndexDeclaration, declared_indices
 from .index_names import is_index_of, name_in
 from .logical_names import Names
@@ -27,6 +27,7 @@ from .routes import (
     has_sort_prefix,
     implemented_events,
     is_composite,
+    makes_sub_documents,
     places_by_index,
     places_by_routing,
     uses_documents,
@@ -44,6 +45,7 @@ class BoundRoute:
     - `computed` are the fields that a pipeline makes.
     - `placement` is None if all documents are in one index and have no routing value.
     - `alone` is True if `document()` makes a document from its item alone.
+    - `splits` is True if `documents_of()` makes several documents of an item.
     - `skips` is True if the route declares `skip_unchanged`.
     - `plain_key` is the only key attribute if it alone forms the document id, else "".
     - `composite` is True if its documents are made of several items, so that no version of a record orders them.
@@ -63,6 +65,7 @@ class BoundRoute:
     ignored: frozenset[str]
     batched: frozenset[str]
     alone: bool
+    splits: bool
     skips: bool
     fetch: bool
     versioned: bool
@@ -97,8 +100,13 @@ class BoundRoute:
         if isinstance(record, ObjectRecord):
             return document_id([record.key], record.bucket if self.scoped else "")
         name = self.plain_key and plain_id(record.typed_keys, self.plain_key)
-        if name:
-            return name
+        return name or document_id(self._key_values(record), record.table if self.scoped else "")
+
+    def sub_document_key(self, record: TableRecord) -> str:
+        """Return the beginning of the ids of the record's sub-documents. Raises what `document_id` raises."""
+        return key_text(self._key_values(record), record.table if self.scoped else "")
+
+    def _key_values(self, record: TableRecord) -> list[Any]:
         keys = record.keys
         try:
             parts = self.collection_key(keys) if self.collection else [keys[attribute] for attribute in self.key]
@@ -109,7 +117,7 @@ class BoundRoute:
                 f"{self.name} declares the key {', '.join(self.key)} of table {record.table},"
                 f" but the record has the key {', '.join(map(str, keys))}"
             )
-        return document_id(parts, record.table if self.scoped else "")
+        return parts
 
     def collection_key(self, keys: Mapping[str, Any]) -> list[Any]:
         """Return the partition key of an item's collection, and its sort prefix if it has one.
@@ -133,7 +141,8 @@ class BoundRoute:
         """
         assert isinstance(self.route, TableRoute)
         names = self.key[:1] if self.collection and not self.parted else self.key
-        found = parts_of(text, [self.route.key[name] for name in names], self.scoped)
+        read = sub_parts_of if self.splits else parts_of
+        found = read(text, [self.route.key[name] for name in names], self.scoped)
         return None if found is None else (found[0], dict(zip(names, found[1], strict=True)))
 
 
@@ -223,6 +232,7 @@ class Router:
             ignored=frozenset(route.ignore),
             batched=frozenset(event for event in METHODS if uses_documents(kind, event)),
             alone=getattr(kind, "documents", None) in (TableRoute.documents, CollectionRoute.documents),
+            splits=makes_sub_documents(kind),
             skips=isinstance(route, TableRoute) and route.skip_unchanged,
             fetch=route.fetch or route.versions is None or is_composite(kind),
             versioned=route.versions is not None,

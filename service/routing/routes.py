@@ -116,6 +116,13 @@ class TableRoute(Route):
         """Return the documents of several items in their order. Override it to look up data for all at once."""
         return [self.document(item) for item in items]
 
+    def documents_of(self, item: Item) -> Mapping[str, Document]:
+        """Return several documents of one item by their sub-ids. Implement it instead of `document`.
+
+        A document that an item no longer has is deleted. The result must depend on the item alone.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no documents_of()")
+
     def insert(self, record: TableRecord, context: Context) -> Iterable[Action]:
         """Handle a new item: index its document."""
         return [self._searchable(record, context)]
@@ -258,8 +265,13 @@ def places_by_routing(route: type[Route]) -> bool:
 
 
 def has_document(route: type[Route]) -> bool:
-    """True if the class implements `document` or `documents`."""
-    return _overrides(route, "document") or _overrides(route, "documents")
+    """True if the class implements `document`, `documents` or `documents_of`."""
+    return _overrides(route, "document") or _overrides(route, "documents") or makes_sub_documents(route)
+
+
+def makes_sub_documents(route: type[Route]) -> bool:
+    """True if the class implements `documents_of`."""
+    return issubclass(route, TableRoute) and route.documents_of is not TableRoute.documents_of
 
 
 def _overrides(route: type[Route], method: str) -> bool:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
+from ..clients.search.response_reader import part
 from ..context import Context
 from ..errors import Reject
 from ..model import Item, ObjectRecord, Revision, TableRecord
 from ..model.dynamodb_json import read_item
 from ..model.serializer import typed
 from ..routing import BoundRoute
+from ..routing.document_ids import PARENT
 from ..table_reads import begins_with, key_of, query_of, query_pages, read_items, take_time
+
+AT_ONCE: Final = 500
+"""Items whose sub-documents are searched together."""
+
+PAGE: Final = 1000
+"""Sub-documents in one page of such a search."""
+
+SCROLL: Final = "1m"
 
 
 class Lookups:
@@ -56,6 +66,46 @@ class Lookups:
                     " collection with sort_prefix()"
                 )
         return items
+
+    def sub_documents(self, places: Sequence[tuple[str, str]]) -> list[set[str]]:
+        """Return the ids of the sub-documents of each item, which is an index and the item's document id.
+
+        The indices are refreshed first, so the search finds all that was written before. Raises OutOfTime and what
+        opensearch-py raises.
+        """
+        found: dict[tuple[str, str], set[str]] = {}
+        for index in {index for index, _ in places}:
+            parents = sorted({parent for one, parent in places if one == index})
+            for begin in range(0, len(parents), AT_ONCE):
+                for parent, name in self._with_parents(index, parents[begin : begin + AT_ONCE]):
+                    found.setdefault((index, parent), set()).add(name)
+        return [found.get(place, set()) for place in places]
+
+    def _with_parents(self, index: str, parents: Sequence[str]) -> Iterator[tuple[str, str]]:
+        """Yield the parent and the id of each sub-document. A missing index has none."""
+        search, missing = self._context.search, {"ignore_unavailable": "true"}
+        take_time()
+        search.indices.refresh(index=index, params=missing)
+        take_time()
+        answer = search.search(
+            index=index,
+            body={
+                "sort": ["_doc"],
+                "_source": [PARENT],
+                "size": PAGE,
+                "query": {"terms": {PARENT: list(parents)}},
+            },
+            params={**missing, "scroll": SCROLL, "allow_partial_search_results": "false"},
+        )
+        scroll = part(answer, str, "_scroll_id")
+        try:
+            while hits := part(answer, list, "hits", "hits"):
+                yield from ((part(hit, str, "_source", PARENT), part(hit, str, "_id")) for hit in hits)
+                take_time()
+                answer = search.scroll(body={"scroll_id": scroll, "scroll": SCROLL})
+                scroll = part(answer, str, "_scroll_id")
+        finally:
+            search.clear_scroll(body={"scroll_id": [scroll]}, params={"ignore": 404})
 
     def revision(self, upload: ObjectRecord) -> Revision | None:
         """Return the current revision of the object; None if it does not exist or is a delete marker.

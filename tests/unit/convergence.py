@@ -171,6 +171,7 @@ class World:
         route = route or Items()
         self.bench = Bench(route, **options)
         self.redriving = Bench(route, always=True, **options)
+        self.truth.index = self.bench.index
         seen: dict[str, Change] = {}
         self.records = []
         for change in history:

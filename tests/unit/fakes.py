@@ -38,6 +38,7 @@ from service.routing import (
     Router,
     TableRoute,
 )
+from service.routing.document_ids import PARENT
 from service.sources.envelopes import unwrap
 
 
@@ -128,7 +129,9 @@ class Truth:
         self.objects = None if objects is None else set(objects)
         self.contents: dict[str, Revision] = {}
         self.reads: list[list[str]] = []
+        self.searches: list[list[tuple[str, str]]] = []
         self.error: Exception | None = None
+        self.index: IndexModel | None = None
 
     def items(self, records: Sequence[TableRecord]) -> list[Any]:
         names = [str(next(iter(record.keys.values()))) for record in records]
@@ -136,6 +139,15 @@ class Truth:
         if self.error:
             raise self.error
         return [self.table.get(name) for name in names]
+
+    def sub_documents(self, places: Sequence[tuple[str, str]]) -> list[set[str]]:
+        """Return the ids of the sub-documents that a search finds in `index`."""
+        self.searches.append(list(places))
+        found = self.index.documents if self.index else {}
+        return [
+            {name for (target, name), document in found.items() if (target, document[PARENT]) == place}
+            for place in places
+        ]
 
     def revision(self, upload: ObjectRecord) -> Revision | None:
         """Return the current revision. If `objects` is None, the object exists if the record created it."""

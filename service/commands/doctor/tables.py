@@ -133,6 +133,11 @@ def _view(table: str, view: str, bound: BoundRoute) -> Iterator[Finding]:
     if bound.skips and view not in NEW & OLD:
         problem = f"its stream holds {view or 'no images'}: skip_unchanged of {bound.name} needs both images"
         yield Finding("view", f"table {table}", problem, RENEW, WARNING)
+    if bound.splits and view not in NEW & OLD:
+        problem = (
+            f"its stream holds {view or 'no images'}: documents that {bound.name} has to delete may be missed"
+        )
+        yield Finding("view", f"table {table}", problem, RENEW, ERROR)
     for image, views in (("new", NEW), ("old", OLD)):
         if view in views or (image == "old" and bound.reindexes):
             continue

@@ -58,6 +58,15 @@ def _requests(work: Work, indices: Sequence[str]) -> Iterator[tuple[str, str, Se
         together = [",".join(indices)] if len(indices) > 1 else []
         yield "SearchDocumentsOf", "Post", below([*indices, *together], "/_search")
         yield "ReadDocumentsOf", "Get", below(indices, "/_doc/*")
+    split = sorted({bound.index for bound in work.router.bound if bound.splits})
+    if split and not work.scans:
+        # A record without an old image finds the sub-documents of its item by a search.
+        yield (
+            "SearchSubDocumentsOf",
+            "Post",
+            ["_search/scroll", *below(split, "/_refresh"), *below(split, "/_search")],
+        )
+        yield "EndSearchesOf", "Delete", ["_search/scroll"]
     if work.scans:
         verified = [*indices, *(made if work.operator else ())]  # a rebuild verifies before the alias moves
         read = [*below(verified, "/_refresh"), *below(verified, "/_search")]

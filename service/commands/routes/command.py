@@ -74,6 +74,7 @@ def cells_of(one: Listed) -> tuple[str, ...]:
     remarks += [f"computed: {', '.join(one.computed)}"] if one.computed else []
     remarks += ["routing_of()"] if one.routing else []
     remarks += ["fetch"] if one.fetch else []
+    remarks += ["several documents of an item"] if one.splits else []
     remarks += ["skips unchanged"] if one.skip_unchanged else []
     remarks += ["no versions"] if one.versions is None else []
     return (
@@ -148,8 +149,9 @@ def lines_of(step: Step, record: Record) -> list[str]:
     lines += [f"  version: {version_in_words(step.version, record)}"]
     for action in step.actions:
         what = [worded(action[name]) for name in ("document", "item", "key") if name in action]
+        target = "/".join([action["target"], *([action["id"]] if "id" in action else [])])
         routing = [f"(routing value {action['routing']})"] if "routing" in action else []
-        lines.append(" ".join([f"  {action['action']} -> {action['target']}", *routing, *what]))
+        lines.append(" ".join([f"  {action['action']} -> {target}", *routing, *what]))
         lines += [f"    passes through ingest pipeline {action['pipeline']}"] if "pipeline" in action else []
         lines += [f"    {name} reads this table" for name in action.get("read_by", ())]
     return lines

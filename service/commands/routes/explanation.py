@@ -10,7 +10,7 @@ from typing import Any
 
 from ...context import Context
 from ...errors import DecodeError, Halt
-from ...model import Change, ObjectRecord, Record, TableRecord, Undecodable
+from ...model import REMOVE, Change, ObjectRecord, Record, TableRecord, Undecodable
 from ...model.outcomes import worst
 from ...model.versions import EPOCH, NO_VERSION, second_of
 from ...pipeline import SILENT, Outcome, Result, Task, Write
@@ -91,6 +91,9 @@ def _taken(
     version = record.version if bound.versioned else None
     if isinstance(record, TableRecord) and record.event in bound.batched and not record.has_new:
         return Step(bound.name, True, "its document is built from the re-read item", hint, name, version)
+    if isinstance(record, TableRecord) and bound.splits and record.event == REMOVE and not record.has_old:
+        found = "the documents of its item that the index has are deleted"
+        return Step(bound.name, True, found, hint, name, version)
     if hint and bound.skips and isinstance(record, TableRecord) and record.event in bound.batched:
         # A re-read item has no old image, so it is not skipped.
         task.seen = record.as_now(record.raw["dynamodb"]["NewImage"], record.version)
@@ -101,7 +104,10 @@ def _taken(
         return Step(bound.name, True, unseen, hint, name, version)
     if task.results:
         return Step(bound.name, True, f"{task.result.outcome.name}: {task.result.reason}", hint, name, version)
-    return Step(bound.name, True, "", hint, name, version, tuple(_action(write, router) for write in task.writes))
+    actions = [_action(write, router) for write in task.writes]
+    if bound.splits:
+        actions = [{**action, "id": write.id} for action, write in zip(actions, task.writes, strict=True)]
+    return Step(bound.name, True, "", hint, name, version, tuple(actions))
 
 
 def _id(bound: BoundRoute, record: Change) -> str:

@@ -36,6 +36,7 @@ class Listed:
     table: str
     database: str
     fetch: bool
+    splits: bool
     skip_unchanged: bool
     versions: str | None
 
@@ -68,6 +69,7 @@ def _listed(bound: BoundRoute, router: Router) -> Listed:
         table=bound.item_table,
         database=bound.database,
         fetch=route.fetch,
+        splits=bound.splits,
         skip_unchanged=bound.skips,
         versions=route.versions,
     )

@@ -61,14 +61,14 @@ def wanted(records: Sequence[Record], router: Router, context: Context) -> tuple
         if not task.writes or not isinstance(task.seen, TableRecord) or task.bound is None:
             failed.append(task)
             continue
-        (write,) = task.writes
         try:
-            source = document_of(write)
+            sources = [document_of(write) for write in task.writes]
         except (RecursionError, ValueError):
             failed.append(task)
             continue
-        check_document(task.bound, source)
-        found.append(Wanted(task.bound, task.seen, write.location, source))
+        for write, source in zip(task.writes, sources, strict=True):
+            check_document(task.bound, source)
+            found.append(Wanted(task.bound, task.seen, write.location, source))
     busy = next((task for task in failed if task.result.outcome is Outcome.RETRY), None)
     if busy is not None:
         raise Busy(busy.result.reason)

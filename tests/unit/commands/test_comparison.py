@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 
 import pytest
+from builders import stream_record
+from fakes import Items, records
 from hypothesis import given
 from hypothesis import strategies as st
 
 from service.commands.comparison import ABSENT, Comparison, Difference, Match, Stored, differences
+from service.commands.inspection import ask
+from service.context import Context
+from service.routing import Router, TableRoute
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
@@ -78,3 +83,19 @@ def test_a_stored_document_matches_the_expected_one_or_how_it_does_not(expected,
 )
 def test_an_expected_document_is_older_if_both_versions_say_so(version, stored, older):
     assert Comparison(None, Stored(stored), version).is_older is older
+
+
+class Chunks(Items):
+    document = TableRoute.document
+
+    def documents_of(self, item):
+        return {name: {"n": 1} for name in item["names"]}
+
+
+def test_all_documents_of_an_item_are_inspected():
+    images = {"old": {"id": "a", "names": ["x", "y"]}, "new": {"id": "a", "names": ["x"]}}
+    (record,) = records(stream_record("MODIFY", **images))
+    (bound,) = Router([Chunks()]).bound
+    asked = ask(bound, record, Context())
+    assert [(write.id, write.kind) for write in asked.writes] == [("a~/x", "Index"), ("a~/y", "Delete")]
+    assert asked.problem == ""

@@ -11,7 +11,7 @@ from rehearsals import Copies, ReadOnly, Rehearsed, Texts, change, version
 from service.commands.replay.showing import value_of
 from service.model import Item
 from service.pipeline import Outcome
-from service.routing import Document
+from service.routing import Document, TableRoute
 
 
 def test_an_action_is_shown_with_its_place_its_version_its_route_and_its_content():
@@ -44,6 +44,19 @@ def test_what_would_be_skipped_as_unchanged_is_no_write(search):
     assert [result.outcome for result in report.results] == [Outcome.SKIPPED]
     assert rehearsed.found == []
     assert not rehearsed.rehearsal.counts
+
+
+def test_each_document_of_an_item_is_shown_and_those_that_would_be_deleted():
+    class Parts(Texts):
+        document = TableRoute.document
+
+        def documents_of(self, item: Item) -> dict[str, Document]:
+            return {name: {"part": name} for name in item["parts"]}
+
+    images = {"old": {"id": "a", "parts": ["x", "y"]}, "new": {"id": "a", "parts": ["x"]}}
+    first, last = Rehearsed(Parts()).lines(stream_record("MODIFY", **images))
+    assert first.startswith("Index  texts/a~/x  version ")
+    assert last.startswith("Delete  texts/a~/y  version ")
 
 
 def test_what_would_be_rejected_is_shown_with_the_reason_and_not_kept():

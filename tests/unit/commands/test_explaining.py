@@ -132,7 +132,7 @@ def test_a_document_that_cannot_be_made_is_a_dead_letter_and_told():
     ("raw", "one", "words"),
     [
         (user(), Users(), ""),
-        (stream_record("MODIFY", keys={"id": "a"}), Items(), "it has no new image"),
+        (stream_record("MODIFY", keys={"id": "a"}), Items(), "it lacks an image that the route needs"),
         (
             sqs_message(stream_record(new={"id": "a"}, sequence="42")),
             Items(),
@@ -292,3 +292,37 @@ def test_the_pipeline_of_a_document_is_shown():
     assert found.actions == ({**document, "pipeline": "embed-lab"},)
     shown = in_words(explained(user(), Piped()), records(user())[0]).splitlines()
     assert shown[-1] == "    passes through ingest pipeline embed"
+
+
+class Named(TableRoute):
+    """A route with a document for each name of a user."""
+
+    table: ClassVar = "single"
+    key: ClassVar = {"PK": "S", "SK": "S"}
+    where: ClassVar = {"PK": "USER#*", "SK": "PROFILE"}
+    index: ClassVar = "users"
+
+    def documents_of(self, item):
+        return {name: {"name": name} for name in item["names"]}
+
+
+def test_each_document_of_an_item_is_shown_with_its_id():
+    keys = {"PK": "USER#1", "SK": "PROFILE"}
+    old, new = ({**keys, "names": names} for names in (["Ada", "Countess"], ["Ada"]))
+    raw = stream_record("MODIFY", table="single", keys=keys, old=old, new=new)
+    found = step(raw, Named())
+    assert (found.id, found.hint) == ("USER#1|PROFILE", "")
+    parent = {"streamdex_parent": "USER#1|PROFILE"}
+    assert found.actions == (
+        {"action": "Index", "target": "users", "document": {"name": "Ada", **parent}, "id": "USER#1|PROFILE~/Ada"},
+        {"action": "Delete", "target": "users", "id": "USER#1|PROFILE~/Countess"},
+    )
+    shown = in_words(explained(raw, Named()), records(raw)[0]).splitlines()
+    assert shown[-1] == "  Delete -> users/USER#1|PROFILE~/Countess"
+
+
+def test_a_removal_without_old_image_is_said_to_delete_what_the_index_has():
+    keys = {"PK": "USER#1", "SK": "PROFILE"}
+    found = step(stream_record("REMOVE", table="single", keys=keys), Named())
+    assert found.hint == "it lacks an image that the route needs"
+    assert "that the index has are deleted" in found.reason

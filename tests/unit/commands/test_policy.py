@@ -11,8 +11,8 @@ from shop_scene import Customers, Orders
 from routes.images import Images, ImageUploads
 from service.commands.policy import POSITIONS, policy_of
 from service.context import Context
-from service.model import ObjectRecord
-from service.routing import Action, BucketRoute, Delete, Router
+from service.model import Item, ObjectRecord
+from service.routing import Action, BucketRoute, Delete, Document, Router, TableRoute
 
 
 def test_the_policy_of_the_sample_application_is_this():
@@ -238,6 +238,21 @@ def test_the_search_server_is_in_it_where_iam_decides_who_may_use_it(settings, g
     statements = policy(Images(), **{"search_auth": "sigv4", "page_port": 0, **settings})
     found = {",".join(s["Action"]): s["Resource"] for s in statements if s["Action"][0][:2] in ("es", "ao")}
     assert found == granted
+
+
+def test_a_service_of_sub_documents_may_search_for_those_that_it_has_to_delete():
+    class Chunks(Images):
+        document = TableRoute.document
+
+        def documents_of(self, item: Item) -> dict[str, Document]:
+            return {}
+
+    statements = named(policy(Chunks(), search_auth="sigv4", page_port=0))
+    paths = [resource.rpartition("domain/*/")[2] for resource in statements["SearchSubDocumentsOf"]["Resource"]]
+    assert paths == ["_search/scroll", "images/_refresh", "images/_search"]
+    assert statements["SearchSubDocumentsOf"]["Action"] == ["es:ESHttpPost"]
+    assert statements["EndSearchesOf"]["Action"] == ["es:ESHttpDelete"]
+    assert "SearchSubDocumentsOf" not in named(policy(Images(), search_auth="sigv4", page_port=0))
 
 
 def test_what_is_not_known_of_the_account_is_a_star():

@@ -92,7 +92,7 @@ def test_the_list_is_json_for_scripts(capsys):
     assert (users["source"], users["index"], users["where"]) == ("single-lab", "users-lab", {"PK": "USER#*"})
     assert (files["kind"], files["source"], files["versions"]) == ("bucket", "files-*", None)
     assert files["dead_letters"] == ["ObjectDeleted"]
-    assert (users["skip_unchanged"], files["skip_unchanged"]) == (False, False)
+    assert (users["skip_unchanged"], files["skip_unchanged"], users["splits"]) == (False, False, False)
 
 
 def test_the_list_says_which_route_skips_unchanged_documents(capsys, tmp_path, monkeypatch):

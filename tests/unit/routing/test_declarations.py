@@ -18,6 +18,10 @@ def table_route(**declared):
     return route(TableRoute, members | declared)
 
 
+def splitting_route(**declared):
+    return table_route(**{"document": None, "documents_of": lambda self, item: {}, **declared})
+
+
 def bucket_route(**declared):
     members = {"bucket": "images-in", "index": "images", "created": lambda self, upload, context: []}
     return route(BucketRoute, members | declared)
@@ -29,6 +33,7 @@ def route(base, members):
 
 def test_routes_that_are_right_are_taken():
     Router([table_route(), bucket_route(index=None, writes={"table": "images"})])
+    Router([splitting_route(), splitting_route(table="others", index="others", fetch=True)])
     Router([table_route(skip_unchanged=True, remove=lambda *_: [], ignore=[])])
     Router([table_route(key={"PK": "S", "SK": "N"}, where={"PK": "USER#*"}, mapping={"properties": {}})])
 
@@ -66,6 +71,19 @@ def test_routes_that_are_right_are_taken():
         (table_route(index="a b"), r"without spaces"),
         (table_route(index="_all"), r"not beginning with"),
         (table_route(most=setting(5, "how many")), r"most .*Add @dataclass\(frozen=True\) to it"),
+        (splitting_route(document=lambda *_: {}), r"has document\(\) or documents\(\), too\. Keep one"),
+        (splitting_route(documents=lambda *_: []), r"has document\(\) or documents\(\), too\. Keep one"),
+        (splitting_route(remove=lambda *_: []), r"has its own remove\(\)\. Remove it"),
+        (splitting_route(modify=lambda *_: []), r"has its own modify\(\)\. Remove it"),
+        (splitting_route(wants=lambda *_: True), r"has wants\(\), so that changes would be missed"),
+        (splitting_route(ignore=["REMOVE"]), r"ignores REMOVE, so that documents would be left"),
+        (splitting_route(skip_unchanged=True), r"skips unchanged documents.* Remove skip_unchanged"),
+        (splitting_route(reads=("users",)), r"made of several items\. Use neither reads nor CollectionRoute"),
+        (
+            splitting_route(mapping={"properties": {"streamdex_parent": {}}}),
+            r"declares the field streamdex_parent",
+        ),
+        (splitting_route(index=None, writes={"table": "x"}), r"no index"),
         (
             table_route(skip_unchanged=True, document=None, documents=lambda *_: []),
             r"skip_unchanged, but its documents\(\)",
@@ -94,6 +112,22 @@ def test_a_route_that_cannot_work_is_an_error_that_names_it(mine, message):
     with pytest.raises(DeclarationError, match=rf"Mine.*{message}") as caught:
         Router([mine])
     assert caught.value.exit_code == 2
+
+
+def test_routes_with_sub_documents_and_without_share_no_index():
+    with pytest.raises(
+        DeclarationError, match=r"has documents_of\(\) and .* has not, and both write index 'images'"
+    ):
+        Router([splitting_route(where={"id": "a*"}), table_route(where={"id": "b*"})])
+    Router([splitting_route(where={"id": "a*"}), splitting_route(where={"id": "b*"})])
+
+
+def test_sub_documents_need_versions():
+    class Mine(type(splitting_route())):
+        versions = None
+
+    with pytest.raises(DeclarationError, match="its index has no versions"):
+        Router([Mine()])
 
 
 def test_an_index_without_versions_leaves_no_images_to_compare():

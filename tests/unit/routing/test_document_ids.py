@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from service.errors import DecodeError
 from service.model.dynamodb_json import read_value
-from service.routing.document_ids import LONGEST, document_id, parts_of
+from service.routing.document_ids import LONGEST, document_id, key_text, parts_of, sub_document_id, sub_parts_of
 
 texts = st.text("ab1|~nh=", max_size=6) | st.text(max_size=20, alphabet=st.characters(exclude_categories=["Cs"]))
 long_texts = st.builds(
@@ -166,3 +166,66 @@ def test_what_is_the_id_of_no_such_key_is_told_apart(text, kinds, scoped):
         scope, typed_parts = found
         values = [read_value(part) for part in typed_parts]
         assert document_id(values, scope) == text
+
+
+def sub_id(key, name, scope=""):
+    return sub_document_id(key_text(key, scope), name)
+
+
+sub_names = st.text("ab1|~/n", min_size=1, max_size=6) | st.text(min_size=1, max_size=20)
+
+
+@pytest.mark.parametrize("attributes", [1, 2])
+def test_no_two_sub_documents_have_the_same_id_by_brute_force(attributes):
+    keys_with_names = list(
+        product(
+            product([*short, "a~/", "~/a", 1, "~n1", b"a"], repeat=attributes), ["a", "~", "/", "~/a", "|", "a~"]
+        )
+    )
+    if attributes == 2:
+        keys_with_names = keys_with_names[::7]
+    assert len({sub_id(key, name) for key, name in keys_with_names}) == len(keys_with_names)
+
+
+@pytest.mark.parametrize(
+    ("key", "scope", "name", "expected"),
+    [
+        (("sunset",), "", "de", "sunset~/de"),
+        (("USER#1", "ORDER#2"), "", "0", "USER#1|ORDER#2~/0"),
+        ((7,), "", "a~/b", "~n7~/a~~/b"),
+        (("a|b",), "", "c", "a~|b~/c"),
+        (("k",), "orders", "c|d", "orders|k~/c~|d"),
+    ],
+)
+def test_the_id_of_a_sub_document_is_that_of_its_item_and_the_sub_id(key, scope, name, expected):
+    assert sub_id(key, name, scope) == expected
+
+
+@given(st.tuples(texts | numbers | binaries) | st.tuples(texts, numbers), sub_names, st.sampled_from(["", "a|~"]))
+@example(("a~/",), "b", "")
+def test_the_id_of_a_sub_document_tells_key_and_sub_id(key, name, scope):
+    kinds = ["S" if isinstance(part, str) else "B" if isinstance(part, bytes) else "N" for part in key]
+    try:
+        text = sub_id(key, name, scope)
+    except DecodeError:
+        assume(False)
+    assume(not text.startswith("~h"))
+    found = sub_parts_of(text, kinds, bool(scope))
+    assert found is not None
+    assert (found[0], [read_value(value) for value in found[1]], found[2]) == (scope, list(key), name)
+    assert parts_of(text, kinds, bool(scope)) is None or (kinds == ["S"] and not scope)
+
+
+@pytest.mark.parametrize("text", ["a", "a~/", "a|b~/c", "~n1~/c", "a~~b", "a~x~/c", ""])
+def test_what_is_the_id_of_no_sub_document_is_told_apart(text):
+    assert sub_parts_of(text, ["S"]) is None
+
+
+def test_a_long_id_of_a_sub_document_is_a_digest_of_the_whole():
+    assert sub_id(("k",), "x" * (LONGEST - 3)) == "k~/" + "x" * (LONGEST - 3)
+    digests = {sub_id(("k",), "x" * LONGEST), sub_id(("k",), "y" * LONGEST), sub_id(("k" * LONGEST,), "x")}
+    assert len(digests) == 3
+    for text in digests:
+        assert text.startswith("~h")
+        with pytest.raises(DecodeError, match="digest"):
+            sub_parts_of(text, ["S"])

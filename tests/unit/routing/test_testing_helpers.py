@@ -10,7 +10,7 @@ import pytest
 
 from service import BucketRoute, Context, Delete, DeleteItem, Index, PutItem, Reject, Skip, TableRoute, setting
 from service.errors import DeclarationError
-from service.testing import insert, modify, record_of, remove, run, upload
+from service.testing import insert, modify, record_of, remove, run, sub_documents, upload
 
 ITEM = {"id": "sunset", "title": "Sunset"}
 
@@ -239,3 +239,39 @@ def test_a_document_with_a_field_that_a_pipeline_makes_is_an_error():
     assert run(Piped(), remove(ITEM)) == [Delete()]
     with pytest.raises(DeclarationError, match=r"Piped returns the field embedding in its document"):
         run(Piped(), insert({**ITEM, "embedding": [1]}))
+
+
+class Chunks(TableRoute):
+    table: ClassVar = "articles"
+    key: ClassVar = {"id": "S"}
+    index: ClassVar = "chunks"
+
+    where: ClassVar = {"id": "a*"}
+
+    def documents_of(self, item):
+        return {str(number): {"text": text} for number, text in enumerate(item["chunks"])}
+
+
+def test_the_documents_of_an_item_are_named_by_their_sub_ids_and_the_deleted_ones_are_none():
+    one, two = {"id": "a", "chunks": ["x", "y"]}, {"id": "a", "chunks": ["z"]}
+    assert sub_documents(Chunks(), insert(one)) == {"0": {"text": "x"}, "1": {"text": "y"}}
+    assert sub_documents(Chunks(), modify(old=one, new=two)) == {"0": {"text": "z"}, "1": None}
+    assert sub_documents(Chunks(), remove(two)) == {"0": None}
+    assert sub_documents(Chunks(), insert({**one, "id": "b"})) == {}
+
+
+def test_each_helper_names_the_other_for_a_route_of_the_other_kind():
+    item = {"id": "a", "chunks": ["x"]}
+    with pytest.raises(ValueError, match=r"Chunks has documents_of\(\): use sub_documents\(\)"):
+        run(Chunks(), insert(item))
+    with pytest.raises(ValueError, match=r"Images has no documents_of\(\): use run\(\)"):
+        sub_documents(Images(), insert(ITEM))
+
+
+def test_an_answer_of_documents_of_that_production_rejects_is_rejected():
+    class Unnamed(Chunks):
+        def documents_of(self, item):
+            return {"": {}}
+
+    with pytest.raises(Reject, match="empty or no text"):
+        sub_documents(Unnamed(), insert({"id": "a"}))

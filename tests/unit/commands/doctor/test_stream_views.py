@@ -53,12 +53,26 @@ class Skipping(TableRoute):
         return {}
 
 
+class Chunks(TableRoute):
+    """A route that compares both images to find what it has to delete."""
+
+    table: ClassVar = "images"
+    key: ClassVar = {"id": "S"}
+    index: ClassVar = "images"
+
+    def documents_of(self, item: Item) -> dict[str, Document]:
+        return {}
+
+
+MISSED = "error: documents that test_stream_views:Chunks has to delete may be missed"
 UNSKIPPED = "warning: skip_unchanged of test_stream_views:Skipping needs both images"
 
 
 @pytest.mark.parametrize(
     ("route", "view", "said"),
     [
+        (Chunks(), "NEW_AND_OLD_IMAGES", []),
+        (Chunks(), "NEW_IMAGE", [MISSED]),
         (Skipping(), "NEW_AND_OLD_IMAGES", []),
         (Skipping(), "NEW_IMAGE", [UNSKIPPED]),
         (Skipping(), "KEYS_ONLY", ["warning: reads each item", UNSKIPPED]),

@@ -1,0 +1,100 @@
+"""Sub-documents: the documents that `documents_of` makes of one item.
+
+A record writes the sub-documents of its item, and deletes those that were named before and are not any more: by
+its old image or, if the current item is written, by any of its images. All carry one version, so each sub-document
+ends as the newest record says that names it. A record that lacks an image also deletes what the index has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
+
+from ..deadline import out_of_time
+from ..errors import Reject
+from ..model import INSERT, REMOVE, Item, TableRecord
+from ..model.actions import SearchAction
+from ..model.outcomes import OUT_OF_TIME
+from ..routing import BoundRoute, Delete, Document, TableRoute
+from ..routing.document_ids import PARENT, sub_document_id
+from .delivery import Task, Write
+from .document_json import indexing
+from .error_outcomes import result_of
+from .matching import key_of, source_of
+
+DELETE: Final = Delete()
+
+
+def call_documents_of(bound: BoundRoute, tasks: Sequence[Task]) -> None:
+    """Call `documents_of` for one item after the other. Each task then has writes or a result."""
+    for task in tasks:
+        record = task.seen
+        if not isinstance(record, TableRecord):
+            continue
+        if out_of_time():
+            task.results = [OUT_OF_TIME]
+            continue
+        try:
+            named = names_of(bound, record)[0] if task.named is None else task.named
+            task.writes = sub_writes(bound, record, named)
+        except Exception as error:
+            where, about = f"{bound.name} {record.event} of {source_of(record)}", f", key {key_of(record)}"
+            task.results = [result_of(error, where, about)]
+
+
+def sub_writes(bound: BoundRoute, record: TableRecord, named: Collection[str]) -> list[Write]:
+    """Return the writes of a record: its sub-documents, and the deletions of the other ids in `named`.
+
+    Raises Reject for an answer of the route that cannot be used, and what the route raises.
+    """
+    place, key = bound.location(record), bound.sub_document_key(record)
+    documents = {} if record.event == REMOVE else documents_of(bound, record.read_new())
+    actions: dict[str, SearchAction] = {
+        sub_document_id(key, name): indexing({**document, PARENT: place.id})
+        for name, document in documents.items()
+    }
+    actions |= dict.fromkeys(sorted(set(named) - actions.keys()), DELETE)
+    return [
+        Write(record, action, place.index, name, record.version, False, bound.pipeline, place.routing)
+        for name, action in actions.items()
+    ]
+
+
+def documents_of(bound: BoundRoute, item: Item | None) -> Mapping[str, Document]:
+    """Return the documents of an item by their sub-ids. Raises Reject if they cannot be used."""
+    assert isinstance(bound.route, TableRoute)
+    if item is None:
+        raise Reject("the record has no new image, and its item could not be re-read")
+    found = bound.route.documents_of(item)
+    if not isinstance(found, Mapping):
+        raise Reject(f"documents_of() returned {type(found).__name__}: return a mapping of sub-ids to documents")
+    for name, document in found.items():
+        if not isinstance(name, str) or not name:
+            raise Reject(
+                "documents_of() returned a sub-id that is empty or no text: return a text for each document"
+            )
+        if not isinstance(document, Mapping):
+            raise Reject(f"documents_of() returned a document of type {type(document).__name__}: return a mapping")
+        if PARENT in document:
+            raise Reject(f"documents_of() returned a document with the field {PARENT}, which is reserved")
+    return found
+
+
+def names_of(bound: BoundRoute, record: TableRecord, current: bool = False) -> tuple[set[str], bool]:
+    """Return the ids that the images of a delivered record name, and True if they are all that it can name.
+
+    With `current`, the current item is written, so the new image counts, too. Raises DecodeError for a record with
+    another key than the declared one.
+    """
+    key = bound.sub_document_key(record)
+    names: set[str] = set()
+    complete = record.event == INSERT or record.has_old
+    images = [record.read_old, record.read_new] if current else [record.read_old]
+    for number, read in enumerate(images):
+        try:
+            image = read()
+            names |= {sub_document_id(key, name) for name in (documents_of(bound, image) if image else ())}
+        except Exception:
+            # What is not made of the new image is not written. Of the old image, the index may have documents.
+            complete = complete and number > 0
+    return names, complete
