@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 import random
+import re
+import subprocess
+import sys
+import urllib.request
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +33,7 @@ class Shop:
 
     def __init__(self, aws_url: str, search_url: str):
         self.table = aws_client(aws_url, "dynamodb", "resource").Table("shop")
+        self.addresses = {"AWS_ENDPOINT_URL": aws_url, "SEARCH_URL": search_url}
         self._url = search_url
 
     def names(self) -> list[str]:
@@ -80,6 +88,10 @@ class Shop:
                 document = {"product": product, "stars": int(review["stars"]), "text": review["text"]}
                 documents[index, f"{key}|{sort}", key] = document
         return documents
+
+    def answer(self, path: str) -> str:
+        with urllib.request.urlopen(f"{self._url}/{path}") as answer:
+            return str(answer.read(), "utf-8")
 
     def put(self, pk: str, sk: str, **attributes: Any) -> None:
         self.table.put_item(Item={"PK": pk, "SK": sk, **attributes})
@@ -149,3 +161,27 @@ def test_the_indices_follow_many_changes_at_once(shop: Shop):
     for _ in range(200):
         change(shop.table, chance)
     eventually(shop.found, shop.expected())
+
+
+def test_the_tutorial_shows_what_a_reader_sees(shop: Shop):
+    blocks = re.findall(r"```(sh|json|text)\n(.*?)```", Path("docs/tutorial.md").read_text(), re.DOTALL)
+    compared = 0
+    for (kind, command), (shows, output) in pairwise(blocks):
+        if kind == "sh" and command.startswith("curl"):
+            (url,) = re.findall(r"'http://127.0.0.1:9200/(.*)'", command)
+            read = json.loads if shows == "json" else str.split
+            eventually(lambda url=url, read=read: read(shop.answer(url)), read(output))
+            compared += 1
+        elif kind == "sh" and ".venv/bin/python" in command:
+            eventually(shop.found, shop.expected())
+            printed = run(command, shop.addresses)
+            assert printed.endswith(output.partition(": ")[2] if "verify" in command else "")
+    assert compared == 8
+
+
+def run(command: str, addresses: dict[str, str]) -> str:
+    """Run the last line of a command as a user does, with the addresses of the servers. Return its output."""
+    line = command.splitlines()[-1].replace(".venv/bin/python", sys.executable)
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("STREAMDEX_")}
+    done = subprocess.run(line, shell=True, env=variables | addresses, capture_output=True, text=True, check=True)
+    return done.stdout

@@ -1,4 +1,4 @@
-"""The samples in the README and docs/routes.md."""
+"""The samples in the README, docs/routes.md and docs/tutorial.md."""
 
 from __future__ import annotations
 
@@ -66,6 +66,12 @@ def test_the_routes_of_the_documentation_can_be_declared():
     )
     code = "\n".join([preamble, *blocks("docs/routes.md")[:2], HANDLED])
     run_python(code, {"PYTHONPATH": str(ROOT)})
+
+
+def test_the_code_of_the_tutorial_is_that_of_the_example():
+    shown, code = blocks("docs/tutorial.md"), (ROOT / "examples/shop/routes.py").read_text()
+    assert [block for block in shown if block not in code] == []
+    assert len(shown) == code.count("\nclass ")
 
 
 def test_every_make_target_that_the_readme_names_is_there():
