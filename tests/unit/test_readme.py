@@ -15,6 +15,14 @@ from service.settings import Settings
 from service.settings.reading import read_configuration
 
 ROOT = Path(__file__).parents[2]
+PREAMBLE = """
+from __future__ import annotations
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+from service import *
+from service.testing import sub_documents
+"""
 HANDLED = """
 from service.routing import Router
 for bound in Router([Orders(), CustomerOrders()]).bound:
@@ -53,18 +61,15 @@ def test_the_test_of_the_readme_passes(package, tmp_path):
 
 
 def test_the_tests_of_the_documentation_pass():
-    tests = blocks("docs/routes.md")[-1]
+    shown = blocks("docs/routes.md")
+    tests = "\n".join(block for block in shown if "def test_" in block)
     calls = "\n".join(f"{name}()" for name in re.findall(r"^def (test_\w+)", tests, re.MULTILINE))
-    assert calls.count("()") == 2
-    run_python(f"{tests}\n{calls}", {"PYTHONPATH": str(ROOT)})
+    assert calls.count("()") == 5
+    run_python("\n".join([PREAMBLE, *shown[:3], tests, calls]), {"PYTHONPATH": str(ROOT)})
 
 
 def test_the_routes_of_the_documentation_can_be_declared():
-    preamble = (
-        "from __future__ import annotations\nfrom collections.abc import Iterable\n"
-        "from dataclasses import dataclass\nfrom typing import ClassVar\nfrom service import *\n"
-    )
-    code = "\n".join([preamble, *blocks("docs/routes.md")[:2], HANDLED])
+    code = "\n".join([PREAMBLE, *blocks("docs/routes.md")[:2], HANDLED])
     run_python(code, {"PYTHONPATH": str(ROOT)})
 
 
