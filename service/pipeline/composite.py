@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final, Protocol, TypeAlias
@@ -18,6 +19,7 @@ from .delivery import Task, Write
 from .document_json import text_of
 from .error_outcomes import result_of
 from .matching import key_of, source_of
+from .observers import Observer
 from .route_calls import actions_of, reindexes_in, tables_of
 
 AT_ONCE: Final = 500
@@ -112,8 +114,9 @@ class OverflowQueue(Protocol):
 class Wanted:
     """Documents that tasks want to be made again. Each is made once for all of them, AT_ONCE in one round."""
 
-    def __init__(self, make: Making):
+    def __init__(self, make: Making, observer: Observer):
         self._make = make
+        self._observer = observer
         self._tasks: dict[Place, Task] = {}
         self._parents: dict[Place, list[Task]] = {}
 
@@ -136,6 +139,8 @@ class Wanted:
                 first.rejected = [*first.rejected, task]
             for parent in self._parents[place]:
                 _pass_on(task, parent)
+        for route, documents in Counter(task.route for task in self._tasks.values()).items():
+            self._observer.reindexed(route, documents, queued=False)
         self._tasks.clear()
         self._parents.clear()
 
@@ -147,8 +152,16 @@ class Reindexing:
     record is rejected otherwise.
     """
 
-    def __init__(self, router: Router, inline: int, queue: OverflowQueue | None = None, endless: bool = True):
+    def __init__(
+        self,
+        router: Router,
+        inline: int,
+        observer: Observer,
+        queue: OverflowQueue | None = None,
+        endless: bool = True,
+    ):
         self._router = router
+        self._observer = observer
         self._inline = inline
         self._queue = queue
         self._endless = endless
@@ -159,7 +172,7 @@ class Reindexing:
         A task whose documents are not all finished gets the result of one that is not. Raises Halt.
         """
         fresh = {_place_of(task) for task in tasks if not _is_unfinished(task)}
-        wanted = Wanted(make)
+        wanted = Wanted(make, self._observer)
         for parent in tasks:
             if parent.bound is None or not parent.bound.reindexes or _is_unfinished(parent):
                 continue
@@ -192,7 +205,10 @@ class Reindexing:
                     " in a Lambda: set task_queue (docs/operations.md), and redrive this dead letter"
                 )
             else:
-                self._queue.send(chain([request], requests))
+                queued = Counter[str]()
+                self._queue.send(_counted(chain([request], requests), queued))
+                for route, documents in queued.items():
+                    self._observer.reindexed(route, documents, queued=True)
                 return
 
     def _reindexes(self, task: Task, bound: BoundRoute, record: Change, context: Context) -> Sequence[Reindex]:
@@ -223,6 +239,13 @@ def requests_of(reindex: Reindex, record: Change, router: Router) -> Iterator[Re
             asked = requested(router.names.actual("table", route.table), named, record.created, sequence)
             if has_place(route, asked):
                 yield bound, bound.document_id(asked), asked
+
+
+def _counted(requests: Iterable[Request], by_route: Counter[str]) -> Iterator[Request]:
+    """Yield the requests, and count them by the name of their route."""
+    for request in requests:
+        by_route[request[0].name] += 1
+        yield request
 
 
 def _is_unfinished(task: Task) -> bool:

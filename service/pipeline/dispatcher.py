@@ -56,7 +56,7 @@ class Dispatcher:
         self._reindexing: Reindexing | None = None
         if any(bound.reindexes for bound in router.bound):
             endless = not settings.lambda_function
-            self._reindexing = Reindexing(router, settings.reindex_inline, overflow, endless)
+            self._reindexing = Reindexing(router, settings.reindex_inline, observer, overflow, endless)
         self._clock_skew = context.settings.clock_skew
         self._retry_policy = retry_policy or RetryPolicy(context.settings.retry_time)
 

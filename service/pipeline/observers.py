@@ -77,6 +77,9 @@ class Observer:
     def requested(self, request: Request) -> None:
         """Handle the end of a request to a sink, with or without a response."""
 
+    def reindexed(self, route: str, documents: int, queued: bool) -> None:
+        """Handle documents that records wanted to be made again: made here, or `queued` as tasks."""
+
     def lost(self, source: str, shard: str, since: float, until: float) -> None:
         """Handle lost records: `shard` no longer has the changes from `since` until `until` (Unix seconds)."""
 
@@ -151,6 +154,9 @@ class Observers(Observer):
 
     def requested(self, request: Request) -> None:
         self._notify("requested", request)
+
+    def reindexed(self, route: str, documents: int, queued: bool) -> None:
+        self._notify("reindexed", route, documents, queued)
 
     def lost(self, source: str, shard: str, since: float, until: float) -> None:
         self._notify("lost", source, shard, since, until)

@@ -42,6 +42,9 @@ SENT: Final = Metric("request_bytes", "Bytes of write requests.", ("sink",))
 LATENCY: Final = Metric("request_seconds", "Response times of write requests in seconds.", ("sink",), FAST)
 LETTERS: Final = Metric("dead_letters", "Records moved to dead letters.", ("route",))
 IN_A_ROW: Final = Metric("rejects_in_a_row", "Records rejected since the last success.", ("route",), gauge=True)
+REINDEXED: Final = Metric(
+    "reindexed_documents", "Documents that records wanted to be made again, here or as tasks.", ("route", "by")
+)
 GAPS: Final = Metric(
     "gaps", "Gaps in streams: records were lost before they were read, or an index was missing.", ("source",)
 )
@@ -168,6 +171,10 @@ class Metrics(Observer):
     def index_missing(self, source: str, indices: Sequence[str]) -> None:
         with self.lock:
             self.values.add(GAPS, 1, source)
+
+    def reindexed(self, route: str, documents: int, queued: bool) -> None:
+        with self.lock:
+            self.values.add(REINDEXED, documents, route, "task" if queued else "record")
 
     def redelivered(self, source: str, messages: int) -> None:
         with self.lock:

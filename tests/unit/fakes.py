@@ -177,9 +177,13 @@ class Silence(Observer):
     def __init__(self) -> None:
         self.reports: list[Report] = []
         self.retries: list[str] = []
+        self.reindexed_documents: list[tuple[str, int, bool]] = []
 
     def dispatched(self, done: Dispatched) -> None:
         self.reports.append(done.report)
+
+    def reindexed(self, route: str, documents: int, queued: bool) -> None:
+        self.reindexed_documents.append((route, documents, queued))
 
     def retrying(self, tasks: Sequence[Task], pause: float) -> None:
         self.retries.append(tasks[0].result.summary)

@@ -12,9 +12,8 @@ from fakes import Bench, records
 from hypothesis import given
 from hypothesis import strategies as st
 from shop_scene import Customers, Orders
-from tables_in_memory import TablesInMemory
 
-from service import Context, Retry
+from service import Context
 from service.commands.backfill.task_checks import MOST_KEYS
 from service.commands.backfill.tasks import TaskWorker
 from service.model.backfill_task import TaskRecord
@@ -27,12 +26,16 @@ from service.settings import Settings
 from service.sinks import reindex_queue
 from service.sinks.reindex_queue import ReindexQueue
 from service.sources.current_state import Lookups
+from service.tables_in_memory import TablesInMemory
 
 SIZE = 30
 SHOP = {
     "customers": [{"id": "a", "name": "Ada"}],
     "orders": [{"PK": f"o{number:02}", "SK": "HEAD", "customer": "a"} for number in range(SIZE)],
 }
+
+
+CHANGE = stream_record("MODIFY", table="customers", keys={"id": "a"}, new={"id": "a"})
 
 
 class Sqs:
@@ -80,8 +83,7 @@ class World:
         raise NotImplementedError
 
     def rename(self) -> list[str]:
-        change = stream_record("MODIFY", table="customers", keys={"id": "a"}, new={"id": "a"})
-        return self.bench.outcomes(change)
+        return self.bench.outcomes(CHANGE)
 
     def work(self, *payloads: Any) -> list[Result]:
         carried = Queues(self.settings, self.router).carried("tasks")
@@ -100,6 +102,8 @@ def test_the_rest_of_the_documents_is_made_by_workers(world: World, monkeypatch)
     assert world.rename() == ["APPLIED"]
     assert sorted(world.bench.documents) == [f"o{number:02}" for number in range(10)]
     assert [len(message["keys"]) for message in world.sqs.messages] == [6, 6, 6, 2]
+    route = "shop_scene:Orders"
+    assert world.bench.observer.reindexed_documents == [(route, 20, True), (route, 10, False)]
     assert {result.outcome.name for result in world.work(*world.sqs.messages)} == {"APPLIED"}
     assert sorted(world.bench.documents) == [f"o{number:02}" for number in range(SIZE)]
     assert len({write.version for write in world.bench.index.sent}) == 1
@@ -119,7 +123,8 @@ def test_a_message_has_at_most_so_many_bytes_of_keys(world: World, monkeypatch):
 
 def test_a_record_is_retried_if_the_queue_refuses_a_task(world: World):
     world.sqs.failing = {0}
-    assert world.rename() == ["RETRY"]
+    (result,) = world.bench.dispatch(CHANGE).results
+    assert result.reason.endswith("queue tasks rejected reindex tasks (InternalError)")
     assert world.rename() == ["APPLIED"]
     assert len(world.sqs.messages) == 1
 
@@ -197,22 +202,3 @@ def test_a_forged_time_is_no_version(world: World):
 def test_a_task_says_the_same_once_it_is_read(keys, created, sequence):
     task = ReindexTask("a:B", tuple(keys), created, sequence)
     assert ReindexTask.read(json.loads(json.dumps(task.payload))) == task
-
-
-def test_the_queue_raises_what_the_source_retries(world: World):
-    world.sqs.failing = {0}
-    bound = world.router.bound[0]
-    record = next(iter(world.bench.dispatcher._reindexing._records(_reindex(), stream_change())))[2]
-    with pytest.raises(Retry, match="queue tasks rejected reindex tasks \\(InternalError\\)"):
-        ReindexQueue(world.context, "tasks").send([(bound, "o01", record)])
-
-
-def _reindex() -> Any:
-    from service import Reindex
-
-    return Reindex(Orders, [{"PK": "o01"}])
-
-
-def stream_change() -> Any:
-    (record,) = records(stream_record("MODIFY", table="customers", keys={"id": "a"}, new={"id": "a"}))
-    return record

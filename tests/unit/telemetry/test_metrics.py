@@ -89,6 +89,8 @@ def test_requests_gaps_and_messages_are_counted():
     observer.requested(Request("search", 5, 1000, 0.1, 429))
     observer.lost("table t", "shard-1", 1000.0, 1600.0)
     observer.redelivered("queue q", 2)
+    observer.reindexed("shop:Orders", 3, queued=False)
+    observer.reindexed("shop:Orders", 5, queued=True)
     observer.given_up("queue q", 1)
     numbers = told(metrics)
     assert numbers["requests_total['200', 'search']"] == numbers["requests_total['429', 'search']"] == 1
@@ -96,6 +98,8 @@ def test_requests_gaps_and_messages_are_counted():
     assert numbers["request_seconds_sum['search']"] == pytest.approx(0.4)
     assert (numbers["gaps_total['table t']"], numbers["gap_seconds_total['table t']"]) == (1, 600)
     assert numbers["redelivered_messages_total['queue q']"] == 2
+    assert numbers["reindexed_documents_total['record', 'shop:Orders']"] == 3
+    assert numbers["reindexed_documents_total['shop:Orders', 'task']"] == 5
     assert numbers["poison_messages_total['queue q']"] == 1
 
 
