@@ -90,7 +90,7 @@ def test_a_rebuild_whose_copy_is_given_up_stops_at_the_next_page(
 ) -> None:
     pages: list[int] = []
     monkeypatch.setattr(rebuilding, "SEEN_FOR", 0.0)
-    monkeypatch.setattr(filling, "load_tables", lambda *words: [words[6](1) for _ in range(50)])
+    monkeypatch.setattr(filling.Backfill, "run", lambda self, *_: [self.advance(1) for _ in range(50)])
 
     def advance(more: int) -> None:
         pages.append(more)

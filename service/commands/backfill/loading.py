@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from threading import Event, Lock
+from typing import Self
 
 from ...checkpoints.stores import LATEST, Checkpoints, make_checkpoints
 from ...context import Context
@@ -58,16 +59,73 @@ class BackfillOptions:
 
 
 @dataclass
-class Backfilled:
-    """The number of items by outcome, and the number of tasks that were enqueued instead. Thread-safe."""
+class Backfill:
+    """The loading of tables: the number of items by outcome, and the number of tasks that were enqueued instead.
 
+    `advance` is called with the number of finished items of each batch.
+    """
+
+    service: Service
+    scan: Scan
+    options: BackfillOptions
+    advance: Callable[[int], None]
     counts: Counter[str] = field(default_factory=Counter)
     enqueued: int = 0
     _lock: Lock = field(default_factory=Lock)
 
-    def add(self, report: Report) -> None:
-        with self._lock:
-            self.counts.update(report.counts())
+    def run(
+        self, tables: Mapping[str, Sequence[BoundRoute]], job: str = "", into: tuple[str, str] = ("", "")
+    ) -> Self:
+        """Load the items of tables for some routes, or enqueue the tasks that load them.
+
+        `job` is the name under which checkpoints are stored, by default that of the routes. `into` is an index and
+        the new index that the enqueued tasks fill instead of it. Raises SettingsError, Halt and Unreachable.
+        """
+        context, scan, export = self.service.context, self.scan, self.options.export
+        exported = files_by_table(self.service, tables, export) if export else {}
+        queue = TaskQueue(self.service, self.options.enqueue) if self.options.enqueue else None
+        for name in exported or tables:
+            routes, files = tables[name], exported.get(name, [])
+            table, stopping = describe(context, name), Event()
+            wait_for_margin(context, table, self.options.without_stream, stopping)
+            if queue:
+                self.enqueued += queue.send(table, routes, scan, files, into)
+                continue
+            parts: Sequence[Part] = files or segments_of(
+                context, table, scan.segments, ReadPace(scan.read_units, sleep=stopping.wait)
+            )
+            with closing(make_checkpoints(context, f"{self.service.settings.group}|backfill")) as checkpoints:
+                source = PartSource(
+                    f"{'export' if files else 'scan'} of table {name}",
+                    parts,
+                    min(scan.segments, len(parts)),
+                    checkpoints,
+                    f"{job or job_of(routes)}|{export or f'{name}|{scan.segments}'}",
+                    stopping,
+                )
+                self._load(source, self.service.loader_of(routes, reread=bool(files)), stopping)
+        return self
+
+    def _load(self, source: PartSource, dispatcher: Dispatcher, stopping: Event) -> None:
+        """Read all partitions, from the checkpoints of an interrupted backfill unless `restart` is set."""
+        if source.resumed and self.options.restart:
+            source.restart()
+        elif source.resumed:
+            logger.info(
+                "resuming an interrupted backfill (use --restart to start from the beginning)",
+                extra={"source": source.name},
+            )
+
+        def work(delivery: Delivery) -> Report:
+            report = dispatcher.run(delivery)
+            with self._lock:
+                self.counts.update(report.counts())
+            self.advance(sum(1 for result in report.results if result.outcome.done))
+            return report
+
+        work_off(source, work, stopping)
+        if source.complete:
+            source.forget()
 
 
 def backfill(
@@ -76,61 +134,13 @@ def backfill(
     scan: Scan,
     options: BackfillOptions,
     advance: Callable[[int], None],
-) -> Backfilled:
-    """Load the items of the selected tables. `advance` is called with the number of finished items of each batch.
+) -> Backfill:
+    """Load the items of the selected tables.
 
     The next run of an interrupted backfill continues from its checkpoints. Raises SettingsError, Halt and
     Unreachable.
     """
-    found = Backfilled()
-    load_tables(service, chosen(service, which), scan, options, job_of, found, advance)
-    return found
-
-
-def load_tables(
-    service: Service,
-    tables: Mapping[str, Sequence[BoundRoute]],
-    scan: Scan,
-    options: BackfillOptions,
-    job_of: Callable[[Sequence[BoundRoute]], str],
-    found: Backfilled,
-    advance: Callable[[int], None],
-    into: tuple[str, str] = ("", ""),
-) -> None:
-    """Load the items of tables for some routes, or enqueue the tasks that load them.
-
-    `job_of` returns the name of the job, under which checkpoints are stored. `found` collects the results. `into`
-    is an index and the new index that the enqueued tasks fill instead of it.
-    """
-
-    def on_progress(report: Report) -> None:
-        found.add(report)
-        advance(sum(1 for result in report.results if result.outcome.done))
-
-    context = service.context
-    exported = files_by_table(service, tables, options.export) if options.export else {}
-    queue = TaskQueue(service, options.enqueue) if options.enqueue else None
-    for name in exported or tables:
-        routes, files = tables[name], exported.get(name, [])
-        table, stopping = describe(context, name), Event()
-        wait_for_margin(context, table, options.without_stream, stopping)
-        if queue:
-            found.enqueued += queue.send(table, routes, scan, files, into)
-            continue
-        parts: Sequence[Part] = files or segments_of(
-            context, table, scan.segments, ReadPace(scan.read_units, sleep=stopping.wait)
-        )
-        what = options.export or f"{name}|{scan.segments}"
-        with closing(make_checkpoints(context, f"{service.settings.group}|backfill")) as checkpoints:
-            source = PartSource(
-                f"{'export' if files else 'scan'} of table {name}",
-                parts,
-                min(scan.segments, len(parts)),
-                checkpoints,
-                f"{job_of(routes)}|{what}",
-                stopping,
-            )
-            load(source, service.loader_of(routes, reread=bool(files)), options, stopping, on_progress)
+    return Backfill(service, scan, options, advance).run(chosen(service, which))
 
 
 def files_by_table(
@@ -144,32 +154,6 @@ def files_by_table(
         if table not in tables:
             raise SettingsError(f"{where} is an export of table {table}, not of {', '.join(tables)}")
     return found
-
-
-def load(
-    source: PartSource,
-    dispatcher: Dispatcher,
-    options: BackfillOptions,
-    stopping: Event,
-    on_progress: Callable[[Report], None],
-) -> None:
-    """Read all partitions, from the checkpoints of an interrupted backfill unless `restart` is set."""
-    if source.resumed and options.restart:
-        source.restart()
-    elif source.resumed:
-        logger.info(
-            "resuming an interrupted backfill (use --restart to start from the beginning)",
-            extra={"source": source.name},
-        )
-
-    def work(delivery: Delivery) -> Report:
-        report = dispatcher.run(delivery)
-        on_progress(report)
-        return report
-
-    work_off(source, work, stopping)
-    if source.complete:
-        source.forget()
 
 
 def job_of(routes: Sequence[BoundRoute]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ...pipeline import DeadLetter
 from ...routing import BoundRoute
-from ..backfill.loading import Backfilled, BackfillOptions, Scan, load_tables
+from ..backfill.loading import Backfill, BackfillOptions, Scan
 from ..tables import Service, TableFilter, chosen
 from ..verify import Verification, Verified, VerifyOptions
 from .replacing import uuid_of
@@ -42,16 +42,13 @@ class Filling:
         refused = Refused()
         inside = self.service.into(self.index, self.new, refused)
         job = f"rebuild {uuid_of(self.service.context, self.new)}"
-        tables = tables_into(inside, self.new)
-        load_tables(inside, tables, self.scan, self.options, lambda _: job, Backfilled(), self.advance)
+        Backfill(inside, self.scan, self.options, self.advance).run(tables_into(inside, self.new), job)
         return refused.reasons
 
     def enqueue(self) -> int:
         """Send a task for each partition to the queue. Return the number of tasks."""
-        found = Backfilled()
         tables, into = tables_into(self.service, self.index), (self.index, self.new)
-        load_tables(self.service, tables, self.scan, self.options, lambda _: "", found, self.advance, into)
-        return found.enqueued
+        return Backfill(self.service, self.scan, self.options, self.advance).run(tables, into=into).enqueued
 
     def verify(self, patience: float) -> Verified:
         """Compare the new index with the tables, and repair it."""
