@@ -147,7 +147,8 @@ def sub_documents(route: TableRoute, change: Change) -> dict[str, Document | Non
         old, new = (documents_of(bound, image) if image else {} for image in (record.old, record.new))
         for document in new.values():
             check_document(bound, document)
-        return {**dict.fromkeys(old), **new}
+        same = {name for name in new if bound.skips and name in old and dump(new[name]) == dump(old[name])}
+        return {name: document for name, document in {**dict.fromkeys(old), **new}.items() if name not in same}
     return {}
 
 

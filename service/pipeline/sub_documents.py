@@ -12,13 +12,13 @@ from typing import Final
 
 from ..deadline import out_of_time
 from ..errors import Reject
-from ..model import INSERT, REMOVE, Item, TableRecord
+from ..model import INSERT, MODIFY, REMOVE, Item, TableRecord
 from ..model.actions import SearchAction
-from ..model.outcomes import OUT_OF_TIME
-from ..routing import BoundRoute, Delete, Document, TableRoute
+from ..model.outcomes import OUT_OF_TIME, UNCHANGED
+from ..routing import BoundRoute, Delete, Document, Index, TableRoute
 from ..routing.document_ids import PARENT, sub_document_id
 from .delivery import Task, Write
-from .document_json import indexing
+from .document_json import indexing, text_of
 from .error_outcomes import result_of
 from .matching import key_of, source_of
 
@@ -37,6 +37,9 @@ def call_documents_of(bound: BoundRoute, tasks: Sequence[Task]) -> None:
         try:
             named = names_of(bound, record)[0] if task.named is None else task.named
             task.writes = sub_writes(bound, record, named)
+            if bound.skips and record is task.record and record.event == MODIFY and record.has_old:
+                task.writes = changed_writes(bound, record, task.writes)
+                task.results = [] if task.writes else [UNCHANGED]
         except Exception as error:
             where, about = f"{bound.name} {record.event} of {source_of(record)}", f", key {key_of(record)}"
             task.results = [result_of(error, where, about)]
@@ -47,17 +50,40 @@ def sub_writes(bound: BoundRoute, record: TableRecord, named: Collection[str]) -
 
     Raises Reject for an answer of the route that cannot be used, and what the route raises.
     """
-    place, key = bound.location(record), bound.sub_document_key(record)
+    place = bound.location(record)
     documents = {} if record.event == REMOVE else documents_of(bound, record.read_new())
-    actions: dict[str, SearchAction] = {
-        sub_document_id(key, name): indexing({**document, PARENT: place.id})
-        for name, document in documents.items()
-    }
+    actions: dict[str, SearchAction] = {**_indexing(bound, record, documents)}
     actions |= dict.fromkeys(sorted(set(named) - actions.keys()), DELETE)
     return [
         Write(record, action, place.index, name, record.version, False, bound.pipeline, place.routing)
         for name, action in actions.items()
     ]
+
+
+def changed_writes(bound: BoundRoute, record: TableRecord, writes: Sequence[Write]) -> Sequence[Write]:
+    """Return the writes of a delivered record without the documents that its old image has, too.
+
+    `unchanged` says why they are not needed. If the old documents cannot be made, all writes are returned.
+    """
+    try:
+        before = _indexing(bound, record, documents_of(bound, record.read_old()))
+        return [
+            write
+            for write in writes
+            if not isinstance(write.action, Index)
+            or write.id not in before
+            or text_of(write.action) != text_of(before[write.id])
+        ]
+    except Exception:
+        return writes
+
+
+def _indexing(bound: BoundRoute, record: TableRecord, documents: Mapping[str, Document]) -> dict[str, Index]:
+    """Return the actions for sub-documents by their ids."""
+    parent, key = bound.document_id(record), bound.sub_document_key(record)
+    return {
+        sub_document_id(key, name): indexing({**document, PARENT: parent}) for name, document in documents.items()
+    }
 
 
 def documents_of(bound: BoundRoute, item: Item | None) -> Mapping[str, Document]:

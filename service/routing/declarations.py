@@ -134,8 +134,6 @@ def _check_splitting(name: str, route: TableRoute | BucketRoute) -> None:
         why = f"it ignores {' and '.join(sorted(route.ignore))}, so that documents would be left. Remove ignore"
     elif route.versions is None:
         why = "its index has no versions. Use versions = 'external'"
-    elif route.skip_unchanged:
-        why = "it skips unchanged documents, which is not supported for several. Remove skip_unchanged"
     elif PARENT in (route.mapping.get("properties") or {}):
         why = f"its mapping declares the field {PARENT}, which the service declares. Remove it"
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +19,7 @@ from ...pipeline.document_json import dump
 from ...pipeline.matching import match
 from ...pipeline.rereads import Rereads
 from ...pipeline.route_calls import call_routes
+from ...pipeline.sub_documents import names_of
 from ...routing import BoundRoute, DeleteItem, Index, InsertRows, PutItem, Router, TableRoute, UpdateItem
 from ...routing.patterns import matches
 from ...routing.router import affix_test, where_test
@@ -96,6 +98,9 @@ def _taken(
         return Step(bound.name, True, found, hint, name, version)
     if hint and bound.skips and isinstance(record, TableRecord) and record.event in bound.batched:
         # A re-read item has no old image, so it is not skipped.
+        if bound.splits:
+            with suppress(DecodeError):  # the call of the route reports it
+                task.named = names_of(bound, record, current=True)[0]
         task.seen = record.as_now(record.raw["dynamodb"]["NewImage"], record.version)
     try:
         call_routes([task], context, SILENT.step)

@@ -326,3 +326,16 @@ def test_a_removal_without_old_image_is_said_to_delete_what_the_index_has():
     found = step(stream_record("REMOVE", table="single", keys=keys), Named())
     assert found.hint == "it lacks an image that the route needs"
     assert "that the index has are deleted" in found.reason
+
+
+def test_a_re_read_shows_unchanged_documents_and_all_that_it_deletes():
+    class Quiet(Named):
+        skip_unchanged: ClassVar = True
+
+    keys = {"PK": "USER#1", "SK": "PROFILE"}
+    old, new = ({**keys, "names": names} for names in (["Ada", "Countess"], ["Ada"]))
+    raw = stream_record("MODIFY", table="single", keys=keys, old=old, new=new, sequence=f"7{1:020}")
+    (deleted,) = step(raw, Quiet()).actions
+    assert (deleted["action"], deleted["id"]) == ("Delete", "USER#1|PROFILE~/Countess")
+    redriven = step(raw, Quiet(), always=True)
+    assert [action["action"] for action in redriven.actions] == ["Index", "Delete"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from convergence import START, Arrival, Backfill, Case, Change, Restart, decide_otherwise, run
@@ -19,7 +19,7 @@ from lengths import examples
 
 from service.model import Item
 from service.model.versions import RUNS_BACK
-from service.pipeline import rereads
+from service.pipeline import rereads, sub_documents
 from service.pipeline.reread_rules import Decision, Moment
 from service.routing import Document, TableRoute
 
@@ -34,6 +34,16 @@ class Chunks(Items):
 
     def documents_of(self, item: Item) -> Mapping[str, Document]:
         return {name: {"n": item["n"]} for name in item["subs"]}
+
+
+class Skipping(Chunks):
+    """The same documents, which are not written if they are unchanged."""
+
+    skip_unchanged: ClassVar = True
+
+
+QUIET = {"values": (0, 1), "most": 6}
+"""Options of histories in which many changes leave documents as they were."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +73,7 @@ def splitting(draw: st.DrawFn, cases: st.SearchStrategy[Case], old: bool = True)
 
 
 def check(case: Case, **options: Any) -> None:
-    world = run(case, route=Chunks(), **options)
+    world = run(case, **{"route": Chunks(), **options})
     items = world.items(float("inf"))
     expected = {f"{key}~/{name}": item["n"] for key, item in items.items() for name in item["subs"]}
     assert {name: document["n"] for name, document in world.bench.documents.items()} == expected
@@ -87,6 +97,14 @@ def test_without_old_images_the_sub_documents_of_a_shard_are_found_in_the_index(
     check(case)
 
 
+@settings(max_examples=examples(50))
+@given(
+    splitting(queue_cases(**QUIET) | restarted_cases(histories(**QUIET)) | shard_cases(back=RUNS_BACK, **QUIET))
+)
+def test_if_unchanged_documents_are_skipped_the_others_end_equal_to_the_table(case):
+    check(case, route=Skipping())
+
+
 def fails(cases: st.SearchStrategy[Case], **options: Any) -> None:
     """Assert that at least one case ends with a different index."""
 
@@ -107,6 +125,11 @@ def test_without_the_deletion_of_what_an_item_no_longer_names_it_does_not_hold(m
 def test_without_a_search_old_images_must_not_be_missing(monkeypatch):
     monkeypatch.setattr(Truth, "sub_documents", lambda self, places: [set() for _ in places])
     fails(splitting(shard_cases(gaps=[60], most=3), old=False))
+
+
+def test_skipping_must_compare_the_documents(monkeypatch):
+    monkeypatch.setattr(sub_documents, "text_of", lambda action: b"")
+    fails(splitting(shard_cases(gaps=[60], most=3)), route=Skipping())
 
 
 def history(*changes: tuple[int, int, Sequence[str]]) -> list[Splitting]:

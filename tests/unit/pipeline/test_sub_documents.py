@@ -11,7 +11,7 @@ from fakes import Bench, Items, Truth, records
 from item_records import HOUR_AGO
 
 from service.model import Item
-from service.model.outcomes import Outcome
+from service.model.outcomes import UNCHANGED, Outcome
 from service.model.serializer import typed
 from service.pipeline import Delivery, Result
 from service.routing import Document, Router, TableRoute
@@ -94,6 +94,27 @@ def test_a_document_that_the_index_refuses_is_a_dead_letter_and_the_others_are_w
 
 def truth(**parts: int) -> Truth:
     return Truth({"a": typed({"id": "a", "parts": parts})})
+
+
+class Quiet(Chunks):
+    skip_unchanged: ClassVar = True
+
+
+def test_an_unchanged_document_is_not_written_again_and_the_others_are():
+    bench = Bench(Quiet())
+    bench.dispatch(change("INSERT", new=of(x=1, y=1, z=1)))
+    assert bench.outcomes(change("MODIFY", 2, old=of(x=1, y=1, z=1), new=of(x=1, y=2))) == ["APPLIED"]
+    assert [(write.id, write.kind) for write in bench.index.sent[3:]] == [("a~/y", "Index"), ("a~/z", "Delete")]
+    raw = change("MODIFY", 3, old={**of(x=1, y=2), "seen": 1}, new={**of(x=1, y=2), "seen": 2})
+    (result,) = bench.dispatch(raw).results
+    assert result is UNCHANGED
+    assert len(bench.index.sent) == 5
+
+
+def test_a_re_read_writes_unchanged_documents_too():
+    bench = Bench(Quiet(), truth=truth(x=1), always=True)
+    assert bench.outcomes(change("MODIFY", 2, old=of(x=1), new=of(x=1))) == ["APPLIED"]
+    assert numbers(bench) == {"a~/x": 1}
 
 
 class Answering(Chunks):

@@ -260,6 +260,15 @@ def test_the_documents_of_an_item_are_named_by_their_sub_ids_and_the_deleted_one
     assert sub_documents(Chunks(), insert({**one, "id": "b"})) == {}
 
 
+def test_a_document_that_is_skipped_as_unchanged_is_not_among_them():
+    class Quiet(Chunks):
+        skip_unchanged: ClassVar = True
+
+    one, two = {"id": "a", "chunks": ["x", "y", "z"]}, {"id": "a", "chunks": ["x", "Y"]}
+    assert sub_documents(Quiet(), modify(old=one, new=two)) == {"1": {"text": "Y"}, "2": None}
+    assert sub_documents(Quiet(), insert(one)).keys() == {"0", "1", "2"}
+
+
 def test_each_helper_names_the_other_for_a_route_of_the_other_kind():
     item = {"id": "a", "chunks": ["x"]}
     with pytest.raises(ValueError, match=r"Chunks has documents_of\(\): use sub_documents\(\)"):
