@@ -35,6 +35,7 @@ from .routing import (
     Document,
     Index,
     InsertRows,
+    Location,
     PutItem,
     Reindex,
     Route,
@@ -128,6 +129,16 @@ def run(
         if record.event not in bound.ignored:
             raise Reject(f"Unimplemented: eventName={record.event} (no method for it in {bound.name})")
     return []
+
+
+def location(route: Route, change: Change) -> Location:
+    """Return the index, id and routing value of the document of a change, as `index_of` and `routing_of` say.
+
+    Names are logical. Raises Reject if `index_of` or `routing_of` returns what cannot be used, and what `run`
+    raises for an invalid route or change.
+    """
+    (bound,) = Router([route], targets=()).bound
+    return bound.location(record_of(route, change))
 
 
 def sub_documents(route: TableRoute, change: Change) -> dict[str, Document | None]:

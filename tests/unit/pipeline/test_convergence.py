@@ -7,6 +7,7 @@ failure.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -24,7 +25,7 @@ from convergence import (
     run,
 )
 from fakes import Items
-from histories import histories, live_cases, queue_cases, restarted_cases, shard_cases, undisturbed_cases
+from histories import KEYS, histories, live_cases, queue_cases, restarted_cases, shard_cases, undisturbed_cases
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from lengths import examples
@@ -234,6 +235,45 @@ def test_skip_unchanged_must_not_trust_that_a_later_record_of_the_shard_writes_t
 def test_skip_unchanged_must_compare_the_documents(monkeypatch):
     monkeypatch.setattr(unchanged, "is_unchanged", lambda bound, record, action: record.event == "MODIFY")
     fails(shard_cases(**QUIET), route=Quiet())
+
+
+class Placed(Items):
+    """Items in an index for each key."""
+
+    index: ClassVar = "items-*"
+
+    def index_of(self, keys):
+        return f"items-{keys['id']}"
+
+    def routing_of(self, keys):
+        return keys["id"]
+
+
+class Wandering(Placed):
+    """A route whose index depends on something else than the key."""
+
+    def __init__(self) -> None:
+        self.answers = itertools.cycle("xyz")
+
+    def index_of(self, keys):
+        return f"items-{next(self.answers)}"
+
+
+def check_places(case: Case, route: Items) -> None:
+    """Assert that the index ends equal to the table, and that a key has one place."""
+    check(case, route=route)
+    sent = run(case, route=route).bench.index.sent
+    assert {(write.target, write.routing) for write in sent} <= {(f"items-{key}", key) for key in KEYS}
+
+
+@settings(max_examples=examples(50))
+@given(queue_cases() | restarted_cases(histories()) | shard_cases(back=RUNS_BACK) | live_cases(back=RUNS_BACK))
+def test_documents_in_an_index_for_each_key_end_equal_to_the_table(case):
+    check_places(case, Placed())
+
+
+def test_an_index_must_depend_on_the_key_alone():
+    fails(shard_cases(), route=Wandering())
 
 
 @pytest.mark.long

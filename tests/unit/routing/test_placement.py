@@ -16,6 +16,7 @@ from service.pipeline.route_calls import search_write
 from service.routing import Names, Router
 from service.routing.placement import Location
 from service.testing import insert, remove, run, upload
+from service.testing import location as location_in
 from service.testing import record_of as record_in
 
 
@@ -113,6 +114,12 @@ def test_a_collection_has_one_place_whichever_of_its_items_changes(prefix, routi
     }
     assert {(place.index, place.routing) for place in places} == {("months-acme", routing)}
     assert len(places) == 1
+
+
+def test_a_test_of_a_route_sees_where_a_document_goes():
+    assert location_in(Reviews(), remove(item())) == Location("reviews-acme-2026-01", "acme|2026-01-31", "acme")
+    with pytest.raises(Reject, match="does not match the pattern"):
+        location_in(variant(index_of=lambda self, keys: "others"), remove(item()))
 
 
 def test_names_map_the_pattern_and_keep_the_text_in_place_of_the_star():
