@@ -67,8 +67,7 @@ def _auto_create(patient: DoctorContext, settings: Mapping[str, Any]) -> Iterato
     would create a missing index.
     """
     value = str(settings.get("action.auto_create_index", "false"))
-    examples = {name: name.replace("*", "x") for name in patient.indices}
-    made = sorted(name for name, one in examples.items() if creates(value, one) or creates(value, f"{one}-000001"))
+    made = sorted(name for name in patient.indices if creates(value, name) or creates(value, f"{name}-000001"))
     if made:
         forbidden = ",".join([*(f"-{name},-{name}-0*" for name in made), "+*"])
         yield Finding(
