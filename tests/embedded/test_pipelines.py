@@ -212,11 +212,10 @@ def test_a_changed_pipeline_is_planned_checked_and_applied_and_no_rebuild_uses_t
 
 
 def test_a_rebuild_creates_a_missing_pipeline(place: Place) -> None:
-    app = place.app()
     fill(place.deployment, 1)
-    load(app)
+    load(place.app())
     ask("DELETE", place.url)
-    assert do(app, rebuild=True).done
+    assert do(place.app(create_indices=False), rebuild=True).done
     assert ask("GET", place.url) == {place.name: place.body}
 
 
