@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import pytest
 from deployments import Deployment, Running, ask, documents_of, drop, eventually, fill
+from index_server import Server
 from rebuilds import do
 from test_table_operations import action, compared, load, write
 
@@ -21,6 +22,8 @@ from service.commands.indices.checking import check
 from service.commands.indices.command import what_was_seen
 from service.commands.indices.planning import plan
 from service.errors import DeclarationError, Halt, SettingsError
+from service.routing import PipelineDeclaration
+from service.routing.pipeline_declarations import INGEST, SEARCH
 
 pytestmark = pytest.mark.usefixtures("impatient_rebuilds")
 
@@ -226,3 +229,38 @@ def test_a_document_that_its_pipeline_refuses_becomes_a_dead_letter_and_others_a
     assert ["field [secret] doesn't exist" in letter["reason"] for letter in place.deployment.rejected()] == [
         True
     ] * 2
+
+
+def test_search_pipelines_are_created_compared_and_changed(server: Server) -> None:
+    def declared(value: str) -> PipelineDeclaration:
+        processors = [{"filter_query": {"query": {"term": {"visible": {"value": value}}}}}]
+        return PipelineDeclaration(SEARCH, f"visible-{server.name}", {"request_processors": processors})
+
+    url = f"{server.url}{declared('yes').path}"
+    try:
+        assert server.apply({}, pipelines=[declared("yes")]).done
+        assert ask("GET", url) == {f"visible-{server.name}": declared("yes").body}
+        assert server.plan({}, pipelines=[declared("yes")]).pipelines == ()
+        (difference,) = server.plan({}, pipelines=[declared("no")]).pipelines
+        assert difference.words == f"search pipeline visible-{server.name}: differs in request_processors"
+        assert server.apply({}, pipelines=[declared("no")]).done
+        assert ask("GET", url) == {f"visible-{server.name}": declared("no").body}
+    finally:
+        ask("DELETE", url)
+
+
+def test_a_pipeline_is_put_even_if_its_index_needs_a_rebuild_and_a_refused_one_leaves_the_index(
+    server: Server,
+) -> None:
+    pipeline = PipelineDeclaration(INGEST, f"set-{server.name}", {"processors": [SET]})
+    try:
+        server.apply({"a": {"type": "keyword"}})
+        applied = server.apply({"a": {"type": "text"}}, pipelines=[pipeline])
+        assert ([one.kind for one in applied.made], applied.done) == (["ingest pipeline"], False)
+        assert ask("GET", f"{server.url}{pipeline.path}") == {pipeline.name: pipeline.body}
+    finally:
+        ask("DELETE", f"{server.url}{pipeline.path}")
+    wrong = replace(pipeline, body={"processors": [{"nope": {}}]})
+    applied = server.apply({"a": {"type": "keyword"}, "b": {"type": "keyword"}}, pipelines=[wrong])
+    assert applied.refused == "No processor type exists with name [nope]"
+    assert server.fields() == {"a": {"type": "keyword"}}

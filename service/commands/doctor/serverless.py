@@ -12,7 +12,8 @@ from .patient import DoctorContext
 SEE: Final = (
     "check that its type is SEARCH (aws opensearchserverless batch-get-collection), and that its data access"
     " policy grants the service aoss:DescribeIndex, aoss:CreateIndex and aoss:WriteDocument for its indices, and"
-    " for aliases aoss:DescribeCollectionItems, aoss:CreateCollectionItems and aoss:UpdateCollectionItems"
+    " for aliases and pipelines aoss:DescribeCollectionItems, aoss:CreateCollectionItems and"
+    " aoss:UpdateCollectionItems"
 )
 
 

@@ -8,7 +8,10 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from infra.shim.processors import run, steps_of
 from service.errors import DeclarationError, SettingsError
 from service.routing import Names, PipelineDeclaration, Router, TableRoute, setting
 from service.routing.computed_fields import check_document, without
@@ -192,3 +195,21 @@ def test_an_object_that_could_hold_a_computed_field_is_no_computed_field():
     (bound,) = Router([route(computed=["m.v"])]).bound
     check_document(bound, {"m": {}, "v": 1})
     check_document(bound, {"m": {"w": 1}})
+
+
+NAMES = st.text("xyz", min_size=1, max_size=1)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 2),
+    lambda inner: st.dictionaries(NAMES, inner, max_size=2) | st.lists(inner, max_size=2),
+    max_leaves=6,
+)
+
+
+@given(
+    document=st.dictionaries(NAMES, VALUES, max_size=3),
+    paths=st.lists(st.lists(NAMES, min_size=1, max_size=3).map(".".join), max_size=3),
+)
+def test_what_a_pipeline_puts_into_computed_fields_is_never_a_difference(document: Any, paths: list[str]):
+    processors = [{"set": {"field": path, "value": [0.5], "ignore_failure": True}} for path in paths]
+    made = run(steps_of({"processors": processors}), document)
+    assert without(made, paths) == without(document, paths)
