@@ -62,17 +62,22 @@ def settle_others(groups: Mapping[Task, Sequence[Task]]) -> None:
             other.results = [SUPERSEDED if task.result.outcome.done else task.result]
 
 
-def settle_made(tasks: Sequence[Task]) -> None:
-    """Settle the tasks whose document, made again after its write, is the one that was written."""
+def settle_made(tasks: Sequence[Task]) -> list[Task]:
+    """Settle the tasks whose document, made again after its write, is the one that was written.
+
+    Return the other tasks.
+    """
+    unsettled: list[Task] = []
     for task in tasks:
         if task.made and task.writes and _same(task.made, task.writes):
-            task.writes, task.results = (), [APPLIED]
+            task.writes, task.results = task.made, [APPLIED] * len(task.made)
+        else:
+            unsettled.append(task)
+    return unsettled
 
 
-def _same(made: Sequence[Any], writes: Sequence[Write]) -> bool:
-    if len(made) != len(writes):
-        return False
-    return all(_content(action) == _content(write.action) for action, write in zip(made, writes, strict=True))
+def _same(made: Sequence[Write], writes: Sequence[Write]) -> bool:
+    return [_content(write.action) for write in made] == [_content(write.action) for write in writes]
 
 
 def _content(action: Any) -> Any:
@@ -141,6 +146,7 @@ class Wanted:
                 _pass_on(task, parent)
         for route, documents in Counter(task.route for task in self._tasks.values()).items():
             self._observer.reindexed(route, documents, queued=False)
+        self._observer.made_again(list(self._tasks.values()))
         self._tasks.clear()
         self._parents.clear()
 
@@ -188,7 +194,7 @@ class Reindexing:
         record = parent.record
         assert not isinstance(record, Undecodable)
         try:
-            for reindex in self._reindexes(parent, bound, record, context):
+            for reindex in reindexes_of(parent, bound, record, context):
                 yield from self._within_limit(requests_of(reindex, record, self._router))
         except Exception as error:
             doing = f"{bound.name} Reindex for {source_of(record)}"
@@ -211,17 +217,18 @@ class Reindexing:
                     self._observer.reindexed(route, documents, queued=True)
                 return
 
-    def _reindexes(self, task: Task, bound: BoundRoute, record: Change, context: Context) -> Sequence[Reindex]:
-        """Return the Reindex actions of a task. If its record was re-read, add those of the delivered images.
 
-        A document that the item belonged to before the change has to be made again as well.
-        """
-        found = list(task.reindexes or ())
-        if (task.seen is record and task.reindexes is not None) or record.event in bound.batched:
-            return found
-        if bound.readable:
-            context = context.with_tables(tables_of(bound, [record], context))
-        return [*found, *reindexes_in(actions_of(bound, record, context))]
+def reindexes_of(task: Task, bound: BoundRoute, record: Change, context: Context) -> Sequence[Reindex]:
+    """Return the Reindex actions of a task. If its record was re-read, add those of the delivered images.
+
+    A document that the item belonged to before the change has to be made again as well.
+    """
+    found = list(task.reindexes or ())
+    if (task.seen is record and task.reindexes is not None) or record.event in bound.batched:
+        return found
+    if bound.readable:
+        context = context.with_tables(tables_of(bound, [record], context))
+    return [*found, *reindexes_in(actions_of(bound, record, context))]
 
 
 def requests_of(reindex: Reindex, record: Change, router: Router) -> Iterator[Request]:

@@ -90,8 +90,8 @@ class Task:
     - `overtaken` is True if the item changed again after the write.
     - `newer_only` makes its writes `newer_only` (see Write), because other changes can have the same version.
     - `failed` is the last failure of this task alone in this delivery. `failing` has the writes that failed.
-    - `made` has the actions that a document made of several items was last written with. If they are the same when
-      the document is made again, it is settled.
+    - `made` has the writes of a document of several items that is made again after them. If they are the same
+      again, they are its `writes`, and it is settled.
     - `named` has the ids of sub-documents that are deleted unless the item has them; None if not determined.
     - `reindexes` has the Reindex actions that the route returned; None if it has not been called.
     - `rejected` has the tasks of documents that it wanted to be made again and that are dead letters instead.
@@ -109,7 +109,7 @@ class Task:
     failing: Sequence[Write] = ()
     group_size: int = 0
     newer_only: bool = False
-    made: Sequence[Action] = ()
+    made: Sequence[Write] = ()
     named: Collection[str] | None = None
     reindexes: Sequence[Reindex] | None = None
     rejected: Sequence[Task] = ()

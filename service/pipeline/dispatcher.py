@@ -168,15 +168,19 @@ class Dispatcher:
                 for task in part:
                     task.writes, task.results = (), task.results or [NOT_SENT]
                 continue
-            self._write(part, delivery, made.prepare if more else prefetch)
-            sent = [task for task in part if task.writes]
+            sent = [
+                task for task in self._write(part, delivery, made.prepare if more else prefetch) if task.writes
+            ]
             if sent:
                 silent = 0 if any(task.result.outcome.done for task in sent) else silent + 1
 
-    def _write(self, tasks: Sequence[Task], delivery: Delivery, prefetch: Prefetch | None) -> None:
-        """Steps 4 and 5: pass the writes to their sinks, and set the results of the tasks."""
+    def _write(self, tasks: Sequence[Task], delivery: Delivery, prefetch: Prefetch | None) -> Sequence[Task]:
+        """Steps 4 and 5: pass the writes to their sinks, and set the results of the tasks.
+
+        Return the tasks without those whose document was made again and is the same.
+        """
         if self._composite:
-            settle_made(tasks)
+            tasks = settle_made(tasks)
         documents, items, rows = by_sink(tasks)
         results: dict[Write, Result] = {}
         if items:
@@ -189,6 +193,7 @@ class Dispatcher:
         for task in tasks:
             if task.writes:
                 task.results = [results[write] for write in task.writes]
+        return tasks
 
     def _finish(self, tasks: Sequence[Task], delivery: Delivery, began: float) -> Report:
         """Steps 8 and 9: store dead letters, report to the observer, and return the report. Raises Halt."""

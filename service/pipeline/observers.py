@@ -80,6 +80,9 @@ class Observer:
     def reindexed(self, route: str, documents: int, queued: bool) -> None:
         """Handle documents that records wanted to be made again: made here, or `queued` as tasks."""
 
+    def made_again(self, tasks: Sequence[Task]) -> None:
+        """Handle the tasks of documents that were made again here for other records."""
+
     def lost(self, source: str, shard: str, since: float, until: float) -> None:
         """Handle lost records: `shard` no longer has the changes from `since` until `until` (Unix seconds)."""
 
@@ -157,6 +160,9 @@ class Observers(Observer):
 
     def reindexed(self, route: str, documents: int, queued: bool) -> None:
         self._notify("reindexed", route, documents, queued)
+
+    def made_again(self, tasks: Sequence[Task]) -> None:
+        self._notify("made_again", tasks)
 
     def lost(self, source: str, shard: str, since: float, until: float) -> None:
         self._notify("lost", source, shard, since, until)

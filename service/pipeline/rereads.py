@@ -115,8 +115,8 @@ class Rereads:
             decision = self._after(task, task.bound, task.record)
             if decision is Decision.READ:
                 reopened.append(task)
-            elif decision is Decision.MAKE_AGAIN and task.writes:
-                made = [write.action for write in task.writes]
+            elif decision is Decision.MAKE_AGAIN and task.writes and task.writes is not task.made:
+                made = task.writes
                 task.reopen(_version_of(task, task.record))
                 task.made = made
                 reopened.append(task)

@@ -17,6 +17,7 @@ from service.pipeline import Delivery, Lag, Observers
 from service.routing import Route
 from service.settings import Settings
 from service.sinks.dead_letters import DeadLetterFolder
+from service.sources.current_state import Lookups
 from service.telemetry.flow import Flow
 from service.telemetry.metrics import Metrics
 from service.telemetry.recent import Recent
@@ -59,18 +60,23 @@ class AskedIndex:
 class Page:
     """A page under test. `client` is a browser that keeps its cookies and runs no scripts."""
 
-    def __init__(self, folder: Path, *routes: Route, source: str = "table images", **settings: Any):
+    def __init__(
+        self, folder: Path, *routes: Route, source: str = "table images", items: Any = None, **settings: Any
+    ):
+        """`items` is a DynamoDB client, from which the current state is read."""
         self.settings = Settings(dead_letters=str(folder), **settings)
         self.sources: list[Any] = [SimpleNamespace(name=source, trouble="", workers=1, lag=Lag)]
         self.halted = ""
-        self.bench = Bench(*(routes or [Items()]))
+        reading = Context(self.settings, dynamodb=items)
+        truth: Any = Lookups(reading) if items else None
+        self.bench = Bench(*(routes or [Items()]), context=reading, truth=truth)
         self.index = AskedIndex(self.bench)
         self.letters = DeadLetterFolder(folder)
         self.bench.dispatcher._letters = self.letters
         router = self.bench.dispatcher._router
         app: Any = SimpleNamespace(
             settings=self.settings,
-            context=Context(self.settings, search=self.index),
+            context=Context(self.settings, search=self.index, dynamodb=items),
             router=router,
             letters=self.letters,
             metrics=Metrics(),

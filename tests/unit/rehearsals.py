@@ -17,6 +17,7 @@ from service.pipeline.rereads import Rereads
 from service.retry_policy import RetryPolicy
 from service.routing import BucketRoute, DeleteItem, Document, PutItem, Route, Router, TableRoute
 from service.settings import Settings
+from service.sources.current_state import Lookups
 
 
 class Texts(TableRoute):
@@ -76,11 +77,14 @@ class ReadOnly:
 class Rehearsed:
     """A dispatcher that writes nothing, and its findings."""
 
-    def __init__(self, *routes: Route, search: Any = None, always: bool = False, **settings: Any):
-        self.truth = Truth()
+    def __init__(
+        self, *routes: Route, search: Any = None, always: bool = False, items: Any = None, **settings: Any
+    ):
+        """`items` is a DynamoDB client, from which the current state is read."""
         self.search = search
         self.found: list[Finding] = []
-        context = Context(Settings(retry_time=0, **settings), search=search)
+        context = Context(Settings(retry_time=0, **settings), search=search, dynamodb=items)
+        self.truth: Any = Lookups(context) if items else Truth()
         self.rehearsal = Rehearsal(Differences(context) if search else Actions(context), self.found.append)
         self.dispatcher = Dispatcher(
             Router(routes or [Texts()]),

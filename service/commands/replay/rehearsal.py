@@ -98,7 +98,13 @@ class Rehearsal(Observer):
         """Store nothing: rejected records are shown as findings."""
 
     def dispatched(self, done: Dispatched) -> None:
-        for task in done.tasks:
+        self._report(done.tasks)
+
+    def made_again(self, tasks: Sequence[Task]) -> None:
+        self._report(tasks)
+
+    def _report(self, tasks: Sequence[Task]) -> None:
+        for task in tasks:
             for finding in self._findings(task):
                 self.counts[SUPERSEDED if finding.superseded else finding.what] += 1
                 if finding.what != UNCHANGED:

@@ -16,6 +16,7 @@ from ...model import Record
 from ...routing import Names, Router
 from ...settings import setting
 from ..command import Command, Output, aligned, print_result, quietly
+from ..inspection import amount_of
 from .explanation import Explanation, Step, explain, version_in_words
 from .listing import Listed, listed
 from .scaffold import add, draft, key_of, parsed_key
@@ -68,11 +69,14 @@ def cells_of(one: Listed) -> tuple[str, ...]:
     targets = [f"index {one.index}"] if one.index else []
     targets += [f"table {one.table}"] if one.table else []
     targets += [f"database {one.database}"] if one.database else []
+    targets += [f"documents of {name}" for name in one.reindexes]
     remarks = [f"ignores {', '.join(one.ignored)}"] if one.ignored else []
     remarks += [f"dead letters: {', '.join(one.dead_letters)}"] if one.dead_letters else []
     remarks += [f"ingest pipeline {one.pipeline}"] if one.pipeline else []
     remarks += [f"computed: {', '.join(one.computed)}"] if one.computed else []
     remarks += ["routing_of()"] if one.routing else []
+    remarks += ["collection"] if one.collection else []
+    remarks += [f"reads {', '.join(one.reads)}"] if one.reads else []
     remarks += ["fetch"] if one.fetch else []
     remarks += ["several documents of an item"] if one.splits else []
     remarks += ["skips unchanged"] if one.skip_unchanged else []
@@ -152,6 +156,12 @@ def lines_of(step: Step, record: Record) -> list[str]:
         target = "/".join([action["target"], *([action["id"]] if "id" in action else [])])
         routing = [f"(routing value {action['routing']})"] if "routing" in action else []
         lines.append(" ".join([f"  {action['action']} -> {target}", *routing, *what]))
+        if "keys" in action:
+            lines.append(
+                f"    makes {amount_of(action['documents'], action['more'])} again, from the current state"
+            )
+            lines += [f"    {worded(key)}" for key in action["keys"]]
+            lines += ["    …"] if action["documents"] > len(action["keys"]) else []
         lines += [f"    passes through ingest pipeline {action['pipeline']}"] if "pipeline" in action else []
         lines += [f"    {name} reads this table" for name in action.get("read_by", ())]
     return lines

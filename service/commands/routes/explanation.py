@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,13 +16,25 @@ from ...model.outcomes import worst
 from ...model.versions import EPOCH, NO_VERSION, second_of
 from ...pipeline import SILENT, Outcome, Result, Task, Write
 from ...pipeline.document_json import dump
-from ...pipeline.matching import match
+from ...pipeline.error_outcomes import result_of
+from ...pipeline.matching import match, source_of
 from ...pipeline.rereads import Rereads
 from ...pipeline.route_calls import call_routes
 from ...pipeline.sub_documents import names_of
-from ...routing import BoundRoute, DeleteItem, Index, InsertRows, PutItem, Router, TableRoute, UpdateItem
+from ...routing import (
+    BoundRoute,
+    CollectionRoute,
+    DeleteItem,
+    Index,
+    InsertRows,
+    PutItem,
+    Router,
+    TableRoute,
+    UpdateItem,
+)
 from ...routing.patterns import matches
 from ...routing.router import affix_test, where_test
+from ..inspection import Named, named_by
 
 
 @dataclass(frozen=True)
@@ -57,7 +69,10 @@ class Explanation:
 
 
 def explain(record: Record, router: Router, rereads: Rereads, context: Context) -> Explanation:
-    """Call the routes with the record as it is. Nothing is re-read and nothing is written."""
+    """Call the routes with the record as it is, and write nothing.
+
+    Only a document of several items is made of their current state.
+    """
     tasks, about = match([record], router), _about(record)
     if isinstance(record, Undecodable):
         return Explanation(about, (), tasks[0].result)
@@ -91,7 +106,8 @@ def _taken(
     hint = rereads.why(record, bound)
     name = _id(bound, record)
     version = record.version if bound.versioned else None
-    if isinstance(record, TableRecord) and record.event in bound.batched and not record.has_new:
+    unread = isinstance(record, TableRecord) and record.event in bound.batched and not record.has_new
+    if unread and not bound.composite:
         return Step(bound.name, True, "its document is built from the re-read item", hint, name, version)
     if isinstance(record, TableRecord) and bound.splits and record.event == REMOVE and not record.has_old:
         found = "the documents of its item that the index has are deleted"
@@ -103,16 +119,38 @@ def _taken(
                 task.named = names_of(bound, record, current=True)[0]
         task.seen = record.as_now(record.raw["dynamodb"]["NewImage"], record.version)
     try:
+        if bound.composite:
+            rereads.reread_before_write([task])
         call_routes([task], context, SILENT.step)
+        named = [] if task.results else _named(task, bound, record, context, router)
     except Halt as halt:
-        unseen = f"its actions are unknown, because a request of the route fails: {halt}"
+        unseen = f"its actions are unknown, because a request fails: {halt}"
         return Step(bound.name, True, unseen, hint, name, version)
     if task.results:
         return Step(bound.name, True, f"{task.result.outcome.name}: {task.result.reason}", hint, name, version)
     actions = [_action(write, router) for write in task.writes]
     if bound.splits:
         actions = [{**action, "id": write.id} for action, write in zip(actions, task.writes, strict=True)]
-    return Step(bound.name, True, "", hint, name, version, tuple(actions))
+    return Step(bound.name, True, "", hint, name, version, (*actions, *map(_reindex, named)))
+
+
+def _named(task: Task, bound: BoundRoute, record: Change, context: Context, router: Router) -> Sequence[Named]:
+    """Return the documents that the task names in Reindex. An error is the task's result. Raises Halt."""
+    try:
+        return named_by(task, bound, record, context, router)
+    except Exception as error:
+        task.results = [result_of(error, f"{bound.name} Reindex for {source_of(record)}")]
+        return ()
+
+
+def _reindex(named: Named) -> dict[str, Any]:
+    return {
+        "action": "Reindex",
+        "target": named.route,
+        "documents": named.documents,
+        "more": named.more,
+        "keys": _plain(named.keys),
+    }
 
 
 def _id(bound: BoundRoute, record: Change) -> str:
@@ -191,6 +229,10 @@ def _misfits_of_key(of: TableRoute, record: TableRecord) -> Iterator[str]:
             there = record.typed_keys.get(attribute)
             value = next(iter(there.values())) if isinstance(there, Mapping) and there else "no value"
             yield f"{attribute} = {value} does not match {pattern}"
+    if isinstance(of, CollectionRoute):
+        sort = list(of.key)[1]
+        if of.sort_prefix(record.keys[sort]) is None:
+            yield f"sort_prefix({record.keys[sort]!r}) returns None: the item belongs to no collection"
 
 
 def _about(record: Record) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from ...model import CREATED, DELETED
 from ...model.events import TABLE_EVENTS
 from ...routing import BoundRoute, BucketRoute, Router, TableRoute
 from ...routing.patterns import is_plain
+from ...routing.router import route_name
+from ...table_reads import Readable
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,9 @@ class Listed:
     """A registered route with actual names; a pattern stays as it is declared.
 
     `kind` is table or bucket. `dead_letters` are the events that become dead letters: the route has no method for
-    them and does not ignore them. `routing` is True if documents have routing values.
+    them and does not ignore them. `routing` is True if documents have routing values. `collection` is True if a
+    document is made of the items of a partition. `reads` has the tables and indexes ("table/index") that the route
+    reads, and `reindexes` the routes whose documents it makes again.
     """
 
     route: str
@@ -39,6 +43,9 @@ class Listed:
     splits: bool
     skip_unchanged: bool
     versions: str | None
+    collection: bool
+    reads: Sequence[str]
+    reindexes: Sequence[str]
 
 
 def listed(router: Router) -> list[Listed]:
@@ -72,4 +79,11 @@ def _listed(bound: BoundRoute, router: Router) -> Listed:
         splits=bound.splits,
         skip_unchanged=bound.skips,
         versions=route.versions,
+        collection=bound.collection,
+        reads=[name for one in bound.readable.values() for name in _names(one)],
+        reindexes=sorted(map(route_name, bound.reindexes)),
     )
+
+
+def _names(read: Readable) -> list[str]:
+    return [*([read.actual] if read.itself else []), *(f"{read.actual}/{index}" for index in sorted(read.indexes))]

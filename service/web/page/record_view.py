@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...commands.comparison import ABSENT, Comparison, Match, document_of
-from ...commands.inspection import ask, look_up
+from ...commands.inspection import Named, ask, look_up
 from ...commands.replay.rehearsal import content_of
 from ...model import Record, Undecodable
 from ...pipeline import Write
@@ -44,14 +44,15 @@ class WriteView:
 
 @dataclass(frozen=True)
 class RecordView:
-    """A record with the writes of its route.
+    """A record with the writes of its route, and the documents that it names in Reindex.
 
-    `problem` is the reason if the route returns no writes. `raw` is "" if the record was too large to keep.
+    `problem` is the reason if the route returns neither. `raw` is "" if the record was too large to keep.
     """
 
     raw: str
     problem: str
     writes: Sequence[WriteView]
+    reindexes: Sequence[Named] = ()
 
 
 def record_view_of(state: State, record: Record | None, route: str) -> RecordView:
@@ -67,9 +68,11 @@ def record_view_of(state: State, record: Record | None, route: str) -> RecordVie
     if bound is None:
         reason = f"Route {route} is not registered." if route else "No route handles this record."
         return RecordView(raw, reason, [])
-    result = ask(bound, record, state.app.context)
-    problem = result.problem or ("" if result.writes else "The route returns no writes for this record.")
-    return RecordView(raw, problem, [write_view_of(state, write, bound.computed) for write in result.writes])
+    result = ask(bound, record, state.app.context, state.app.router)
+    found = result.writes or result.reindexes
+    problem = result.problem or ("" if found else "The route returns no writes for this record.")
+    views = [write_view_of(state, write, bound.computed) for write in result.writes]
+    return RecordView(raw, problem, views, result.reindexes)
 
 
 def write_view_of(state: State, write: Write, computed: Collection[str]) -> WriteView:

@@ -7,11 +7,14 @@ from typing import ClassVar
 import pytest
 from builders import s3_record, stream_record
 from rehearsals import Copies, ReadOnly, Rehearsed, Texts, change, version
+from shop_scene import Customers, Orders
 
+from service import Reindex
 from service.commands.replay.showing import value_of
 from service.model import Item
 from service.pipeline import Outcome
 from service.routing import Document, TableRoute
+from service.tables_in_memory import TablesInMemory
 
 
 def test_an_action_is_shown_with_its_place_its_version_its_route_and_its_content():
@@ -134,3 +137,50 @@ def test_what_an_item_holds_cannot_break_out_of_its_line():
     lines = Rehearsed().lines(change("a\nb", text="x\ny\x1b[31m\u2028"))
     assert len(lines) == 1
     assert lines[0].isprintable()
+
+
+SHOP = {
+    "customers": [{"id": "a", "name": "Ada"}],
+    "orders": [{"PK": name, "SK": "HEAD", "customer": "a"} for name in ("1", "2", "3")],
+}
+LINE = stream_record(table="orders", keys={"PK": "3", "SK": "LINE1"}, new={"PK": "3", "SK": "LINE1"})
+CUSTOMER = stream_record("MODIFY", table="customers", keys={"id": "a"}, new={"id": "a"})
+
+
+def test_documents_of_several_items_and_those_that_are_made_again_are_shown():
+    rehearsed = Rehearsed(Orders(), Customers(), items=TablesInMemory(SHOP), index_lag=0.0)
+    report = rehearsed.dispatch(CUSTOMER, LINE)
+    assert [result.outcome for result in report.results] == [Outcome.APPLIED] * 2
+    assert sorted((one.what, one.route, one.target, one.id, one.content) for one in rehearsed.found) == [
+        ("Index", "shop_scene:Orders", "orders", name, {"customer": "Ada", "lines": []})
+        for name in ("1", "2", "3")
+    ]
+
+
+def test_documents_that_are_made_again_are_compared_with_the_index():
+    search = ReadOnly()
+    search.documents["orders", "1"] = (1, {"customer": "Ada", "lines": []})
+    search.documents["orders", "2"] = (1, {"customer": "Eve", "lines": []})
+    rehearsed = Rehearsed(Orders(), Customers(), items=TablesInMemory(SHOP), search=search, index_lag=0.0)
+    rehearsed.dispatch(CUSTOMER)
+    assert sorted((one.id, one.what) for one in rehearsed.found) == [("2", "changed"), ("3", "missing")]
+    assert dict(rehearsed.rehearsal.counts) == {"unchanged": 1, "changed": 1, "missing": 1}
+
+
+def test_a_document_that_cannot_be_made_again_is_shown_as_rejected():
+    class Broken(Orders):
+        def documents(self, collections, context):
+            raise ValueError("broken")
+
+    class Renamed(Customers):
+        reindexes: ClassVar = (Broken,)
+
+        def modify(self, record, context):
+            return [Reindex(Broken, [{"PK": "1"}])]
+
+    rehearsed = Rehearsed(Broken(), Renamed(), items=TablesInMemory(SHOP))
+    rehearsed.dispatch(CUSTOMER)
+    (found,) = rehearsed.found
+    assert (found.what, found.target) == ("rejected", "orders")
+    assert found.route.endswith("Broken")
+    assert "broken" in found.reason

@@ -10,8 +10,12 @@ from pathlib import Path
 
 import pytest
 from builders import stream_record
+from shop_scene import Customers, Orders
 
+from service.commands.routes.command import cells_of
+from service.commands.routes.listing import listed
 from service.entrypoints.cli import main
+from service.routing import Names, Router
 
 ROOT = Path(__file__).parents[3]
 
@@ -102,6 +106,15 @@ def test_the_list_says_which_route_skips_unchanged_documents(capsys, tmp_path, m
     assert main(["routes", "list"]) == 0
     users, _ = capsys.readouterr().out.splitlines()
     assert users.endswith("; skips unchanged")
+
+
+def test_the_list_says_what_routes_read_and_whose_documents_they_make_again():
+    names = {"table/orders": "orders-lab", "table/customers": "customers-lab"}
+    orders, customers = listed(Router([Orders(), Customers()], Names(names)))
+    assert (orders.collection, orders.reads, orders.reindexes) == (True, ["customers-lab"], [])
+    assert (customers.collection, customers.reads) == (False, ["orders-lab/by-customer"])
+    assert cells_of(orders)[-2:] == ("-> index orders", "collection; reads customers-lab")
+    assert cells_of(customers)[-2:] == ("-> documents of shop_scene:Orders", "reads orders-lab/by-customer")
 
 
 def test_explain_shows_what_becomes_of_a_record_and_needs_no_server(capsys, tmp_path):

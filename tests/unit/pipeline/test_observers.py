@@ -11,6 +11,8 @@ from service.pipeline.observers import Observer, Observers
 
 TOLD = {
     "dispatched": (None,),
+    "reindexed": ("shop:Orders", 1, False),
+    "made_again": ([],),
     "retrying": ([], 0.1),
     "requested": (None,),
     "lost": ("table t", "shard", 0.0, 1.0),

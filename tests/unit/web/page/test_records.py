@@ -11,12 +11,15 @@ from fakes import Items
 from opensearchpy.exceptions import ConnectionError as Unreached
 from opensearchpy.exceptions import TransportError
 from page_bench import Page, words
+from shop_scene import Customers, Orders
 
+from service.errors import Halt
 from service.model import ObjectRecord
 from service.model.outcomes import Outcome
 from service.model.versions import EPOCH
 from service.pipeline import Result
 from service.routing import BucketRoute, DeleteItem, UpdateItem
+from service.tables_in_memory import TablesInMemory
 from service.telemetry import recent
 
 REFUSED = Result(Outcome.REJECTED, "mapping conflict", 400)
@@ -145,6 +148,47 @@ def test_an_action_on_a_table_is_shown_as_the_route_returns_it(make):
     page.dispatch(s3_record("a b.jpg", size=3))
     shown = opened(page, "images-in/a b.jpg")
     assert 'UpdateItem in images Item from the route { "id": "a b.jpg", "size": 3 }' in shown
+
+
+def test_a_document_of_several_items_is_compared_as_its_current_items_make_it(make):
+    orders = [{"PK": "1", "SK": "HEAD", "customer": "a"}]
+    tables = TablesInMemory({"customers": [{"id": "a", "name": "Ada"}], "orders": orders})
+    page = make(Orders(), Customers(), source="table orders", items=tables, index_lag=0.0)
+    line = {"PK": "1", "SK": "LINE1", "n": 7}
+    page.dispatch(stream_record(table="orders", keys={"PK": "1", "SK": "LINE1"}, new=line))
+    assert "Requested write Index in orders, id 1" in opened(page, "[^<]*LINE1[^<]*")
+    orders.append(line)
+    tables.tables["orders"].append(line)
+    shown = opened(page, "[^<]*LINE1[^<]*")
+    assert '"lines": [ 7 ]' in shown
+    assert "The stored document differs." in shown
+
+
+@pytest.mark.parametrize(
+    ("orders", "amount"), [(2, "2 documents made again from the current state."), (7, "The first keys:")]
+)
+def test_the_documents_that_a_record_names_are_shown(make, orders, amount):
+    heads = [{"PK": f"{n}", "SK": "HEAD", "customer": "a"} for n in range(orders)]
+    tables = TablesInMemory({"customers": [{"id": "a", "name": "Ada"}], "orders": heads})
+    page = make(Orders(), Customers(), source="table customers", items=tables, index_lag=0.0)
+    page.dispatch(stream_record("MODIFY", table="customers", keys={"id": "a"}, new={"id": "a"}))
+    shown = opened(page, "a")
+    assert "Reindex of shop_scene:Orders" in shown
+    assert amount in shown
+    assert '"PK": "1"' in shown
+    assert '"PK": "5"' not in shown
+    assert "The route returns no writes" not in shown
+
+
+def test_a_table_that_cannot_be_read_is_reported(make):
+    class Denied(TablesInMemory):
+        def query(self, *arguments: Any, **request: Any) -> Any:
+            raise Halt("grant the permission")
+
+    page = make(Customers(), Orders(), source="table customers", items=TablesInMemory(), index_lag=0.0)
+    page.dispatch(stream_record("MODIFY", table="customers", keys={"id": "a"}, new={"id": "a"}))
+    page.state.app.context._clients["dynamodb"] = Denied()
+    assert "grant the permission" in opened(page, "a")
 
 
 def test_an_undecodable_record_is_shown_raw(page):
