@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -85,15 +86,16 @@ class TableReader:
         """Return the items with these keys in their order; None for each that does not exist.
 
         The read is consistent, with up to 100 items per request. Raises Retry if DynamoDB throttles it or no time
-        is left, Halt if the route does not declare the table, and what boto3 raises.
+        is left, Halt if the table does not exist or the route does not declare it, and what boto3 raises.
         """
         self._check("")
         typed_keys = [typed(key) for key in keys]
         wanted = [key_of(key) for key in typed_keys]
         missing = {one: key for one, key in zip(wanted, typed_keys, strict=True) if one not in self._items}
         found: dict[_Key, dict[str, Any] | None] = dict.fromkeys(missing)
-        for item in read_items(self._client, self._readable.actual, list(missing.values())):
-            found[key_of({name: item[name] for name in typed_keys[0]})] = read_item(item)
+        with _existing(self._readable.actual):
+            for item in read_items(self._client, self._readable.actual, list(missing.values())):
+                found[key_of({name: item[name] for name in typed_keys[0]})] = read_item(item)
         if len(self._items) + len(found) <= KEPT:
             self._items.update(found)
         return [found[one] if one in found else self._items[one] for one in wanted]
@@ -122,14 +124,15 @@ class TableReader:
         if index:
             self._wait()
         found: list[dict[str, Any]] | None = []
-        for page in query_pages(self._client, request):
-            for item in page:
-                value = read_item(item)
-                if found is not None:
-                    found.append(value)
-                yield value
-            if found is not None and len(found) + sum(map(len, self._queries.values())) > KEPT:
-                found = None
+        with _existing(self._readable.actual, index):
+            for page in query_pages(self._client, request):
+                for item in page:
+                    value = read_item(item)
+                    if found is not None:
+                        found.append(value)
+                    yield value
+                if found is not None and len(found) + sum(map(len, self._queries.values())) > KEPT:
+                    found = None
         if found is not None:
             self._queries[name] = found
 
@@ -180,6 +183,24 @@ class Tables(Mapping[str, TableReader]):
         if missing > time_left():
             raise Retry("a secondary index may not show this change yet (setting index_lag), and no time is left")
         time.sleep(missing)
+
+
+@contextmanager
+def _existing(table: str, index: str = "") -> Iterator[None]:
+    """Raise Halt if a request in the `with` block fails because the table or its index does not exist."""
+    try:
+        yield
+    except Exception as error:
+        answer = (getattr(error, "response", None) or {}).get("Error", {})  # None for a connection error
+        # DynamoDB has no code for a missing index, or for one that is still being filled.
+        if index and f"index: {index}" in answer.get("Message", ""):
+            found = f"table {table} has no secondary index {index} that can be read"
+            raise Halt(f"{found}: create it, or wait until it is filled") from error
+        if answer.get("Code") == "ResourceNotFoundException":
+            raise Halt(
+                f"the table {table} does not exist: create it, or map its name in the setting names"
+            ) from error
+        raise
 
 
 def _undeclared(route: str, name: str) -> Halt:

@@ -7,6 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
+from fakes import raising
 
 from service import Context, Retry, at_least, at_most, begins_with, between
 from service import table_reads as module
@@ -129,3 +131,43 @@ def test_a_query_of_an_index_is_retried_if_there_is_no_time_to_wait(client, monk
 def test_a_query_needs_one_or_two_attributes():
     with pytest.raises(ValueError, match="the partition key and, optionally, the sort key"):
         query_of("shop", {})
+
+
+NO_TABLE = ("ResourceNotFoundException", "Cannot do operations on a non-existent table")
+NO_INDEX = ("ValidationException", "The table does not have the specified index: by-n")
+FILLING = ("ValidationException", "Cannot read from backfilling global secondary index: by-n")
+NO_INDEX_IN_MOTO = (
+    "ResourceNotFoundException",
+    "Invalid index: by-n for table: prod-shop. Available indexes are: ",
+)
+BAD_KEY = ("ValidationException", "Query condition missed key schema element: n")
+
+
+def refusing(code: str, message: str) -> Any:
+    refuse = raising(ClientError({"Error": {"Code": code, "Message": message}}, "Query"))
+    return SimpleNamespace(query=refuse, batch_get_item=refuse)
+
+
+@pytest.mark.parametrize("error", [NO_INDEX, FILLING, NO_INDEX_IN_MOTO])
+def test_an_index_that_does_not_exist_halts(error):
+    with pytest.raises(Halt, match=r"^table prod-shop has no secondary index by-n that can be read: create it"):
+        list(tables(refusing(*error))["shop"].query({"n": 3}, "by-n"))
+
+
+@pytest.mark.parametrize(
+    "read", [lambda shop: list(shop.query({"n": 3}, "by-n")), lambda shop: shop.get([{"PK": "x", "SK": "y"}])]
+)
+def test_a_table_that_does_not_exist_halts(read):
+    with pytest.raises(Halt, match=r"^the table prod-shop does not exist: create it"):
+        read(tables(refusing(*NO_TABLE))["shop"])
+
+
+def test_a_query_that_the_index_cannot_answer_is_an_error_of_the_route():
+    with pytest.raises(ClientError, match="missed key schema"):
+        list(tables(refusing(*BAD_KEY))["shop"].query({"m": 3}, "by-n"))
+
+
+def test_a_connection_error_is_not_taken_for_a_missing_table():
+    client = SimpleNamespace(query=raising(ConnectionError("reset")))
+    with pytest.raises(ConnectionError, match="reset"):
+        list(tables(client)["shop"].query({"n": 3}, "by-n"))
