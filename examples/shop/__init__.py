@@ -1,4 +1,4 @@
-"""A shop with one table and four kinds of documents. docs/tutorial.md explains it step by step."""
+"""A shop with one table and five kinds of documents. docs/tutorial.md explains it step by step."""
 
 ROUTES = [
     "routes:Customers",
@@ -6,4 +6,5 @@ ROUTES = [
     "routes:CustomerOrders",
     "routes:Products",
     "routes:Reviews",
+    "routes:Chunks",
 ]

@@ -19,6 +19,7 @@ import boto3
 
 from .routes import customer_key
 
+DESCRIPTION = "A Lamp for the desk.\n\nIts light is warm."
 LAMP, MUG = "PRODUCT#nordic#lamp", "PRODUCT#atlas#mug"
 
 ITEMS: Final[tuple[dict[str, Any], ...]] = (
@@ -31,7 +32,7 @@ ITEMS: Final[tuple[dict[str, Any], ...]] = (
     {"PK": "ORDER#1002", "SK": "LINE#1", "product": "atlas#mug", "quantity": 2},
     {"PK": "ORDER#1003", "SK": "ORDER", "customer": "bob", "placed": "2026-02-12"},
     {"PK": "ORDER#1003", "SK": "LINE#1", "product": "nordic#lamp", "quantity": 2},
-    {"PK": LAMP, "SK": "PRODUCT", "name": "Desk lamp", "price": Decimal("59.90")},
+    {"PK": LAMP, "SK": "PRODUCT", "name": "Desk lamp", "price": Decimal("59.90"), "description": DESCRIPTION},
     {"PK": LAMP, "SK": "REVIEW#2026-01-14#ada", "stars": 5, "text": "Warm light.", "votes": 3},
     {"PK": LAMP, "SK": "REVIEW#2026-02-20#bob", "stars": 4, "text": "A short cable.", "votes": 0},
     {"PK": MUG, "SK": "PRODUCT", "name": "Mug", "price": Decimal("12.50")},
@@ -71,13 +72,14 @@ def rename(table: Any, customer: str, name: str) -> None:
 def change(table: Any, chance: random.Random) -> None:
     """Put or delete one item of any kind."""
     customer, product = chance.choice(("ada", "bob", "cem")), chance.choice((LAMP, MUG))
+    description = "\n\n".join(chance.choices(("A", "B", "C"), k=chance.randint(0, 3)))
     order, day = f"ORDER#{chance.randint(1001, 1004)}", f"2026-0{chance.randint(1, 3)}-01"
     number, word = chance.randint(1, 5), chance.choice(("Blue", "Green", "Red"))
     items: list[dict[str, Any]] = [
         {**customer_key(customer), "name": f"{word} {customer}", "email": f"{customer}@example.com"},
         {"PK": order, "SK": "ORDER", "customer": customer, "placed": day},
         {"PK": order, "SK": f"LINE#{number}", "product": product, "quantity": number},
-        {"PK": product, "SK": "PRODUCT", "name": f"{word} thing", "price": number},
+        {"PK": product, "SK": "PRODUCT", "name": word, "price": number, "description": description},
         {"PK": product, "SK": f"REVIEW#{day}#{customer}", "stars": number, "text": word, "votes": number},
     ]
     item = chance.choice(items)

@@ -5,7 +5,7 @@
 | customer | CUSTOMER#ada | CUSTOMER | name, email |
 | order | ORDER#1001 | ORDER | customer, placed |
 | line of an order | ORDER#1001 | LINE#1 | product, quantity |
-| product | PRODUCT#nordic#lamp | PRODUCT | name, price |
+| product | PRODUCT#nordic#lamp | PRODUCT | name, price, description |
 | review of a product | PRODUCT#nordic#lamp | REVIEW#2026-01-14#ada | stars, text, votes |
 
 `nordic` is a seller. The secondary index `by-customer` has the orders of a customer.
@@ -120,3 +120,23 @@ class Reviews(TableRoute):
 
     def document(self, item: Item) -> Document:
         return {"product": item["PK"].removeprefix("PRODUCT#"), "stars": item["stars"], "text": item["text"]}
+
+
+class Chunks(TableRoute):
+    """The paragraphs of descriptions for semantic search, each with its own embedding."""
+
+    table: ClassVar = "shop"
+    key: ClassVar = KEY
+    where: ClassVar = {"PK": "PRODUCT#*", "SK": "PRODUCT"}
+    index: ClassVar = "chunks"
+    mapping: ClassVar = {"properties": {"embedding": {"type": "keyword"}}}
+    pipeline: ClassVar = "embed"
+    # `lowercase` stands for a model, which the embedded search server does not have.
+    pipelines: ClassVar = {
+        "embed": {"processors": [{"lowercase": {"field": "text", "target_field": "embedding"}}]}
+    }
+    computed: ClassVar = ("embedding",)
+
+    def documents_of(self, item: Item) -> Mapping[str, Document]:
+        paragraphs = filter(None, item.get("description", "").split("\n\n"))
+        return {str(number): {"text": text} for number, text in enumerate(paragraphs)}

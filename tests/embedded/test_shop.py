@@ -24,7 +24,7 @@ from service.bootstrap.application import App
 from service.routing.loading import load_routes
 from service.settings import Settings
 
-INDICES = ("customers", "orders", "products")
+INDICES = ("chunks", "customers", "orders", "products")
 NO_INDEX = "index by-customer of table shop is not created, because routes do not declare the keys of indexes"
 
 
@@ -82,6 +82,10 @@ class Shop:
                     "reviews": len(stars),
                     "rating": round(sum(stars) / len(stars), 2) if stars else None,
                 }
+                for number, text in enumerate(filter(None, rows["PRODUCT"].get("description", "").split("\n\n"))):
+                    parent = f"{key}|PRODUCT"
+                    chunk = {"streamdex_parent": parent, "text": text, "embedding": text.lower()}
+                    documents["chunks", f"{parent}~/{number}", None] = chunk
             for sort, review in reviews.items():
                 product = key.removeprefix("PRODUCT#")
                 index = f"reviews-{product.split('#')[0]}-{sort.split('#')[1][:7]}"
@@ -101,16 +105,16 @@ class Shop:
 
 
 @pytest.fixture
-def shop(aws_url: str, search_url: str, tmp_path: Path) -> Iterator[Shop]:
+def shop(aws_url: str, pipelines_url: str, tmp_path: Path) -> Iterator[Shop]:
     settings = Settings(
         aws_endpoint_url=aws_url,
-        search_url=search_url,
+        search_url=pipelines_url,
         poll_interval=0.05,
         checkpoints=str(tmp_path / "checkpoints.sqlite"),
         dead_letters=str(tmp_path / "letters"),
         index_lag=0.0,  # the embedded server has no lag
     )
-    opened = Shop(aws_url, search_url)
+    opened = Shop(aws_url, pipelines_url)
     with App(settings, [kind() for kind in load_routes("examples.shop")]) as app:
         (note,) = provision(app)
         assert note.startswith(NO_INDEX)
@@ -122,7 +126,7 @@ def shop(aws_url: str, search_url: str, tmp_path: Path) -> Iterator[Shop]:
         workers.stop()
     assert not list(tmp_path.glob("letters/*"))
     for name in opened.names():
-        drop(search_url, name)
+        drop(pipelines_url, name)
     opened.table.delete()
 
 
@@ -138,7 +142,7 @@ CHANGES: dict[str, Callable[[Shop], None]] = {
     "a line is added": lambda shop: shop.put("ORDER#1002", "LINE#2", product="nordic#lamp", quantity=9),
     "a line is deleted": lambda shop: shop.delete("ORDER#1001", "LINE#1"),
     "an order is deleted before its lines": lambda shop: shop.delete("ORDER#1003", "ORDER"),
-    "a product is changed": lambda shop: shop.put(LAMP, "PRODUCT", name="Floor lamp", price=75),
+    "a product is changed": lambda shop: shop.put(LAMP, "PRODUCT", name="Lamp", price=75, description="Tall."),
     "a review is added": lambda shop: shop.put(LAMP, "REVIEW#2026-03-01#bob", stars=1, text="Broke.", votes=0),
     "a review is changed": lambda shop: shop.put(LAMP, "REVIEW#2026-01-14#ada", stars=2, text="Hot.", votes=0),
     "a review is deleted": lambda shop: shop.delete(LAMP, "REVIEW#2026-02-20#bob"),
@@ -176,7 +180,7 @@ def test_the_tutorial_shows_what_a_reader_sees(shop: Shop):
             eventually(shop.found, shop.expected())
             printed = run(command, shop.addresses)
             assert printed.endswith(output.partition(": ")[2] if "verify" in command else "")
-    assert compared == 8
+    assert compared == 9
 
 
 def run(command: str, addresses: dict[str, str]) -> str:

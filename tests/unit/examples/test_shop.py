@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from examples.shop.data import ITEMS, LAMP
-from examples.shop.routes import CustomerOrders, Customers, Orders, Products, Reviews, customer_key
+from examples.shop.routes import Chunks, CustomerOrders, Customers, Orders, Products, Reviews, customer_key
 from service import Delete, Index, Reindex
-from service.testing import insert, modify, remove, run
+from service.testing import insert, modify, remove, run, sub_documents
 
 SHOP = {"shop": ITEMS}
 ADA = customer_key("ada")
@@ -63,3 +63,11 @@ def test_a_review_is_in_the_index_of_its_seller_and_month():
 
 def test_a_vote_writes_nothing():
     assert run(Reviews(), modify({**REVIEW, "votes": 3}, {**REVIEW, "votes": 4})) == []
+
+
+def test_a_description_has_a_document_for_each_paragraph():
+    old = {"PK": LAMP, "SK": "PRODUCT", "description": "One.\n\nTwo.\n\n"}
+    new = {"PK": LAMP, "SK": "PRODUCT", "description": "One!"}
+    assert sub_documents(Chunks(), insert(old)) == {"0": {"text": "One."}, "1": {"text": "Two."}}
+    assert sub_documents(Chunks(), modify(old, new)) == {"0": {"text": "One!"}, "1": None}
+    assert sub_documents(Chunks(), insert({"PK": LAMP, "SK": "PRODUCT"})) == {}
