@@ -21,7 +21,7 @@ a `long`, which drops the fraction of 12.5 ("Dynamic templates", OpenSearch and 
 
 
 NAME_ERRORS: Final = ("invalid_alias_name_exception", "invalid_index_name_exception")
-"""The errors of the server for a name that it does not accept (tried on OpenSearch 3.6.0)."""
+"""The server's errors for a name that it does not accept (tried on OpenSearch 3.6.0, Elasticsearch 7.10.2)."""
 
 
 def create_missing(context: Context, declared: IndexDeclaration) -> Target:

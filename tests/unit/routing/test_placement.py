@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 from service import BucketRoute, CollectionRoute, Delete, Index, TableRoute
 from service.errors import DeclarationError, DecodeError, Reject, SettingsError, Skip
+from service.model import TableRecord
 from service.pipeline.route_calls import search_write
+from service.pipeline.sub_documents import names_of, sub_writes
 from service.routing import Names, Router
 from service.routing.placement import Location
-from service.testing import insert, remove, run, upload
+from service.testing import insert, modify, remove, run, upload
 from service.testing import location as location_in
 from service.testing import record_of as record_in
 
@@ -114,6 +116,20 @@ def test_a_collection_has_one_place_whichever_of_its_items_changes(prefix, routi
     }
     assert {(place.index, place.routing) for place in places} == {("months-acme", routing)}
     assert len(places) == 1
+
+
+def test_all_documents_of_an_item_have_the_place_of_its_key():
+    chunks = variant(
+        document=TableRoute.document,
+        documents_of=lambda self, item: {str(at): {"chunk": word} for at, word in enumerate(item["text"].split())},
+    )
+    (bound,) = Router([chunks]).bound
+    changed = modify(item() | {"text": "one two three"}, item() | {"text": "one"})
+    record = record_in(chunks, changed)
+    assert isinstance(record, TableRecord)
+    writes = sub_writes(bound, record, names_of(bound, record)[0])
+    assert [write.kind for write in writes] == ["Index", "Delete", "Delete"]
+    assert {(write.target, write.routing) for write in writes} == {("reviews-acme-2026-01", "acme")}
 
 
 def test_a_test_of_a_route_sees_where_a_document_goes():
