@@ -154,6 +154,8 @@ class StreamModel:
         self, StreamArn: str, ShardId: str, ShardIteratorType: str, SequenceNumber: str = ""
     ) -> Any:
         self._call("GetShardIterator")
+        by_number = {"AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"}
+        assert ShardIteratorType in (by_number if SequenceNumber else {"TRIM_HORIZON", "LATEST"})
         stream = self._stream(StreamArn)
         shard = stream.shards.get(ShardId)
         if shard is None or self.expired(shard):

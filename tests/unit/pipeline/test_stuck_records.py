@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import pytest
@@ -193,6 +194,22 @@ def test_the_memory_of_failures_is_bounded(monkeypatch):
     bench = Bench(Items(), forced=forced, clock=lambda: NOW + SEVEN_HOURS)
     deliver(bench, batch(), 1)
     assert len(bench.dispatcher._stuck.failures) == 3
+
+
+def test_of_more_failures_than_are_remembered_the_latest_stay(monkeypatch):
+    monkeypatch.setattr(stuck_records, "MOST", 3)
+    bench = old(Items(), forced={f"k{n}": [BUSY] * 999 for n in range(4)})
+    deliver(bench, batch(), 1)
+    for _ in range(2):
+        report = bench.dispatcher.run(Delivery(batch()[1:4]))
+    assert [result.outcome for result in report.results] == [Outcome.REJECTED] * 3
+
+
+def test_a_record_without_a_time_is_never_rejected_for_its_age():
+    bench = old(Items(), forced={"k0": [BUSY] * 999})
+    bench.dispatcher._stuck = StuckRecords(lambda record: math.inf, 20.0)
+    assert deliver(bench, batch(), 4) != []
+    assert bench.letters.letters == []
 
 
 def test_suspects_are_bounded_and_the_latest_stay():

@@ -8,14 +8,17 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
+import pytest
 from stream_model import StreamModel
 from stream_poller import DAY, Poller, family, position, root
 
-from service.checkpoints.stores import ENDED
+from service.checkpoints.stores import ENDED, LATEST, TRIM_HORIZON
 from service.context import Context
 from service.pipeline import Outcome, Report, Result
 from service.settings import Settings
 from service.sources.dynamodb_streams import StreamSource
+from service.sources.dynamodb_streams.shard_lineage import ABSENT, Verdict, unrecorded, verdict
+from service.sources.dynamodb_streams.stream_listing import Shard
 from service.timing import Timing
 
 
@@ -28,6 +31,41 @@ def test_every_record_of_every_shard_is_read_parents_before_children(checkpoints
     assert poller.seen.index(numbers[3]) < poller.seen.index(numbers[6])
     assert sorted(poller.seen) == numbers
     assert position(checkpoints, model, shards[0]) == ENDED
+
+
+@pytest.mark.parametrize(
+    ("start", "positions"),
+    [
+        (TRIM_HORIZON, {"open": TRIM_HORIZON, "closed": TRIM_HORIZON}),
+        (LATEST, {"open": LATEST, "closed": ENDED}),
+    ],
+)
+def test_new_shards_are_read_from_the_start_and_recorded_ones_stay(start, positions):
+    listed = [Shard("known", "", False), Shard("open", "", False), Shard("closed", "", True)]
+    assert unrecorded(listed, {"known"}, start) == positions
+
+
+OPEN, CLOSED = Shard("a", "", False), Shard("a", "", True)
+
+
+@pytest.mark.parametrize(
+    ("shard", "facts", "decided"),
+    [
+        (None, {"absent": ABSENT - 1}, Verdict.WAIT),
+        (None, {"absent": ABSENT}, Verdict.END),
+        (OPEN, {"missing": True}, Verdict.READ_ON),
+        (CLOSED, {"missing": True, "has_children": True}, Verdict.READ_ON),
+        (OPEN, {"waited_enough": True, "confirmed": True}, Verdict.READ_ON),
+        (CLOSED, {"confirmed": True}, Verdict.WAIT),
+        (CLOSED, {"has_children": True}, Verdict.CONFIRM),
+        (CLOSED, {"has_children": True, "confirmed": True}, Verdict.END),
+        (CLOSED, {"waited_enough": True, "confirmed": True}, Verdict.END),
+        (OPEN, {"has_children": True, "confirmed": True}, Verdict.END),
+    ],
+)
+def test_the_list_of_shards_decides_whether_an_end_is_final(shard, facts, decided):
+    usual = {"missing": False, "confirmed": False, "absent": 0, "has_children": False, "waited_enough": False}
+    assert verdict(shard, **usual | facts) is decided
 
 
 def test_a_child_whose_parent_was_never_seen_is_read(checkpoints):

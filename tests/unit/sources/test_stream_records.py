@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+from builders import stream_arn, stream_record
 from stream_model import StreamModel
 from stream_poller import Poller, position, root
 
 from service.checkpoints.stores import TRIM_HORIZON, Checkpoint
-from service.pipeline import Observer, Outcome, Report, Result
-from service.sources.dynamodb_streams.shard_reader import ShardReader
+from service.model import Undecodable
+from service.pipeline import Lag, Observer, Outcome, Report, Result
+from service.sources.dynamodb_streams.shard_reader import ShardReader, time_of, to_record
+from service.timing import RETENTION
 
 
 def test_a_record_that_has_to_come_again_comes_with_everything_after_it(checkpoints):
@@ -72,3 +76,27 @@ def test_a_record_that_cannot_be_decoded_is_delivered_with_its_number(checkpoint
     model.get_records = broken
     poller = Poller(model, checkpoints)
     poller.run(poller.has_seen(model.write(root(model), 1)))
+
+
+ARN = stream_arn("images")
+
+
+@pytest.mark.parametrize("raw", [{"dynamodb": {"SequenceNumber": "7"}}, {"dynamodb": {}}, {}])
+def test_a_record_that_cannot_be_decoded_is_kept_whole(raw):
+    record = to_record(raw, ARN, "shard")
+    assert isinstance(record, Undecodable)
+    assert (record.raw, record.source, record.reason[:18]) == (raw, ARN, "the stream record ")
+    assert record.identifier == raw.get("dynamodb", {}).get("SequenceNumber", "")
+
+
+def test_the_time_of_records_is_that_of_the_last_one_with_a_time():
+    timed, untimed = (to_record(stream_record(created=at), ARN, "shard") for at in (1_700_000_000.0, None))
+    assert time_of([timed, untimed, to_record({}, ARN, "shard")]) == 1_700_000_000.0
+    assert time_of([untimed]) is time_of([]) is None
+
+
+def test_a_reader_that_has_read_nothing_yet_lags_since_its_checkpoint():
+    reader = ShardReader(StreamModel(), ARN, "shard", print, at=Checkpoint("7", 100.0), limit=1, now=lambda: 160.0)
+    assert (reader.finished, reader.missing, reader.confirmed, reader.doubts) == (False, False, False, 0)
+    assert reader.lag() == Lag(60.0, RETENTION - 60.0, 0.0)
+    assert reader.quiet_for() == 0.0
