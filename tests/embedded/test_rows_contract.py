@@ -21,7 +21,7 @@ from service.model.outcomes import APPLIED
 from service.pipeline import Outcome, Write
 from service.routing import BadRow, InsertRows
 from service.settings import Settings
-from service.sinks.sql import RowSink
+from service.sinks.sql import RowSink, row_loading
 
 ADA, BOB, EVE = ("Ada", 1), ("Bob", 2), ("Eve", 3)
 
@@ -49,6 +49,20 @@ def test_another_version_another_etag_and_another_key_are_added_too(database: Da
     for record in (upload("v1"), upload("v2"), upload("", etag="e1"), upload("null", etag="e2"), upload(key="b")):
         assert database.add([ADA], record) == APPLIED
     assert database.rows() == [ADA] * 5
+
+
+def test_a_request_ends_at_the_number_and_at_the_size_of_its_rows(database: Database, monkeypatch):
+    sizes: list[int] = []
+    insert = row_loading.Loading._insert
+
+    def counted(loading, batch):
+        sizes.append(len(batch))
+        return insert(loading, batch)
+
+    monkeypatch.setattr(row_loading.Loading, "_insert", counted)
+    monkeypatch.setattr(row_loading, "BATCH_BYTES", 3 * row_loading.size_of(ADA))
+    assert database.add([ADA] * 7) == APPLIED
+    assert sizes == [3, 3, 1]
 
 
 def test_a_repeat_reads_no_row(database: Database):

@@ -281,8 +281,8 @@ class FakeQueue:
             raise NoQueue
         return {"QueueUrl": f"http://x/{QueueName}"}
 
-    def get_queue_attributes(self, **_: Any) -> Any:
-        return {"Attributes": self.attributes}
+    def get_queue_attributes(self, QueueUrl: str, AttributeNames: list[str]) -> Any:
+        return {"Attributes": {name: self.attributes[name] for name in AttributeNames if name in self.attributes}}
 
     def change_message_visibility_batch(self, QueueUrl: str, Entries: list[dict[str, Any]]) -> Any:
         self.put_off += [(entry["ReceiptHandle"], entry["VisibilityTimeout"]) for entry in Entries]

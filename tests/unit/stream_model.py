@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +20,11 @@ from builders import stream_record
 
 RETENTION = 24 * 3600.0
 ITERATOR_LIFE = 900.0
+
+
+def as_read(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record as GetRecords does: without the ARN of its stream, which only Lambda adds."""
+    return {name: value for name, value in record.items() if name != "eventSourceARN"}
 
 
 class Expired(Exception):
@@ -183,7 +189,7 @@ class StreamModel:
         end = place + len(page)
         answer: dict[str, Any] = {
             "Records": [
-                stream_record(new={"id": str(number)}, sequence=f"{number:021d}", created=int(at))
+                as_read(stream_record(new={"id": str(number)}, sequence=f"{number:021d}", created=int(at)))
                 for number, at in page
             ]
         }

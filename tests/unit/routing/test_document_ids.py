@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from service.errors import DecodeError
 from service.model.dynamodb_json import read_value
-from service.routing.document_ids import LONGEST, document_id, key_text, parts_of, sub_document_id, sub_parts_of
+from service.routing.document_ids import (
+    LONGEST,
+    document_id,
+    key_text,
+    parts_of,
+    plain_id,
+    sub_document_id,
+    sub_parts_of,
+)
 
 texts = st.text("ab1|~nh=", max_size=6) | st.text(max_size=20, alphabet=st.characters(exclude_categories=["Cs"]))
 long_texts = st.builds(
@@ -76,6 +84,23 @@ def test_the_id_of_a_key_is_always_the_same(key, scope):
 def test_a_plain_text_key_is_its_own_id(text):
     assume(not text.startswith("~"))
     assert document_id([text]) == text
+
+
+@given(texts | long_texts)
+@example("~")
+@example("a" * LONGEST)
+@example("a" * (LONGEST + 1))
+def test_the_id_of_the_fast_path_is_the_one_that_every_key_has(text):
+    plain = text.isascii() and not text.startswith("~") and len(text) <= LONGEST
+    assert plain_id({"id": {"S": text}}, "id") == (document_id([text]) if plain else "")
+
+
+@pytest.mark.parametrize(
+    "typed_keys",
+    [{}, {"id": {"N": "1"}}, {"id": {"S": "a"}, "n": {"N": "1"}}, {"id": {"S": "a", "N": "1"}}, {"id": "a"}],
+)
+def test_the_fast_path_leaves_other_keys_alone(typed_keys):
+    assert plain_id(typed_keys, "id") == ""
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,17 @@ from hypothesis import strategies as st
 
 from service.commands.dead_letters.selection import records_of
 from service.context import Context
-from service.errors import DecodeError, Halt
+from service.errors import DecodeError, Halt, SettingsError
 from service.model import Record, TableRecord, Undecodable
 from service.pipeline import DeadLetter, Outcome, Result
-from service.sinks.dead_letters import DeadLetterBucket, DeadLetterFolder, DeadLetterQueue, StoredDeadLetter
+from service.settings import Settings
+from service.sinks.dead_letters import (
+    DeadLetterBucket,
+    DeadLetterFolder,
+    DeadLetterQueue,
+    StoredDeadLetter,
+    make_dead_letter_store,
+)
 from service.sinks.dead_letters.dead_letter import letter_id, portable, unseal
 from service.sinks.dead_letters.queue_store import allowed
 
@@ -42,6 +49,18 @@ def test_a_letter_keeps_the_record_the_route_the_reason_and_the_time(tmp_path):
     assert (letter["reason"], letter["status"]) == ("no image", 400)
     assert letter["time"] == "2026-11-23T12:00:00+00:00"
     assert letter["format"] == 1
+
+
+def test_a_queue_keeps_large_letters_in_the_declared_bucket():
+    def store(large: str) -> DeadLetterQueue:
+        settings = Settings(dead_letters="sqs://letters", dead_letters_large=large)
+        return make_dead_letter_store(Context(settings))
+
+    assert store("")._large is None
+    bucket = store("s3://the-bucket/the/prefix")._large
+    assert (bucket._bucket, bucket._prefix) == ("the-bucket", "the/prefix/")
+    with pytest.raises(SettingsError, match="dead_letters_large must be"):
+        store("a-folder")
 
 
 def test_a_letter_is_read_as_it_was_stored(tmp_path):

@@ -209,9 +209,10 @@ def test_a_change_of_an_incremental_export_is_what_its_images_say(tmp_path):
     assert {r.created for r in records if isinstance(r, TableRecord)} == {1_604_474_000.999999}
 
 
-def test_a_change_without_a_time_has_the_weakest_version(tmp_path):
+@pytest.mark.parametrize("metadata", [{}, None, "when?", {"WriteTimestampMicros": {"N": "soon"}}])
+def test_a_change_without_a_time_has_the_weakest_version(tmp_path, metadata):
     path = tmp_path / "data.json"
-    path.write_text(json.dumps({**change("a", "when?", NewImage={}), "Metadata": {}}))
+    path.write_text(json.dumps({**change("a", "when?", NewImage={}), "Metadata": metadata}))
     (record,) = Recording(Disk().at(str(path)), of_table("images")).records()
     assert isinstance(record, TableRecord)
     assert (record.version, record.created) == (NO_VERSION, None)

@@ -16,7 +16,7 @@ from service.context import Context
 from service.errors import Halt, Unreachable
 from service.pipeline import SILENT, Observer, Outcome, Report, Result
 from service.settings import Settings
-from service.sources.sqs.queue_source import QueueSource
+from service.sources.sqs.queue_source import QueueSource, dead_letter_queue
 from service.sources.sqs.visibility import Visibility
 
 
@@ -281,3 +281,12 @@ def test_a_queue_is_as_far_behind_as_the_oldest_message_that_came():
     assert 2940 < source.lag().left <= 3000
     assert list(batches) == []
     assert source.lag().unread == 0
+
+
+def test_the_dead_letter_queue_is_that_of_the_redrive_policy():
+    queue = FakeQueue()
+    with pytest.raises(Halt, match="queue q has no dead-letter queue"):
+        dead_letter_queue(Context(Settings(), sqs=queue), "q")
+    policy = {"deadLetterTargetArn": "arn:aws:sqs:us-east-1:000000000000:dead", "maxReceiveCount": 3}
+    queue.attributes["RedrivePolicy"] = json.dumps(policy)
+    assert dead_letter_queue(Context(Settings(), sqs=queue), "q") == "dead"

@@ -130,6 +130,8 @@ def test_a_position_that_was_trimmed_goes_on_with_the_oldest_and_says_what_may_b
     model.now += DAY + 1
     until = model.now
     numbers = model.write(root(model), 1)
+    model.now += 60
+    numbers += model.write(root(model), 1)
     again = Poller(model, checkpoints)
     again.run(again.has_seen(numbers))
     assert not set(missed) & set(again.seen)

@@ -59,7 +59,7 @@ def test_a_record_says_which_shard_it_was_read_from(checkpoints):
     model.write(root(model), 1)
     poller = Poller(model, checkpoints)
     (record,) = next(iter(poller.source)).records
-    assert record.shard == root(model).id
+    assert (record.shard, record.source) == (root(model).id, model.streams[-1].arn)
     assert record.as_now(None, 1).shard == root(model).id
 
 
@@ -100,3 +100,10 @@ def test_a_reader_that_has_read_nothing_yet_lags_since_its_checkpoint():
     assert (reader.finished, reader.missing, reader.confirmed, reader.doubts) == (False, False, False, 0)
     assert reader.lag() == Lag(60.0, RETENTION - 60.0, 0.0)
     assert reader.quiet_for() == 0.0
+
+
+def test_the_lag_of_a_checkpoint_grows_and_what_is_past_retention_has_no_time_left():
+    now = iter([160.0, 200.0, 200.0 + RETENTION])
+    reader = ShardReader(StreamModel(), ARN, "shard", print, at=Checkpoint("7", 100.0), limit=1, now=now.__next__)
+    assert reader.lag() == Lag(100.0, RETENTION - 100.0, 40.0)
+    assert reader.lag() == Lag(RETENTION + 100.0, 0.0, RETENTION + 40.0)
