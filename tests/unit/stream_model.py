@@ -18,6 +18,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from builders import stream_record
 
+TABLE = "images"
 RETENTION = 24 * 3600.0
 ITERATOR_LIFE = 900.0
 
@@ -134,10 +135,12 @@ class StreamModel:
     # Calls of the client.
 
     def describe_table(self, TableName: str) -> Any:
+        assert TableName == TABLE
         return {"Table": {}}
 
     def list_streams(self, TableName: str, ExclusiveStartStreamArn: str = "") -> Any:
         self._call("ListStreams")
+        assert TableName == TABLE
         arns = [{"StreamArn": stream.arn, "StreamLabel": stream.label} for stream in self._listed()]
         page = arns[1:] if ExclusiveStartStreamArn else arns[:1]  # the newest is last, on its own page
         more = not ExclusiveStartStreamArn and len(arns) > 1

@@ -129,6 +129,14 @@ def test_a_metadata_field_in_a_document_is_named_with_the_remedy(error):
     )
 
 
+@pytest.mark.parametrize(("newer_only", "kind"), [(False, "external_gte"), (True, "external")])
+def test_a_write_of_a_known_version_replaces_only_an_older_one(newer_only, kind):
+    client = Client()
+    sink(client).write([replace(write("a"), newer_only=newer_only)])
+    meta = orjson.loads(client.bodies[0].splitlines()[0])["index"]
+    assert (meta["version"], meta["version_type"]) == (7, kind)
+
+
 def test_only_the_line_of_a_document_names_its_ingest_pipeline():
     client = Client()
     piped = [replace(write("a"), pipeline="embed"), replace(write("b", action=Delete()), pipeline="embed")]

@@ -51,11 +51,12 @@ def test_a_letter_keeps_the_record_the_route_the_reason_and_the_time(tmp_path):
     assert letter["format"] == 1
 
 
-def test_a_queue_keeps_large_letters_in_the_declared_bucket():
+def test_the_settings_name_a_store_and_a_bucket_for_large_letters():
     def store(large: str) -> DeadLetterQueue:
         settings = Settings(dead_letters="sqs://letters", dead_letters_large=large)
         return make_dead_letter_store(Context(settings))
 
+    assert isinstance(make_dead_letter_store(Context(Settings(dead_letters="s3://b/p"))), DeadLetterBucket)
     assert store("")._large is None
     bucket = store("s3://the-bucket/the/prefix")._large
     assert (bucket._bucket, bucket._prefix) == ("the-bucket", "the/prefix/")

@@ -170,7 +170,8 @@ def test_a_compressed_file_that_is_cut_off_or_broken_is_read_as_far_as_it_goes_a
 def test_the_files_of_a_folder_are_read_in_the_order_of_their_paths_and_the_hidden_ones_are_not(tmp_path):
     write(tmp_path / "b.jsonl", RECORDS[1])
     write(tmp_path / "a" / "2.jsonl.gz", RECORDS[0], pack=True)
-    write(tmp_path / ".unfinished", RECORDS[2])
+    for hidden in (".unfinished", "_started", "manifest-files.json"):
+        write(tmp_path / hidden, RECORDS[2])
     (tmp_path / "event.json").write_text(json.dumps(lambda_event(RECORDS[3]), indent=2))
     assert found(tmp_path) == ["0", "1", "3"]
 

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
+from typing import Any
 
 import pytest
 from stream_model import StreamModel
@@ -17,9 +18,17 @@ from service.context import Context
 from service.pipeline import Outcome, Report, Result
 from service.settings import Settings
 from service.sources.dynamodb_streams import StreamSource
+from service.sources.dynamodb_streams.shard_discovery import LAG
 from service.sources.dynamodb_streams.shard_lineage import ABSENT, Verdict, unrecorded, verdict
 from service.sources.dynamodb_streams.stream_listing import Shard
 from service.timing import Timing
+
+
+class Always(set):
+    """Numbers of records that fail for ever."""
+
+    def discard(self, number):
+        pass
 
 
 def test_every_record_of_every_shard_is_read_parents_before_children(checkpoints):
@@ -78,10 +87,6 @@ def test_a_child_whose_parent_was_never_seen_is_read(checkpoints):
 
 
 def test_a_child_that_is_not_listed_for_a_while_still_waits_for_its_parent(checkpoints):
-    class Always(set):
-        def discard(self, number):
-            """Keep the number, so that its record fails for ever."""
-
     model = StreamModel()
     numbers = model.write(root(model), 1)
     (child,) = model.split(root(model), 1)
@@ -115,6 +120,31 @@ def test_a_stream_that_is_enabled_anew_is_read_after_the_old_one_and_said(checkp
     poller.run(poller.has_seen(new))
     assert poller.seen == old + new
     assert "the table has a new stream" in caplog.text
+    poller.run_for(LAG + 200)
+    asked, describe_stream = set(), model.describe_stream
+
+    def asking(StreamArn: str, **page: str) -> Any:
+        asked.add(StreamArn)
+        return describe_stream(StreamArn, **page)
+
+    model.describe_stream = asking
+    poller.run_for(300)
+    assert asked == {model.streams[-1].arn}
+
+
+def test_a_stream_that_is_enabled_anew_waits_for_a_record_of_the_old_one(checkpoints):
+    model = StreamModel()
+    old = model.write(root(model), 1)
+    poller = Poller(model, checkpoints)
+    poller.failing = Always(old)
+    poller.run(poller.has_seen(old))
+    model.disable()
+    model.enable()
+    new = model.write(root(model), 1)
+    poller.run_for(300)
+    assert set(poller.seen) == set(old)
+    poller.failing = set()
+    poller.run(poller.has_seen(new))
 
 
 def test_a_table_that_was_made_anew_is_read(checkpoints):

@@ -114,6 +114,28 @@ def test_positions_of_an_earlier_version_tell_which_stream_was_read(checkpoints,
     assert len(lost(caplog)) == 1
 
 
+def test_positions_of_an_earlier_version_go_on_where_they_are_whatever_start_at_says(checkpoints):
+    model, _ = started(checkpoints)
+    checkpoints.remove("streams of table images", "begun", 1)
+    unread = model.write(root(model), 2)
+    model.disable()
+    model.enable()
+    again = Poller(model, checkpoints, start_at="LATEST")
+    again.run(again.has_seen([*unread, *model.write(root(model), 1)]))
+
+
+def test_the_gap_after_a_stream_without_checkpoints_begins_when_it_was_begun(checkpoints, caplog):
+    model, _ = started(checkpoints)
+    begun = checkpoints.read("streams of table images")["begun"].time
+    checkpoints.remove(model.streams[-1].arn, root(model).id, 1)
+    model.now += 3600
+    model.streams.clear()
+    model.enable()
+    again = Poller(model, checkpoints)
+    again.run(again.has_seen(model.write(root(model), 1)))
+    assert [times_of(log_text)[0] for log_text in lost(caplog)] == [int(begun)]
+
+
 def test_the_first_start_at_a_table_is_no_gap(checkpoints, caplog):
     _, poller = started(checkpoints)
     poller.run_for(200)

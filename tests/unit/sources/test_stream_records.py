@@ -102,6 +102,33 @@ def test_a_reader_that_has_read_nothing_yet_lags_since_its_checkpoint():
     assert reader.quiet_for() == 0.0
 
 
+def reader_of(model: StreamModel) -> ShardReader:
+    shard, at = root(model).id, Checkpoint(TRIM_HORIZON, model.now)
+    return ShardReader(model, model.streams[-1].arn, shard, print, at=at, limit=10, now=lambda: model.now)
+
+
+@pytest.mark.parametrize(("records", "closed", "doubts"), [(1, False, 0), (1, True, 0), (0, False, 0), (0, True, 1)])
+def test_doubts_about_an_end_last_until_a_page_shows_that_the_shard_goes_on(records, closed, doubts):
+    model = StreamModel(page=10)
+    reader = reader_of(model)
+    model.write(root(model), records)
+    if closed:
+        model.split(root(model))
+    reader.resume(doubt=True)
+    assert len(reader.read()) == records
+    assert reader.doubts == doubts
+
+
+def test_unread_records_lag_since_the_first_of_them():
+    model = StreamModel(page=10)
+    reader, since = reader_of(model), int(model.now)
+    model.write(root(model), 1)
+    model.now += 50
+    model.write(root(model), 1)
+    assert len(reader.read()) == 2
+    assert reader.lag().unread == model.now - since
+
+
 def test_the_lag_of_a_checkpoint_grows_and_what_is_past_retention_has_no_time_left():
     now = iter([160.0, 200.0, 200.0 + RETENTION])
     reader = ShardReader(StreamModel(), ARN, "shard", print, at=Checkpoint("7", 100.0), limit=1, now=now.__next__)
