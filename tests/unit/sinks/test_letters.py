@@ -11,7 +11,7 @@ import pytest
 from boto3.dynamodb.types import Binary
 from builders import s3_record, stream_arn, stream_record
 from fakes import raising, records
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from service.commands.dead_letters.selection import records_of
@@ -147,6 +147,10 @@ anything = st.recursive(
 
 
 @given(anything)
+@example(-(2**63))
+@example(-(2**63) - 1)
+@example(2**64 - 1)
+@example(2**64)
 def test_whatever_came_can_be_kept(value):
     json.loads(portable({"record": value}))
 
