@@ -34,7 +34,9 @@ class Tables:
 
     def describe_table(self, TableName: str) -> Any:
         enabled = self.streams[TableName]
-        return {"Table": {} if enabled is None else {"Table": {}, "StreamSpecification": {"StreamEnabled": enabled}}}
+        return {
+            "Table": {} if enabled is None else {"Table": {}, "StreamSpecification": {"StreamEnabled": enabled}}
+        }
 
 
 def found(names: dict[str, str], *routes: Any, **streams: Any) -> list[str]:

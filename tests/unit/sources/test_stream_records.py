@@ -107,7 +107,9 @@ def reader_of(model: StreamModel) -> ShardReader:
     return ShardReader(model, model.streams[-1].arn, shard, print, at=at, limit=10, now=lambda: model.now)
 
 
-@pytest.mark.parametrize(("records", "closed", "doubts"), [(1, False, 0), (1, True, 0), (0, False, 0), (0, True, 1)])
+@pytest.mark.parametrize(
+    ("records", "closed", "doubts"), [(1, False, 0), (1, True, 0), (0, False, 0), (0, True, 1)]
+)
 def test_doubts_about_an_end_last_until_a_page_shows_that_the_shard_goes_on(records, closed, doubts):
     model = StreamModel(page=10)
     reader = reader_of(model)
