@@ -26,12 +26,12 @@ from ..model import (
 )
 from ..model.outcomes import STALE, Outcome, Result
 from ..model.versions import NO_VERSION, second_of
-from ..routing import BoundRoute
+from ..routing import BoundRoute, Location
 from .delivery import Task
 from .error_outcomes import result_of
 from .matching import key_of
 from .reread_rules import Decision, Facts, Moment, decide, rule_of
-from .sub_documents import names_of
+from .sub_documents import item_of, names_by_item, names_of
 from .unchanged import same_document
 
 PROMPT: Final = 30.0
@@ -206,33 +206,30 @@ class Rereads:
 
     def name_sub_documents(self, tasks: Sequence[Task]) -> None:
         """Set the ids of the sub-documents that each task may have to delete, or a result if the search fails."""
-        named: dict[tuple[BoundRoute, tuple[str, str]], set[str]] = {}
-        searched: list[tuple[Task, BoundRoute, TableRecord]] = []
+        searched: list[tuple[Task, Location]] = []
         for task in tasks:
             record, bound = task.record, task.bound
             if task.results or bound is None or not bound.splits or not isinstance(record, TableRecord):
                 continue
             try:
                 names, complete = names_of(bound, record, current=task.seen is not record)
-                of_item = named.setdefault((bound, record.subject), set())
-                of_item |= names_of(bound, record, current=True)[0]
                 if not complete:
-                    searched.append((task, bound, record))
-            except DecodeError:  # the route call reports the error
+                    searched.append((task, bound.location(record)))
+            except Exception:  # noqa: S112  # the route call reports the error
                 continue
             task.named = {*(task.named or ()), *names}
         if not searched:
             return
         try:
-            places = [bound.location(record) for _, bound, record in searched]
-            found = self.lookups.sub_documents([(place.index, place.id) for place in places])
+            found = self.lookups.sub_documents([(place.index, place.id) for _, place in searched])
         except Exception as error:
-            for task, _, _ in searched:
+            for task, _ in searched:
                 task.results = [replace(result_of(error, "searching sub-documents"), shared=len(searched) > 1)]
             return
-        for (task, bound, record), ids in zip(searched, found, strict=True):
-            # The search does not find what other records of this delivery are going to write.
-            task.named = {*(task.named or ()), *ids, *named[bound, record.subject]}
+        # The search does not find what other records of this delivery are going to write.
+        others = names_by_item(tasks, [task for task, _ in searched])
+        for (task, _), ids in zip(searched, found, strict=True):
+            task.named = {*(task.named or ()), *ids, *others[item_of(task)]}
 
     def _overtaken(self, checks: Sequence[tuple[Task, Decision]]) -> list[Task]:
         """Reopen the tasks whose item differs from the written state, and return them.

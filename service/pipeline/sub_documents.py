@@ -8,11 +8,11 @@ ends as the newest record says that names it. A record that lacks an image also 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from ..deadline import out_of_time
 from ..errors import Reject
-from ..model import INSERT, MODIFY, REMOVE, Item, TableRecord
+from ..model import INSERT, MODIFY, REMOVE, Item, TableRecord, Undecodable
 from ..model.actions import SearchAction
 from ..model.outcomes import OUT_OF_TIME, UNCHANGED
 from ..routing import BoundRoute, Delete, Document, Index, TableRoute
@@ -124,3 +124,18 @@ def names_of(bound: BoundRoute, record: TableRecord, current: bool = False) -> t
             # What is not made of the new image is not written. Of the old image, the index may have documents.
             complete = complete and number > 0
     return names, complete
+
+
+def names_by_item(tasks: Sequence[Task], wanted: Sequence[Task]) -> dict[tuple[str, Any], set[str]]:
+    """Return the ids that the images of all records of a delivery name, for each item of the `wanted` tasks."""
+    found: dict[tuple[str, Any], set[str]] = {item_of(task): set() for task in wanted}
+    for task in tasks:
+        item = item_of(task)
+        if item in found and task.bound is not None and isinstance(task.record, TableRecord):
+            found[item] |= names_of(task.bound, task.record, current=True)[0]
+    return found
+
+
+def item_of(task: Task) -> tuple[str, Any]:
+    """Return the route and the item of a task, to find the tasks of one item."""
+    return task.route, None if isinstance(task.record, Undecodable) else task.record.subject

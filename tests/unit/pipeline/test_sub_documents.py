@@ -197,6 +197,23 @@ def test_if_the_old_documents_cannot_be_made_the_index_is_searched():
     assert numbers(bench) == {"a~/y": 1}
 
 
+def test_a_key_without_an_index_harms_no_other_record():
+    class Placed(Chunks):
+        index: ClassVar = "items-*"
+
+        def index_of(self, keys: Mapping[str, Any]) -> str:
+            return f"items-{keys['id']}"
+
+    bench = Bench(Placed(), truth=truth(y=1))
+    bench.truth.index = bench.index
+    bench.dispatch(change("INSERT", new=of(x=1, y=1)))
+    assert bench.outcomes(change("MODIFY", 2, name="A", new=of()), change("MODIFY", 2, new=of())) == [
+        "REJECTED",
+        "APPLIED",
+    ]
+    assert numbers(bench) == {"a~/y": 1}
+
+
 def test_a_search_that_fails_is_tried_again_and_nothing_is_written_before():
     bench = Bench(Chunks(), truth=truth(y=1))
     bench.truth.index = bench.index
