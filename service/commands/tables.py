@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,9 +10,13 @@ from typing import Protocol
 from ..context import Context
 from ..errors import SettingsError
 from ..model import INSERT
-from ..pipeline import DeadLetterStore, Dispatcher
+from ..pipeline import SILENT, DeadLetterStore, Dispatcher, Task
+from ..pipeline.composite import one_per_document
+from ..pipeline.rereads import Rereads
+from ..pipeline.route_calls import call_routes
 from ..routing import BoundRoute, Router, TableRoute
 from ..settings import Settings, setting
+from ..sources.current_state import Lookups
 from ..sources.route_tables import tables_of
 
 
@@ -67,3 +72,15 @@ def chosen(service: Service, which: TableFilter) -> Mapping[str, Sequence[BoundR
 def fills_index(bound: BoundRoute) -> bool:
     """True if a route makes documents from the items of a table."""
     return isinstance(bound.route, TableRoute) and bool(bound.index) and INSERT in bound.implemented
+
+
+def call_on_items(tasks: Sequence[Task], context: Context) -> list[Task]:
+    """Call the routes of scanned items, once for each document. Return the tasks of these calls. Raises Halt.
+
+    The collection of an item is read, so its record needs only the key.
+    """
+    called = list(one_per_document(tasks))
+    collections = [task for task in called if task.bound is not None and task.bound.collection]
+    Rereads(Lookups(context), math.inf).reread_before_write(collections)
+    call_routes(called, context, SILENT.step)
+    return called

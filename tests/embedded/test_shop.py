@@ -183,6 +183,12 @@ def test_the_tutorial_shows_what_a_reader_sees(shop: Shop):
     assert compared == 9
 
 
+def test_a_check_before_a_rebuild_makes_each_document_as_the_service_does(shop: Shop):
+    printed = run(".venv/bin/python -m service indices check --config=examples/shop/streamdex.yml", shop.addresses)
+    found = dict(re.findall(r"^(\S+): 14 items, (\d+) documents?: all fit$", printed, re.MULTILINE))
+    assert found == {"chunks": "2", "customers": "2", "orders": "3", "products": "2", "reviews-*": "3"}
+
+
 def run(command: str, addresses: dict[str, str]) -> str:
     """Run the last line of a command as a user does, with the addresses of the servers. Return its output."""
     line = command.splitlines()[-1].replace(".venv/bin/python", sys.executable)

@@ -13,15 +13,15 @@ from ...context import Context
 from ...errors import DecodeError, Unreachable
 from ...model import TableRecord
 from ...model.table_record import scanned
-from ...pipeline import SILENT, Outcome, Task, Write
+from ...pipeline import Outcome, Task, Write
 from ...pipeline.error_outcomes import reaching
 from ...pipeline.matching import match
-from ...pipeline.route_calls import call_routes
 from ...routing import Index, IndexDeclaration, Router, TableRoute
 from ...routing.patterns import matches
 from ...sinks.opensearch import SearchSink
 from ...sinks.opensearch.index_creation import create
 from ...sources.scan import describe
+from ..tables import call_on_items
 from .planning import compare_pipelines
 from .server import asking
 
@@ -83,8 +83,7 @@ def check(
         for table in feeding:
             for page in _pages(context, table, sample):
                 checked.items += len(page)
-                tasks = _tasks(page, router, declared.name)
-                call_routes(tasks, context, SILENT.step)
+                tasks = call_on_items(_tasks(page, router, declared.name), context)
                 _write(tasks, sink, scratch, checked)
                 advance(len(page))
     return checked

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,16 +11,13 @@ from ...context import Context
 from ...errors import StreamdexError
 from ...model import Record, TableRecord
 from ...model.outcomes import Outcome
-from ...pipeline import SILENT, Task
-from ...pipeline.composite import one_per_document
+from ...pipeline import Task
 from ...pipeline.error_outcomes import reaching
 from ...pipeline.matching import match
-from ...pipeline.rereads import Rereads
-from ...pipeline.route_calls import call_routes
 from ...routing import BoundRoute, Location, Router
 from ...routing.computed_fields import check_document
-from ...sources.current_state import Lookups
 from ..comparison import document_of
+from ..tables import call_on_items
 
 PAGE: Final = 1000
 """Ids per page."""
@@ -45,17 +41,10 @@ class Wanted:
 def wanted(records: Sequence[Record], router: Router, context: Context) -> tuple[list[Wanted], list[Task]]:
     """Return the documents that the routes make of items, and the tasks that make none.
 
-    The collection of an item is read, so its record needs only the key.
-
     Raises Busy if a route fails now and may succeed later, and DeclarationError if a document has a field that its
     route declares as `computed`.
     """
-    tasks = [task for task in match(records, router) if task.bound is not None]
-    if any(bound.composite for bound in router.bound):
-        tasks = list(one_per_document(tasks))
-        collections = [task for task in tasks if task.bound is not None and task.bound.collection]
-        Rereads(Lookups(context), math.inf).reread_before_write(collections)
-    call_routes(tasks, context, SILENT.step)
+    tasks = call_on_items([task for task in match(records, router) if task.bound is not None], context)
     found, failed = [], []
     for task in tasks:
         if not task.writes or not isinstance(task.seen, TableRecord) or task.bound is None:
