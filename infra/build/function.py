@@ -27,9 +27,11 @@ PAGE: Final = "service/web/page/"
 LOAD: Final = """
 import sys
 sys.path.insert(0, sys.argv[1])
+from service.routing import Router
 from service.routing.loading import load_routes
-load_routes("routes")
+Router([route() for route in load_routes("routes")])
 """
+"""Load the routes, and check their declarations with the default settings."""
 
 
 def build(func: tuple[str, ...], arch: str, out: Path, env: str = "") -> list[Path]:
@@ -42,7 +44,7 @@ def build(func: tuple[str, ...], arch: str, out: Path, env: str = "") -> list[Pa
         out / f"{'-'.join(['streamdex-lambda', *func])}.zip",
         {name: content for name, content in contents(func, env).items() if not name.startswith(PAGE)},
     )
-    check(made)
+    check(made, func)
     return [made]
 
 
@@ -95,11 +97,12 @@ def mapping(file: Path) -> dict[str, Any]:
     return content
 
 
-def check(made: Path) -> None:
+def check(made: Path, func: Sequence[str]) -> None:
     """Load the routes from the zip alone. Raises SettingsError if the zip lacks something that they need."""
     command = [sys.executable, "-I", "-B", "-c", LOAD, str(made)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         made.unlink()
         reason = (done.stderr.strip().splitlines() or ["the process printed no error"])[-1]
-        raise SettingsError(f"the routes cannot be loaded from {made.name}: {reason}")
+        remedy = ". If they need a module that FUNC leaves out, add it to FUNC" if func else ""
+        raise SettingsError(f"the routes cannot be loaded from {made.name}: {reason.rstrip('.')}{remedy}")

@@ -299,9 +299,10 @@ class Router:
 def _check_targets(bound: BoundRoute, targets: Sequence[BoundRoute]) -> None:
     """Raise DeclarationError unless all routes in `reindexes` are registered."""
     for kind in bound.reindexes - {type(target.route) for target in targets}:
+        name = route_name(kind)
         raise DeclarationError(
-            f"{bound.name} reindexes {class_name(kind)}, which is not registered. Add it to ROUTES, and select it"
-            " in FUNC."
+            f"{bound.name} reindexes {class_name(kind)}, which is not among the selected routes. Add '{name}' to"
+            f" ROUTES. If FUNC is set, add {name.partition(':')[0]} to it."
         )
 
 

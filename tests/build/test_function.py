@@ -52,7 +52,10 @@ def planted(tmp_path_factory) -> Path:
     (root / "routes/things.py").write_text(THINGS)
     (root / "routes/parts").mkdir()
     (root / "routes/parts/__init__.py").write_text(
-        THINGS.replace("from . import", "from .. import").replace("Things", "Parts").replace("things", "parts")
+        THINGS.replace("from . import", "from .. import")
+        .replace("Things", "Parts")
+        .replace("things", "parts")
+        .replace("shared.INDEX", 'f"{shared.INDEX}-parts"')
     )
     (root / "routes/parts/words.txt").write_text("a\n")
     return root
@@ -118,6 +121,25 @@ def test_a_route_that_needs_what_func_leaves_out_is_told_and_leaves_no_zip(plant
     assert done.returncode == 2
     assert "cannot be loaded from streamdex-lambda-things.zip" in done.stderr
     assert "routes.images" in done.stderr
+    assert done.stderr.endswith(". If they need a module that FUNC leaves out, add it to FUNC\n")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_route_that_reindexes_a_route_that_func_leaves_out_is_told(planted, tmp_path):
+    shared, things = planted / "routes/shared.py", planted / "routes/things.py"
+    shared.write_text(
+        'from service import CollectionRoute\n\nINDEX = "things"\n\n\nclass Orders(CollectionRoute):\n'
+        '    table, key, index = "orders", {"a": "S", "b": "S"}, "orders"\n\n'
+        "    def document(self, items):\n        return {}\n"
+    )
+    things.write_text(THINGS.replace("    def ", "    reindexes = (shared.Orders,)\n\n    def "))
+    try:
+        done = start(planted, tmp_path, "lambda", "--func=things")
+    finally:
+        shared.write_text('INDEX = "things"\n')
+        things.write_text(THINGS)
+    assert done.returncode == 2
+    assert "reindexes routes.shared:Orders, which is not among the selected routes" in done.stderr
     assert not list(tmp_path.iterdir())
 
 

@@ -295,6 +295,43 @@ def test_local_is_the_emulator_and_takes_any_credentials(deploying):
     assert "TF_VAR_emulator" not in there
 
 
+SHOP = """
+from service import CollectionRoute, Reindex, TableRoute
+
+class Orders(CollectionRoute):
+    table, key, index = "images", {"id": "S", "n": "S"}, "orders"
+
+    def document(self, items):
+        return {}
+"""
+
+CUSTOMERS = """
+from service import TableRoute
+from .shop import Orders
+
+class Customers(TableRoute):
+    table, key, reindexes = "images", {"id": "S"}, (Orders,)
+
+    def insert(self, record, context):
+        return []
+"""
+
+
+@pytest.mark.parametrize("target", ["lambda", "container"])
+def test_a_route_whose_documents_another_makes_again_is_deployed_with_it(deploying, capsys, monkeypatch, target):
+    folder = deploying.root / "shop_routes"
+    folder.mkdir()
+    (folder / "__init__.py").write_text('ROUTES = ["shop:Orders", "customers:Customers"]')
+    (folder / "shop.py").write_text(SHOP)
+    (folder / "customers.py").write_text(CUSTOMERS)
+    monkeypatch.syspath_prepend(deploying.root)
+    deploying.deployed("data", "layer", "queue")
+    words = ("deploy", target, "--env=lab", "--func=customers")
+    assert deploying.run(*words, STREAMDEX_ROUTES="shop_routes") == 2
+    assert "which is not among the selected routes" in capsys.readouterr().err
+    assert deploying.calls() == []
+
+
 @pytest.mark.parametrize(
     ("words", "environment", "code", "said"),
     [
