@@ -16,11 +16,22 @@ resource "aws_dynamodb_table" "this" {
   deletion_protection_enabled = var.protect
 
   dynamic "attribute" {
-    for_each = each.value.attributes
+    for_each = merge(each.value.attributes, [for index in values(lookup(var.secondary_indexes, each.key, {})) : index.attributes]...)
 
     content {
       name = attribute.key
       type = attribute.value
+    }
+  }
+
+  dynamic "global_secondary_index" {
+    for_each = lookup(var.secondary_indexes, each.key, {})
+
+    content {
+      name            = global_secondary_index.key
+      hash_key        = global_secondary_index.value.hash_key
+      range_key       = global_secondary_index.value.range_key
+      projection_type = global_secondary_index.value.projection
     }
   }
 

@@ -25,6 +25,29 @@ variable "more_tables" {
   default = {}
 }
 
+variable "secondary_indexes" {
+  description = "Global secondary indexes of tables that this target creates, by table and index: those that routes list in `reads`."
+
+  type = map(map(object({
+    hash_key   = string
+    range_key  = optional(string)
+    attributes = map(string)
+    projection = optional(string, "ALL")
+  })))
+
+  default = {}
+
+  validation {
+    condition     = alltrue([for table in keys(var.secondary_indexes) : contains(keys(merge(var.tables, var.more_tables)), table) && !contains(keys(var.existing_tables), table)])
+    error_message = "Each table of secondary_indexes must be one that this target creates."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for indexes in values(var.secondary_indexes) : [for index in values(indexes) : contains(["ALL", "KEYS_ONLY"], index.projection)]]))
+    error_message = "The projection must be ALL or KEYS_ONLY."
+  }
+}
+
 variable "existing_tables" {
   description = "Existing tables to use: the name in routes to the name of the table. They are not created."
   type        = map(string)

@@ -38,6 +38,57 @@ run "tables_have_streams_with_both_images" {
   }
 }
 
+run "secondary_indexes_are_those_of_the_variable" {
+  command = plan
+
+  variables {
+    secondary_indexes = {
+      orders = {
+        by-customer = { hash_key = "customer", range_key = "SK", attributes = { customer = "S", SK = "N" } }
+        by-day      = { hash_key = "day", attributes = { day = "S" }, projection = "KEYS_ONLY" }
+      }
+    }
+  }
+
+  assert {
+    condition = { for index in aws_dynamodb_table.this["orders"].global_secondary_index : index.name => join(" ", compact([index.hash_key, index.range_key, index.projection_type])) } == {
+      by-customer = "customer SK ALL"
+      by-day      = "day KEYS_ONLY"
+    }
+    error_message = "The secondary indexes differ from the variable."
+  }
+
+  assert {
+    condition     = { for attribute in aws_dynamodb_table.this["orders"].attribute : attribute.name => attribute.type } == { PK = "S", SK = "N", customer = "S", day = "S" }
+    error_message = "The attributes are not those of the table and its indexes."
+  }
+
+  assert {
+    condition     = length(aws_dynamodb_table.this["images"].global_secondary_index) == 0
+    error_message = "Another table has an index."
+  }
+}
+
+run "an_index_of_a_table_that_is_not_created_is_refused" {
+  command = plan
+
+  variables {
+    secondary_indexes = { others = { by-day = { hash_key = "day", attributes = { day = "S" } } } }
+  }
+
+  expect_failures = [var.secondary_indexes]
+}
+
+run "a_wrong_projection_is_refused" {
+  command = plan
+
+  variables {
+    secondary_indexes = { orders = { by-day = { hash_key = "day", attributes = { day = "S" }, projection = "INCLUDE" } } }
+  }
+
+  expect_failures = [var.secondary_indexes]
+}
+
 run "names_are_of_the_deployment" {
   command = plan
 
