@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from bulk_client import Client, sink, write
 from opensearchpy.exceptions import ConnectionError as Unreached
-from opensearchpy.exceptions import NotFoundError, RequestError, TransportError
+from opensearchpy.exceptions import ConnectionTimeout, NotFoundError, RequestError, TransportError
 
 from service import Delete
 from service.context import Context
+from service.deadline import Deadline, until
 from service.errors import Halt, LeaseLost, UnexpectedAnswer
-from service.model.outcomes import Lasting
+from service.model.outcomes import NOT_SENT, OUT_OF_TIME, Lasting
 from service.pipeline import Outcome
 from service.settings import Settings
 from service.sinks.opensearch import SearchSink
@@ -149,3 +150,32 @@ def test_the_fence_is_asked_before_each_request(lasts):
         SearchSink(context, {}).write([write("a"), write("b")], fence)
     sent = [len(client.looks), len(client.created), len(client.requests)]
     assert sent == [[0, 0, 0], [1, 0, 0], [2, 1, 0], [2, 1, 1]][lasts]
+
+
+@pytest.mark.parametrize(
+    ("names", "sent"), [("ABcDEfGH", 8), ("aBcDeFgH", 8), ("aBCDefgh", 4), ("ABCdefgh", 3), ("abcdefgh", 8)]
+)
+def test_a_batch_waits_for_its_next_try_after_three_failures_in_a_row(names, sent):
+    def refuse(ids):
+        if ids[0].isupper():
+            raise ConnectionTimeout("TIMEOUT", "no answer", TimeoutError())
+
+    client = Client(refuse)
+    results = sink(client, bulk_actions=1).write([write(name) for name in names])
+    assert [ids for (ids,) in client.requests] == list(names[:sent])
+    assert [result is NOT_SENT for result in results] == [False] * sent + [True] * (len(names) - sent)
+    assert [result.outcome is Outcome.APPLIED for result in results[:sent]] == [n.islower() for n in names[:sent]]
+
+
+@pytest.mark.parametrize(
+    ("left", "status", "late"), [(29.0, None, True), (31.0, None, False), (29.0, 503, False), (31.0, 503, False)]
+)
+def test_a_server_that_had_less_than_half_of_its_time_is_not_blamed_for_its_silence(left, status, late):
+    def refuse(ids):
+        if status:
+            raise TransportError(status, "busy", {})
+        raise ConnectionTimeout("TIMEOUT", "no answer", TimeoutError())
+
+    with until(Deadline(lambda: left)):
+        (result,) = sink(Client(refuse), search_timeout=60.0).write([write("a")])
+    assert (result is OUT_OF_TIME) is late
