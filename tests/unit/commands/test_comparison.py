@@ -95,7 +95,7 @@ class Chunks(Items):
 def test_all_documents_of_an_item_are_inspected():
     images = {"old": {"id": "a", "names": ["x", "y"]}, "new": {"id": "a", "names": ["x"]}}
     (record,) = records(stream_record("MODIFY", **images))
-    (bound,) = Router([Chunks()]).bound
-    asked = ask(bound, record, Context())
+    router = Router([Chunks()])
+    asked = ask(router.bound[0], record, Context(), router)
     assert [(write.id, write.kind) for write in asked.writes] == [("a~/x", "Index"), ("a~/y", "Delete")]
     assert asked.problem == ""
