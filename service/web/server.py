@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Collection
+from contextlib import suppress
 from threading import Thread
 from typing import Any, Final, Self
 from wsgiref.types import WSGIApplication
@@ -117,6 +118,7 @@ class Serving:
 
     def __exit__(self, *error: object) -> None:
         # The loop ends when it has no sockets left. Only its own thread may close them.
-        self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._sockets))
+        with suppress(OSError):  # a finished response woke the loop at the same time, and all sockets are closed
+            self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._sockets))
         self._thread.join()
         self._dispatcher.shutdown()

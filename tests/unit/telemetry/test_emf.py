@@ -148,6 +148,7 @@ def test_every_metric_can_be_written():
     observer.lost("table t", "shard-1", 1000.0, 1600.0)
     observer.redelivered("queue q", 2)
     observer.given_up("queue q", 1)
+    observer.reindexed("shop:Orders", 3, queued=True)
     observer.retrying([Task(0, *records(record("c")), None, results=[REFUSED])], 0.1)
     metrics.arrived("lambda dynamodb", Lag(60.0, 86_340.0))
     dispatched_too = dispatched(record("b", created=NOW - 100_000))

@@ -83,6 +83,7 @@ def test_every_metric_has_an_alarm_or_helps_to_understand_one():
         "batch_seconds",
         "gap_seconds",
         "redelivered_messages",
+        "reindexed_documents",
         "request_bytes",
     }
 
