@@ -40,19 +40,25 @@ class ReindexQueue:
 
         Raises Retry if the queue refuses a task, Unreachable, Halt, and OutOfTime.
         """
+        with reaching(f"queue {self._queue}"):
+            url = self._context.sqs.get_queue_url(QueueName=self._queue)["QueueUrl"]
         tasks = _tasks(requests)
         while batch := list(islice(tasks, AT_ONCE)):
             take_time()
-            self._send(batch)
+            refused = send_messages(self._context, self._queue, url, [_text(task) for task in batch])
+            if refused:
+                raise Retry(f"queue {self._queue} rejected reindex tasks ({refused})")
 
-    def _send(self, tasks: Sequence[ReindexTask]) -> None:
-        with reaching(f"queue {self._queue}"):
-            url = self._context.sqs.get_queue_url(QueueName=self._queue)["QueueUrl"]
-            entries = [{"Id": str(n), "MessageBody": _text(task)} for n, task in enumerate(tasks)]
-            answer = self._context.sqs.send_message_batch(QueueUrl=url, Entries=entries)
-        if answer.get("Failed"):
-            codes = ", ".join(sorted({str(failure.get("Code")) for failure in answer["Failed"]}))
-            raise Retry(f"queue {self._queue} rejected reindex tasks ({codes})")
+
+def send_messages(context: Context, queue: str, url: str, bodies: Sequence[str]) -> str:
+    """Send up to AT_ONCE messages. Return the error codes of those that the queue refuses, "" if it takes all.
+
+    Raises Unreachable, Halt, and what boto3 raises.
+    """
+    entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)]
+    with reaching(f"queue {queue}"):
+        answer = context.sqs.send_message_batch(QueueUrl=url, Entries=entries)
+    return ", ".join(sorted({str(failure.get("Code")) for failure in answer.get("Failed", [])}))
 
 
 def _tasks(requests: Iterable[Request]) -> Iterator[ReindexTask]:

@@ -23,6 +23,7 @@ from ...model.undecodable import Refused
 from ...pipeline import Delivery, Dispatcher, Outcome, Report, Result
 from ...pipeline.error_outcomes import reaching, result_of
 from ...routing import BoundRoute, TableRoute
+from ...sinks.reindex_queue import AT_ONCE, send_messages
 from ...sources.files.export_partitions import ExportFile, export_file
 from ...sources.files.exports import Export
 from ...sources.partitions import Part
@@ -33,9 +34,6 @@ from .task_checks import check_copy, check_reindex, check_task, prefix_of
 
 if TYPE_CHECKING:
     from .loading import Scan
-
-AT_ONCE: Final = 10
-"""Maximum messages of one request ("SendMessageBatch", SQS API Reference)."""
 
 LONGEST_DELAY: Final = 900
 """Maximum seconds that a message can be delayed ("SendMessage", SQS API Reference)."""
@@ -101,16 +99,13 @@ class TaskQueue:
         except Reject as error:
             raise SettingsError(f"no worker would accept this backfill: {error}") from error
         for begin in range(0, len(tasks), AT_ONCE):
-            self._send(tasks[begin : begin + AT_ONCE])
+            bodies = [json.dumps(task.payload) for task in tasks[begin : begin + AT_ONCE]]
+            refused = send_messages(self._context, self._queue, self._url, bodies)
+            if refused:
+                raise SettingsError(
+                    f"queue {self._queue} rejected backfill tasks ({refused}): run the backfill again"
+                )
         return len(tasks)
-
-    def _send(self, tasks: Sequence[BackfillTask]) -> None:
-        entries = [{"Id": str(n), "MessageBody": json.dumps(task.payload)} for n, task in enumerate(tasks)]
-        with reaching(f"queue {self._queue}"):
-            answer = self._context.sqs.send_message_batch(QueueUrl=self._url, Entries=entries)
-        if answer.get("Failed"):
-            codes = ", ".join(sorted({str(failure.get("Code")) for failure in answer["Failed"]}))
-            raise SettingsError(f"queue {self._queue} rejected backfill tasks ({codes}): run the backfill again")
 
 
 class TaskWorker:

@@ -44,9 +44,11 @@ class Sqs:
     def __init__(self) -> None:
         self.requests: list[list[Any]] = []
         self.failing: set[int] = set()
+        self.found = 0
 
     def get_queue_url(self, QueueName: str) -> Any:
         assert QueueName == "tasks"
+        self.found += 1
         return {"QueueUrl": "http://x/tasks"}
 
     def send_message_batch(self, QueueUrl: str, Entries: list[Any]) -> Any:
@@ -113,6 +115,7 @@ def test_messages_are_small_enough_for_one_request(world: World, monkeypatch):
     monkeypatch.setattr(reindex_queue, "KEYS", 1)
     world.rename()
     assert [len(request) for request in world.sqs.requests] == [10, 10]
+    assert world.sqs.found == 1
 
 
 def test_a_message_has_at_most_so_many_bytes_of_keys(world: World, monkeypatch):
