@@ -194,8 +194,9 @@ class Reindexing:
         record = parent.record
         assert not isinstance(record, Undecodable)
         try:
-            for reindex in reindexes_of(parent, bound, record, context):
-                yield from self._within_limit(requests_of(reindex, record, self._router))
+            reindexes = reindexes_of(parent, bound, record, context)
+            requests = (one for reindex in reindexes for one in requests_of(reindex, record, self._router))
+            yield from self._within_limit(requests)
         except Exception as error:
             doing = f"{bound.name} Reindex for {source_of(record)}"
             parent.results = [result_of(error, doing, f", key {key_of(record)}")]

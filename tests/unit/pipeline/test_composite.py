@@ -174,6 +174,20 @@ def test_a_lambda_without_a_task_queue_rejects_what_is_beyond_the_limit():
     assert "it changes more than 1 documents (setting reindex_inline)" in report.results[0].reason
 
 
+def test_the_limit_is_that_of_a_record_however_many_actions_it_returns():
+    class Twice(BucketRoute):
+        bucket: ClassVar = "images-in"
+        reindexes: ClassVar = (Orders,)
+
+        def created(self, upload, context):
+            return [Reindex(Orders, [{"PK": name}]) for name in "12"]
+
+    settings = Settings(reindex_inline=1, index_lag=0.0, lambda_function="sync")
+    report = bench(shop(), Orders(), Twice(), settings=settings).dispatch(s3_record("x"))
+    assert report.results[0].outcome is Outcome.REJECTED
+    assert "it changes more than 1 documents" in report.results[0].reason
+
+
 def test_a_container_without_a_task_queue_makes_them_all():
     found = bench(shop(), settings=Settings(reindex_inline=1, index_lag=0.0))
     assert found.outcomes(customer()) == ["APPLIED"]
