@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from ..clients.search.response_reader import part
+from ..clients.search.scrolling import pages_of_hits
 from ..context import Context
 from ..errors import Reject
 from ..model import Item, ObjectRecord, Revision, TableRecord
@@ -87,25 +88,11 @@ class Lookups:
         take_time()
         search.indices.refresh(index=index, params=missing)
         take_time()
-        answer = search.search(
-            index=index,
-            body={
-                "sort": ["_doc"],
-                "_source": [PARENT],
-                "size": PAGE,
-                "query": {"terms": {PARENT: list(parents)}},
-            },
-            params={**missing, "scroll": SCROLL, "allow_partial_search_results": "false"},
-        )
-        scroll = part(answer, str, "_scroll_id")
-        try:
-            while hits := part(answer, list, "hits", "hits"):
-                yield from ((part(hit, str, "_source", PARENT), part(hit, str, "_id")) for hit in hits)
-                take_time()
-                answer = search.scroll(body={"scroll_id": scroll, "scroll": SCROLL})
-                scroll = part(answer, str, "_scroll_id")
-        finally:
-            search.clear_scroll(body={"scroll_id": [scroll]}, params={"ignore": 404})
+        body = {"sort": ["_doc"], "_source": [PARENT], "size": PAGE, "query": {"terms": {PARENT: list(parents)}}}
+        options = {**missing, "allow_partial_search_results": "false"}
+        for hits in pages_of_hits(search, index, body, SCROLL, options):
+            yield from ((part(hit, str, "_source", PARENT), part(hit, str, "_id")) for hit in hits)
+            take_time()
 
     def revision(self, upload: ObjectRecord) -> Revision | None:
         """Return the current revision of the object; None if it does not exist or is a delete marker.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ...clients.search.response_reader import part
+from ...clients.search.scrolling import pages_of_hits
 from ...context import Context
 from ...errors import StreamdexError
 from ...model import Record, TableRecord
@@ -71,19 +72,8 @@ class Busy(StreamdexError):
 def locations_in(context: Context, index: str) -> Iterator[list[Location]]:
     """Yield the locations of all documents in the index at the start, in pages. Raises Halt and Unreachable."""
     search = context.search
+    body = {"sort": ["_doc"], "_source": False, "size": PAGE, "query": {"match_all": {}}}
     with reaching("the search server"):
         search.indices.refresh(index=index)
-        answer = search.search(
-            index=index,
-            body={"sort": ["_doc"], "_source": False, "size": PAGE, "query": {"match_all": {}}},
-            params={"scroll": SCROLL},
-        )
-    scroll = part(answer, str, "_scroll_id")
-    try:
-        while hits := part(answer, list, "hits", "hits"):
+        for hits in pages_of_hits(search, index, body, SCROLL, {}):
             yield [Location(index, part(hit, str, "_id"), part(hit, dict).get("_routing")) for hit in hits]
-            with reaching("the search server"):
-                answer = search.scroll(body={"scroll_id": scroll, "scroll": SCROLL})
-            scroll = part(answer, str, "_scroll_id")
-    finally:
-        search.clear_scroll(body={"scroll_id": [scroll]}, params={"ignore": 404})
