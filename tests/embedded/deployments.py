@@ -151,17 +151,29 @@ def fill(place: Deployment, size: int) -> None:
 @contextmanager
 def changing(place: Deployment, family: str, size: int, pause: float = 0.0) -> Iterator[None]:
     """Put, change and remove items of a family until the block ends (`size` ids; family `i` is that of `fill`)."""
-    stopping, chance = Event(), random.Random(7)
+    chance = random.Random(7)
+
+    def change(number: int) -> None:
+        key = {"id": f"{family}{chance.randrange(size):04d}"}
+        if chance.random() < 0.3:
+            place.items.delete_item(Key=key)
+        else:
+            place.items.put_item(Item={**key, "title": f"change {number}"})
+
+    with repeating(change, pause):
+        yield
+
+
+@contextmanager
+def repeating(change: Callable[[int], None], pause: float) -> Iterator[None]:
+    """Call `change` with 1, 2, … in a thread until the block ends. `pause` is in seconds."""
+    stopping = Event()
 
     def work() -> None:
         for number in itertools.count(1):
             if stopping.wait(pause):
                 break
-            key = {"id": f"{family}{chance.randrange(size):04d}"}
-            if chance.random() < 0.3:
-                place.items.delete_item(Key=key)
-            else:
-                place.items.put_item(Item={**key, "title": f"change {number}"})
+            change(number)
 
     thread = Thread(target=work)
     thread.start()

@@ -8,52 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from threading import Event, Thread
-from typing import Any, ClassVar
+from typing import Any
 
-from deployments import Running, aws_client, documents_of
+from deployments import Running, aws_client, documents_of, repeating
+from shop_scene import Customers, Orders, documents_of_shop
 
-from service import CollectionRoute, Context, Document, Item, Reindex, TableRecord, TableRoute
 from service.bootstrap.application import App
 from service.settings import Settings
-
-
-class Orders(CollectionRoute):
-    """An order with its lines and the name of its customer."""
-
-    table: ClassVar = "orders"
-    key: ClassVar = {"PK": "S", "SK": "S"}
-    index: ClassVar = "orders"
-    reads: ClassVar = ("customers",)
-
-    def documents(self, collections: Any, context: Context) -> list[Document | None]:
-        heads = [next((item for item in items if item["SK"] == "HEAD"), None) for items in collections]
-        keys = [{"id": head["customer"]} for head in heads if head]
-        customers = dict(zip((key["id"] for key in keys), context.tables["customers"].get(keys), strict=True))
-        return [
-            order_of(items, head, customers[head["customer"]]) if head else None
-            for head, items in zip(heads, collections, strict=True)
-        ]
-
-
-class Customers(TableRoute):
-    """A change of a customer changes its orders."""
-
-    table: ClassVar = "customers"
-    key: ClassVar = {"id": "S"}
-    reads: ClassVar = ("orders/by-customer",)
-    reindexes: ClassVar = (Orders,)
-
-    def insert(self, record: TableRecord, context: Context) -> list[Reindex]:
-        orders = context.tables["orders"].query({"customer": record.keys["id"]}, "by-customer")
-        return [Reindex(Orders, ({"PK": order["PK"]} for order in orders))]
-
-    modify = insert
-    remove = insert
-
-
-def order_of(items: list[Item], head: Item, customer: Item | None) -> Document:
-    return {"customer": customer and customer["name"], "lines": [item["n"] for item in items if item is not head]}
 
 
 class Shop:
@@ -101,17 +62,7 @@ class Shop:
 
     def expected(self) -> dict[str, Any]:
         """Return the documents as a function of the tables."""
-        customers = {item["id"]: item for item in all_items(self.customers)}
-        found = {}
-        by_order = itertools.groupby(
-            sorted(all_items(self.orders), key=lambda item: (item["PK"], item["SK"])), lambda item: item["PK"]
-        )
-        for name, group in by_order:
-            items = list(group)
-            head = next((item for item in items if item["SK"] == "HEAD"), None)
-            if head is not None:
-                found[name] = order_of(items, head, customers.get(head["customer"]))
-        return found
+        return documents_of_shop(all_items(self.orders), all_items(self.customers))
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -124,22 +75,9 @@ class Shop:
     @contextmanager
     def changing(self, orders: int = 6, customers: int = 3, pause: float = 0.0) -> Iterator[None]:
         """Change customers, orders and lines until the block ends."""
-        stopping = Event()
-
-        def work() -> None:
-            chance = random.Random(3)
-            for number in itertools.count():
-                if stopping.wait(pause):
-                    break
-                self._change(chance, number, orders, customers)
-
-        thread = Thread(target=work)
-        thread.start()
-        try:
+        chance = random.Random(3)
+        with repeating(lambda number: self._change(chance, number, orders, customers), pause):
             yield
-        finally:
-            stopping.set()
-            thread.join()
 
     def _change(self, chance: random.Random, number: int, orders: int, customers: int) -> None:
         order, customer = f"o{chance.randrange(orders)}", f"c{chance.randrange(customers)}"

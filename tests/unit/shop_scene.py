@@ -47,6 +47,21 @@ def order_of(head: Item, items: Sequence[Item], customer: Item | None) -> Docume
     return {"customer": customer and customer["name"], "lines": lines}
 
 
+def documents_of_shop(orders: Iterable[Item], customers: Iterable[Item]) -> dict[str, Any]:
+    """Return the documents of the orders as a function of both tables."""
+    by_order: dict[str, list[Item]] = {}
+    for item in orders:
+        by_order.setdefault(item["PK"], []).append(item)
+    by_name = {item["id"]: item for item in customers}
+    found = {}
+    for name, items in by_order.items():
+        items.sort(key=lambda item: item["SK"])
+        head = next((item for item in items if item["SK"] == "HEAD"), None)
+        if head:
+            found[name] = order_of(head, items, by_name.get(head["customer"]))
+    return found
+
+
 class Customers(TableRoute):
     """A customer. A change of it changes its orders."""
 
@@ -107,18 +122,7 @@ class Shop(TablesInMemory):
         return super().query(TableName, ExclusiveStartKey, IndexName, **request)
 
     def expected(self) -> dict[str, Any]:
-        """Return the documents as a function of the tables."""
-        orders: dict[str, list[Item]] = {}
-        for item in self.tables.get("orders", []):
-            orders.setdefault(item["PK"], []).append(item)
-        customers = {item["id"]: item for item in self.tables.get("customers", [])}
-        found = {}
-        for name, items in orders.items():
-            items.sort(key=lambda item: item["SK"])
-            head = next((item for item in items if item["SK"] == "HEAD"), None)
-            if head:
-                found[name] = order_of(head, items, customers.get(head["customer"]))
-        return found
+        return documents_of_shop(self.tables.get("orders", []), self.tables.get("customers", []))
 
 
 class SlowIndex(IndexModel):
